@@ -1,0 +1,79 @@
+//! Owns one entry while it is written.
+
+use std::sync::Arc;
+
+use super::error::BundleError;
+use super::layout::EntryPath;
+use super::pack::Packer;
+use super::spool::Spool;
+use super::writer::{Core, Written};
+use crate::redact::Clean;
+
+/// One entry being written. Dropped unfinished, it never existed, and its path is free again.
+pub struct EntryWriter {
+    core: Arc<Core>,
+    path: EntryPath,
+    packer: Option<Packer<Spool>>,
+    acknowledged: bool,
+}
+
+impl EntryWriter {
+    pub(super) fn new(core: Arc<Core>, path: EntryPath) -> Self {
+        let packer = Some(Packer::new(core.spool()));
+        Self { core, path, packer, acknowledged: false }
+    }
+
+    /// The path it was begun under.
+    #[must_use]
+    pub fn path(&self) -> &EntryPath {
+        &self.path
+    }
+
+    /// Adds bytes. Hashing and compressing are done here and now, on this thread; what is held in
+    /// memory does not grow with what was written.
+    ///
+    /// # Errors
+    /// When they cannot be spooled. The entry is lost then, and all its later calls fail; the bundle
+    /// is unharmed.
+    pub fn write(&mut self, clean: &Clean) -> Result<(), BundleError> {
+        let Some(packer) = &mut self.packer else {
+            return Err(BundleError::Broken { path: self.path.to_string() });
+        };
+        let wrote = packer.write(clean.as_bytes());
+        wrote.map_err(|error| {
+            let at = self.spool_path();
+            // Frees the disk at once: what is in the spool is of no use any more.
+            self.packer = None;
+            BundleError::io("spool an entry to", &at, error)
+        })
+    }
+
+    /// Appends the entry to the bundle. When this returns, the entry is acknowledged: it survives
+    /// whatever happens to this process.
+    ///
+    /// # Errors
+    /// When it cannot be appended; the entries before it are unharmed, and it never existed.
+    pub fn finish(mut self) -> Result<Written, BundleError> {
+        let at = self.spool_path();
+        let Some(packer) = self.packer.take() else {
+            return Err(BundleError::Broken { path: self.path.to_string() });
+        };
+        let packed = packer.finish(self.core.time);
+        let packed = packed.map_err(|e| BundleError::io("spool an entry to", &at, e))?;
+        let written = self.core.admit(self.path.clone(), packed)?;
+        self.acknowledged = true;
+        Ok(written)
+    }
+
+    fn spool_path(&self) -> std::path::PathBuf {
+        self.packer.as_ref().map(|p| p.sink().path().to_owned()).unwrap_or_default()
+    }
+}
+
+impl Drop for EntryWriter {
+    fn drop(&mut self) {
+        if !self.acknowledged {
+            self.core.release(&self.path);
+        }
+    }
+}

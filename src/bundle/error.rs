@@ -1,0 +1,188 @@
+//! Owns what can go wrong with a bundle, in words: what was tried, why it failed, what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What went wrong with a bundle.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// A path no entry may have.
+    #[error("cannot use {path:?} as a path in the bundle: {why}")]
+    Path {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Two entries of one path.
+    #[error("the bundle already has an entry {path:?}: two tasks wrote to one path")]
+    Taken {
+        /// The path.
+        path: String,
+    },
+    /// The bundle, or the work file beside it, is already there.
+    #[error("cannot create {}: it already exists; {advice}", path.display())]
+    Exists {
+        /// The file that exists.
+        path: PathBuf,
+        /// What to do.
+        advice: String,
+    },
+    /// What the user named as the place for the bundle cannot be one.
+    #[error("cannot write the bundle to {}: {why}; {advice}", path.display())]
+    Destination {
+        /// The place.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// What to do.
+        advice: String,
+    },
+    /// No room was left.
+    #[error("cannot {doing} {}: no room is left; free some, or choose another disk with --to", path.display())]
+    DiskFull {
+        /// What was tried: a verb and what follows it.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system refused.
+    #[error("cannot {doing} {}: {}", path.display(), advice(source))]
+    Io {
+        /// What was tried: a verb and what follows it.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Something was written to a bundle that is finished or abandoned.
+    #[error("cannot add {path:?}: the bundle is already closed")]
+    Closed {
+        /// The entry.
+        path: String,
+    },
+    /// An entry had failed before.
+    #[error("cannot go on writing {path:?}: an earlier write of it failed")]
+    Broken {
+        /// The entry.
+        path: String,
+    },
+    /// The bundle could not be finished. Everything acknowledged is still on the disk.
+    #[error(
+        "the bundle could not be finished; what was gathered is in {0}: make room and run \
+         `kubectl escalate salvage {0}`", partial.display()
+    )]
+    Unfinished {
+        /// Where it is.
+        partial: PathBuf,
+        /// Why.
+        source: Box<BundleError>,
+    },
+    /// The file is no bundle.
+    #[error("cannot read {} as a bundle: {why}", path.display())]
+    NotABundle {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// The bundle's format is one this version does not know.
+    #[error(
+        "cannot read {}: its format is {format}, and this version knows formats up to {known}; \
+         use a newer version of this program", path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u64,
+        /// The newest known.
+        known: u32,
+    },
+    /// The bundle, or an entry of it, is not as it was written.
+    #[error("{} is damaged: {why}; ask for it to be sent again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// Reading would have taken more than the limit.
+    #[error("cannot read {path:?}: it is larger than the limit of {limit} bytes")]
+    TooLarge {
+        /// The entry.
+        path: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The bundle has no such entry.
+    #[error("the bundle has no entry {path:?}; its manifest lists those it has")]
+    Missing {
+        /// The entry.
+        path: String,
+    },
+    /// A partial bundle is still being written.
+    #[error("cannot salvage {}: a process is still writing it; wait for it, or end it", path.display())]
+    Busy {
+        /// The partial bundle.
+        path: PathBuf,
+    },
+    /// There is nothing in a partial bundle that could be salvaged.
+    #[error("cannot salvage {}: {why}", path.display())]
+    NothingToSalvage {
+        /// The partial bundle.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The manifest could not be written as JSON.
+    #[error("cannot write the manifest as JSON")]
+    Manifest(#[source] serde_json::Error),
+}
+
+impl BundleError {
+    /// Whether the disk, a quota or a limit on a file's size was reached. What had been acknowledged
+    /// can still be finished; [`super::Ended::DiskFull`] is the word for it.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::DiskFull { .. } => true,
+            Self::Unfinished { source, .. } => source.is_disk_full(),
+            _ => false,
+        }
+    }
+
+    /// `source`, met while trying to do `doing` to `path`.
+    pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        if is_full(&source) {
+            Self::DiskFull { doing, path, source }
+        } else {
+            Self::Io { doing, path, source }
+        }
+    }
+}
+
+/// Whether `error` says that there is no room.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
+}
+
+/// What the system said is in the source; this is what to do about it.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "the folder is not there; create it, or name another with --to",
+        io::ErrorKind::PermissionDenied => "this user may not; name another place with --to",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the disk is mounted read-only; name another place with --to"
+        }
+        _ => "the system refused; name another place with --to",
+    }
+}

@@ -1,0 +1,432 @@
+//! Owns every path of the bundle: what a file is called, and how names that no file system would
+//! take, or that are too long, are written.
+//!
+//! A name is kept as it is when it is safe everywhere. A name that is not is changed and gets
+//! `~` and ten hex digits of its SHA-256, so two names never meet; a name that has a `~` of its own
+//! counts as unsafe for that reason. Upper-case letters count as unsafe too, because half of all
+//! file systems do not tell `A` from `a`. Shortening to [`MAX_PATH`] happens once, when the bundle's
+//! own name is known (`settle`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::BundleError;
+use super::names::{BundleName, CAPS, Cap, by_hash, segment, shorten};
+
+/// Longest path in the zip, the bundle's folder included, in characters (all of them ASCII).
+pub const MAX_PATH: usize = 180;
+
+/// Longest path an entry may have before shortening. Names in Kubernetes have at most 253
+/// characters and a path has at most five of them.
+const MAX_RAW: usize = 2048;
+
+/// The manifest.
+pub const MANIFEST: &str = "manifest.json";
+/// What this is and how to look at it.
+pub const README: &str = "README.txt";
+/// The report for a browser.
+pub const REPORT_HTML: &str = "report.html";
+/// The report for a ticket.
+pub const REPORT_MD: &str = "report.md";
+/// Findings.
+pub const FINDINGS: &str = "findings.json";
+/// Facts.
+pub const FACTS: &str = "facts.json";
+
+/// The path of one file, relative to the bundle's folder: safe on every file system.
+///
+/// Two of them are equal when their paths are, whatever names they carry.
+#[derive(Clone, Debug)]
+pub struct EntryPath {
+    path: String,
+    names: BTreeMap<String, String>,
+}
+
+impl PartialEq for EntryPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+impl Eq for EntryPath {}
+
+impl PartialOrd for EntryPath {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for EntryPath {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.path.cmp(&other.path)
+    }
+}
+
+impl std::hash::Hash for EntryPath {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.path.hash(state);
+    }
+}
+
+impl EntryPath {
+    /// A path that is safe as it stands: `/` between segments, each of them safe on every file
+    /// system but for upper-case letters, which are let through because the caller chose them.
+    ///
+    /// # Errors
+    /// [`BundleError::Path`] when it is not.
+    pub fn new(path: &str) -> Result<Self, BundleError> {
+        let refuse = |why: &str| BundleError::Path { path: path.to_owned(), why: why.to_owned() };
+        if path.is_empty() {
+            return Err(refuse("it is empty"));
+        }
+        if path.len() > MAX_RAW {
+            return Err(refuse("it is longer than any name of a Kubernetes object makes it"));
+        }
+        for part in path.split('/') {
+            if let Some(why) = super::names::unsafe_because(part) {
+                return Err(refuse(why));
+            }
+        }
+        Ok(Self { path: path.to_owned(), names: BTreeMap::new() })
+    }
+
+    /// The same path, with the names it was made of.
+    pub(super) fn with_names(mut self, names: BTreeMap<String, String>) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// The path as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.path
+    }
+
+    /// Full names of everything the path names: role (`cluster`, `namespace`, `pod`, …) → name.
+    #[must_use]
+    pub fn names(&self) -> &BTreeMap<String, String> {
+        &self.names
+    }
+
+    /// The full names that cannot be read off `settled`, the path as it stands in the zip: what
+    /// belongs into [`super::EntryRecord::names`].
+    #[must_use]
+    pub fn changed_names(&self, settled: &str) -> BTreeMap<String, String> {
+        let shown = |name: &str| {
+            settled.split('/').any(|part| {
+                part.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            })
+        };
+        let hidden = |(_, name): &(&String, &String)| !shown(name);
+        self.names.iter().filter(hidden).map(|(role, name)| (role.clone(), name.clone())).collect()
+    }
+}
+
+impl fmt::Display for EntryPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)
+    }
+}
+
+impl AsRef<str> for EntryPath {
+    fn as_ref(&self) -> &str {
+        &self.path
+    }
+}
+
+/// Puts a path together and remembers the full names that went in.
+struct Maker {
+    path: String,
+    names: BTreeMap<String, String>,
+}
+
+impl Maker {
+    fn root() -> Self {
+        Self { path: String::new(), names: BTreeMap::new() }
+    }
+
+    fn cluster(cluster: &str) -> Self {
+        Self::root().fixed("clusters").name("cluster", cluster, "")
+    }
+
+    /// Below the namespace, or below the cluster for what has none.
+    fn scope(cluster: &str, namespace: Option<&str>) -> Self {
+        let at = Self::cluster(cluster);
+        match namespace {
+            Some(ns) => at.fixed("namespaces").name("namespace", ns, ""),
+            None => at,
+        }
+    }
+
+    fn pod(cluster: &str, namespace: &str, pod: &str) -> Self {
+        Self::scope(cluster, Some(namespace)).fixed("pods").name("pod", pod, "")
+    }
+
+    fn push(&mut self, part: &str) {
+        if !self.path.is_empty() {
+            self.path.push('/');
+        }
+        self.path.push_str(part);
+    }
+
+    /// A segment of ours.
+    fn fixed(mut self, part: &str) -> Self {
+        self.push(part);
+        self
+    }
+
+    /// A segment named by the cluster or the user, with our own ending.
+    fn name(mut self, role: &str, name: &str, ending: &str) -> Self {
+        let part = segment(name);
+        self.push(&format!("{part}{ending}"));
+        self.names.insert(role.to_owned(), name.to_owned());
+        self
+    }
+
+    fn done(self) -> EntryPath {
+        EntryPath { path: self.path, names: self.names }
+    }
+}
+
+fn top(name: &str) -> EntryPath {
+    Maker::root().fixed(name).done()
+}
+
+/// `manifest.json`.
+#[must_use]
+pub fn manifest() -> EntryPath {
+    top(MANIFEST)
+}
+
+/// `README.txt`.
+#[must_use]
+pub fn readme() -> EntryPath {
+    top(README)
+}
+
+/// `report.html`.
+#[must_use]
+pub fn report_html() -> EntryPath {
+    top(REPORT_HTML)
+}
+
+/// `report.md`.
+#[must_use]
+pub fn report_md() -> EntryPath {
+    top(REPORT_MD)
+}
+
+/// `findings.json`.
+#[must_use]
+pub fn findings() -> EntryPath {
+    top(FINDINGS)
+}
+
+/// `facts.json`.
+#[must_use]
+pub fn facts() -> EntryPath {
+    top(FACTS)
+}
+
+/// `notes/<n>.txt`, counted from 1: what the user said with the request.
+#[must_use]
+pub fn note(n: u32) -> EntryPath {
+    Maker::root().fixed("notes").fixed(&format!("{n}.txt")).done()
+}
+
+/// `notes/attachments/<name>`: a file the user gave with the request. Only its last part counts.
+#[must_use]
+pub fn attachment(name: &str) -> EntryPath {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    Maker::root().fixed("notes").fixed("attachments").name("attachment", name, "").done()
+}
+
+/// `clusters/<cluster>/cluster.json`: version, context, region, clock skew.
+#[must_use]
+pub fn cluster_json(cluster: &str) -> EntryPath {
+    Maker::cluster(cluster).fixed("cluster.json").done()
+}
+
+/// `clusters/<cluster>/api/version.json`: what `/version` answered.
+#[must_use]
+pub fn api_version(cluster: &str) -> EntryPath {
+    Maker::cluster(cluster).fixed("api").fixed("version.json").done()
+}
+
+/// `clusters/<cluster>/api/<document>.json`: a discovery document of the API server's root, such
+/// as `api`, `apis`, or its aggregated form under a name of the caller's choice.
+#[must_use]
+pub fn api_document(cluster: &str, document: &str) -> EntryPath {
+    Maker::cluster(cluster).fixed("api").name("document", document, ".json").done()
+}
+
+/// What discovery answered for one group and version:
+/// `clusters/<cluster>/api/groups/<group>/<version>.json`, the core group (`""`) as `core`.
+#[must_use]
+pub fn api_discovery(cluster: &str, group: &str, version: &str) -> EntryPath {
+    let at = Maker::cluster(cluster).fixed("api").fixed("groups");
+    let at = if group.is_empty() { at.fixed("core") } else { at.name("group", group, "") };
+    at.name("version", version, ".json").done()
+}
+
+/// `clusters/<cluster>/nodes/<node>.yaml`.
+#[must_use]
+pub fn node_yaml(cluster: &str, node: &str) -> EntryPath {
+    Maker::cluster(cluster).fixed("nodes").name("node", node, ".yaml").done()
+}
+
+/// `clusters/<cluster>/nodes/<node>.describe.txt`.
+#[must_use]
+pub fn node_describe(cluster: &str, node: &str) -> EntryPath {
+    Maker::cluster(cluster).fixed("nodes").name("node", node, ".describe.txt").done()
+}
+
+/// `clusters/<cluster>/namespaces/<ns>/<resource>.json`: the Table the API server rendered, with
+/// its objects; `clusters/<cluster>/<resource>.json` of what has no namespace. Resources of the same
+/// name in two groups are told apart by the caller: `<resource>.<group>`.
+#[must_use]
+pub fn resource_table(cluster: &str, namespace: Option<&str>, resource: &str) -> EntryPath {
+    Maker::scope(cluster, namespace).name("resource", resource, ".json").done()
+}
+
+/// `clusters/<cluster>/namespaces/<ns>/<resource>.txt`: as `kubectl get -o wide` prints it.
+#[must_use]
+pub fn table_text(cluster: &str, namespace: Option<&str>, resource: &str) -> EntryPath {
+    Maker::scope(cluster, namespace).name("resource", resource, ".txt").done()
+}
+
+/// `clusters/<cluster>/namespaces/<ns>/<resource>/<name>.yaml`, or
+/// `clusters/<cluster>/<resource>/<name>.yaml` of what has no namespace.
+#[must_use]
+pub fn object_yaml(
+    cluster: &str,
+    namespace: Option<&str>,
+    resource: &str,
+    name: &str,
+) -> EntryPath {
+    let at = Maker::scope(cluster, namespace).name("resource", resource, "");
+    at.name("name", name, ".yaml").done()
+}
+
+/// `clusters/<cluster>/namespaces/<ns>/<resource>/<name>.describe.txt`, or
+/// `clusters/<cluster>/<resource>/<name>.describe.txt` of what has no namespace.
+#[must_use]
+pub fn object_describe(
+    cluster: &str,
+    namespace: Option<&str>,
+    resource: &str,
+    name: &str,
+) -> EntryPath {
+    let at = Maker::scope(cluster, namespace).name("resource", resource, "");
+    at.name("name", name, ".describe.txt").done()
+}
+
+/// `…/pods/<pod>/pod.yaml`.
+#[must_use]
+pub fn pod_yaml(cluster: &str, namespace: &str, pod: &str) -> EntryPath {
+    Maker::pod(cluster, namespace, pod).fixed("pod.yaml").done()
+}
+
+/// `…/pods/<pod>/describe.txt`.
+#[must_use]
+pub fn pod_describe(cluster: &str, namespace: &str, pod: &str) -> EntryPath {
+    Maker::pod(cluster, namespace, pod).fixed("describe.txt").done()
+}
+
+/// `…/pods/<pod>/logs/<container>.log`, or `<container>.previous.log` of the instance before.
+#[must_use]
+pub fn pod_log(
+    cluster: &str,
+    namespace: &str,
+    pod: &str,
+    container: &str,
+    previous: bool,
+) -> EntryPath {
+    let ending = if previous { ".previous.log" } else { ".log" };
+    let at = Maker::pod(cluster, namespace, pod).fixed("logs");
+    at.name("container", container, ending).done()
+}
+
+/// `clusters/<cluster>/metrics/scrapes/<ns>/<pod>.<n>.prom`, counted from 0.
+#[must_use]
+pub fn scrape(cluster: &str, namespace: &str, pod: &str, n: u32) -> EntryPath {
+    let at = Maker::cluster(cluster).fixed("metrics").fixed("scrapes");
+    at.name("namespace", namespace, "").name("pod", pod, &format!(".{n}.prom")).done()
+}
+
+/// `clusters/<cluster>/metrics/queries/<id>.json`.
+#[must_use]
+pub fn query(cluster: &str, id: &str) -> EntryPath {
+    Maker::cluster(cluster).fixed("metrics").fixed("queries").name("query", id, ".json").done()
+}
+
+/// `clusters/<cluster>/metrics/queries.txt`.
+#[must_use]
+pub fn queries_text(cluster: &str) -> EntryPath {
+    Maker::cluster(cluster).fixed("metrics").fixed("queries.txt").done()
+}
+
+/// `clusters/<cluster>/metrics/samples.openmetrics`.
+#[must_use]
+pub fn samples(cluster: &str) -> EntryPath {
+    Maker::cluster(cluster).fixed("metrics").fixed("samples.openmetrics").done()
+}
+
+/// Where every entry of a bundle ends up once its name is known.
+#[derive(Clone, Debug)]
+pub(super) struct Settlement {
+    budget: usize,
+    cap: Option<Cap>,
+}
+
+impl Settlement {
+    /// The gentlest one under which all of `paths` fit below a folder of `name`. One step is taken
+    /// for the whole bundle, so that the files of one pod stay in one folder.
+    pub(super) fn of<'a>(name: &BundleName, paths: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let budget = MAX_PATH - name.as_str().len() - 1;
+        let cap = if paths.clone().all(|p| p.len() <= budget) {
+            None
+        } else {
+            // A path that no step fits goes by its hash, and must not drag all others along.
+            let hope = paths.filter(|p| shortened(p, LAST_CAP).len() <= budget);
+            let fits = |cap: Cap| hope.clone().all(|p| shortened(p, cap).len() <= budget);
+            CAPS.into_iter().find(|cap| fits(*cap))
+        };
+        Self { budget, cap }
+    }
+
+    /// The path of `inner` in the bundle's folder.
+    pub(super) fn settle(&self, inner: &str) -> String {
+        let mut path = self.cap.map_or_else(|| inner.to_owned(), |cap| shortened(inner, cap));
+        if path.len() > self.budget {
+            path = settle(inner, self.budget);
+        }
+        path
+    }
+}
+
+const LAST_CAP: Cap = CAPS[CAPS.len() - 1];
+
+/// `inner` shortened, if need be, to at most `budget` characters: its names by [`CAPS`], or, when
+/// they all are short and it still is too long, to a hash. Nothing else is looked at, so the same
+/// path and budget always give the same. Expects the text of an [`EntryPath`]: ASCII.
+pub(super) fn settle(inner: &str, budget: usize) -> String {
+    if inner.len() <= budget {
+        return inner.to_owned();
+    }
+    let steps = CAPS.into_iter().map(|cap| shortened(inner, cap));
+    steps.into_iter().find(|p| p.len() <= budget).unwrap_or_else(|| by_hash(inner))
+}
+
+/// Every path that `inner` may have in a bundle: its own first.
+pub(super) fn candidates(inner: &str) -> impl Iterator<Item = String> + '_ {
+    let steps = CAPS.into_iter().map(|cap| shortened(inner, cap));
+    std::iter::once(inner.to_owned()).chain(steps).chain(std::iter::once_with(|| by_hash(inner)))
+}
+
+fn shortened(inner: &str, cap: Cap) -> String {
+    let below = inner.starts_with("clusters/");
+    let of = |(n, part)| shorten(part, if below && n == 1 { cap.cluster } else { cap.other });
+    let parts: Vec<String> = inner.split('/').enumerate().map(of).collect();
+    parts.join("/")
+}

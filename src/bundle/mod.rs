@@ -1,0 +1,66 @@
+//! Owns the bundle: the one zip a run leaves behind. What is in it ([`layout`], [`Manifest`]), how
+//! it is written so that nothing acknowledged is ever lost ([`BundleWriter`], [`salvage`]) and how
+//! it is read ([`BundleReader`], [`verify`]).
+//!
+//! Nothing reaches the zip but [`Clean`](crate::redact::Clean) bytes, and nothing in here knows
+//! Kubernetes: an entry is a path and some bytes.
+
+mod entry;
+mod error;
+mod format;
+mod journal;
+pub mod layout;
+mod names;
+mod pack;
+mod place;
+mod reader;
+mod record;
+mod reserve;
+mod salvage;
+mod settle;
+mod spool;
+pub mod storage;
+mod verify;
+mod writer;
+
+use std::io::{self, Read};
+
+use sha2::{Digest, Sha256};
+
+pub use error::BundleError;
+pub use format::{
+    CheckState, ChecklistItem, ClusterInfo, Coverage, Ended, EntryRecord, FORMAT, GapCause,
+    IdentityClaim, IdentityKind, Manifest, Outcome, TaskRecord,
+};
+pub use layout::EntryPath;
+pub use names::{BundleName, NamePart};
+pub use entry::EntryWriter;
+pub use place::{Destination, free_bytes};
+pub use reader::{BundleReader, EntryInfo, EntryReader};
+pub use salvage::{Salvaged, salvage};
+pub use settle::Settled;
+pub use verify::{Problem, Report, verify};
+pub use writer::{BundleWriter, Finished, Written};
+
+/// Lower-case hex.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{b:02x}");
+        out
+    })
+}
+
+/// SHA-256 of the first `len` bytes of a file, lower-case hex.
+fn hash_file(file: &dyn storage::StoreFile, len: u64) -> io::Result<String> {
+    let mut all = storage::Section::new(file, 0, len);
+    let mut sha = Sha256::new();
+    let mut chunk = vec![0; 256 * 1024];
+    loop {
+        match all.read(&mut chunk)? {
+            0 => return Ok(hex(&sha.finalize())),
+            n => sha.update(&chunk[..n]),
+        }
+    }
+}

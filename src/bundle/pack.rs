@@ -1,0 +1,144 @@
+//! Owns how contents become compressed bytes: hashed, checksummed and deflated in fixed blocks, so
+//! that the same contents always give the same bytes, however they arrived.
+
+use std::io;
+
+use flate2::{Compress, Compression, Crc, FlushCompress, Status};
+use sha2::{Digest, Sha256};
+
+use super::hex;
+use super::record::{DosTime, Facts};
+
+/// What the compressor is fed at a time. Its output may depend on the sizes of what it is given.
+const BLOCK: usize = 64 * 1024;
+
+/// On log lines level 3 is as fast as 2, half again as fast as 6, and at most 7 % larger; at 2 and
+/// 3 the output did not depend on the sizes of writes.
+const LEVEL: u32 = 3;
+
+/// Where compressed bytes go.
+pub(super) trait Sink {
+    /// Takes bytes.
+    fn push(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// How many it has taken.
+    fn len(&self) -> u64;
+}
+
+/// Takes contents in, leaves them compressed in a sink.
+pub(super) struct Packer<S> {
+    block: Vec<u8>,
+    deflate: Compress,
+    out: Vec<u8>,
+    crc: Crc,
+    sha: Sha256,
+    sink: S,
+}
+
+/// What a [`Packer`] made.
+pub(super) struct Packed<S> {
+    pub(super) sink: S,
+    pub(super) facts: Facts,
+    pub(super) sha256: String,
+}
+
+impl<S: Sink> Packer<S> {
+    pub(super) fn new(sink: S) -> Self {
+        Self {
+            block: Vec::new(),
+            deflate: Compress::new(Compression::new(LEVEL), false),
+            out: Vec::with_capacity(BLOCK),
+            crc: Crc::new(),
+            sha: Sha256::new(),
+            sink,
+        }
+    }
+
+    /// Where the compressed bytes go.
+    pub(super) fn sink(&self) -> &S {
+        &self.sink
+    }
+
+    /// Adds contents.
+    pub(super) fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            if self.block.is_empty() && bytes.len() >= BLOCK {
+                let (block, rest) = bytes.split_at(BLOCK);
+                self.squeeze(block, FlushCompress::None)?;
+                bytes = rest;
+                continue;
+            }
+            let (head, rest) = bytes.split_at(bytes.len().min(BLOCK - self.block.len()));
+            self.block.extend_from_slice(head);
+            bytes = rest;
+            if self.block.len() == BLOCK {
+                self.flush(FlushCompress::None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the contents.
+    pub(super) fn finish(mut self, time: DosTime) -> io::Result<Packed<S>> {
+        self.flush(FlushCompress::Finish)?;
+        self.sink.push(&self.out)?;
+        let facts = Facts {
+            crc: self.crc.sum(),
+            compressed: self.sink.len(),
+            bytes: self.deflate.total_in(),
+            time,
+        };
+        Ok(Packed { sink: self.sink, facts, sha256: hex(&self.sha.finalize()) })
+    }
+
+    fn flush(&mut self, mode: FlushCompress) -> io::Result<()> {
+        let mut block = std::mem::take(&mut self.block);
+        let done = self.squeeze(&block, mode);
+        block.clear();
+        self.block = block;
+        done
+    }
+
+    fn squeeze(&mut self, mut block: &[u8], mode: FlushCompress) -> io::Result<()> {
+        self.crc.update(block);
+        self.sha.update(block);
+        loop {
+            let before = self.deflate.total_in();
+            let status = self.deflate.compress_vec(block, &mut self.out, mode)?;
+            let used = usize::try_from(self.deflate.total_in() - before).unwrap_or(block.len());
+            block = &block[used..];
+            let full = self.out.len() == self.out.capacity();
+            if full {
+                self.sink.push(&self.out)?;
+                self.out.clear();
+            }
+            // Output left no room: there may be more of it. Otherwise all that went in is in.
+            match status {
+                Status::StreamEnd => return Ok(()),
+                _ if full || !block.is_empty() => {}
+                _ if matches!(mode, FlushCompress::Finish) => {}
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Compressed size in bytes and SHA-256 of `bytes`, as an entry of them would have.
+pub(super) fn measure(bytes: &[u8]) -> io::Result<(u64, String)> {
+    let mut packer = Packer::new(Count(0));
+    packer.write(bytes)?;
+    let packed = packer.finish(DosTime::default())?;
+    Ok((packed.facts.compressed, packed.sha256))
+}
+
+struct Count(u64);
+
+impl Sink for Count {
+    fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0 += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn len(&self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,157 @@
+//! Owns the check of a whole bundle: every byte against its hash, and the manifest against the zip.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::error::BundleError;
+use super::format::Ended;
+use super::layout::MANIFEST;
+use super::reader::BundleReader;
+use super::{hex, reader::EntryReader};
+
+/// What [`verify`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The bundle.
+    pub path: PathBuf,
+    /// Files in it, the manifest included.
+    pub entries: usize,
+    /// Their size in bytes, uncompressed.
+    pub bytes: u64,
+    /// Whether the manifest says that the run came to its own end.
+    pub complete: bool,
+    /// How the run ended.
+    pub ended: Ended,
+    /// What is wrong, sorted by path.
+    pub problems: Vec<Problem>,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// Something wrong with a bundle.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// A file is not as it was written.
+    #[error("{path} is damaged: {why}")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// In which way.
+        why: String,
+    },
+    /// A file the manifest does not name.
+    #[error("{path} is in the zip, but the manifest does not name it")]
+    Unnamed {
+        /// The file.
+        path: String,
+    },
+    /// A file the zip does not have.
+    #[error("{path} is named by the manifest, but is not in the zip")]
+    Missing {
+        /// The file.
+        path: String,
+    },
+    /// The manifest names a file twice.
+    #[error("{path} is named by the manifest twice")]
+    Twice {
+        /// The file.
+        path: String,
+    },
+    /// A task names an entry that the manifest does not have.
+    #[error("task {task} names {path}, which is no entry of the manifest")]
+    Dangling {
+        /// The entry.
+        path: String,
+        /// The task's id.
+        task: String,
+    },
+}
+
+/// Reads all of a bundle and checks every file's hash, and that the manifest names every file and
+/// no other.
+///
+/// # Errors
+/// When it cannot be opened as a bundle at all, or the disk fails.
+pub fn verify(path: &Path) -> Result<Report, BundleError> {
+    let reader = BundleReader::open(path)?;
+    let manifest = reader.manifest();
+    let mut problems = Vec::new();
+    let mut named = BTreeMap::new();
+    for record in &manifest.entries {
+        if named.insert(record.path.as_str(), record).is_some() {
+            problems.push(Problem::Twice { path: record.path.clone() });
+        }
+        if reader.info(&record.path).is_none() {
+            problems.push(Problem::Missing { path: record.path.clone() });
+        }
+    }
+    for task in &manifest.tasks {
+        let strays = task.entries.iter().filter(|path| !named.contains_key(path.as_str()));
+        problems.extend(strays.map(|path| Problem::Dangling {
+            path: path.clone(),
+            task: task.id.clone(),
+        }));
+    }
+    let mut bytes = 0;
+    for info in reader.entries() {
+        bytes += info.bytes;
+        let damaged = |why: String| Problem::Damaged { path: info.path.clone(), why };
+        let hash = match hash(reader.open_entry(&info.path)?) {
+            Ok(hash) => hash,
+            Err(e) if is_damage(&e) => {
+                problems.push(damaged(e.to_string()));
+                continue;
+            }
+            Err(e) => return Err(BundleError::io("read", path, e)),
+        };
+        match named.get(info.path.as_str()) {
+            Some(record) if record.sha256 != hash => {
+                problems.push(damaged(format!("its SHA-256 is {hash}, not {}", record.sha256)));
+            }
+            Some(record) if record.bytes != info.bytes => {
+                problems.push(damaged(format!("it has {} bytes, not {}", info.bytes, record.bytes)));
+            }
+            Some(_) => {}
+            // No file can hold its own hash.
+            None if info.path == MANIFEST => {}
+            None => problems.push(Problem::Unnamed { path: info.path.clone() }),
+        }
+    }
+    problems.sort();
+    Ok(Report {
+        path: path.to_owned(),
+        entries: reader.entries().len(),
+        bytes,
+        complete: manifest.complete,
+        ended: manifest.ended,
+        problems,
+    })
+}
+
+/// Whether an error of reading an entry is one of its contents, not of the disk.
+pub(super) fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
+}
+
+/// SHA-256 of all an entry holds, lower-case hex.
+pub(super) fn hash(mut entry: EntryReader) -> io::Result<String> {
+    let mut sha = Sha256::new();
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        match entry.read(&mut chunk)? {
+            0 => return Ok(hex(&sha.finalize())),
+            n => sha.update(&chunk[..n]),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! `verify` and `salvage`: a bundle on this disk.
+
+use super::{Failure, print};
+use crate::{
+    bundle::{self, Destination},
+    exit::Exit,
+};
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// The bundle
+    #[arg(value_name = "BUNDLE")]
+    bundle: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Salvage {
+    /// What the killed run has left: NAME.zip.partial
+    #[arg(value_name = "PARTIAL")]
+    partial: PathBuf,
+    /// Where the bundle goes: a folder, or a file ending in .zip [default: here]
+    #[arg(long, value_name = "FILE|DIR")]
+    to: Option<PathBuf>,
+}
+
+pub(super) fn verify(arguments: &Verify) -> Result<Exit, Failure> {
+    let report = bundle::verify(&arguments.bundle).map_err(Failure::usage)?;
+    let bytes = bytesize::ByteSize(report.bytes).display().si();
+    print(&format!("{}: {} files, {bytes}, the run {}\n", report.path.display(), report.entries, if report.complete { "came to its end" } else { "was cut short" }));
+    report.problems.iter().for_each(|problem| print(&format!("{problem}\n")));
+    print(if report.is_sound() { "every file is as it was written\n" } else { "the bundle is damaged\n" });
+    Ok(if report.is_sound() { Exit::Complete } else { Exit::Incomplete })
+}
+
+pub(super) fn salvage(arguments: &Salvage) -> Result<Exit, Failure> {
+    let to = Destination::from_arg(arguments.to.as_deref()).map_err(Failure::usage)?;
+    let salvaged = bundle::salvage(&arguments.partial, &to).map_err(Failure::no_bundle)?;
+    print(&format!("{}\n", salvaged.finished.path.display()));
+    Ok(Exit::Complete)
+}

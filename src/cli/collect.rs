@@ -1,0 +1,438 @@
+//! `collect`: an incident into a bundle.
+
+use super::{Failure, connection, dry_run, parse, print, progress::Bar};
+use crate::{
+    bundle::{BundleWriter, ClusterInfo, Destination, Ended, layout},
+    collect::{self, Attachment, Found, Ledger, Limits, PlaceError, Site},
+    exit::Exit,
+    facts::identity::Names,
+    plan::{
+        self, Request,
+        window::{self, Window},
+    },
+    profile::Profile,
+    redact::{Key, Redactor},
+    report,
+    source::{
+        Stop, StopReason, Stopper,
+        kubernetes::{Connection, Discovery},
+    },
+};
+use chrono::{DateTime, Local, TimeDelta, Utc};
+use clap::{Args, ValueEnum};
+use futures_util::future::join_all;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) connection: connection::Flags,
+
+    /// When it went wrong: 2026-11-22T14:05:00Z, 14:05 (latest, local), 14:05Z, -20m, START/END, START/
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "Which time")]
+    incident_time: Option<String>,
+    /// How far before the incident the window begins [default: 15m; 30m before now without an incident]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "Which time")]
+    before: Option<String>,
+    /// How far after the incident the window ends [default: 15m]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "Which time")]
+    after: Option<String>,
+
+    /// What evidence the workload needs: a name that `profiles` lists, or a file
+    #[arg(long, value_name = "NAME|FILE", default_value = "trust-domain-server", help_heading = "Which evidence")]
+    profile: String,
+    /// Kinds to leave out: logs, previous-logs, scrapes, or resources by kubectl's name
+    #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = "Which evidence")]
+    skip: Vec<String>,
+    /// Show nodes with the images of other workloads, too
+    #[arg(long, help_heading = "Which evidence")]
+    node_neighbours: bool,
+    /// A note for support; repeatable, redacted like the rest
+    #[arg(long, value_name = "TEXT", help_heading = "Which evidence")]
+    note: Vec<String>,
+    /// A text file to put in, such as the output of spirldbg; repeatable, redacted like the rest
+    #[arg(long, value_name = "FILE", help_heading = "Which evidence")]
+    attach: Vec<PathBuf>,
+    /// The support ticket's number
+    #[arg(long, value_name = "ID", help_heading = "Which evidence")]
+    ticket: Option<String>,
+    /// The trust domain, when it cannot be read from the servers
+    #[arg(long, value_name = "NAME", help_heading = "Which evidence")]
+    trust_domain: Option<String>,
+    /// The region, when it cannot be read from pods and nodes
+    #[arg(long, value_name = "NAME", help_heading = "Which evidence")]
+    region: Option<String>,
+
+    /// Where the bundle goes: a folder, or a file ending in .zip [default: here]
+    #[arg(long, value_name = "FILE|DIR", help_heading = "The bundle")]
+    to: Option<PathBuf>,
+    /// A cluster's name in the bundle, in place of its context's; repeatable
+    #[arg(long, value_name = "CONTEXT=NAME", value_parser = parse::renaming, help_heading = "The bundle")]
+    cluster_name: Vec<(String, String)>,
+    /// A secret of at least 16 bytes: bundles made with the same one have the same marks for the same secrets
+    #[arg(long, value_name = "FILE", help_heading = "The bundle")]
+    redaction_key: Option<PathBuf>,
+    /// What is printed on standard output: the bundle's path, or a JSON object
+    #[arg(short, long, value_enum, default_value = "text", help_heading = "The bundle")]
+    output: Output,
+
+    /// Print what would be asked for, and ask only what that takes
+    #[arg(long, help_heading = "Limits")]
+    dry_run: bool,
+    /// Longest time to collect; what was gathered by then is the bundle
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse::duration, help_heading = "Limits")]
+    deadline: Duration,
+    /// Most bytes of one container's log
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = parse::size, help_heading = "Limits")]
+    log_limit: u64,
+    /// Logs fetched at once from one node
+    #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
+    node_streams: u16,
+    /// Requests at once to one cluster
+    #[arg(long, value_name = "N", default_value = "32", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
+    cluster_streams: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    Text,
+    Json,
+}
+
+/// One cluster that answered.
+pub(super) struct Reached {
+    pub(super) name: String,
+    pub(super) connection: Connection,
+    pub(super) discovery: Discovery,
+    pub(super) found: Found,
+    pub(super) skew: TimeDelta,
+    pub(super) info: ClusterInfo,
+}
+
+pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let started = Utc::now();
+    let request = Arc::new(arguments.request(started)?);
+    let attachments: Vec<Attachment> =
+        arguments.attach.iter().map(|path| Attachment::read(path)).collect::<Result<_, _>>().map_err(Failure::usage)?;
+    let key = arguments.key()?;
+    eprintln!("{}", request.window.echo(started, &Local));
+    let (stopper, stop) = Stop::new();
+    let stopper = Arc::new(stopper);
+    if arguments.dry_run {
+        let (reached, unreached) = arguments.reach(&request, &stop).await?;
+        let limits = arguments.limits();
+        return dry_run::print_plan(&request, &reached, &unreached, arguments, limits).await;
+    }
+    let to = Destination::from_arg(arguments.to.as_deref()).map_err(Failure::usage)?;
+    let bundle = BundleWriter::create(&to, started).map_err(Failure::no_bundle)?;
+    listen(&stopper, arguments.deadline);
+    // Whatever ends the run before there is a bundle leaves nothing behind.
+    match arguments.reach(&request, &stop).await {
+        Ok((reached, _)) if reached.is_empty() => {
+            bundle.abandon();
+            Err(Failure::no_bundle("no bundle was made, for no cluster was reached"))
+        }
+        Ok((reached, unreached)) => {
+            let work = Work { arguments, request, redactor: Redactor::new(&key), key_id: key.id(), started, attachments };
+            work.collect(reached, unreached, bundle, &stop, &stopper).await
+        }
+        Err(failure) => {
+            bundle.abandon();
+            Err(failure)
+        }
+    }
+}
+
+/// Ctrl-C once closes the bundle, twice leaves at once; the deadline closes it, too.
+fn listen(stopper: &Arc<Stopper>, deadline: Duration) {
+    let on_signal = stopper.clone();
+    tokio::spawn(async move {
+        interrupted().await;
+        eprintln!("interrupted: closing the bundle with what is there; once more to leave at once");
+        on_signal.stop(StopReason::Interrupted);
+        interrupted().await;
+        std::process::exit(Exit::Interrupted.code().into());
+    });
+    let on_time = stopper.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(deadline).await;
+        on_time.stop(StopReason::Deadline);
+    });
+}
+
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without handlers the system's own apply: the process ends, and `salvage` finds its journal.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+impl Arguments {
+    pub(super) fn request(&self, now: DateTime<Utc>) -> Result<Request, Failure> {
+        let profile = Profile::load(&self.profile).map_err(Failure::usage)?;
+        let duration = |text: &Option<String>| text.as_deref().map(window::parse_duration).transpose().map_err(Failure::usage);
+        let incident = self.incident_time.as_deref().map(|text| window::parse_incident(text, now, &Local));
+        let incident = incident.transpose().map_err(Failure::usage)?;
+        let window = Window::new(incident, duration(&self.before)?, duration(&self.after)?, now).map_err(Failure::usage)?;
+        let known = |kind: &str| {
+            ["logs", "previous-logs", "scrapes"].contains(&kind)
+                || profile.objects.iter().any(|rule| rule.resource.to_string() == kind || rule.resource.plural() == kind)
+                || profile.custom_resources.iter().any(|rule| kind.ends_with(&rule.group))
+        };
+        for kind in &self.skip {
+            if kind == "pods" {
+                return Err(Failure::usage("--skip pods would leave nothing to plan from; skip logs or scrapes instead"));
+            }
+            if !known(kind) {
+                return Err(Failure::usage(format!("--skip {kind}: the profile {} has no such kind; give logs, previous-logs, scrapes or a resource of the profile", profile.name)));
+            }
+        }
+        Ok(Request { profile, window, skip: self.skip.iter().cloned().collect() })
+    }
+
+    fn key(&self) -> Result<Key, Failure> {
+        let Some(path) = &self.redaction_key else { return Ok(Key::random()) };
+        let bytes = std::fs::read(path).map_err(|why| Failure::usage(format!("cannot read the redaction key {}: {why}", path.display())))?;
+        Key::from_bytes(&bytes).map_err(|why| Failure::usage(format!("the redaction key {} cannot be used: {why}", path.display())))
+    }
+
+    pub(super) fn output(&self) -> Output {
+        self.output
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        Limits { cluster: self.cluster_streams.into(), node: self.node_streams.into() }
+    }
+
+    pub(super) fn limits_text(&self) -> String {
+        format!(
+            "deadline {}, {} logs at a node and {} requests at a cluster at once, {} of log a container, {} s without a byte",
+            humantime(self.deadline),
+            self.node_streams,
+            self.cluster_streams,
+            bytesize::ByteSize(self.log_limit),
+            self.connection.request_timeout.as_secs(),
+        )
+    }
+
+    /// The clusters that answer, and those that do not. Words that are wrong end the run.
+    pub(super) async fn reach(&self, request: &Request, stop: &Stop) -> Result<(Vec<Reached>, Vec<ClusterInfo>), Failure> {
+        let connections = self.connection.connect(stop).await?;
+        let many = connections.len() > 1;
+        let names: BTreeMap<&str, &str> = self.cluster_name.iter().map(|(context, name)| (context.as_str(), name.as_str())).collect();
+        if let Some(unknown) = names.keys().find(|named| !connections.iter().any(|(context, _)| context == *named)) {
+            return Err(Failure::usage(format!("--cluster-name {unknown}=…: that context is not collected from")));
+        }
+        let asking = connections.into_iter().map(|(context, connection)| {
+            let renamed = names.get(context.as_str()).copied();
+            async move {
+                let info = ClusterInfo {
+                    name: renamed.unwrap_or(&context).to_owned(),
+                    context: renamed.is_none().then(|| context.clone()),
+                    ..ClusterInfo::default()
+                };
+                let answered = match connection {
+                    // The words may hold a path of this machine: the bundle only says that it was so.
+                    Err(why) => Err(Trouble::Unreached { why, causes: vec!["its credentials could not be had".to_owned()] }),
+                    Ok(connection) => ask(self, request, connection, info.clone()).await,
+                };
+                (info, answered)
+            }
+        });
+        let (mut reached, mut unreached, mut usage, mut missing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (mut info, answered) in join_all(asking).await {
+            match answered {
+                Ok(cluster) => reached.push(cluster),
+                Err(Trouble::Usage(text)) => usage.push(if many { format!("{}: {text}", info.name) } else { text }),
+                Err(Trouble::Missing(text)) => missing.push((info, text)),
+                Err(Trouble::Unreached { why, causes }) => {
+                    eprintln!("kubectl-escalate: {why}");
+                    info.error = Some(causes);
+                    unreached.push(info);
+                }
+            }
+        }
+        // With several clusters, a namespace need not be in all of them.
+        if reached.is_empty() {
+            usage.extend(missing.into_iter().map(|(_, text)| text));
+        } else {
+            for (mut info, text) in missing {
+                eprintln!("kubectl-escalate: {}: {text}", info.name);
+                info.error = Some(vec![text]);
+                unreached.push(info);
+            }
+        }
+        if usage.is_empty() { Ok((reached, unreached)) } else { Err(Failure::usage(usage.join("\n"))) }
+    }
+}
+
+enum Trouble {
+    /// Ends the run.
+    Usage(String),
+    /// Ends the run unless another cluster has what was asked for.
+    Missing(String),
+    /// Costs this cluster only.
+    Unreached { why: String, causes: Vec<String> },
+}
+
+/// Version, discovery and place of one cluster.
+async fn ask(arguments: &Arguments, request: &Request, connection: Connection, mut info: ClusterInfo) -> Result<Reached, Trouble> {
+    let kubernetes = &connection.kubernetes;
+    let unreached = |causes: Vec<String>| Trouble::Unreached {
+        why: format!(
+            "the cluster of context \"{}\" at {} was not reached: {}; check that `kubectl --context {} version` answers",
+            connection.context,
+            connection.server,
+            causes.join(": "),
+            connection.context,
+        ),
+        causes,
+    };
+    let (version, skew) = kubernetes.version().await.map_err(|error| unreached(error.causes()))?;
+    let discovery = kubernetes.discover().await.map_err(|error| unreached(error.causes()))?;
+    let places = arguments.connection.places(&connection);
+    let found = match collect::find(kubernetes, &request.profile, &places).await {
+        Ok(found) => found,
+        Err(PlaceError::Source(error)) => return Err(unreached(error.causes())),
+        Err(error @ PlaceError::NoNamespace(_)) => return Err(Trouble::Missing(error.to_string())),
+        Err(error) => {
+            let mut text = error.to_string();
+            if let PlaceError::Several(found) = &error {
+                let context = if arguments.connection.context.is_empty() { String::new() } else { format!(" --context {}", connection.context) };
+                for (namespace, pods) in found {
+                    text.push_str(&format!("\n  kubectl escalate collect{context} -n {namespace}   # {pods} server pods"));
+                }
+            }
+            return Err(Trouble::Usage(text));
+        }
+    };
+    info.version = version["gitVersion"].as_str().map(str::to_owned);
+    info.clock_skew_ms = skew.map(|skew| skew.num_milliseconds());
+    info.namespaces = found.place.namespaces.keys().cloned().collect();
+    let namespaces = if info.namespaces.is_empty() { "none".to_owned() } else { info.namespaces.join(", ") };
+    eprintln!("context {}, user {}: namespace {namespaces} ({})", connection.context, connection.user, found.how);
+    for namespace in &found.doubtful {
+        eprintln!("whether the namespace {namespace} exists cannot be told: you may not read namespaces");
+    }
+    Ok(Reached { name: info.name.clone(), skew: skew.unwrap_or_default(), connection, discovery, found, info })
+}
+
+/// A collection that has somewhere to write and someone to ask.
+struct Work<'a> {
+    arguments: &'a Arguments,
+    request: Arc<Request>,
+    redactor: Redactor,
+    key_id: String,
+    started: DateTime<Utc>,
+    attachments: Vec<Attachment>,
+}
+
+impl Work<'_> {
+    async fn collect(self, reached: Vec<Reached>, unreached: Vec<ClusterInfo>, bundle: BundleWriter, stop: &Stop, stopper: &Stopper) -> Result<Exit, Failure> {
+        let written = |error: crate::bundle::BundleError| Failure::no_bundle(error);
+        let bar = Arc::new(Bar::new());
+        let names = Arc::new(Names::of(&self.request.profile));
+        let notes = collect::notes(&bundle, &self.redactor, &self.arguments.note, &self.attachments).map_err(written)?;
+        let (mut sites, mut plans, mut clusters) = (Vec::new(), Vec::new(), Vec::new());
+        for Reached { name, connection, discovery, found, skew, info } in reached {
+            let ground = [plan::What::Version, plan::What::Discovery].map(|what| plan::Task { what, required: false }.into());
+            plans.push(ground.into_iter().chain(plan::first(&self.request, &discovery.resources, &found.place)).collect());
+            clusters.push(info);
+            sites.push(Site {
+                cluster: name,
+                kubernetes: connection.kubernetes,
+                request: self.request.clone(),
+                place: Arc::new(found.place),
+                served: Arc::new(discovery.resources),
+                redactor: self.redactor.clone(),
+                bundle: bundle.clone(),
+                progress: bar.clone() as Arc<dyn collect::Progress>,
+                names: names.clone(),
+                log_limit: self.arguments.log_limit,
+                skew,
+                images: Arc::default(),
+                node_neighbours: self.arguments.node_neighbours,
+            });
+        }
+        clusters.extend(unreached);
+        let run = collect::run(&sites, plans, self.arguments.limits(), stop, stopper).await;
+        bar.clear();
+        drop(sites);
+        let ledger = Ledger {
+            started: self.started,
+            finished: Utc::now(),
+            ended: match stop.reason() {
+                None => Ended::Finished,
+                Some(StopReason::Interrupted) => Ended::Interrupted,
+                Some(StopReason::Deadline) => Ended::Deadline,
+                Some(StopReason::DiskFull) => Ended::DiskFull,
+            },
+            trust_domain: self.arguments.trust_domain.clone(),
+            region: self.arguments.region.clone(),
+            ticket: self.arguments.ticket.clone(),
+            redaction_key_id: self.key_id,
+            clusters,
+            notes,
+        };
+        let mut manifest = None;
+        let name = ledger.name(&run);
+        let finished = tokio::task::block_in_place(|| {
+            bundle.finish(&name, |settled| {
+                let made = manifest.insert(ledger.manifest(&self.request, &run, settled));
+                last_files(made, &self.redactor, settled)
+            })
+        })
+        .map_err(written)?;
+        let manifest = manifest.ok_or_else(|| Failure::no_bundle("the manifest was not written"))?;
+        eprint!("{}", report::summary(&manifest, finished.bytes, &finished.sha256));
+        let exit = Exit::of(&manifest);
+        let path = finished.path.display().to_string();
+        match self.arguments.output {
+            Output::Text => print(&format!("{path}\n")),
+            Output::Json => print(&format!(
+                "{}\n",
+                serde_json::json!({ "bundle": path, "bytes": finished.bytes, "sha256": finished.sha256, "exitCode": exit.code(), "complete": manifest.complete })
+            )),
+        }
+        Ok(exit)
+    }
+}
+
+/// README.txt, the clusters' files and, last of all, the manifest.
+fn last_files(
+    manifest: &mut crate::bundle::Manifest,
+    redactor: &Redactor,
+    settled: &crate::bundle::Settled,
+) -> Vec<(crate::bundle::EntryPath, crate::redact::Clean)> {
+    let mut files = Vec::new();
+    for cluster in &manifest.clusters {
+        let text = serde_json::to_vec_pretty(cluster).unwrap_or_default();
+        files.push((layout::cluster_json(&cluster.name), redactor.text(&text).0));
+    }
+    files.push((layout::readme(), redactor.text(report::readme(manifest).as_bytes()).0));
+    for (path, clean) in &files {
+        let mut record = settled.measure(path, clean);
+        env!("CARGO_PKG_NAME").clone_into(&mut record.source);
+        manifest.entries.push(record);
+    }
+    manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
+    let text = manifest.to_json().unwrap_or_default();
+    files.push((layout::manifest(), redactor.text(&text).0));
+    files
+}
+
+fn humantime(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds % 60 == 0 { format!("{} min", seconds / 60) } else { format!("{seconds} s") }
+}

@@ -1,0 +1,127 @@
+//! `collect --dry-run`: the very plan that would run, after asking only what planning needs.
+
+use super::{
+    Failure,
+    collect::{Arguments, Output, Reached},
+    print,
+};
+use crate::{
+    bundle::ClusterInfo,
+    collect::Limits,
+    exit::Exit,
+    plan::{self, Planned, Pod, Request, What, Without},
+    source::kubernetes::{Row, Rows, SourceError},
+};
+use std::sync::Arc;
+
+pub(super) async fn print_plan(
+    request: &Arc<Request>,
+    reached: &[Reached],
+    unreached: &[ClusterInfo],
+    arguments: &Arguments,
+    _limits: Limits,
+) -> Result<Exit, Failure> {
+    if reached.is_empty() {
+        return Err(Failure::no_bundle("there is no plan, for no cluster was reached"));
+    }
+    let mut text = String::new();
+    let mut clusters = Vec::new();
+    text.push_str("dry run: asked for the version, what is served, and the lists that the plan needs; nothing was written\n");
+    text.push_str(&format!("profile  {} {}\n", request.profile.name, request.profile.version));
+    text.push_str(&format!("limits   {}\n", arguments.limits_text()));
+    for cluster in reached {
+        let plan = whole(request, cluster).await.map_err(|error| Failure::no_bundle(error.causes().join(": ")))?;
+        text.push_str(&format!("\ncluster {}, {} tasks\n", cluster.name, plan.len()));
+        plan.iter().for_each(|planned| text.push_str(&line(planned)));
+        clusters.push(serde_json::json!({ "name": cluster.name, "tasks": plan.iter().map(json).collect::<Vec<_>>() }));
+    }
+    for cluster in unreached {
+        text.push_str(&format!("\ncluster {} was not reached\n", cluster.name));
+    }
+    match arguments.output() {
+        Output::Text => print(&text),
+        Output::Json => print(&format!("{:#}\n", serde_json::json!({ "profile": request.profile.name, "clusters": clusters }))),
+    }
+    Ok(if unreached.is_empty() { Exit::Complete } else { Exit::Incomplete })
+}
+
+/// The plan of one cluster, through all its stages, in the order it would run.
+async fn whole(request: &Arc<Request>, cluster: &Reached) -> Result<Vec<Planned>, SourceError> {
+    let (served, place) = (&cluster.discovery.resources, &cluster.found.place);
+    let mut plan = plan::first(request, served, place);
+    let mut pods = Vec::new();
+    let mut refused = Vec::new();
+    let lists: Vec<_> = plan.iter().filter(|planned| planned.without.is_none()).map(|planned| planned.task.clone()).collect();
+    for task in lists {
+        let What::List(list) = &task.what else { continue };
+        if !list.resource.is("", "pods") {
+            continue;
+        }
+        let seen = Seen { request: request.clone(), pods: Vec::new() };
+        match cluster.connection.kubernetes.list(&task.path(), false, seen).await {
+            Ok((seen, _)) => pods.extend(seen.pods),
+            Err(error) if error.code() == Some(403) && list.namespace.is_none() => refused.extend(plan::one_by_one(&task, place)),
+            Err(error) if error.code() == Some(403) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    for task in refused {
+        let seen = Seen { request: request.clone(), pods: Vec::new() };
+        if let Ok((seen, _)) = cluster.connection.kubernetes.list(&task.path(), false, seen).await {
+            pods.extend(seen.pods);
+        }
+        plan.push(task.into());
+    }
+    pods.retain(|pod| place.namespaces.get(&pod.namespace).is_some_and(|scope| scope.own || scope.related.has_pod(&pod.name)));
+    pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
+    plan.extend(plan::expand(request, served, place, pods));
+    // Several ways may lead to one task, as they do when it runs.
+    let mut known = std::collections::BTreeSet::new();
+    plan.retain(|planned| known.insert(planned.task.id()));
+    plan.sort_by_key(|planned| (planned.without.is_some(), planned.task.priority()));
+    Ok(plan)
+}
+
+fn line(planned: &Planned) -> String {
+    let task = &planned.task;
+    let required = if task.required { "required" } else { "" };
+    let request = match &planned.without {
+        None => task.request(),
+        Some(Without::Absent(cause)) => format!("not asked: {cause}"),
+        Some(Without::Skipped(cause)) => format!("skipped: {cause}"),
+    };
+    format!("  {required:<9} {:<44} {request}\n", task.target())
+}
+
+fn json(planned: &Planned) -> serde_json::Value {
+    let task = &planned.task;
+    let without = planned.without.as_ref().map(|without| match without {
+        Without::Absent(cause) => ("absent", cause),
+        Without::Skipped(cause) => ("skipped", cause),
+    });
+    serde_json::json!({
+        "id": task.id(),
+        "kind": task.kind(),
+        "namespace": task.namespace(),
+        "target": task.target(),
+        "required": task.required,
+        "request": without.is_none().then(|| task.request()),
+        "outcome": without.map(|(outcome, _)| outcome),
+        "cause": without.map(|(_, cause)| cause),
+    })
+}
+
+struct Seen {
+    request: Arc<Request>,
+    pods: Vec<Pod>,
+}
+
+impl Rows for Seen {
+    fn row(&mut self, row: Row) {
+        self.pods.extend(Pod::read(&self.request, &row.object));
+    }
+
+    fn restart(&mut self) {
+        self.pods.clear();
+    }
+}

@@ -1,0 +1,32 @@
+//! `profiles`: which there are, the text of one, and their schema.
+
+use super::{Failure, print};
+use crate::{exit::Exit, profile};
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Print the text of this embedded profile, to start one's own from
+    #[arg(value_name = "NAME", conflicts_with = "schema")]
+    name: Option<String>,
+    /// Print the JSON Schema that editors check a profile with
+    #[arg(long)]
+    schema: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    if arguments.schema {
+        let schema = serde_json::to_string_pretty(&profile::schema()).map_err(Failure::usage)?;
+        print(&format!("{schema}\n"));
+    } else if let Some(name) = &arguments.name {
+        let text = profile::embedded().iter().find(|(known, _)| known == name).map(|(_, text)| *text);
+        let names: Vec<&str> = profile::embedded().iter().map(|(name, _)| *name).collect();
+        print(text.ok_or_else(|| Failure::usage(format!("there is no profile \"{name}\"; there are {}", names.join(", "))))?);
+    } else {
+        for (name, _) in profile::embedded() {
+            let profile = profile::Profile::load(name).map_err(Failure::usage)?;
+            print(&format!("{name:<22}{}\n", profile.description));
+        }
+    }
+    Ok(Exit::Complete)
+}

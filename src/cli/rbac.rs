@@ -1,0 +1,143 @@
+//! `rbac`: the least Role and ClusterRole for this profile, these flags and these namespaces,
+//! generated from the plan.
+
+use super::{Failure, collect, print};
+use crate::{
+    exit::Exit,
+    plan::{self, Place, Request, Resource, Right, Scope},
+    source::Stop,
+    yaml,
+};
+use clap::Args;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    collect: collect::Arguments,
+    /// Name of the roles
+    #[arg(long, value_name = "NAME", default_value = "kubectl-escalate")]
+    name: String,
+    /// Also print bindings to this user
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+}
+
+/// The rights come from the plan of a cluster that answers, for its own resources; nothing is
+/// collected from it.
+pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let request = arguments.collect.request(chrono::Utc::now())?;
+    let (_stopper, stop) = Stop::new();
+    let flags = &arguments.collect.connection;
+    let mut manifests = Vec::new();
+    for (context, connection) in flags.connect(&stop).await? {
+        let connection = connection.map_err(Failure::no_bundle)?;
+        let discovery = connection.kubernetes.discover().await;
+        let discovery = discovery.map_err(|error| {
+            Failure::no_bundle(format!("the cluster of context \"{context}\" was not reached: {}", error.causes().join(": ")))
+        })?;
+        let namespaces: BTreeSet<String> = if flags.namespace.is_empty() {
+            let found = crate::collect::find(&connection.kubernetes, &request.profile, &flags.places(&connection)).await;
+            found.map_err(Failure::usage)?.place.namespaces.into_keys().collect()
+        } else {
+            flags.namespace.iter().cloned().collect()
+        };
+        let rights = rights(&request, &discovery.resources, &namespaces, flags.namespace.is_empty());
+        manifests.extend(roles(&rights, &arguments.name, arguments.user.as_deref()));
+    }
+    let mut text = String::from(
+        "# What `kubectl-escalate collect` may do with these roles: read, and nothing else. Without\n\
+         # the ClusterRole there is still a bundle, with the nodes and definitions named as missing.\n",
+    );
+    for manifest in manifests {
+        text.push_str("---\n");
+        text.push_str(&yaml::object(&manifest));
+    }
+    print(&text);
+    Ok(Exit::Complete)
+}
+
+/// Every right that the plan for these namespaces may need. What pods will be there is not known,
+/// so the rights of logs and scrapes are those of any pod.
+fn rights(request: &Request, served: &[Resource], namespaces: &BTreeSet<String>, searches: bool) -> BTreeSet<Right> {
+    let scope = |namespace: &String| (namespace.clone(), Scope { own: request.profile.owns_namespace(namespace), ..Scope::default() });
+    let place = Place { namespaces: namespaces.iter().map(scope).collect() };
+    let mut rights: BTreeSet<Right> = plan::first(request, served, &place)
+        .into_iter()
+        .filter(|planned| planned.without.is_none())
+        .flat_map(|planned| match place.is_wide() {
+            // Lists over the cluster fall back to each namespace, which needs less.
+            true => std::iter::once(planned.task.clone()).chain(plan::one_by_one(&planned.task, &place)).collect(),
+            false => vec![planned.task],
+        })
+        .filter_map(|task| task.right())
+        .filter(|right| right.namespace.is_some() || !served.iter().any(|resource| resource.namespaced && resource.is(&right.group, &right.resource)))
+        .collect();
+    rights.extend(plan::rights_of_pods(request, served, namespaces));
+    for (namespace, scope) in &place.namespaces {
+        if !scope.own {
+            rights.extend(plan::rights_of_neighbours(namespace));
+        }
+    }
+    if searches {
+        // Finding the servers without -n is a list over the cluster.
+        rights.insert(Right { namespace: None, group: String::new(), resource: "pods".to_owned(), verb: "list", name: None });
+    }
+    rights
+}
+
+/// Rights as Roles, a ClusterRole, and their bindings.
+fn roles(rights: &BTreeSet<Right>, name: &str, user: Option<&str>) -> Vec<Value> {
+    let mut by_namespace: BTreeMap<Option<&String>, Vec<&Right>> = BTreeMap::new();
+    for right in rights {
+        by_namespace.entry(right.namespace.as_ref()).or_default().push(right);
+    }
+    let mut manifests = Vec::new();
+    for (namespace, rights) in by_namespace {
+        let kind = if namespace.is_some() { "Role" } else { "ClusterRole" };
+        let mut metadata = json!({ "name": name });
+        if let Some(namespace) = namespace {
+            metadata["namespace"] = namespace.as_str().into();
+        }
+        let api = "rbac.authorization.k8s.io";
+        manifests.push(json!({ "apiVersion": format!("{api}/v1"), "kind": kind, "metadata": metadata, "rules": rules(&rights) }));
+        if let Some(user) = user {
+            manifests.push(json!({
+                "apiVersion": format!("{api}/v1"),
+                "kind": format!("{kind}Binding"),
+                "metadata": metadata,
+                "roleRef": { "apiGroup": api, "kind": kind, "name": name },
+                "subjects": [{ "apiGroup": api, "kind": "User", "name": user }],
+            }));
+        }
+    }
+    manifests
+}
+
+/// Rules with all resources of a group and verb in one.
+fn rules(rights: &[&Right]) -> Vec<Value> {
+    let mut grouped: BTreeMap<(&str, &str, BTreeSet<&str>), BTreeSet<&str>> = BTreeMap::new();
+    let mut names: BTreeMap<(&str, &str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for right in rights {
+        match &right.name {
+            Some(name) => {
+                names.entry((&right.group, &right.resource, right.verb)).or_default().insert(name);
+            }
+            None => {
+                grouped.entry((&right.group, right.verb, BTreeSet::new())).or_default().insert(&right.resource);
+            }
+        }
+    }
+    for ((group, resource, verb), names) in names {
+        grouped.entry((group, verb, names)).or_default().insert(resource);
+    }
+    let rule = |((group, verb, names), resources): ((&str, &str, BTreeSet<&str>), BTreeSet<&str>)| {
+        let mut rule = json!({ "apiGroups": [group], "resources": resources, "verbs": [verb] });
+        if !names.is_empty() {
+            rule["resourceNames"] = json!(names);
+        }
+        rule
+    };
+    grouped.into_iter().map(rule).collect()
+}

@@ -1,0 +1,219 @@
+//! Cuts a log to the window by the kubelet's timestamps, whatever the chunks are.
+//!
+//! With `timestamps=true` every line begins with an RFC 3339 time of nine digits and the node's
+//! offset. A line without one goes with the line before it: the kubelet stamps only a line's first
+//! fragment, and fragments of both streams may merge. Text without a stamp at the very beginning,
+//! or unfinished at the very end, is no log but the kubelet's own error, sent as a success.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Longest stamp: nine digits, an offset, and the blank after it.
+const STAMP: usize = 36;
+/// How much of an error text is kept.
+const FOREIGN: usize = 4 << 10;
+/// Lines of two streams are not strictly in order: this far behind the end, none of the window comes.
+const SLACK: TimeDelta = TimeDelta::seconds(5);
+
+/// The cutting of one stream.
+#[derive(Debug)]
+pub(super) struct Cut {
+    start: Option<Bound>,
+    end: Bound,
+    past: Bound,
+    /// The beginning of a line whose stamp is not whole yet.
+    head: Vec<u8>,
+    in_line: bool,
+    keep: bool,
+    over: bool,
+    /// A line with a stamp was seen.
+    stamped: bool,
+    /// The current line, if it has no stamp.
+    foreign: Option<Vec<u8>>,
+    first: Option<Stamp>,
+    last: Option<Stamp>,
+    lines: u64,
+}
+
+/// A bound as a time, and as text that compares with a UTC stamp byte by byte.
+#[derive(Debug)]
+struct Bound {
+    at: DateTime<Utc>,
+    text: [u8; 29],
+}
+
+type Stamp = ([u8; STAMP], usize);
+
+impl Bound {
+    fn new(at: DateTime<Utc>) -> Self {
+        let mut text = [0; 29];
+        let formatted = at.format("%Y-%m-%dT%H:%M:%S%.9f").to_string();
+        text.copy_from_slice(&formatted.as_bytes()[..29]);
+        Self { at, text }
+    }
+
+    /// Whether a stamp lies after this bound.
+    fn is_before(&self, stamp: &[u8]) -> bool {
+        // Most nodes run on UTC: then the text decides.
+        if stamp.len() == 30 && stamp[29] == b'Z' {
+            return stamp[..29] > self.text[..];
+        }
+        parse(stamp).is_some_and(|at| at > self.at)
+    }
+}
+
+fn parse(stamp: &[u8]) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(std::str::from_utf8(stamp).ok()?).ok().map(|at| at.with_timezone(&Utc))
+}
+
+/// The stamp at a line's beginning; `Err` when more bytes are needed to say.
+fn stamp(line: &[u8]) -> Result<Option<&[u8]>, ()> {
+    let shape = b"dddd-dd-ddTdd:dd:dd";
+    let fits = |(byte, shape): (&u8, &u8)| if *shape == b'd' { byte.is_ascii_digit() } else { byte == shape };
+    if !line.iter().zip(shape).all(fits) {
+        return Ok(None);
+    }
+    match line.iter().take(STAMP).position(|byte| *byte == b' ' || *byte == b'\n') {
+        Some(at) if at > shape.len() => Ok(Some(&line[..at])),
+        Some(_) => Ok(None),
+        None if line.len() >= STAMP => Ok(None),
+        None => Err(()),
+    }
+}
+
+impl Cut {
+    /// Lines from `start` (none: from the first) to `end`, both included.
+    pub(super) fn new(start: Option<DateTime<Utc>>, end: DateTime<Utc>) -> Self {
+        Self {
+            start: start.map(|start| Bound::new(start - TimeDelta::nanoseconds(1))),
+            end: Bound::new(end),
+            past: Bound::new(end + SLACK),
+            head: Vec::with_capacity(STAMP),
+            in_line: false,
+            keep: false,
+            over: false,
+            stamped: false,
+            foreign: None,
+            first: None,
+            last: None,
+            lines: 0,
+        }
+    }
+
+    /// Whether all that follows lies behind the window.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Hands over what is within the window of the next bytes, in order.
+    pub(super) fn push(&mut self, mut chunk: &[u8], mut keep: impl FnMut(&[u8])) {
+        if !self.head.is_empty() {
+            // The stamp broke at the last chunk's end: complete it, a few bytes.
+            let had = self.head.len();
+            let more = chunk.len().min(STAMP - had);
+            let more = memchr::memchr(b'\n', &chunk[..more]).map_or(more, |at| at + 1);
+            self.head.extend_from_slice(&chunk[..more]);
+            chunk = &chunk[more..];
+            if self.head.len() < STAMP && self.head.last() != Some(&b'\n') && stamp(&self.head).is_err() {
+                return;
+            }
+            let head = std::mem::take(&mut self.head);
+            self.lines_of(&head, true, &mut keep);
+        }
+        self.lines_of(chunk, false, &mut keep);
+    }
+
+    fn lines_of(&mut self, mut chunk: &[u8], decided: bool, keep: &mut impl FnMut(&[u8])) {
+        // What is kept without a break in between is handed over in one piece.
+        let (whole, mut from, mut at) = (chunk, 0, 0);
+        while !chunk.is_empty() && !self.over {
+            if !self.in_line {
+                if !decided && stamp(chunk).is_err() && memchr::memchr(b'\n', chunk).is_none() {
+                    self.head.extend_from_slice(chunk);
+                    break;
+                }
+                let kept = self.keep;
+                self.begin_line(chunk);
+                if kept && !self.keep {
+                    keep(&whole[from..at]);
+                }
+                if !kept && self.keep {
+                    from = at;
+                }
+                if self.over {
+                    return;
+                }
+            }
+            let end = memchr::memchr(b'\n', chunk).map(|end| end + 1);
+            let part = &chunk[..end.unwrap_or(chunk.len())];
+            if let Some(foreign) = &mut self.foreign {
+                let room = FOREIGN.saturating_sub(foreign.len()).min(part.len());
+                foreign.extend_from_slice(&part[..room]);
+            }
+            self.in_line = end.is_none();
+            at += part.len();
+            chunk = &chunk[part.len()..];
+        }
+        if self.keep && from < at {
+            keep(&whole[from..at]);
+        }
+    }
+
+    fn begin_line(&mut self, line: &[u8]) {
+        match stamp(line) {
+            Ok(Some(stamp)) => {
+                self.stamped = true;
+                self.foreign = None;
+                self.over = self.past.is_before(stamp);
+                let after_start = self.start.as_ref().is_none_or(|start| start.is_before(stamp));
+                self.keep = after_start && !self.over && !self.end.is_before(stamp);
+                if self.keep {
+                    let mut text = [0; STAMP];
+                    let length = stamp.len().min(STAMP);
+                    text[..length].copy_from_slice(&stamp[..length]);
+                    self.first.get_or_insert((text, length));
+                    self.last = Some((text, length));
+                    self.lines += 1;
+                }
+            }
+            _ => {
+                // An error text may have several lines; before any stamp they are all one.
+                if self.stamped || self.foreign.is_none() {
+                    self.foreign = Some(Vec::new());
+                }
+                self.lines += u64::from(self.keep);
+            }
+        }
+    }
+
+    /// Ends the stream. A beginning that stayed without the rest of its stamp is handed over as it is.
+    pub(super) fn finish(mut self, mut keep: impl FnMut(&[u8])) -> Ended {
+        if !self.head.is_empty() {
+            let head = std::mem::take(&mut self.head);
+            self.lines_of(&head, true, &mut keep);
+        }
+        let time = |stamp: Option<Stamp>| stamp.and_then(|(text, length)| parse(&text[..length]));
+        let unfinished = self.in_line || !self.stamped;
+        Ended {
+            first: time(self.first),
+            last: time(self.last),
+            lines: self.lines,
+            is_log: self.stamped,
+            error: self.foreign.filter(|text| unfinished && !text.is_empty()).map(|text| String::from_utf8_lossy(&text).trim().to_owned()),
+        }
+    }
+}
+
+/// What is known when a stream has ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Time of the first line kept.
+    pub(super) first: Option<DateTime<Utc>>,
+    /// Time of the last line kept.
+    pub(super) last: Option<DateTime<Utc>>,
+    /// Lines kept.
+    pub(super) lines: u64,
+    /// Whether any line was a log's; otherwise all of it was [`Self::error`].
+    pub(super) is_log: bool,
+    /// The kubelet's own words where the log should have been or have gone on.
+    pub(super) error: Option<String>,
+}

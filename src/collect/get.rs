@@ -1,0 +1,57 @@
+//! One object by name: a node, a namespace, a definition.
+
+use super::{Done, Site};
+use crate::{
+    bundle::layout,
+    facts::identity,
+    plan::{GetTask, Task},
+    redact::Counts,
+    yaml,
+};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
+pub(super) async fn collect(site: &Site, task: &Task, get: &GetTask) -> Done {
+    let accept = if get.metadata_only { METADATA } else { "application/json" };
+    let mut object: Value = match site.kubernetes.get_json(&task.path(), accept).await {
+        Ok(object) => object,
+        Err(error) => return Done::failed(&error, task),
+    };
+    let is_node = get.resource.is("", "nodes");
+    if is_node && !site.node_neighbours {
+        if let Some(images) = site.images.get() {
+            leave_out_images(&mut object, images);
+        }
+    }
+    let (clean, mut counts) = site.redactor.object(object);
+    let claims = if is_node { identity::of_labels(&site.names, &clean, "node", &site.cluster) } else { Vec::new() };
+    let text = yaml::object(clean.value());
+    let (clean, more): (_, Counts) = site.redactor.text(text.as_bytes());
+    counts.merge(&more);
+    let path = match get.namespace.as_deref() {
+        None if is_node => layout::node_yaml(&site.cluster, &get.name),
+        namespace => layout::object_yaml(&site.cluster, namespace, &get.resource.short(), &get.name),
+    };
+    match site.write(path, &task.request(), &clean, counts) {
+        Ok(entry) => Done { claims, ..Done::collected(vec![entry]) },
+        Err(error) => error.into(),
+    }
+}
+
+/// A node names every image it holds, other tenants' too: keeps ours, and says how many are left out.
+fn leave_out_images(node: &mut Value, ours: &BTreeSet<String>) {
+    let Some(images) = node["status"]["images"].as_array_mut() else { return };
+    let before = images.len();
+    let is_ours = |name: &Value| {
+        let name = name.as_str().unwrap_or_default();
+        // A pod may say `nginx` where the node says `docker.io/library/nginx:latest`.
+        ours.iter().any(|image| name == image || name.ends_with(&format!("/{image}")) || name.starts_with(&format!("{image}@")))
+    };
+    images.retain(|image| image["names"].as_array().into_iter().flatten().any(is_ours));
+    let left_out = before - images.len();
+    if left_out > 0 {
+        node["metadata"]["annotations"]["kubectl-escalate/images-left-out"] = left_out.to_string().into();
+    }
+}

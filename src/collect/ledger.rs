@@ -1,0 +1,260 @@
+//! From what a run gave to the manifest: every task with its outcome, every entry with its source,
+//! and the checklist over them. Pure.
+
+use super::{Entry, Record, Run};
+use crate::{
+    bundle::{
+        BundleName, CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, GapCause, IdentityClaim, IdentityKind, Manifest,
+        NamePart, Outcome, Settled, TaskRecord,
+    },
+    facts::identity::{self, settle},
+    plan::Request,
+};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use std::collections::BTreeMap;
+
+/// What is known besides the run itself.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// The collection's start.
+    pub started: DateTime<Utc>,
+    /// Its end.
+    pub finished: DateTime<Utc>,
+    /// How it ended.
+    pub ended: Ended,
+    /// `--trust-domain`.
+    pub trust_domain: Option<String>,
+    /// `--region`.
+    pub region: Option<String>,
+    /// `--ticket`.
+    pub ticket: Option<String>,
+    /// Names the redaction key.
+    pub redaction_key_id: String,
+    /// The clusters, those not reached among them.
+    pub clusters: Vec<ClusterInfo>,
+    /// Entries of the user's own.
+    pub notes: Vec<Entry>,
+}
+
+impl Ledger {
+    /// The bundle's name, now that all is known.
+    #[must_use]
+    pub fn name(&self, run: &Run) -> BundleName {
+        let namespaces: Vec<&str> = self.clusters.iter().flat_map(|cluster| &cluster.namespaces).map(String::as_str).collect();
+        let namespace = match namespaces[..] {
+            [] => None,
+            [one] => Some(one),
+            _ => Some("multi"),
+        };
+        let part = |settled: &identity::Settled, unknown| NamePart::of(settled.values.iter().map(String::as_str), unknown);
+        BundleName::new(&part(&self.trust_domain(run), namespace), &part(&self.region(run), None), self.started)
+    }
+
+    fn trust_domain(&self, run: &Run) -> identity::Settled {
+        settle(&run.claims, IdentityKind::TrustDomain, self.trust_domain.as_deref().map(|said| (said, "--trust-domain")))
+    }
+
+    fn region(&self, run: &Run) -> identity::Settled {
+        settle(&run.claims, IdentityKind::Region, self.region.as_deref().map(|said| (said, "--region")))
+    }
+
+    /// The manifest, with every path as it is in the bundle.
+    #[must_use]
+    pub fn manifest(&self, request: &Request, run: &Run, settled: &Settled) -> Manifest {
+        let window = &request.window;
+        let (trust_domain, region) = (self.trust_domain(run), self.region(run));
+        let deployment = settle(&run.claims, IdentityKind::Deployment, None);
+        let joined = |settled: &identity::Settled| (!settled.values.is_empty()).then(|| settled.values.join(", "));
+        let mut manifest = Manifest::new(self.started, window.start, window.end);
+        manifest.trust_domain = joined(&trust_domain);
+        manifest.trust_domain_source = trust_domain.source;
+        manifest.trust_domain_deployment = joined(&deployment);
+        manifest.region = joined(&region);
+        manifest.region_source = region.source;
+        manifest.incident_start = window.incident.map(|incident| incident.start);
+        manifest.incident_end = window.incident.map(|incident| incident.end);
+        manifest.ticket.clone_from(&self.ticket);
+        manifest.tool = env!("CARGO_PKG_NAME").to_owned();
+        manifest.tool_version = env!("CARGO_PKG_VERSION").to_owned();
+        manifest.profile.clone_from(&request.profile.name);
+        manifest.profile_version = request.profile.version.to_string();
+        manifest.profile_sha256 = request.profile.sha256().to_owned();
+        manifest.finished = Some(self.finished);
+        manifest.complete = self.ended == Ended::Finished;
+        manifest.ended = self.ended;
+        manifest.redaction_key_id.clone_from(&self.redaction_key_id);
+        manifest.identity = claims(&run.claims);
+        manifest.clusters.clone_from(&self.clusters);
+        for cluster in &mut manifest.clusters {
+            let of_cluster: Vec<IdentityClaim> =
+                run.claims.iter().filter(|claim| claim.cluster.as_deref() == Some(cluster.name.as_str())).cloned().collect();
+            cluster.region = joined(&settle(&of_cluster, IdentityKind::Region, None));
+        }
+        let mut entries: BTreeMap<String, EntryRecord> =
+            settled.records().into_iter().map(|record| (record.path.clone(), record)).collect();
+        for entry in &self.notes {
+            fill(&mut entries, settled, entry, "");
+        }
+        manifest.tasks = run.records.iter().map(|record| task(record, settled, &mut entries)).collect();
+        manifest.tasks.sort_by(|one, other| one.id.cmp(&other.id));
+        manifest.remarks.extend(settled.dropped().iter().map(|lost| format!("{} was gathered, and lost to a full disk", lost.path.as_str())));
+        manifest.entries = entries.into_values().collect();
+        manifest.redactions_total = manifest.entries.iter().flat_map(|entry| entry.redactions.values()).sum();
+        manifest.checklist = checklist(&manifest, request, self.started);
+        manifest
+    }
+}
+
+/// Each claim once, in a stable order: many pods say the same.
+fn claims(claims: &[IdentityClaim]) -> Vec<IdentityClaim> {
+    let mut distinct: Vec<IdentityClaim> = Vec::new();
+    let mut sorted = claims.to_vec();
+    sorted.sort_by(|one, other| (one.what, &one.cluster, &one.value, &one.source).cmp(&(other.what, &other.cluster, &other.value, &other.source)));
+    for claim in sorted {
+        let same = |held: &&IdentityClaim| (held.what, &held.cluster, &held.value, held.hint) == (claim.what, &claim.cluster, &claim.value, claim.hint);
+        if !distinct.iter().any(|held| same(&held)) {
+            distinct.push(claim);
+        }
+    }
+    distinct
+}
+
+fn fill(entries: &mut BTreeMap<String, EntryRecord>, settled: &Settled, entry: &Entry, task: &str) -> Option<String> {
+    let path = settled.record(&entry.path)?.path;
+    let record = entries.get_mut(&path)?;
+    task.clone_into(&mut record.task);
+    record.source.clone_from(&entry.source);
+    record.started = Some(entry.started);
+    record.ended = Some(entry.ended);
+    record.coverage.clone_from(&entry.coverage);
+    record.set_redactions(&entry.redactions);
+    Some(path)
+}
+
+fn task(record: &Record, settled: &Settled, entries: &mut BTreeMap<String, EntryRecord>) -> TaskRecord {
+    let Record { cluster, task, started, duration, done } = record;
+    let id = format!("{cluster}/{}", task.id());
+    let paths = done.entries.iter().filter_map(|entry| fill(entries, settled, entry, &id)).collect();
+    TaskRecord {
+        kind: task.kind().to_owned(),
+        cluster: Some(cluster.clone()),
+        namespace: task.namespace().map(str::to_owned),
+        target: task.target(),
+        request: task.request(),
+        required: task.required,
+        outcome: done.outcome,
+        causes: done.causes.clone(),
+        hint: done.hint.clone(),
+        started: *started,
+        duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        entries: paths,
+        id,
+    }
+}
+
+/// The runbook's list of what support needs, with what the bundle has of it.
+fn checklist(manifest: &Manifest, request: &Request, now: DateTime<Utc>) -> Vec<ChecklistItem> {
+    vec![logs(manifest, request, now), metrics(manifest), who(manifest), priority(manifest)]
+}
+
+fn item(id: &str, text: &str, state: CheckState, detail: String, command: Option<String>) -> ChecklistItem {
+    ChecklistItem { id: id.to_owned(), text: text.to_owned(), state, detail, command }
+}
+
+fn logs(manifest: &Manifest, request: &Request, now: DateTime<Utc>) -> ChecklistItem {
+    let window = &request.window;
+    let text = "logs from 15 minutes before to 15 minutes after the incident";
+    let of_kind = |kind: &str| manifest.tasks.iter().filter(|task| task.kind == kind).collect::<Vec<_>>();
+    let (current, previous) = (of_kind("log"), of_kind("previous-log"));
+    let coverage = |task: &TaskRecord| {
+        let entry = manifest.entries.iter().find(|entry| task.entries.contains(&entry.path));
+        entry.and_then(|entry| entry.coverage.clone())
+    };
+    let had = |task: &&&TaskRecord| !task.entries.is_empty();
+    let taken = current.iter().chain(&previous).filter(had).count();
+    let mut gaps = Vec::new();
+    for task in current.iter().chain(&previous) {
+        match coverage(task) {
+            Some(coverage) if !coverage.complete && coverage.gap_cause != Some(GapCause::WindowNotOver) => {
+                gaps.push(format!("{}: {}", task.target, coverage.gap.unwrap_or_default()));
+            }
+            Some(_) => {}
+            None if matches!(task.outcome, Outcome::Collected | Outcome::Empty | Outcome::Absent | Outcome::Skipped) => {}
+            None => gaps.push(format!("{}: {}", task.target, task.causes.first().map_or("no answer", String::as_str))),
+        }
+    }
+    let mut shortfalls = window.shortfalls();
+    let mut command = None;
+    let rfc = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    match window.incident {
+        None => {
+            shortfalls = vec!["no incident time was given: these are the minutes before the collection".to_owned()];
+            command = Some("kubectl-escalate collect --incident-time TIME".to_owned());
+        }
+        Some(incident) if window.end > now => {
+            shortfalls.push(format!("the window is not over until {}", rfc(window.end)));
+            let span = if incident.start == incident.end { rfc(incident.start) } else { format!("{}/{}", rfc(incident.start), rfc(incident.end)) };
+            let namespaces: String = manifest.clusters.iter().flat_map(|cluster| &cluster.namespaces).map(|name| format!(" -n {name}")).collect();
+            command = Some(format!("kubectl-escalate collect --incident-time {span}{namespaces}   # after {}", rfc(window.end + TimeDelta::seconds(5))));
+        }
+        Some(_) => {}
+    }
+    let state = match (taken, shortfalls.is_empty() && gaps.is_empty()) {
+        (0, _) => CheckState::No,
+        (_, true) => CheckState::Yes,
+        (_, false) => CheckState::Partial,
+    };
+    let mut detail = format!("{taken} logs, {} to {}", rfc(window.start), rfc(window.end.min(now)));
+    for missing in shortfalls.into_iter().chain(gaps) {
+        detail.push_str("; ");
+        detail.push_str(&missing);
+    }
+    item("logs", text, state, detail, command)
+}
+
+fn metrics(manifest: &Manifest) -> ChecklistItem {
+    let scraped = manifest.tasks.iter().filter(|task| task.kind == "scrape" && task.outcome == Outcome::Collected).count();
+    let detail = match scraped {
+        0 => "not collected yet".to_owned(),
+        _ => format!("not collected yet; /metrics of {scraped} pods as of the collection is there, and says nothing of the time before"),
+    };
+    let text = "metric values, and the PromQL that showed the anomaly";
+    item("metrics", text, CheckState::NotCollectedYet, detail, None)
+}
+
+fn who(manifest: &Manifest) -> ChecklistItem {
+    let said = |what: &str, value: &Option<String>, source: &Option<String>, flag: &str| match (value, source) {
+        (Some(value), Some(source)) => format!("{what} {value} ({source})"),
+        (Some(value), None) => format!("{what} {value}"),
+        (None, _) => format!("{what} unknown, name it with {flag}"),
+    };
+    let mut detail = [
+        said("trust domain", &manifest.trust_domain, &manifest.trust_domain_source, "--trust-domain"),
+        said("region", &manifest.region, &manifest.region_source, "--region"),
+    ]
+    .join("; ");
+    let disagree = |value: &Option<String>| value.as_ref().is_some_and(|value| value.contains(", "));
+    if disagree(&manifest.trust_domain) || disagree(&manifest.region) {
+        detail.push_str("; the sources disagree, see \"identity\" in manifest.json");
+    }
+    let hints: Vec<String> = manifest.identity.iter().filter(|claim| claim.hint).map(|claim| format!("{} ({})", claim.value, claim.source)).collect();
+    if manifest.region.is_none() && !hints.is_empty() {
+        detail.push_str(&format!("; a hint at the region: {}", hints.join(", ")));
+    }
+    let state = match (&manifest.trust_domain, &manifest.region) {
+        (Some(_), Some(_)) => CheckState::Yes,
+        (None, None) => CheckState::No,
+        _ => CheckState::Partial,
+    };
+    let command = (state != CheckState::Yes).then(|| "kubectl-escalate collect --trust-domain NAME --region NAME".to_owned());
+    item("identity", "trust domain and deployment region", state, detail, command)
+}
+
+fn priority(manifest: &Manifest) -> ChecklistItem {
+    let (state, detail) = match manifest.production {
+        Some(true) => (CheckState::Yes, "production workloads are affected: high priority"),
+        Some(false) => (CheckState::Yes, "no production workload is affected"),
+        None => (CheckState::No, "not said; tell support whether production workloads fail to get certificates, which makes it urgent"),
+    };
+    item("priority", "priority", state, detail.to_owned(), None)
+}

@@ -1,0 +1,42 @@
+//! Gets the evidence: runs the tasks of a plan against their sources, through redaction, into the
+//! bundle.
+//!
+//! A collector is one file here: it takes a [`Site`] and its task, and gives back [`Done`]. To add
+//! one, copy the smallest (`version.rs`), add it to the list in [`collect`], a key to the profile,
+//! a path to `bundle/layout.rs` and a test file. Collectors know the bundle's entries and nothing
+//! of zip.
+
+mod cut;
+mod discovery;
+mod get;
+mod list;
+mod ledger;
+mod log;
+mod note;
+mod place;
+mod run;
+mod scrape;
+mod site;
+mod table_text;
+mod version;
+
+pub use ledger::Ledger;
+pub use note::{Attachment, NoteError, notes};
+pub use place::{Found, PlaceError, Places, find};
+pub use run::{Limits, Record, Run, run};
+pub use site::{Done, Entry, Progress, Shown, Site};
+
+use crate::plan::{Task, What};
+
+/// The list of collectors: which one serves which task.
+async fn collect(site: &Site, task: &Task) -> Done {
+    match &task.what {
+        What::Version => version::collect(site).await,
+        What::Discovery => discovery::collect(site).await,
+        What::List(list) => list::collect(site, task, list).await,
+        What::Get(get) => get::collect(site, task, get).await,
+        What::Log(log) => log::collect(site, task, log).await,
+        What::Scrape(scrape) => scrape::collect(site, task, scrape).await,
+        What::Kind(kind) => Done::absent(format!("{kind}: left out")),
+    }
+}

@@ -1,0 +1,234 @@
+//! Finds where the workload is: by its labels over the cluster; where that is forbidden, by the
+//! names of namespaces; and last in the context's own namespace.
+
+use crate::{
+    plan::{Neighbours, Place, Related, Scope},
+    profile::{Profile, WorkloadName},
+    source::kubernetes::{Kubernetes, Row, Rows, SourceError},
+};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which namespaces the user asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// `-n`, repeated.
+    pub namespaces: Vec<String>,
+    /// `-A`: every one that the profile matches.
+    pub all: bool,
+    /// `-l`, in place of the profile's labels.
+    pub selector: Option<String>,
+    /// The context's namespace.
+    pub context: Option<String>,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The place.
+    pub place: Place,
+    /// How it was found, for the run's first lines.
+    pub how: String,
+    /// Namespaces of which it could not be told whether they exist.
+    pub doubtful: Vec<String>,
+}
+
+/// Why there is no place.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// The user's namespaces do not exist.
+    #[error("there is no namespace {}; `kubectl get namespaces` lists those there are", .0.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(" and no "))]
+    NoNamespace(Vec<String>),
+    /// More than one deployment was found, and none was chosen.
+    #[error("{} deployments were found; choose one with -n, or take all with -A", .0.len())]
+    Several(Vec<(String, usize)>),
+    /// The API server did not answer.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+/// Finds the workload. A refusal is never an error here: what may not be asked is found otherwise.
+///
+/// # Errors
+/// When no namespace can be settled on, or the API server cannot be reached.
+pub async fn find(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> Result<Found, PlaceError> {
+    let mut doubtful = Vec::new();
+    let (names, how) = if places.namespaces.is_empty() {
+        search(kubernetes, profile, places).await?
+    } else {
+        doubtful = check(kubernetes, &places.namespaces).await?;
+        (places.namespaces.iter().cloned().collect(), "as asked".to_owned())
+    };
+    let mut namespaces = BTreeMap::new();
+    let scopes = names.into_iter().map(|name| async move {
+        let scope = scope(kubernetes, profile, places, &name).await;
+        (name, scope)
+    });
+    for (name, scope) in futures_util::future::join_all(scopes).await {
+        namespaces.insert(name, scope?);
+    }
+    Ok(Found { place: Place { namespaces }, how, doubtful })
+}
+
+/// Namespaces that do not exist are the user's mistake; those we may not see may exist.
+async fn check(kubernetes: &Kubernetes, names: &[String]) -> Result<Vec<String>, PlaceError> {
+    let (mut missing, mut doubtful) = (Vec::new(), Vec::new());
+    for name in names {
+        match kubernetes.get_json::<Value>(&format!("/api/v1/namespaces/{name}"), "application/json").await {
+            Ok(_) => {}
+            Err(SourceError::Status { code: 404, .. }) => missing.push(name.clone()),
+            Err(SourceError::Status { code: 403, .. }) => doubtful.push(name.clone()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if missing.is_empty() { Ok(doubtful) } else { Err(PlaceError::NoNamespace(missing)) }
+}
+
+async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> Result<(BTreeSet<String>, String), PlaceError> {
+    let mut found: BTreeMap<String, usize> = BTreeMap::new();
+    let mut how = String::new();
+    let mut forbidden = false;
+    for selector in selectors(profile, places) {
+        match pods(kubernetes, None, Some(&selector)).await {
+            Ok(pods) if !pods.is_empty() => {
+                pods.iter().for_each(|pod| *found.entry(pod.namespace.clone()).or_default() += 1);
+                how = format!("by label {selector}");
+                break;
+            }
+            Ok(_) => {}
+            Err(SourceError::Status { code: 403, .. }) => forbidden = true,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if found.is_empty() || (places.all && forbidden) {
+        for name in by_name(kubernetes, profile).await? {
+            found.entry(name).or_default();
+        }
+        how = "by the namespaces' names".to_owned();
+    }
+    if found.is_empty() {
+        let context = places.context.clone().unwrap_or_else(|| "default".to_owned());
+        let why = if forbidden { "listing over the cluster is forbidden" } else { "no server was found by label or name" };
+        return Ok(([context].into(), format!("the context's namespace, for {why}")));
+    }
+    if found.len() > 1 && !places.all && profile.select.namespaces.is_empty() {
+        return Err(PlaceError::Several(found.into_iter().collect()));
+    }
+    Ok((found.into_keys().collect(), how))
+}
+
+/// The namespaces that the profile names, or whose names fit its pattern.
+async fn by_name(kubernetes: &Kubernetes, profile: &Profile) -> Result<Vec<String>, PlaceError> {
+    let listed = kubernetes.list("/api/v1/namespaces", true, Names::default()).await;
+    match listed {
+        Ok((names, _)) => Ok(names.0.into_iter().map(|held| held.name).filter(|name| profile.owns_namespace(name)).collect()),
+        Err(SourceError::Status { code: 403, .. }) => Ok(profile.select.namespaces.clone()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn selectors(profile: &Profile, places: &Places) -> Vec<String> {
+    places.selector.clone().map_or_else(|| profile.select.labels.clone(), |selector| vec![selector])
+}
+
+/// The workload's pods in a namespace, and what belongs to them where others live there too.
+async fn scope(kubernetes: &Kubernetes, profile: &Profile, places: &Places, namespace: &str) -> Result<Scope, PlaceError> {
+    let mut selected = BTreeSet::new();
+    for selector in selectors(profile, places) {
+        let pods = none_if_forbidden(pods(kubernetes, Some(namespace), Some(&selector)).await)?;
+        selected = pods.into_iter().map(|pod| pod.name).collect();
+        if !selected.is_empty() {
+            break;
+        }
+    }
+    if selected.is_empty() && places.selector.is_none() && !profile.select.workloads.is_empty() {
+        let pods = none_if_forbidden(pods(kubernetes, Some(namespace), None).await)?;
+        let ours = |pod: &Held| profile.select.workloads.iter().any(|workload| pod.is_of(workload));
+        selected = pods.into_iter().filter(ours).map(|pod| pod.name).collect();
+    }
+    let own = profile.owns_namespace(namespace);
+    let related = if own {
+        Related::default()
+    } else {
+        let list = |plural: &'static str, group: &'static str| async move {
+            let root = if group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{group}/v1") };
+            let metadata_only = !group.is_empty();
+            let path = format!("{root}/namespaces/{namespace}/{plural}");
+            none_if_forbidden(kubernetes.list(&path, metadata_only, Objects::default()).await.map(|(objects, _)| objects.0))
+        };
+        let (pods, replica_sets, jobs, services) =
+            tokio::join!(list("pods", ""), list("replicasets", "apps"), list("jobs", "batch"), list("services", ""));
+        let neighbours = Neighbours { pods: pods?, replica_sets: replica_sets?, jobs: jobs?, services: services? };
+        Related::of(&selected, &neighbours)
+    };
+    Ok(Scope { own, pods: selected, related })
+}
+
+fn none_if_forbidden<T>(listed: Result<Vec<T>, SourceError>) -> Result<Vec<T>, SourceError> {
+    match listed {
+        Err(SourceError::Status { code: 403 | 404, .. }) => Ok(Vec::new()),
+        listed => listed,
+    }
+}
+
+async fn pods(kubernetes: &Kubernetes, namespace: Option<&str>, selector: Option<&str>) -> Result<Vec<Held>, SourceError> {
+    let within = namespace.map(|name| format!("/namespaces/{name}")).unwrap_or_default();
+    let query = selector.map(|selector| {
+        let escaped: String = form_urlencoded::byte_serialize(selector.as_bytes()).collect();
+        format!("?labelSelector={escaped}")
+    });
+    let path = format!("/api/v1{within}/pods{}", query.unwrap_or_default());
+    Ok(kubernetes.list(&path, true, Names::default()).await?.0.0)
+}
+
+/// What finding keeps of an object.
+struct Held {
+    namespace: String,
+    name: String,
+    owners: Vec<(String, String)>,
+}
+
+impl Held {
+    /// A Deployment's pods are owned by its replica sets, which bear its name and a hash.
+    fn is_of(&self, workload: &WorkloadName) -> bool {
+        self.owners.iter().any(|(kind, name)| match kind.as_str() {
+            "ReplicaSet" => {
+                workload.kind().kind() == "Deployment" && name.rsplit_once('-').is_some_and(|(name, _)| name == workload.name())
+            }
+            kind => kind == workload.kind().kind() && name == workload.name(),
+        })
+    }
+}
+
+#[derive(Default)]
+struct Names(Vec<Held>);
+
+impl Rows for Names {
+    fn row(&mut self, row: Row) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let metadata = &row.object["metadata"];
+        let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
+        self.0.push(Held {
+            namespace: text(&metadata["namespace"]),
+            name: text(&metadata["name"]),
+            owners: owners.map(|owner| (text(&owner["kind"]), text(&owner["name"]))).collect(),
+        });
+    }
+
+    fn restart(&mut self) {
+        self.0.clear();
+    }
+}
+
+#[derive(Default)]
+struct Objects(Vec<Value>);
+
+impl Rows for Objects {
+    fn row(&mut self, row: Row) {
+        self.0.push(row.object);
+    }
+
+    fn restart(&mut self) {
+        self.0.clear();
+    }
+}

@@ -1,0 +1,274 @@
+//! Runs the tasks of all clusters at once, the volatile ones first, within the limits of each
+//! cluster and node, until all have ended or the run is told to.
+//!
+//! Nothing is dropped when the run is told to end: what is under way ends by itself, since every
+//! source waits for the signal too, and what was not begun is recorded as such.
+
+use super::{Done, Shown, Site, collect};
+use crate::{
+    bundle::{IdentityClaim, Outcome},
+    plan::{self, Planned, Pod, Priority, Task, What, Without},
+    source::{Stop, StopReason, Stopper},
+};
+use chrono::{DateTime, Utc};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
+use tokio::task::{Id, JoinSet};
+
+/// How much is asked for at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Requests of one cluster.
+    pub cluster: usize,
+    /// Logs of one node: its kubelet has no other protection.
+    pub node: usize,
+}
+
+/// How long what is under way may take to end, once told to.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// A task that has ended.
+#[derive(Debug)]
+pub struct Record {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The task.
+    pub task: Task,
+    /// When it began; none if it never did.
+    pub started: Option<DateTime<Utc>>,
+    /// How long it took.
+    pub duration: Duration,
+    /// What became of it.
+    pub done: Done,
+}
+
+/// What a run gave.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// Every task, each once.
+    pub records: Vec<Record>,
+    /// What was said about who this is.
+    pub claims: Vec<IdentityClaim>,
+}
+
+struct Job {
+    site: usize,
+    planned: Planned,
+}
+
+struct Running {
+    site: usize,
+    task: Task,
+    node: Option<String>,
+    started: DateTime<Utc>,
+    clock: Instant,
+}
+
+struct Scheduler<'a> {
+    sites: &'a [Site],
+    limits: Limits,
+    pending: BTreeMap<(Priority, u64), Job>,
+    sequence: u64,
+    /// Tasks that were planned: several ways may lead to one.
+    known: BTreeSet<(usize, String)>,
+    running: HashMap<Id, Running>,
+    tasks: JoinSet<Done>,
+    /// Pods seen so far, and how many lists of pods are still to come, for each site.
+    pods: Vec<(Vec<Pod>, usize)>,
+    run: Run,
+}
+
+/// Runs `plans`, one for each site, and what comes of them.
+pub async fn run(sites: &[Site], plans: Vec<Vec<Planned>>, limits: Limits, stop: &Stop, stopper: &Stopper) -> Run {
+    let mut scheduler = Scheduler {
+        sites,
+        limits,
+        pending: BTreeMap::new(),
+        sequence: 0,
+        known: BTreeSet::new(),
+        running: HashMap::new(),
+        tasks: JoinSet::new(),
+        pods: sites.iter().map(|_| (Vec::new(), 0)).collect(),
+        run: Run::default(),
+    };
+    for (site, plan) in plans.into_iter().enumerate() {
+        scheduler.add(site, plan);
+    }
+    let mut drained = None;
+    loop {
+        if let Some(reason) = stop.reason() {
+            scheduler.give_up_pending(reason);
+            drained.get_or_insert_with(|| tokio::time::Instant::now() + DRAIN);
+        } else {
+            scheduler.start();
+        }
+        if scheduler.running.is_empty() {
+            break;
+        }
+        let told = async {
+            match drained {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => {
+                    stop.stopped().await;
+                }
+            }
+        };
+        tokio::select! {
+            ended = scheduler.tasks.join_next_with_id() => {
+                let ended = ended.map(|ended| ended.unwrap_or_else(|panic| {
+                    let causes = vec!["internal error: a collector panicked".to_owned()];
+                    (panic.id(), Done { causes, ..Done::new(Outcome::Failed) })
+                }));
+                if let Some((id, done)) = ended {
+                    scheduler.end(id, done, stopper);
+                }
+            }
+            () = told => {
+                if drained.is_some() {
+                    scheduler.abort(stop.reason().unwrap_or(StopReason::Interrupted));
+                }
+            }
+        }
+    }
+    scheduler.run
+}
+
+impl Scheduler<'_> {
+    fn add(&mut self, site: usize, plan: Vec<Planned>) {
+        let mut added = 0;
+        for planned in plan {
+            if !self.known.insert((site, planned.task.id())) {
+                continue;
+            }
+            if lists_pods(&planned.task) && planned.without.is_none() {
+                self.pods[site].1 += 1;
+            }
+            added += 1;
+            match &planned.without {
+                Some(Without::Absent(cause)) => self.settle(site, planned.task.clone(), Done::absent(cause.clone())),
+                Some(Without::Skipped(cause)) => {
+                    let done = Done { causes: vec![cause.clone()], ..Done::new(Outcome::Skipped) };
+                    self.settle(site, planned.task.clone(), done);
+                }
+                None => {
+                    self.sequence += 1;
+                    self.pending.insert((planned.task.priority(), self.sequence), Job { site, planned });
+                }
+            }
+        }
+        if let Some(site) = self.sites.get(site) {
+            site.progress.planned(added);
+        }
+    }
+
+    /// Starts what the limits allow, in order.
+    fn start(&mut self) {
+        let mut clusters = vec![0; self.sites.len()];
+        let mut nodes: HashMap<(usize, &str), usize> = HashMap::new();
+        for running in self.running.values() {
+            clusters[running.site] += 1;
+            if let Some(node) = &running.node {
+                *nodes.entry((running.site, node)).or_default() += 1;
+            }
+        }
+        let mut ready = Vec::new();
+        for (key, job) in &self.pending {
+            let at_node = job.planned.task.node().map(|node| nodes.entry((job.site, node)).or_default());
+            if clusters[job.site] >= self.limits.cluster || at_node.as_ref().is_some_and(|held| **held >= self.limits.node) {
+                continue;
+            }
+            clusters[job.site] += 1;
+            if let Some(held) = at_node {
+                *held += 1;
+            }
+            ready.push(*key);
+        }
+        for key in ready {
+            let Some(Job { site: at, planned }) = self.pending.remove(&key) else { continue };
+            let (site, task) = (self.sites[at].clone(), planned.task);
+            site.progress.begins(&Shown { cluster: &site.cluster, task: &task });
+            let running = Running {
+                site: at,
+                node: task.node().map(str::to_owned),
+                task: task.clone(),
+                started: Utc::now(),
+                clock: Instant::now(),
+            };
+            let work = async move {
+                match task.limit() {
+                    None => collect(&site, &task).await,
+                    Some(limit) => tokio::time::timeout(limit, collect(&site, &task)).await.unwrap_or_else(|_| Done {
+                        causes: vec![format!("took longer than {} s", limit.as_secs())],
+                        ..Done::new(Outcome::TimedOut)
+                    }),
+                }
+            };
+            let handle = self.tasks.spawn(futures_util::FutureExt::map(
+                futures_util::FutureExt::catch_unwind(AssertUnwindSafe(work)),
+                |done| done.unwrap_or_else(|_| Done { causes: vec!["internal error: a collector panicked".to_owned()], ..Done::new(Outcome::Failed) }),
+            ));
+            self.running.insert(handle.id(), running);
+        }
+    }
+
+    fn end(&mut self, id: Id, mut done: Done, stopper: &Stopper) {
+        let Some(Running { site, task, started, clock, .. }) = self.running.remove(&id) else { return };
+        if done.causes.iter().any(|cause| cause.contains("No space left on device")) {
+            stopper.stop(StopReason::DiskFull);
+        }
+        let instead = std::mem::take(&mut done.instead);
+        self.add(site, instead);
+        if lists_pods(&task) {
+            self.pods[site].0.append(&mut done.pods);
+            self.pods[site].1 -= 1;
+            if self.pods[site].1 == 0 {
+                self.expand(site);
+            }
+        }
+        self.record(site, task, Some(started), clock.elapsed(), done);
+    }
+
+    /// All pods of a cluster were seen: plans what hangs on them.
+    fn expand(&mut self, at: usize) {
+        let site = &self.sites[at];
+        let mut pods = std::mem::take(&mut self.pods[at].0);
+        pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
+        let images = pods.iter().flat_map(|pod| pod.images.iter().cloned()).collect();
+        // Set once: a cluster's pods are complete once.
+        let _ = site.images.set(images);
+        let plan = plan::expand(&site.request, &site.served, &site.place, pods);
+        self.add(at, plan);
+    }
+
+    fn settle(&mut self, site: usize, task: Task, done: Done) {
+        self.record(site, task, None, Duration::ZERO, done);
+    }
+
+    fn record(&mut self, at: usize, task: Task, started: Option<DateTime<Utc>>, duration: Duration, mut done: Done) {
+        let site = &self.sites[at];
+        site.progress.ends(&Shown { cluster: &site.cluster, task: &task }, done.outcome);
+        self.run.claims.append(&mut done.claims);
+        self.run.records.push(Record { cluster: site.cluster.clone(), task, started, duration, done });
+    }
+
+    fn give_up_pending(&mut self, reason: StopReason) {
+        for (_, job) in std::mem::take(&mut self.pending) {
+            self.settle(job.site, job.planned.task, Done::stopped(reason));
+        }
+    }
+
+    /// What did not end when told to is given up: its entry never existed.
+    fn abort(&mut self, reason: StopReason) {
+        self.tasks.abort_all();
+        for (_, Running { site, task, started, clock, .. }) in std::mem::take(&mut self.running) {
+            self.record(site, task, Some(started), clock.elapsed(), Done::stopped(reason));
+        }
+    }
+}
+
+fn lists_pods(task: &Task) -> bool {
+    matches!(&task.what, What::List(list) if list.resource.is("", "pods"))
+}

@@ -1,0 +1,64 @@
+//! One pod's metrics endpoint, through the API server's proxy, as it answers now.
+
+use super::{Done, Site};
+use crate::{
+    bundle::layout,
+    facts::identity::Extract,
+    plan::{ScrapeTask, Task},
+    source::kubernetes::SourceError,
+};
+
+/// Far above any real endpoint; what is larger is no metrics.
+const LIMIT: u64 = 256 << 20;
+
+pub(super) async fn collect(site: &Site, task: &Task, scrape: &ScrapeTask) -> Done {
+    let answer = site.kubernetes.get(&task.path(), "text/plain;version=0.0.4").await;
+    let mut body = match answer {
+        Ok(answer) => answer.body,
+        // The proxy's own words for a port that nobody listens on, and for a pod without an address.
+        Err(SourceError::Status { code: 502..=503, message, .. }) => {
+            return Done {
+                hint: Some("metrics are off, or the process is not up; telemetry.enabled turns them on".to_owned()),
+                ..Done::absent(message)
+            };
+        }
+        Err(SourceError::Status { code: 400, message, .. }) if message.contains("address not allowed") => {
+            return Done::absent("the pod has no address yet");
+        }
+        Err(error) => return Done::failed(&error, task),
+    };
+    let (mut redact, mut extract, mut received) = (site.redactor.stream(), Extract::of_scrape(&site.names), 0);
+    let path = layout::scrape(&site.cluster, &scrape.namespace, &scrape.pod, 0);
+    let mut entry = match site.begin(path, &task.request()) {
+        Ok(entry) => entry,
+        Err(error) => return error.into(),
+    };
+    loop {
+        let (clean, is_last) = match body.chunk().await {
+            Ok(Some(chunk)) => {
+                site.progress.bytes(chunk.len() as u64);
+                received += chunk.len() as u64;
+                (redact.push(&chunk), false)
+            }
+            Ok(None) => (crate::redact::Clean::literal(""), true),
+            Err(error) => return Done::failed(&error, task),
+        };
+        extract.push(&clean);
+        if let Err(error) = entry.write(&clean) {
+            return error.into();
+        }
+        if is_last || received > LIMIT {
+            break;
+        }
+    }
+    let (clean, counts) = redact.finish();
+    extract.push(&clean);
+    let finished = entry.write(&clean).and_then(|()| entry.finish(counts, None));
+    match finished {
+        Ok(entry) => {
+            let claims = extract.claims(&format!("{} of {}", scrape.name, scrape.pod), &site.cluster);
+            Done { claims, ..Done::collected(vec![entry]) }
+        }
+        Err(error) => error.into(),
+    }
+}

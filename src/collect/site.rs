@@ -1,0 +1,202 @@
+//! What every collector is given, and what it gives back.
+
+use crate::{
+    bundle::{BundleError, BundleWriter, Coverage, EntryPath, EntryWriter, IdentityClaim, Outcome},
+    facts::identity::Names,
+    plan::{Place, Planned, Pod, Request, Resource, Task},
+    redact::{Clean, Counts, Redactor},
+    source::{
+        StopReason,
+        kubernetes::{Kubernetes, SourceError, causes},
+    },
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
+
+/// Who is shown how it goes.
+pub trait Progress: Send + Sync {
+    /// A task begins.
+    fn begins(&self, _what: &Shown<'_>) {}
+    /// Bytes of evidence have arrived.
+    fn bytes(&self, _count: u64) {}
+    /// A task has ended.
+    fn ends(&self, _what: &Shown<'_>, _outcome: Outcome) {}
+    /// More tasks were planned.
+    fn planned(&self, _count: usize) {}
+}
+
+/// A task, as progress shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// The cluster.
+    pub cluster: &'a str,
+    /// The task.
+    pub task: &'a Task,
+}
+
+/// One cluster, as the collectors see it.
+#[derive(Clone)]
+pub struct Site {
+    /// The cluster's name in the bundle.
+    pub cluster: String,
+    /// Its API server.
+    pub kubernetes: Kubernetes,
+    /// What the run was asked for.
+    pub request: Arc<Request>,
+    /// Where the workload is.
+    pub place: Arc<Place>,
+    /// What the API server serves.
+    pub served: Arc<Vec<Resource>>,
+    /// The way into the bundle.
+    pub redactor: Redactor,
+    /// The bundle.
+    pub bundle: BundleWriter,
+    /// Who is shown how it goes.
+    pub progress: Arc<dyn Progress>,
+    /// Names that identity is read by.
+    pub names: Arc<Names>,
+    /// Bytes of a container's log that are read at most.
+    pub log_limit: u64,
+    /// The API server's clock minus ours.
+    pub skew: TimeDelta,
+    /// Images of the pods that were seen: of a node, only these are shown.
+    pub images: Arc<OnceLock<BTreeSet<String>>>,
+    /// Whether nodes are shown with all their images and pods.
+    pub node_neighbours: bool,
+}
+
+impl Site {
+    /// The API server's time now.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        Utc::now() + self.skew
+    }
+
+    /// Writes a whole small entry.
+    pub(super) fn write(&self, path: EntryPath, source: &str, clean: &Clean, counts: Counts) -> Result<Entry, BundleError> {
+        let mut writer = self.begin(path, source)?;
+        writer.write(clean)?;
+        writer.finish(counts, None)
+    }
+
+    /// Begins an entry.
+    pub(super) fn begin(&self, path: EntryPath, source: &str) -> Result<Writing, BundleError> {
+        let writer = self.bundle.entry(path)?;
+        Ok(Writing { writer, source: source.to_owned(), started: Utc::now() })
+    }
+}
+
+/// An entry being written.
+pub(super) struct Writing {
+    writer: EntryWriter,
+    source: String,
+    started: DateTime<Utc>,
+}
+
+impl Writing {
+    pub(super) fn write(&mut self, clean: &Clean) -> Result<(), BundleError> {
+        if clean.is_empty() { Ok(()) } else { self.writer.write(clean) }
+    }
+
+    pub(super) fn finish(self, redactions: Counts, coverage: Option<Coverage>) -> Result<Entry, BundleError> {
+        let Self { writer, source, started } = self;
+        let written = writer.finish()?;
+        Ok(Entry { path: written.path, source, started, ended: Utc::now(), coverage, redactions })
+    }
+}
+
+/// An entry that is in the bundle, with what only its collector knows of it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its path.
+    pub path: EntryPath,
+    /// Where it came from: the request, or this program.
+    pub source: String,
+    /// When its first byte was asked for.
+    pub started: DateTime<Utc>,
+    /// When it was complete.
+    pub ended: DateTime<Utc>,
+    /// Which part of the window it covers.
+    pub coverage: Option<Coverage>,
+    /// What was redacted in it.
+    pub redactions: Counts,
+}
+
+/// What became of a task.
+#[derive(Debug)]
+pub struct Done {
+    /// In one word.
+    pub outcome: Outcome,
+    /// Why, outermost cause first.
+    pub causes: Vec<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// What came of it.
+    pub entries: Vec<Entry>,
+    /// Tasks that take its place.
+    pub instead: Vec<Planned>,
+    /// Pods that were seen.
+    pub pods: Vec<Pod>,
+    /// What it says about who this is.
+    pub claims: Vec<IdentityClaim>,
+}
+
+impl Done {
+    pub(super) fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            causes: Vec::new(),
+            hint: None,
+            entries: Vec::new(),
+            instead: Vec::new(),
+            pods: Vec::new(),
+            claims: Vec::new(),
+        }
+    }
+
+    pub(super) fn absent(cause: impl Into<String>) -> Self {
+        Self { causes: vec![cause.into()], ..Self::new(Outcome::Absent) }
+    }
+
+    pub(super) fn collected(entries: Vec<Entry>) -> Self {
+        Self { entries, ..Self::new(Outcome::Collected) }
+    }
+
+    /// The run ended before the task did.
+    pub(super) fn stopped(reason: StopReason) -> Self {
+        let (outcome, cause) = match reason {
+            StopReason::Interrupted => (Outcome::Cancelled, "interrupted by the user"),
+            StopReason::Deadline => (Outcome::TimedOut, "the run's deadline passed"),
+            StopReason::DiskFull => (Outcome::Failed, "there was no room left on the disk"),
+        };
+        let hint = (reason == StopReason::Deadline).then(|| "give more time with --deadline".to_owned());
+        Self { causes: vec![cause.to_owned()], hint, ..Self::new(outcome) }
+    }
+
+    /// A source gave no answer. A refusal names the right that would have granted it.
+    pub(super) fn failed(error: &SourceError, task: &Task) -> Self {
+        let (outcome, hint) = match error {
+            SourceError::Stopped(reason) => return Self::stopped(*reason),
+            SourceError::Status { code: 401, .. } => {
+                (Outcome::Forbidden, Some("the credentials were not accepted; log in again".to_owned()))
+            }
+            SourceError::Status { code: 403, .. } => (
+                Outcome::Forbidden,
+                task.right().map(|right| format!("needs {right}; `kubectl-escalate rbac` prints the role")),
+            ),
+            SourceError::Status { code: 404, .. } => (Outcome::Absent, None),
+            SourceError::TimedOut { .. } => (Outcome::TimedOut, None),
+            _ => (Outcome::Failed, None),
+        };
+        Self { causes: error.causes(), hint, ..Self::new(outcome) }
+    }
+}
+
+impl From<BundleError> for Done {
+    fn from(error: BundleError) -> Self {
+        Self { causes: causes(&error), ..Self::new(Outcome::Failed) }
+    }
+}

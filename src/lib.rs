@@ -1,0 +1,26 @@
+//! Turns one incident of a Defakto trust domain server into one zip.
+//!
+//! The modules stand in the order of the flow: the command line makes a request, a profile says
+//! what evidence a workload needs, both make a plan, collectors run its tasks against sources,
+//! everything passes redaction on its way into the bundle, facts are taken from what is clean, and
+//! reports put the manifest into words. docs/ARCHITECTURE.md is the map.
+
+pub mod cli;
+pub mod profile;
+pub mod yaml;
+pub mod plan;
+pub mod source;
+pub mod collect;
+pub mod redact;
+pub mod facts;
+pub mod bundle;
+pub mod report;
+pub mod exit;
+
+use std::ffi::OsString;
+
+/// Runs the program with these arguments, the first being its own name.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> exit::Exit {
+    cli::run(arguments)
+}

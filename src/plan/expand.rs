@@ -1,0 +1,247 @@
+//! The stages of a plan: from a profile and discovery to lists, and from pods to what hangs on them.
+
+use super::{
+    GetTask, ListTask, Place, Planned, Pod, Request, Resource, Right, Task, What, Without, resource,
+};
+use crate::profile::{self, LogRule, ObjectRule};
+use std::collections::BTreeSet;
+
+/// The tasks that need no more than discovery: lists and named objects.
+///
+/// A resource that the server does not serve gives a task too, so that the manifest shows that it
+/// was looked for.
+#[must_use]
+pub fn first(request: &Request, served: &[Resource], place: &Place) -> Vec<Planned> {
+    let mut plan = Vec::new();
+    for rule in &request.profile.objects {
+        let Some(resource) = served.iter().find(|served| rule.resource.is(&served.plural, &served.group)) else {
+            plan.push(not_served(rule.resource.plural(), rule.resource.group(), rule.required));
+            continue;
+        };
+        if rule.scope == profile::Scope::Namespace {
+            plan.extend(by_rule(resource, rule, place));
+        }
+    }
+    for rule in &request.profile.custom_resources {
+        let mut found = false;
+        let listable = |served: &&Resource| {
+            // What a group calls secrets is as secret as what Kubernetes calls so.
+            let is_open = profile::ResourceName::new(&served.plural, &served.group).is_ok();
+            served.group == rule.group && is_open && served.verbs.iter().any(|verb| verb == "list")
+        };
+        for resource in served.iter().filter(listable) {
+            found = true;
+            plan.extend(lists(resource, place, rule.required, None, rule.metadata_only));
+            if rule.definitions {
+                plan.push(get(&definitions(), None, &resource.to_string(), false).into());
+            }
+        }
+        if !found {
+            plan.push(not_served("*", &rule.group, rule.required));
+        }
+    }
+    for namespace in place.namespaces.keys() {
+        plan.push(get(&namespaces(), None, namespace, false).into());
+    }
+    for planned in &mut plan {
+        let resource = match &planned.task.what {
+            What::List(list) => &list.resource,
+            What::Get(get) => &get.resource,
+            _ => continue,
+        };
+        if planned.without.is_none() && request.skips_resource(resource) {
+            planned.without = Some(Without::Skipped("left out by --skip".to_owned()));
+        }
+    }
+    plan.extend(left_out(request));
+    plan
+}
+
+/// The kinds that are left out as a whole.
+fn left_out(request: &Request) -> impl Iterator<Item = Planned> {
+    let kinds = ["logs", "previous-logs", "scrapes"].into_iter().filter(|kind| request.skips(kind));
+    kinds.map(|kind| Planned {
+        task: Task { what: What::Kind(kind.to_owned()), required: false },
+        without: Some(Without::Skipped("left out by --skip".to_owned())),
+    })
+}
+
+/// What a list over the cluster becomes where only single namespaces may be listed.
+#[must_use]
+pub fn one_by_one(list: &Task, place: &Place) -> Vec<Task> {
+    let What::List(task) = &list.what else { return Vec::new() };
+    let within = |namespace: &String| Task {
+        what: What::List(ListTask { namespace: Some(namespace.clone()), ..task.clone() }),
+        required: list.required,
+    };
+    place.namespaces.keys().map(within).collect()
+}
+
+/// What hangs on the pods of one cluster that belong to the workload: logs, scrapes, nodes.
+#[must_use]
+pub fn expand(request: &Request, served: &[Resource], place: &Place, mut pods: Vec<Pod>) -> Vec<Planned> {
+    let mut plan = Vec::new();
+    let limit = request.profile.select.limit.map_or(usize::MAX, |limit| limit as usize);
+    if pods.len() > limit {
+        // Stable, so that among equals the order of the list decides.
+        pods.sort_by_key(|pod| !pod.is_unhealthy());
+        let cause = format!("the profile takes {limit} pods, unhealthy ones first; {} more are listed only", pods.len() - limit);
+        pods.truncate(limit);
+        plan.push(Planned {
+            task: Task { what: What::Kind("further pods".to_owned()), required: false },
+            without: Some(Without::Skipped(cause)),
+        });
+    }
+    let rules = &request.profile.logs;
+    let wanted = |rule: Option<LogRule>, kind: &str| {
+        rule.filter(|_| !request.skips("logs") && !request.skips(kind)).map(|rule| rule.required)
+    };
+    let (current, previous) = (wanted(rules.current, "logs"), wanted(rules.previous, "previous-logs"));
+    for pod in &pods {
+        for container in pod.containers() {
+            plan.extend(previous.map(|required| pod.previous_log(container, required, &request.window)));
+            plan.extend(current.map(|required| pod.current_log(container, required, &request.window)));
+        }
+        let selected = place.namespaces.get(&pod.namespace).is_some_and(|scope| scope.pods.contains(&pod.name));
+        if selected && !request.skips("scrapes") {
+            plan.extend(pod.scrapes());
+        }
+    }
+    let nodes: BTreeSet<&str> = pods.iter().filter_map(|pod| pod.node.as_deref()).collect();
+    for rule in request.profile.objects.iter().filter(|rule| rule.scope == profile::Scope::Used) {
+        let found = served.iter().find(|served| rule.resource.is(&served.plural, &served.group));
+        for resource in found.filter(|resource| !request.skips_resource(resource)) {
+            plan.extend(nodes.iter().flat_map(|node| of_node(request, served, resource, rule, node)));
+        }
+    }
+    plan
+}
+
+/// A node, and what describing it takes: its lease, and its events, which lie in `default`.
+fn of_node(request: &Request, served: &[Resource], resource: &Resource, rule: &ObjectRule, node: &str) -> Vec<Planned> {
+    let mut plan = vec![Planned::from(Task { required: rule.required, ..get(resource, None, node, rule.metadata_only) })];
+    if !resource.is("", "nodes") {
+        return plan;
+    }
+    let find = |group: &str, plural: &str| {
+        served.iter().find(|served| served.is(group, plural)).filter(|resource| !request.skips_resource(resource))
+    };
+    if let Some(leases) = find("coordination.k8s.io", "leases") {
+        plan.push(get(leases, Some("kube-node-lease"), node, false).into());
+    }
+    if let Some(events) = find("", "events") {
+        let list = ListTask {
+            resource: events.clone(),
+            namespace: Some("default".to_owned()),
+            labels: None,
+            fields: Some(format!("involvedObject.kind=Node,involvedObject.name={node}")),
+            metadata_only: false,
+        };
+        plan.push(Task { what: What::List(list), required: false }.into());
+    }
+    plan
+}
+
+fn by_rule(resource: &Resource, rule: &ObjectRule, place: &Place) -> Vec<Planned> {
+    if rule.names.is_empty() {
+        return lists(resource, place, rule.required, rule.labels.as_deref(), rule.metadata_only);
+    }
+    let spaces: Vec<Option<&str>> = match resource.namespaced {
+        true => place.namespaces.keys().map(|name| Some(name.as_str())).collect(),
+        false => vec![None],
+    };
+    let named = |namespace: Option<&str>, name: &String| {
+        Planned::from(Task { required: rule.required, ..get(resource, namespace, name, rule.metadata_only) })
+    };
+    spaces.iter().flat_map(|space| rule.names.iter().map(|name| named(*space, name))).collect()
+}
+
+fn lists(resource: &Resource, place: &Place, required: bool, labels: Option<&str>, metadata_only: bool) -> Vec<Planned> {
+    let wide = Task {
+        what: What::List(ListTask {
+            resource: resource.clone(),
+            namespace: None,
+            labels: labels.map(str::to_owned),
+            fields: None,
+            metadata_only,
+        }),
+        required,
+    };
+    if place.is_wide() || !resource.namespaced {
+        vec![wide.into()]
+    } else {
+        one_by_one(&wide, place).into_iter().map(Planned::from).collect()
+    }
+}
+
+fn get(resource: &Resource, namespace: Option<&str>, name: &str, metadata_only: bool) -> Task {
+    let get = GetTask {
+        resource: resource.clone(),
+        namespace: namespace.map(str::to_owned),
+        name: name.to_owned(),
+        metadata_only,
+    };
+    Task { what: What::Get(get), required: false }
+}
+
+fn not_served(plural: &str, group: &str, required: bool) -> Planned {
+    let resource = Resource { group: group.to_owned(), plural: plural.to_owned(), ..resource::unknown() };
+    let cause = format!("the API server does not serve {resource}");
+    let list = ListTask { resource, namespace: None, labels: None, fields: None, metadata_only: false };
+    Planned { task: Task { what: What::List(list), required }, without: Some(Without::Absent(cause)) }
+}
+
+/// Served by every server, and asked for before discovery could say so.
+fn namespaces() -> Resource {
+    resource::cluster_scoped("", "v1", "namespaces", "Namespace")
+}
+
+fn definitions() -> Resource {
+    resource::cluster_scoped("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
+}
+
+/// What [`expand`] may ask for, whatever pods there will be.
+#[must_use]
+pub fn rights_of_pods(request: &Request, served: &[Resource], namespaces: &BTreeSet<String>) -> Vec<Right> {
+    let right = |namespace: Option<&str>, group: &str, resource: &str, verb| Right {
+        namespace: namespace.map(str::to_owned),
+        group: group.to_owned(),
+        resource: resource.to_owned(),
+        verb,
+        name: None,
+    };
+    let mut rights = Vec::new();
+    for namespace in namespaces {
+        if !request.skips("logs") {
+            rights.push(right(Some(namespace), "", "pods/log", "get"));
+            // A pod may have been replaced under its name: its UID tells.
+            rights.push(right(Some(namespace), "", "pods", "get"));
+        }
+        if !request.skips("scrapes") && !request.profile.scrapes.is_empty() {
+            rights.push(right(Some(namespace), "", "pods/proxy", "get"));
+        }
+    }
+    for rule in request.profile.objects.iter().filter(|rule| rule.scope == profile::Scope::Used) {
+        rights.push(right(None, rule.resource.group(), rule.resource.plural(), "get"));
+        let nodes = served.iter().filter(|served| served.is("", "nodes") && rule.resource.is(&served.plural, &served.group));
+        for _ in nodes {
+            rights.push(right(Some("kube-node-lease"), "coordination.k8s.io", "leases", "get"));
+            rights.push(right(Some("default"), "", "events", "list"));
+        }
+    }
+    rights
+}
+
+/// What working out the relations in a shared namespace asks for.
+#[must_use]
+pub fn rights_of_neighbours(namespace: &str) -> Vec<Right> {
+    [("", "pods"), ("apps", "replicasets"), ("batch", "jobs"), ("", "services")]
+        .map(|(group, resource)| Right {
+            namespace: Some(namespace.to_owned()),
+            group: group.to_owned(),
+            resource: resource.to_owned(),
+            verb: "list",
+            name: None,
+        })
+        .to_vec()
+}

@@ -1,0 +1,83 @@
+//! The plan: profile and request, worked out in stages into tasks.
+//!
+//! Pure: nothing here does IO or asks for the time. [`first`] gives the tasks that need nothing but
+//! discovery; [`expand`] turns the pods that were seen into their logs, scrapes and nodes;
+//! [`Related`] tells which objects of a shared namespace belong to the workload.
+
+mod expand;
+mod pods;
+mod related;
+mod resource;
+mod task;
+pub mod window;
+
+pub use expand::{expand, first, one_by_one, rights_of_neighbours, rights_of_pods};
+pub use pods::Pod;
+pub use related::{Neighbours, Related};
+pub use resource::{Resource, Right};
+pub use task::{GetTask, ListTask, LogTask, Planned, Priority, ScrapeTask, Task, What, Without};
+
+use crate::profile::Profile;
+use std::collections::{BTreeMap, BTreeSet};
+use window::Window;
+
+/// What this run was asked for, as far as planning goes.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What evidence the workload needs.
+    pub profile: Profile,
+    /// The time it is wanted for.
+    pub window: Window,
+    /// Kinds left out: `logs`, `previous-logs`, `scrapes`, or a resource by kubectl's name.
+    pub skip: BTreeSet<String>,
+}
+
+impl Request {
+    /// Whether `--skip` names this kind of evidence.
+    #[must_use]
+    pub fn skips(&self, kind: &str) -> bool {
+        self.skip.contains(kind)
+    }
+
+    fn skips_resource(&self, resource: &Resource) -> bool {
+        self.skips(&resource.plural) || self.skips(&resource.to_string())
+    }
+}
+
+/// Where the workload is, in one cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The namespaces, each with the names of the workload's pods in it.
+    pub namespaces: BTreeMap<String, Scope>,
+}
+
+/// How much of a namespace is the workload's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Whether the namespace is the workload's own. In any other, only what belongs to the
+    /// workload's pods is collected.
+    pub own: bool,
+    /// Pods that the profile selects.
+    pub pods: BTreeSet<String>,
+    /// What belongs to them, in a namespace that is not their own.
+    pub related: Related,
+}
+
+impl Scope {
+    /// Whether an object of this namespace is collected.
+    #[must_use]
+    pub fn holds(&self, resource: &Resource, object: &serde_json::Value) -> bool {
+        self.own || self.related.holds(resource, object)
+    }
+}
+
+/// Above this many namespaces, one list over the cluster costs less than one for each.
+const ONE_BY_ONE: usize = 4;
+
+impl Place {
+    /// Whether lists are asked for over the whole cluster, and cut to the namespaces afterwards.
+    #[must_use]
+    pub fn is_wide(&self) -> bool {
+        self.namespaces.len() > ONE_BY_ONE
+    }
+}

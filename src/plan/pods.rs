@@ -1,0 +1,221 @@
+//! What a pod's spec and status say about the logs and endpoints to ask for.
+
+use super::{
+    LogTask, Planned, Request, ScrapeTask, Task, What, Without,
+    window::{Window, seconds_floor},
+};
+use crate::profile::{LogRules, Scrape};
+use chrono::{DateTime, Utc};
+use k8s_openapi::{
+    api::core::v1::{self as core, ContainerState, ContainerStateTerminated, ContainerStatus},
+    apimachinery::pkg::apis::meta::v1::Time,
+};
+use std::collections::BTreeMap;
+
+/// How many last lines of a run that ended before the window are still taken: they say why it ended.
+const LAST_LINES: u32 = 2000;
+
+/// The controllers that give each of their pods a name of its own. Any other name may come again.
+const OWN_NAMES: &[&str] = &["ReplicaSet", "DaemonSet", "Job", "ReplicationController"];
+
+/// A pod as it was seen, cut to what planning needs.
+#[derive(Clone, Debug)]
+pub struct Pod {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The node it runs on, where it has one.
+    pub node: Option<String>,
+    /// Images of its containers.
+    pub images: Vec<String>,
+    uid: String,
+    name_is_reused: bool,
+    unhealthy: bool,
+    containers: Vec<Container>,
+    scrapes: Vec<(ScrapeTask, bool)>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Container {
+    name: String,
+    restarts: i32,
+    state: State,
+    last: Option<Run>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    started: Option<DateTime<Utc>>,
+    ended: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Running(Option<DateTime<Utc>>),
+    Ended(Run),
+    Waiting(String),
+    Unknown,
+}
+
+impl Pod {
+    /// Reads a pod, as the API server wrote it or redacted; `None` for what is no pod.
+    #[must_use]
+    pub fn read(request: &Request, object: &serde_json::Value) -> Option<Self> {
+        let core::Pod { metadata, spec, status } = serde::Deserialize::deserialize(object).ok()?;
+        let (spec, status) = (spec?, status.unwrap_or_default());
+        let (namespace, name) = (metadata.namespace?, metadata.name?);
+        let owners = metadata.owner_references.unwrap_or_default();
+        let annotations = metadata.annotations.unwrap_or_default();
+        let ready = status.conditions.iter().flatten().any(|held| held.type_ == "Ready" && held.status == "True");
+        let restarted = status.container_statuses.iter().flatten().any(|container| container.restart_count > 0);
+        let scrapes = &request.profile.scrapes;
+        let scrapes = scrapes.iter().filter_map(|rule| endpoint(rule, &namespace, &name, &spec, &annotations));
+        Some(Self {
+            scrapes: scrapes.collect(),
+            namespace,
+            name,
+            uid: metadata.uid.unwrap_or_default(),
+            name_is_reused: !owners.iter().any(|owner| OWN_NAMES.contains(&owner.kind.as_str())),
+            unhealthy: !ready || restarted,
+            images: spec.containers.iter().filter_map(|container| container.image.clone()).collect(),
+            containers: containers(&request.profile.logs, &spec, &status),
+            node: spec.node_name.filter(|node| !node.is_empty()),
+        })
+    }
+
+    pub(super) fn is_unhealthy(&self) -> bool {
+        self.unhealthy
+    }
+
+    pub(super) fn containers(&self) -> &[Container] {
+        &self.containers
+    }
+
+    pub(super) fn scrapes(&self) -> impl Iterator<Item = Planned> {
+        let task = |(scrape, required): &(ScrapeTask, bool)| Task { what: What::Scrape(scrape.clone()), required: *required };
+        self.scrapes.iter().map(task).map(Planned::from)
+    }
+
+    /// The log of the run before the last restart.
+    pub(super) fn previous_log(&self, container: &Container, required: bool, window: &Window) -> Planned {
+        let log = self.log(container, true, container.last, window);
+        let never = container.restarts == 0 && container.last.is_none();
+        let without = never.then(|| Without::Absent("the container was not restarted".to_owned()));
+        Planned { task: Task { what: What::Log(log), required }, without }
+    }
+
+    /// The log of what runs now, or ran last and was not restarted.
+    pub(super) fn current_log(&self, container: &Container, required: bool, window: &Window) -> Planned {
+        let run = match &container.state {
+            State::Running(started) => Some(Run { started: *started, ended: None }),
+            State::Ended(run) => Some(*run),
+            State::Waiting(_) | State::Unknown => None,
+        };
+        // A container that waits to be restarted answers for "current" with the log of its last run:
+        // https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/kubelet/kubelet_pods.go (validateContainerLogStatus).
+        let without = match &container.state {
+            State::Waiting(reason) if container.last.is_some() => Some(Without::Absent(format!(
+                "the container is not running ({reason}); the log of its last run is the previous log"
+            ))),
+            _ => None,
+        };
+        Planned { task: Task { what: What::Log(self.log(container, false, run, window)), required }, without }
+    }
+
+    fn log(&self, container: &Container, previous: bool, run: Option<Run>, window: &Window) -> LogTask {
+        let ended = run.and_then(|run| run.ended);
+        let over_before = ended.is_some_and(|ended| ended < window.start);
+        LogTask {
+            namespace: self.namespace.clone(),
+            pod: self.name.clone(),
+            uid: self.uid.clone(),
+            name_is_reused: self.name_is_reused,
+            container: container.name.clone(),
+            previous,
+            node: self.node.clone(),
+            started: run.and_then(|run| run.started),
+            ended,
+            since: (!over_before).then(|| seconds_floor(window.start)),
+            tail: over_before.then_some(LAST_LINES),
+        }
+    }
+}
+
+fn containers(rules: &LogRules, spec: &core::PodSpec, status: &core::PodStatus) -> Vec<Container> {
+    let read = |name: &str, statuses: &Option<Vec<ContainerStatus>>| {
+        let status = statuses.iter().flatten().find(|status| status.name == name);
+        let ended = |state: &Option<ContainerState>| state.as_ref()?.terminated.as_ref().map(Run::from);
+        Container {
+            name: name.to_owned(),
+            restarts: status.map_or(0, |status| status.restart_count),
+            state: status.and_then(|status| status.state.as_ref()).map_or(State::Unknown, State::from),
+            last: status.and_then(|status| ended(&status.last_state)),
+        }
+    };
+    let mut containers = Vec::new();
+    for container in spec.init_containers.iter().flatten().filter(|_| rules.init_containers) {
+        containers.push(read(&container.name, &status.init_container_statuses));
+    }
+    for container in &spec.containers {
+        containers.push(read(&container.name, &status.container_statuses));
+    }
+    for container in spec.ephemeral_containers.iter().flatten().filter(|_| rules.ephemeral_containers) {
+        containers.push(read(&container.name, &status.ephemeral_container_statuses));
+    }
+    containers
+}
+
+/// The endpoint that a rule means in a pod, unless it means a container that the pod has not.
+fn endpoint(
+    rule: &Scrape,
+    namespace: &str,
+    pod: &str,
+    spec: &core::PodSpec,
+    annotations: &BTreeMap<String, String>,
+) -> Option<(ScrapeTask, bool)> {
+    let has = |name: &String| spec.containers.iter().any(|container| container.name == *name);
+    if !rule.container.as_ref().is_none_or(has) {
+        return None;
+    }
+    let annotated = |names: &[String]| names.iter().find_map(|name| annotations.get(name)).cloned();
+    let by_annotation = || annotated(&rule.port_annotations).and_then(|port| port.parse().ok());
+    let by_name = || {
+        let ports = || spec.containers.iter().flat_map(|container| container.ports.iter().flatten());
+        let named = |name: &String| ports().find(|port| port.name.as_ref() == Some(name));
+        rule.port_names.iter().find_map(named).and_then(|port| u16::try_from(port.container_port).ok())
+    };
+    let path = annotated(&rule.path_annotations).filter(|path| path.starts_with('/'));
+    let task = ScrapeTask {
+        name: rule.name.clone(),
+        namespace: namespace.to_owned(),
+        pod: pod.to_owned(),
+        scheme: rule.scheme.as_str(),
+        port: by_annotation().or_else(by_name).unwrap_or(rule.port),
+        path: path.unwrap_or_else(|| rule.path.clone()),
+    };
+    Some((task, rule.required))
+}
+
+impl From<&ContainerStateTerminated> for Run {
+    fn from(run: &ContainerStateTerminated) -> Self {
+        Self { started: run.started_at.as_ref().and_then(instant), ended: run.finished_at.as_ref().and_then(instant) }
+    }
+}
+
+impl From<&ContainerState> for State {
+    fn from(state: &ContainerState) -> Self {
+        match state {
+            ContainerState { running: Some(running), .. } => Self::Running(running.started_at.as_ref().and_then(instant)),
+            ContainerState { terminated: Some(ended), .. } => Self::Ended(ended.into()),
+            ContainerState { waiting: Some(waiting), .. } => {
+                Self::Waiting(waiting.reason.clone().unwrap_or_else(|| "waiting".to_owned()))
+            }
+            _ => Self::Unknown,
+        }
+    }
+}
+
+fn instant(time: &Time) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(time.0.as_second(), u32::try_from(time.0.subsec_nanosecond()).ok()?)
+}

@@ -1,0 +1,320 @@
+//! A task: one piece of evidence to get, as one request.
+
+use super::{Resource, Right};
+use chrono::{DateTime, SecondsFormat, Utc};
+use std::time::Duration;
+
+/// One piece of evidence to get from one cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// What to ask for.
+    pub what: What,
+    /// Whether a bundle without it is incomplete.
+    pub required: bool,
+}
+
+/// A task, and why it needs no request, if it needs none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// The task.
+    pub task: Task,
+    /// What became of it before anything was asked.
+    pub without: Option<Without>,
+}
+
+/// Why a task is settled without a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Without {
+    /// There is nothing to ask for, as what was seen so far shows.
+    Absent(String),
+    /// The user or the profile leaves it out.
+    Skipped(String),
+}
+
+impl From<Task> for Planned {
+    fn from(task: Task) -> Self {
+        Self { task, without: None }
+    }
+}
+
+/// What a task asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The API server's version and clock.
+    Version,
+    /// What the API server serves.
+    Discovery,
+    /// All objects of a resource, in one namespace or over the cluster.
+    List(ListTask),
+    /// One object by name.
+    Get(GetTask),
+    /// One container's log.
+    Log(LogTask),
+    /// One pod's metrics endpoint.
+    Scrape(ScrapeTask),
+    /// A whole kind of evidence that is left out, by the name that the user or the profile gives it.
+    Kind(String),
+}
+
+/// See [`What::List`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListTask {
+    /// The resource.
+    pub resource: Resource,
+    /// The namespace; none lists over the cluster.
+    pub namespace: Option<String>,
+    /// A label selector.
+    pub labels: Option<String>,
+    /// A field selector.
+    pub fields: Option<String>,
+    /// Whether to ask for metadata only.
+    pub metadata_only: bool,
+}
+
+/// See [`What::Get`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetTask {
+    /// The resource.
+    pub resource: Resource,
+    /// The namespace, for a resource that has them.
+    pub namespace: Option<String>,
+    /// The object's name.
+    pub name: String,
+    /// Whether to ask for metadata only.
+    pub metadata_only: bool,
+}
+
+/// See [`What::Log`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogTask {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// Its UID when it was listed: a pod of the same name may take its place.
+    pub uid: String,
+    /// Whether its name can be given to another pod.
+    pub name_is_reused: bool,
+    /// The container.
+    pub container: String,
+    /// Whether the log of the run before the last restart is meant.
+    pub previous: bool,
+    /// The node, where the pod has one.
+    pub node: Option<String>,
+    /// When the run that wrote this log started, where its status says so.
+    pub started: Option<DateTime<Utc>>,
+    /// When it ended, where it has.
+    pub ended: Option<DateTime<Utc>>,
+    /// The start of the log asked for, to the second; none asks for the last `tail` lines.
+    pub since: Option<DateTime<Utc>>,
+    /// How many of the last lines are asked for.
+    pub tail: Option<u32>,
+}
+
+/// See [`What::Scrape`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScrapeTask {
+    /// The endpoint's name in the profile.
+    pub name: String,
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// The port.
+    pub port: u16,
+    /// The path, with its leading slash.
+    pub path: String,
+}
+
+/// The order of getting: what is gone first is got first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// What all the rest is planned from.
+    Ground,
+    /// Events expire after an hour, and pods tell which logs there are.
+    Volatile,
+    /// Gone with the next restart.
+    PreviousLog,
+    /// Rotated away while we wait.
+    CurrentLog,
+    /// Still there in an hour.
+    Lasting,
+}
+
+impl Task {
+    /// A name that no other task of the same cluster has.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match &self.what {
+            What::Version => "version".to_owned(),
+            What::Discovery => "discovery".to_owned(),
+            What::List(list) => {
+                let within = list.namespace.as_deref().map(|name| format!("{name}/")).unwrap_or_default();
+                let fields = list.fields.as_deref().map(|fields| format!("?{fields}")).unwrap_or_default();
+                format!("list/{within}{}{fields}", list.resource)
+            }
+            What::Get(get) => {
+                let within = get.namespace.as_deref().map(|name| format!("{name}/")).unwrap_or_default();
+                format!("get/{within}{}/{}", get.resource, get.name)
+            }
+            What::Log(log) => {
+                let which = if log.previous { "/previous" } else { "" };
+                format!("log/{}/{}/{}{which}", log.namespace, log.pod, log.container)
+            }
+            What::Scrape(scrape) => format!("scrape/{}/{}/{}", scrape.namespace, scrape.pod, scrape.name),
+            What::Kind(kind) => format!("kind/{kind}"),
+        }
+    }
+
+    /// One word for the kind of evidence.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match &self.what {
+            What::Version => "version",
+            What::Discovery => "discovery",
+            What::List(_) => "list",
+            What::Get(_) => "object",
+            What::Log(log) if log.previous => "previous-log",
+            What::Log(_) => "log",
+            What::Scrape(_) => "scrape",
+            What::Kind(_) => "kind",
+        }
+    }
+
+    /// What it is about, as people say it.
+    #[must_use]
+    pub fn target(&self) -> String {
+        match &self.what {
+            What::Version => "version of the API server".to_owned(),
+            What::Discovery => "resources that are served".to_owned(),
+            What::List(list) => list.resource.to_string(),
+            What::Get(get) => format!("{}/{}", get.resource, get.name),
+            What::Log(log) if log.previous => format!("previous log of {}/{}", log.pod, log.container),
+            What::Log(log) => format!("log of {}/{}", log.pod, log.container),
+            What::Scrape(scrape) => format!("{} of {}", scrape.name, scrape.pod),
+            What::Kind(kind) => kind.clone(),
+        }
+    }
+
+    /// The namespace asked, if one.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        match &self.what {
+            What::Version | What::Discovery | What::Kind(_) => None,
+            What::List(list) => list.namespace.as_deref(),
+            What::Get(get) => get.namespace.as_deref(),
+            What::Log(log) => Some(&log.namespace),
+            What::Scrape(scrape) => Some(&scrape.namespace),
+        }
+    }
+
+    /// The path and query that is sent, without what paging adds.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match &self.what {
+            What::Version => "/version".to_owned(),
+            What::Discovery => "/apis".to_owned(),
+            What::List(list) => {
+                let path = list.resource.path(list.namespace.as_deref());
+                let selectors = [("labelSelector", &list.labels), ("fieldSelector", &list.fields)];
+                with_query(path, selectors.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))))
+            }
+            What::Get(get) => format!("{}/{}", get.resource.path(get.namespace.as_deref()), get.name),
+            What::Log(log) => {
+                let path = format!("/api/v1/namespaces/{}/pods/{}/log", log.namespace, log.pod);
+                let since = log.since.map(|since| since.to_rfc3339_opts(SecondsFormat::Secs, true));
+                let query = [
+                    Some(("container", log.container.clone())),
+                    Some(("timestamps", "true".to_owned())),
+                    log.previous.then(|| ("previous", "true".to_owned())),
+                    since.map(|since| ("sinceTime", since)),
+                    log.tail.map(|tail| ("tailLines", tail.to_string())),
+                ];
+                with_query(path, query.into_iter().flatten())
+            }
+            What::Scrape(scrape) => {
+                let ScrapeTask { namespace, pod, scheme, port, path, .. } = scrape;
+                // The API server's proxy takes http where no scheme is said.
+                let scheme = if *scheme == "https" { "https:" } else { "" };
+                format!("/api/v1/namespaces/{namespace}/pods/{scheme}{pod}:{port}/proxy{path}")
+            }
+            What::Kind(_) => String::new(),
+        }
+    }
+
+    /// The request as a person would repeat it.
+    #[must_use]
+    pub fn request(&self) -> String {
+        match self.what {
+            What::Kind(_) => String::new(),
+            _ => format!("GET {}", self.path()),
+        }
+    }
+
+    /// The right that the request needs; none where every authenticated user has it.
+    #[must_use]
+    pub fn right(&self) -> Option<Right> {
+        let right = |namespace: Option<&str>, group: &str, resource: &str, verb, name: Option<&str>| {
+            Some(Right {
+                namespace: namespace.map(str::to_owned),
+                group: group.to_owned(),
+                resource: resource.to_owned(),
+                verb,
+                name: name.map(str::to_owned),
+            })
+        };
+        match &self.what {
+            What::Version | What::Discovery | What::Kind(_) => None,
+            What::List(ListTask { resource, namespace, .. }) => {
+                right(namespace.as_deref(), &resource.group, &resource.plural, "list", None)
+            }
+            What::Get(GetTask { resource, namespace, name, .. }) => {
+                // A namespace's own object lies, for RBAC, in that namespace.
+                let within = if resource.is("", "namespaces") { Some(name.as_str()) } else { namespace.as_deref() };
+                right(within, &resource.group, &resource.plural, "get", Some(name))
+            }
+            What::Log(log) => right(Some(&log.namespace), "", "pods/log", "get", None),
+            What::Scrape(scrape) => right(Some(&scrape.namespace), "", "pods/proxy", "get", None),
+        }
+    }
+
+    /// When its turn is.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        match &self.what {
+            What::Version | What::Discovery => Priority::Ground,
+            What::List(list) if list.resource.group.is_empty() && ["pods", "events"].contains(&list.resource.plural.as_str()) => {
+                Priority::Volatile
+            }
+            What::Log(log) if log.previous => Priority::PreviousLog,
+            What::Log(_) => Priority::CurrentLog,
+            _ => Priority::Lasting,
+        }
+    }
+
+    /// Longest time it may take; a log has the whole run's.
+    #[must_use]
+    pub fn limit(&self) -> Option<Duration> {
+        match &self.what {
+            What::Log(_) => None,
+            What::List(_) => Some(Duration::from_secs(120)),
+            _ => Some(Duration::from_secs(30)),
+        }
+    }
+
+    /// The node whose kubelet serves it.
+    #[must_use]
+    pub fn node(&self) -> Option<&str> {
+        match &self.what {
+            What::Log(log) => log.node.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+fn with_query(path: String, pairs: impl Iterator<Item = (&'static str, String)>) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    if query.is_empty() { path } else { format!("{path}?{query}") }
+}

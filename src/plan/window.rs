@@ -1,0 +1,251 @@
+//! When: what the user says of the incident, and the window that follows.
+//!
+//! Pure. The time and the zone are arguments, so that every rule here can be
+//! tested at any moment and in any zone, days on which clocks change included.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, TimeDelta, TimeZone, Utc};
+
+mod text;
+
+pub use text::{parse_duration, parse_incident};
+
+/// What Defakto's support asks for on either side of an incident.
+pub const RECOMMENDED: TimeDelta = TimeDelta::minutes(15);
+/// How far the window reaches back from now when no incident is given.
+pub const WITHOUT_INCIDENT: TimeDelta = TimeDelta::minutes(30);
+/// The longest window.
+pub const LONGEST: TimeDelta = TimeDelta::days(7);
+/// How far ahead of this machine's clock an incident may be, since clocks differ.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(1);
+
+/// The instant or the interval that went wrong. An instant starts and ends at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Incident {
+    /// When it began.
+    pub start: DateTime<Utc>,
+    /// When it was over.
+    pub end: DateTime<Utc>,
+}
+
+/// The time that evidence is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// The first moment of it.
+    pub start: DateTime<Utc>,
+    /// The last moment of it; it may be yet to come.
+    pub end: DateTime<Utc>,
+    /// What it was made around, if anything.
+    pub incident: Option<Incident>,
+}
+
+/// The forms an incident may be given in, for help and errors.
+pub const INCIDENT_FORMS: &str = "give 2026-11-22T14:05:00Z, 14:05 (the latest one, local time), 14:05Z, -20m, now, START/END, or START/ (until now)";
+
+/// Why there is no window.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WindowError {
+    /// Not a form of an incident.
+    #[error("cannot read `{text}` as a time; {INCIDENT_FORMS}")]
+    NotATime {
+        /// What was given.
+        text: String,
+    },
+    /// Not a form of a duration.
+    #[error("cannot read `{text}` as a duration; give 15m, 90s, 1h30m or 2d")]
+    NotADuration {
+        /// What was given.
+        text: String,
+    },
+    /// A duration below zero.
+    #[error("`{text}` is negative; give the length alone, as in 15m")]
+    Negative {
+        /// What was given.
+        text: String,
+    },
+    /// Local clocks were put forward over this time.
+    #[error(
+        "{text} did not exist in this machine's zone on {date}, when clocks went forward; give it in UTC, as in 14:05Z"
+    )]
+    Skipped {
+        /// The time of day.
+        text: NaiveTime,
+        /// The day.
+        date: NaiveDate,
+    },
+    /// An incident that has not happened.
+    #[error("{} is in the future, {} from now; an incident has to have begun, and START/ means until now", utc(*.at), .ahead)]
+    Future {
+        /// The time asked for.
+        at: DateTime<Utc>,
+        /// How far ahead it is, in words.
+        ahead: String,
+    },
+    /// Before Kubernetes.
+    #[error("{} is too long ago to be meant; give the year in full, as in 2026-11-22T14:05:00Z", utc(*.at))]
+    TooOld {
+        /// The time asked for.
+        at: DateTime<Utc>,
+    },
+    /// An interval the wrong way round.
+    #[error("the incident ends, {}, before it starts, {}", utc(*.end), utc(*.start))]
+    Backwards {
+        /// The start asked for.
+        start: DateTime<Utc>,
+        /// The end asked for.
+        end: DateTime<Utc>,
+    },
+    /// More time than a bundle is for.
+    #[error("{what} is longer than 7 days; give a shorter time around what went wrong")]
+    TooLong {
+        /// What is too long.
+        what: String,
+    },
+    /// There is nothing that `--after` could come after.
+    #[error("--after needs an incident to come after; give --incident, too")]
+    NothingToFollow,
+}
+
+impl Window {
+    /// The window from `before` ahead of the incident to `after` behind it, 15
+    /// minutes each unless given; without an incident, the 30 minutes (or
+    /// `before`) up to now. The end may be in the future: a window still open.
+    pub fn new(
+        incident: Option<Incident>,
+        before: Option<TimeDelta>,
+        after: Option<TimeDelta>,
+        now: DateTime<Utc>,
+    ) -> Result<Window, WindowError> {
+        let before = checked("the time before", before)?;
+        let after = checked("the time after", after)?;
+        let (from, to) = match &incident {
+            Some(incident) => {
+                check(incident, now)?;
+                (incident.start, incident.end)
+            }
+            None if after.is_some() => return Err(WindowError::NothingToFollow),
+            None => (now, now),
+        };
+        let before = before.unwrap_or(if incident.is_some() { RECOMMENDED } else { WITHOUT_INCIDENT });
+        let after = after.unwrap_or(if incident.is_some() { RECOMMENDED } else { TimeDelta::zero() });
+        let too_long = || WindowError::TooLong { what: "the window".to_owned() };
+        let start = from.checked_sub_signed(before).ok_or_else(too_long)?;
+        let end = to.checked_add_signed(after).ok_or_else(too_long)?;
+        if end - start > LONGEST {
+            return Err(too_long());
+        }
+        Ok(Window { start, end, incident })
+    }
+
+    /// Whether a moment is inside.
+    pub fn contains(&self, at: DateTime<Utc>) -> bool {
+        self.start <= at && at <= self.end
+    }
+
+    /// How long it is.
+    pub fn length(&self) -> TimeDelta {
+        self.end - self.start
+    }
+
+    /// The first lines of a run: each moment in UTC, in the given zone, and how long ago, ending in a line break.
+    pub fn echo(&self, now: DateTime<Utc>, zone: &impl TimeZone) -> String {
+        let mut moments = vec![("from", self.start)];
+        match self.incident {
+            Some(incident) if incident.start == incident.end => moments.push(("incident", incident.start)),
+            Some(incident) => moments.extend([("incident from", incident.start), ("incident to", incident.end)]),
+            None => {}
+        }
+        moments.push(("to", self.end));
+        let width = moments.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        moments
+            .into_iter()
+            .map(|(name, at)| {
+                let local = at.with_timezone(zone).fixed_offset().format("%Y-%m-%d %H:%M:%S %:z");
+                format!("{name:width$}  {}  {local}  {}\n", utc(at), relative(at, now))
+            })
+            .collect()
+    }
+
+    /// Warnings, one for each side of the incident that has less than the 15 minutes support asks for.
+    pub fn shortfalls(&self) -> Vec<String> {
+        let Some(incident) = self.incident else { return Vec::new() };
+        [("before", incident.start - self.start), ("after", self.end - incident.end)]
+            .into_iter()
+            .filter(|(_, had)| *had < RECOMMENDED)
+            .map(|(side, had)| {
+                format!("only {} {side} the incident; support asks for at least 15 min (--{side} 15m)", words(had))
+            })
+            .collect()
+    }
+
+    /// A warning when part of the window is yet to come, so that a run now cannot have it.
+    pub fn unfinished(&self, now: DateTime<Utc>) -> Option<String> {
+        (self.end > now).then(|| {
+            format!(
+                "the window ends in {}, at {}; what comes until then is not in this run",
+                words(self.end - now),
+                utc(self.end)
+            )
+        })
+    }
+}
+
+/// Cut to whole seconds, downwards: clients round `sinceTime` to the second, and rounding up would lose lines.
+pub fn seconds_floor(start: DateTime<Utc>) -> DateTime<Utc> {
+    // Truncation drops a positive part in chrono, before 1970 as well.
+    start.trunc_subsecs(0)
+}
+
+/// Whether an incident is one that can be collected.
+fn check(incident: &Incident, now: DateTime<Utc>) -> Result<(), WindowError> {
+    let Incident { start, end } = *incident;
+    for at in [start, end] {
+        if chrono::Datelike::year(&at) <= 2000 {
+            return Err(WindowError::TooOld { at });
+        }
+        if at - now > CLOCKS_DIFFER {
+            return Err(WindowError::Future { at, ahead: words(at - now) });
+        }
+    }
+    if end < start {
+        return Err(WindowError::Backwards { start, end });
+    }
+    if end - start > LONGEST {
+        return Err(WindowError::TooLong { what: "the incident".to_owned() });
+    }
+    Ok(())
+}
+
+fn checked(what: &str, length: Option<TimeDelta>) -> Result<Option<TimeDelta>, WindowError> {
+    match length {
+        Some(length) if length < TimeDelta::zero() => Err(WindowError::Negative { text: what.to_owned() }),
+        Some(length) if length > LONGEST => Err(WindowError::TooLong { what: what.to_owned() }),
+        _ => Ok(length),
+    }
+}
+
+/// A moment in UTC, to the second.
+fn utc(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// `22 min ago`, `in 8 min`, `now`.
+fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    match now - at {
+        zero if zero.num_seconds() == 0 => "now".to_owned(),
+        past if past > TimeDelta::zero() => format!("{} ago", words(past)),
+        future => format!("in {}", words(-future)),
+    }
+}
+
+/// A length as people say it: seconds, then minutes up to two hours, then hours, then days.
+fn words(length: TimeDelta) -> String {
+    let with = |whole: i64, unit: &str, rest: i64, small: &str| {
+        if rest == 0 { format!("{whole} {unit}") } else { format!("{whole} {unit} {rest} {small}") }
+    };
+    match length.num_seconds() {
+        seconds if seconds < 120 => format!("{seconds} s"),
+        seconds if seconds < 2 * 3600 => format!("{} min", seconds / 60),
+        seconds if seconds < 2 * 86400 => with(seconds / 3600, "h", seconds % 3600 / 60, "min"),
+        seconds => with(seconds / 86400, "d", seconds % 86400 / 3600, "h"),
+    }
+}

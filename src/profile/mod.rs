@@ -1,0 +1,18 @@
+//! Profiles: YAML that says what evidence a kind of workload needs.
+//!
+//! One way in, [`Profile::load`], and nothing leaves but a checked, immutable
+//! [`Profile`]: `model` and `name` have the types, `load` finds and reads the text,
+//! `validate` holds the rules that span several keys, `selector` those of labels.
+
+mod load;
+mod model;
+mod name;
+mod selector;
+mod validate;
+
+pub use load::{Problem, Profile, ProfileError, embedded, schema};
+pub use model::{
+    GroupRule, Identity, LogFields, LogRule, LogRules, MetricLabels, ObjectRule, RegionHints, Scheme, Scope, Scrape,
+    Select, Spec,
+};
+pub use name::{NameError, ResourceName, WorkloadKind, WorkloadName};

@@ -1,0 +1,114 @@
+//! The types that prove redaction has happened, and the count of what it did.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::rules::Rule;
+
+/// Bytes that went through redaction; nothing outside this module can make one.
+#[derive(Clone, Debug)]
+pub struct Clean(Bytes);
+
+impl Clean {
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
+        Self(Bytes::from(bytes))
+    }
+
+    /// Text of this program itself, such as the brackets around a list: no evidence is in it.
+    #[must_use]
+    pub fn literal(text: &'static str) -> Self {
+        Self(Bytes::from_static(text.as_bytes()))
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// How many bytes there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The bytes, without a copy.
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
+    /// The bytes as text, what is no UTF-8 shown as U+FFFD.
+    pub fn as_str_lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+}
+
+/// A JSON value that went through redaction; nothing outside this module can make one.
+#[derive(Clone, Debug)]
+pub struct CleanJson(Value);
+
+impl CleanJson {
+    pub(super) fn new(value: Value) -> Self {
+        Self(value)
+    }
+
+    /// The value.
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+
+    /// The value as compact JSON.
+    pub fn to_clean(&self) -> Clean {
+        Clean::new(self.0.to_string().into_bytes())
+    }
+
+    /// The value, no longer known to be clean.
+    pub fn into_value(self) -> Value {
+        self.0
+    }
+}
+
+/// How many secrets each rule replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts(BTreeMap<&'static str, u64>);
+
+impl Counts {
+    pub(super) fn add(&mut self, rule: Rule) {
+        *self.0.entry(rule.id()).or_default() += 1;
+    }
+
+    /// Adds what `other` counted.
+    pub fn merge(&mut self, other: &Counts) {
+        for (rule, count) in &other.0 {
+            *self.0.entry(rule).or_default() += count;
+        }
+    }
+
+    /// Whether nothing was replaced.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each rule that replaced something, with how often, ordered by id.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.0.iter().map(|(rule, count)| (*rule, *count))
+    }
+
+    /// How many secrets were replaced, by all rules together.
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+}
+
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter())
+    }
+}

@@ -1,0 +1,110 @@
+//! Where values end that have no quotes.
+
+use super::scan::Region;
+
+/// The end of a value; whether the window ends before it is known.
+pub(super) struct Extent {
+    pub(super) end: usize,
+    pub(super) cut: bool,
+}
+
+/// Whether `byte` can be in a value without quotes.
+pub(super) fn is_bare(byte: u8) -> bool {
+    !byte.is_ascii_whitespace() && !byte.is_ascii_control() && !matches!(byte, b'"' | b'\'' | b'`')
+}
+
+/// Whether `byte` can be in a value of a URL's query.
+pub(super) fn is_query(byte: u8) -> bool {
+    is_bare(byte) && !matches!(byte, b'&' | b';' | b'#' | b'\\' | b'<' | b'>' | b')' | b']' | b'}' | b',')
+}
+
+/// A value without quotes that begins at `start`. Commas, brackets and the like
+/// end it only where what follows says so: a password may hold any of them.
+pub(super) fn bare(region: &Region<'_>, start: usize) -> Extent {
+    let mut at = start;
+    while let Some(byte) = region.byte(at) {
+        match byte {
+            _ if !is_bare(byte) => break,
+            b'\\' => {
+                let slashes = region.rest(at).iter().take_while(|byte| **byte == b'\\').count();
+                if is_escape(region.rest(at + slashes)) {
+                    break;
+                }
+                at += slashes;
+            }
+            b'<' if region.byte(at + 1) == Some(b'/') => break,
+            b',' | b';' | b'&' | b'|' | b')' | b']' | b'}' | b'>' if is_separator(region, at) => break,
+            _ => at += 1,
+        }
+    }
+    Extent { end: at, cut: region.cut_at(at) }
+}
+
+/// Whether `rest`, behind a backslash, is an escape that ends a value.
+fn is_escape(rest: &[u8]) -> bool {
+    match rest {
+        [b'n' | b'r' | b't' | b'"' | b'\'', ..] => true,
+        [b'u', digits @ ..] => digits.len() >= 4 && digits[..4].iter().all(u8::is_ascii_hexdigit),
+        _ => false,
+    }
+}
+
+fn is_separator(region: &Region<'_>, at: usize) -> bool {
+    match region.byte(at + 1) {
+        None => true,
+        Some(byte) if !is_bare(byte) => true,
+        Some(b'\\' | b',' | b';' | b')' | b']' | b'}' | b'>') => true,
+        Some(_) if matches!(region.text[at], b',' | b';' | b'&' | b'|') => begins_pair(region.rest(at + 1)),
+        Some(_) => false,
+    }
+}
+
+/// Whether `text` begins with `name=` or `name:`.
+fn begins_pair(text: &[u8]) -> bool {
+    let name = text.iter().take(48).take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')).count();
+    name > 0 && matches!(text.get(name), Some(b'=' | b':'))
+}
+
+/// A plain scalar of YAML: to the end of the line, or of the string that holds
+/// the line, or to a comment.
+pub(super) fn plain_scalar(region: &Region<'_>, start: usize) -> Extent {
+    let mut at = start;
+    while let Some(byte) = region.byte(at) {
+        match byte {
+            b'\\' => {
+                let slashes = region.rest(at).iter().take_while(|byte| **byte == b'\\').count();
+                if is_escape(region.rest(at + slashes)) {
+                    break;
+                }
+                at += slashes;
+            }
+            b'"' | b'`' => break,
+            b'#' if region.text[at - 1] == b' ' => break,
+            _ => at += 1,
+        }
+    }
+    let cut = region.cut_at(at);
+    let text = region.text[start..at].trim_ascii_end();
+    Extent { end: start + text.len(), cut }
+}
+
+/// The end of a header's value that begins at `start`: the line's, or the quote's
+/// around the header.
+pub(super) fn header_end(region: &Region<'_>, start: usize) -> usize {
+    let end = region.run(start, |byte| !byte.is_ascii_control() && !matches!(byte, b'\'' | b'`'));
+    // Parameters have quotes of their own; a quote that nothing opened is not theirs.
+    let text = &region.text[start..end];
+    let mut at = 0;
+    while let Some(quote) = memchr::memchr(b'"', &text[at..]).map(|quote| at + quote) {
+        if !text[..quote].ends_with(b"=") {
+            let slashes = text[..quote].iter().rev().take_while(|byte| **byte == b'\\').count();
+            return start + quote - slashes;
+        }
+        let Some(close) = memchr::memchr(b'"', &text[quote + 1..]) else { return end };
+        at = quote + 1 + close + 1;
+    }
+    match memchr::memmem::find(text, b"\\n").or_else(|| memchr::memmem::find(text, b"\\r")) {
+        Some(escape) => start + escape,
+        None => end,
+    }
+}

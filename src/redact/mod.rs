@@ -1,0 +1,90 @@
+//! Redaction: the only maker of [`Clean`], and so the only way to the writer and
+//! to facts.
+//!
+//! A secret becomes a token, `<rule:hex>`, made with the [`Key`] of the run: the
+//! same secret is the same hex wherever it stands, and nothing can be read off it.
+//! What is no secret stays as it was, byte for byte.
+//!
+//! Text is read in three steps. `prefilter` finds the few words that secrets stand
+//! near; a finder looks around each (`named`, `jose`, `pem`, `headers`, `urls`,
+//! `shapes`); `stream` puts tokens where secrets were. `object` walks JSON, whose
+//! structure says more than text can.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+mod base64;
+mod clean;
+mod der;
+mod document;
+mod extent;
+mod fields;
+mod headers;
+mod jose;
+mod key;
+mod lines;
+mod named;
+mod names;
+mod object;
+mod pem;
+mod prefilter;
+mod rules;
+mod scan;
+mod shapes;
+mod stream;
+mod urls;
+mod value;
+
+pub use clean::{Clean, CleanJson, Counts};
+pub use key::{Key, KeyError};
+pub use rules::{RuleInfo, rules};
+pub use stream::Stream;
+
+/// Replaces secrets by tokens made with one key.
+#[derive(Clone, Debug)]
+pub struct Redactor(Arc<Key>);
+
+impl Redactor {
+    /// A redactor that makes its tokens with `key`.
+    pub fn new(key: &Key) -> Self {
+        Self(Arc::new(key.clone()))
+    }
+
+    /// Redaction of a stream of bytes, such as a log, of any length.
+    pub fn stream(&self) -> Stream {
+        Stream::new(self.clone())
+    }
+
+    /// Redacts a whole text; the same as a stream of its bytes.
+    pub fn text(&self, input: &[u8]) -> (Clean, Counts) {
+        let (bytes, counts) = self.bytes(input);
+        (Clean::new(bytes), counts)
+    }
+
+    /// Redacts a short text, such as the cause of an error.
+    pub fn string(&self, input: &str) -> (String, Counts) {
+        let (bytes, counts) = self.bytes(input.as_bytes());
+        (String::from_utf8_lossy(&bytes).into_owned(), counts)
+    }
+
+    /// Redacts the strings of a JSON value, most often a Kubernetes object. Its
+    /// structure, its names, numbers and truth values stay.
+    pub fn object(&self, object: Value) -> (CleanJson, Counts) {
+        let mut object = object;
+        let counts = object::redact(self, &mut object);
+        (CleanJson::new(object), counts)
+    }
+
+    fn bytes(&self, input: &[u8]) -> (Vec<u8>, Counts) {
+        let mut stream = self.stream();
+        let mut bytes = stream.push(input).into_bytes().to_vec();
+        let (rest, counts) = stream.finish();
+        bytes.extend_from_slice(rest.as_bytes());
+        (bytes, counts)
+    }
+
+    fn key(&self) -> &Key {
+        &self.0
+    }
+}

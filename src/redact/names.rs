@@ -1,0 +1,161 @@
+//! Which names say that their value is a secret.
+//!
+//! A name is cut into words (snake, kebab, dotted and camel case alike) and
+//! judged by its last ones: `client_secret` is one, `secret_name` is not.
+
+/// What a name says about its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Nothing.
+    Plain,
+    /// A secret that people choose: any word may be one.
+    Password,
+    /// A secret that machines make.
+    Secret,
+    /// An Authorization header.
+    Authorization,
+    /// A Cookie or Set-Cookie header.
+    Cookie,
+    /// The bare `auth` of a registry's configuration.
+    Auth,
+}
+
+/// Names longer than this are judged by their end.
+const LONGEST: usize = 64;
+
+/// Last words that only say how the secret is written down.
+const FORMS: &[&[u8]] = &[
+    b"value", b"val", b"data", b"string", b"str", b"text", b"txt", b"raw", b"plain", b"plaintext", b"pem", b"der", b"b",
+    b"base", b"encoded", b"hex", b"bytes", b"json", b"jwt", b"content", b"contents", b"hash", b"old", b"new", b"current",
+    b"previous", b"prev", b"primary", b"secondary", b"literal", b"pkcs",
+];
+
+/// What makes a `key` a secret one.
+const KEYS: &[&[u8]] = &[
+    b"api", b"private", b"priv", b"secret", b"access", b"auth", b"session", b"signing", b"sign", b"encryption", b"encrypt",
+    b"decryption", b"master", b"shared", b"preshared", b"account", b"storage", b"client", b"ssh", b"hmac", b"aes", b"rsa",
+    b"unseal", b"root", b"recovery", b"license", b"wrapping", b"join", b"bootstrap", b"deploy", b"webhook", b"subscription",
+    b"consumer", b"admin", b"tls", b"ssl", b"jwt", b"cookie", b"crypto", b"cipher", b"app", b"application", b"symmetric",
+    b"registration", b"service", b"ca", b"svid", b"kek", b"dek", b"integration",
+];
+
+/// Words before `token` that make it a bookmark or a number.
+const BOOKMARKS: &[&[u8]] = &[
+    b"page", b"continue", b"continuation", b"pagination", b"cancel", b"cancellation", b"next", b"sync", b"max", b"min",
+    b"num", b"total", b"number", b"count", b"resume",
+];
+
+/// Endings that say secret even where no case or separator sets them apart.
+const GLUED: &[&[u8]] = &[
+    b"password", b"passwd", b"passphrase", b"apikey", b"apikeys", b"secretkey", b"accesskey", b"privatekey", b"signingkey",
+    b"sessionkey", b"authkey", b"masterkey", b"encryptionkey", b"accountkey", b"sharedkey",
+];
+
+/// Judges `name`.
+pub(super) fn classify(name: &[u8]) -> Class {
+    let mut room = [0; LONGEST * 2];
+    let words = normalise(name, &mut room);
+    let mut from_last = words.rsplit(|byte| *byte == b'_').filter(|word| !word.is_empty()).peekable();
+    let Some(mut last) = from_last.next() else { return Class::Plain };
+    let mut stripped = false;
+    while FORMS.contains(&last) {
+        let Some(next) = from_last.next() else { return Class::Plain };
+        last = next;
+        stripped = true;
+    }
+    let before = from_last.peek().copied();
+    match last {
+        b"authorization" if !stripped => return Class::Authorization,
+        b"cookie" | b"cookies" if !stripped => return Class::Cookie,
+        b"auth" if !stripped && before.is_none() => return Class::Auth,
+        b"pass" => return if before.is_some() { Class::Password } else { Class::Secret },
+        b"pwd" | b"passcode" | b"passwords" => return Class::Password,
+        b"secret" | b"secrets" | b"credential" | b"credentials" | b"cred" | b"creds" | b"bearer" => return Class::Secret,
+        b"token" | b"tokens" => {
+            let bookmark = before.is_some_and(|word| BOOKMARKS.contains(&word));
+            return if bookmark { Class::Plain } else { Class::Secret };
+        }
+        b"key" | b"keys" if before.is_some_and(|word| KEYS.contains(&word)) => return Class::Secret,
+        _ => {}
+    }
+    glued(last, name)
+}
+
+fn glued(last: &[u8], name: &[u8]) -> Class {
+    if [&b"password"[..], b"passwd", b"passphrase", b"pwd"].iter().any(|end| last.ends_with(end)) {
+        return Class::Password;
+    }
+    if [&b"secret"[..], b"token", b"credentials"].iter().any(|end| last.ends_with(end)) {
+        return Class::Secret;
+    }
+    // `APIkey` and its like: the case tells the words apart in the wrong place.
+    let mut squeezed = [0; LONGEST];
+    let mut length = 0;
+    for byte in name[name.len().saturating_sub(LONGEST)..].iter().filter(|byte| byte.is_ascii_alphanumeric()) {
+        squeezed[length] = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    match GLUED.iter().position(|end| squeezed[..length].ends_with(end)) {
+        Some(0..3) => Class::Password,
+        Some(_) => Class::Secret,
+        None => Class::Plain,
+    }
+}
+
+/// The words of `name` in lower case with `_` between them, digits left out.
+fn normalise<'a>(name: &[u8], room: &'a mut [u8; LONGEST * 2]) -> &'a [u8] {
+    let name = &name[name.len().saturating_sub(LONGEST)..];
+    let mut length = 0;
+    for (at, byte) in name.iter().enumerate() {
+        let before = at.checked_sub(1).map_or(b'_', |before| name[before]);
+        let after = name.get(at + 1).copied().unwrap_or(b'_');
+        let starts_word = byte.is_ascii_uppercase()
+            && (!before.is_ascii_uppercase() || after.is_ascii_lowercase() && !is_plural(name, at));
+        if starts_word || !byte.is_ascii_alphabetic() {
+            room[length] = b'_';
+            length += 1;
+        }
+        if byte.is_ascii_alphabetic() {
+            room[length] = byte.to_ascii_lowercase();
+            length += 1;
+        }
+    }
+    &room[..length]
+}
+
+/// Whether the lower-case letter after `at` is only the `s` of `APIKEYs`.
+fn is_plural(name: &[u8], at: usize) -> bool {
+    name.get(at + 1) == Some(&b's') && !name.get(at + 2).is_some_and(u8::is_ascii_lowercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_say_secret() {
+        for name in [
+            "client_secret", "apiKey", "api-key", "APIKey", "APIkey", "db-password", "DB_PASSWORD", "DB_PASS", "passwd", "pwd",
+            "secret", "token", "api_key", "apikey", "private_key", "privateKeyPem", "credential", "credentials", "passphrase",
+            "auth_key", "access-key", "session_key", "signingKey", "client-key-data", "X-Vault-Token", "password2",
+            "AWS_SECRET_ACCESS_KEY", "secret_key_base", "tokenBase64", "authtoken", "spring.datasource.password",
+        ] {
+            assert!(matches!(classify(name.as_bytes()), Class::Secret | Class::Password), "{name}");
+        }
+        assert_eq!(classify(b"Proxy-Authorization"), Class::Authorization);
+        assert_eq!(classify(b"Set-Cookie"), Class::Cookie);
+        assert_eq!(classify(b"auth"), Class::Auth);
+    }
+
+    #[test]
+    fn names_that_only_look_so() {
+        for name in [
+            "key", "key_id", "keyId", "kid", "token_type", "tokenExpirationSeconds", "key_alias", "public_key",
+            "invalid_public_key", "secret_name", "secretName", "secretKeyRef", "token_count", "expires", "ttl", "keyManager",
+            "jwtKeyCache", "status_code", "automount", "imagePullPolicy", "next_page_token", "max_tokens", "private_key_id",
+            "token_uri", "keystore", "monkey", "tokenReviews", "authority", "auth_failed", "passed", "",
+        ] {
+            assert_eq!(classify(name.as_bytes()), Class::Plain, "{name}");
+        }
+    }
+}

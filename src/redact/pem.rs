@@ -1,0 +1,393 @@
+//! Private keys: PEM in one line (its newlines escaped, percent-encoded, made
+//! spaces or dropped), PEM and base64 over many lines, base64 of PEM and of DER.
+//!
+//! Whatever the form, the token is made of the decoded key, so one key has one
+//! token.
+
+use std::sync::LazyLock;
+
+use super::base64;
+use super::der;
+use super::rules::{Rule, token_length};
+use super::scan::{Found, Next, Open, Region, Run, Secret};
+
+/// The longest label and its `-----BEGIN `.
+const LONGEST_MARKER: usize = 64;
+
+/// A body line shorter than this does not begin a key.
+const SHORTEST: usize = 16;
+
+/// Key text kept for the token; a key of 16384-bit RSA has 13 KiB.
+const LONGEST_KEY: usize = 64 * 1024;
+
+/// How many lines of others may stand within a key, before its first line (there
+/// are headers) and later.
+const FOREIGN: (u8, u8) = (8, 3);
+
+static ARMOUR: LazyLock<[Vec<u8>; 3]> =
+    LazyLock::new(|| [0, 1, 2].map(|shift| base64::inner_digits(b"PRIVATE KEY", shift)));
+
+/// The marker of a private key whose `KEY` is at `at`; none where there is none.
+pub(super) fn marker(region: &Region<'_>, at: usize) -> Option<Found> {
+    let label_end = at + 3;
+    let rest = region.rest(label_end);
+    if !region.rest(at).starts_with(b"KEY") || !region.head(at).ends_with(b"PRIVATE ") {
+        return None;
+    }
+    let block = if rest.starts_with(b" BLOCK") { b" BLOCK".len() } else { 0 };
+    if !rest[block..].starts_with(b"-----") {
+        return None;
+    }
+    let lowest = at.saturating_sub(LONGEST_MARKER).max(region.floor);
+    let begin = memchr::memmem::rfind(&region.text[lowest..at], b"-----BEGIN ");
+    let from = begin.map(|begin| lowest + begin);
+    let is_label = |label: &[u8]| label.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'-'));
+    let Some(from) = from.filter(|from| is_label(&region.text[from + 11..at])) else {
+        return Some(Found::Nothing);
+    };
+    Some(after_marker(region, from, label_end + block + 5))
+}
+
+fn after_marker(region: &Region<'_>, from: usize, at: usize) -> Found {
+    let mut start = skip_breaks(region, at);
+    if [&b"Proc-Type:"[..], b"DEK-Info:", b"Version:", b"Comment:"].iter().any(|name| region.rest(start).starts_with(name)) {
+        start = skip_headers(region, start);
+    }
+    if token_length(region.rest(start)).is_some() {
+        return Found::Nothing;
+    }
+    let end = body_end(region, start, true);
+    if region.cut_at(end) {
+        return Found::Open(Open { from, start, rule: Rule::PrivateKey, run: Run::Class(is_body) });
+    }
+    let behind = skip_breaks(region, end);
+    let closed = region.rest(behind).starts_with(b"-----END");
+    if end == start || !closed && end - start < SHORTEST {
+        let ends_line = region.to_tail && (behind >= region.end || matches!(region.byte(behind), Some(b'"' | b'\'' | b'`' | b'\\')));
+        return if ends_line && !closed && end == start { Found::Next(Next::Key(Body::after(region, from))) } else { Found::Nothing };
+    }
+    let text = &region.text[start..end];
+    let secret = Secret { from, start, end, rule: Rule::PrivateKey, plain: decoded(&stripped(text)) };
+    if !closed && region.to_tail && behind >= region.end {
+        let next = Next::Key(Body::within(region, from, text));
+        return Found::SecretAndNext(secret, next);
+    }
+    Found::Secret(secret)
+}
+
+/// Base64 DER whose version is at `at`, `behind` its first digit.
+pub(super) fn der(region: &Region<'_>, at: usize, behind: usize) -> Found {
+    match at.checked_sub(behind).filter(|start| *start >= region.start) {
+        Some(start) => der_at(region, start),
+        None => Found::Nothing,
+    }
+}
+
+/// Base64 DER that has the id of an encryption scheme at `at`.
+pub(super) fn encrypted_der(region: &Region<'_>, at: usize) -> Found {
+    let lowest = at.saturating_sub(40).max(region.start);
+    let head = &region.text[lowest..at];
+    let run = head.iter().rev().take_while(|byte| base64::is_standard(**byte)).count();
+    let starts = (at - run..at).filter(|start| region.text[*start..].starts_with(b"MI"));
+    for start in starts {
+        let found = der_at(region, start);
+        if !matches!(found, Found::Nothing) {
+            return found;
+        }
+    }
+    Found::Nothing
+}
+
+fn der_at(region: &Region<'_>, start: usize) -> Found {
+    let first = base64::decode(&region.rest(start)[..region.rest(start).len().min(der::ENOUGH / 3 * 4)]);
+    let Some(length) = der::private_key(&first) else { return Found::Nothing };
+    let end = body_end(region, start, false);
+    if region.cut_at(end) {
+        return Found::Open(Open { from: start, start, rule: Rule::PrivateKey, run: Run::Class(is_body) });
+    }
+    let text = &region.text[start..end];
+    let plain = decoded(&stripped(text));
+    let cut = plain.as_ref().is_none_or(|plain| plain.len() < length);
+    let secret = Secret { from: start, start, end, rule: Rule::PrivateKey, plain };
+    if cut && region.to_tail && skip_breaks(region, end) >= region.end {
+        return Found::SecretAndNext(secret, Next::Key(Body::within(region, start, text)));
+    }
+    Found::Secret(secret)
+}
+
+/// Base64 that has `PRIVATE KEY` inside at `at`; what lies before `done` is done.
+pub(super) fn armour(region: &Region<'_>, at: usize, done: usize) -> Found {
+    if !ARMOUR.iter().any(|digits| region.rest(at).starts_with(digits)) {
+        return Found::Nothing;
+    }
+    let lowest = region.start.max(done);
+    let run = region.text[lowest..at].iter().rev().take_while(|byte| base64::is_standard(**byte)).count();
+    let mut start = at - run;
+    if region.before(start) == Some(b'\\') && start < at {
+        start += 1;
+    }
+    let end = body_end(region, at, false);
+    if region.cut_at(end) {
+        return Found::Open(Open { from: start, start, rule: Rule::PrivateKey, run: Run::Class(is_body) });
+    }
+    let text = &region.text[start..end];
+    let armour = base64::decode(&stripped(text));
+    let closed = memchr::memmem::rfind(&armour, b"-----END").is_some();
+    let secret = Secret { from: start, start, end, rule: Rule::PrivateKey, plain: unwrapped(&armour) };
+    if !closed && region.to_tail && skip_breaks(region, end) >= region.end {
+        return Found::SecretAndNext(secret, Next::Key(Body::within(region, start, text)));
+    }
+    Found::Secret(secret)
+}
+
+/// Skips line breaks as they show within one line: escaped, or as spaces.
+fn skip_breaks(region: &Region<'_>, at: usize) -> usize {
+    let mut at = at;
+    loop {
+        let next = at + break_length(region.rest(at));
+        if next == at {
+            return at;
+        }
+        at = next;
+    }
+}
+
+/// The length of the line break that `text` begins with.
+fn break_length(text: &[u8]) -> usize {
+    match text {
+        [b' ' | b'\t' | b'\r', ..] => 1,
+        [b'%', b'0', b'a' | b'A' | b'd' | b'D', ..] => 3,
+        [b'\\', ..] => {
+            let slashes = text.iter().take(16).take_while(|byte| **byte == b'\\').count();
+            match &text[slashes..] {
+                [b'n' | b'r' | b't', ..] => slashes + 1,
+                [b'u', b'0', b'0', b'0', b'a' | b'A' | b'd' | b'D', ..] => slashes + 5,
+                _ => 0,
+            }
+        }
+        _ => 0,
+    }
+}
+
+/// Skips the headers of an encrypted key, up to the empty line behind them.
+fn skip_headers(region: &Region<'_>, at: usize) -> usize {
+    let limit = region.end.min(at + 512);
+    (at..limit)
+        .find_map(|at| {
+            let text = region.rest(at);
+            let (first, second) = (line_break(text), line_break(&text[line_break(text)..]));
+            (first > 0 && second > 0).then(|| skip_breaks(region, at))
+        })
+        .unwrap_or(at)
+}
+
+/// The length of the one whole line break, CR LF included, that `text` begins with.
+fn line_break(text: &[u8]) -> usize {
+    let first = break_length(text);
+    let is_return = first > 0 && matches!(text[first - 1], b'r' | b'd' | b'D');
+    let is_space = matches!(text.first(), Some(b' ' | b'\t'));
+    if is_space {
+        0
+    } else if is_return {
+        first + break_length(&text[first..])
+    } else {
+        first
+    }
+}
+
+/// Where the base64 that begins at `at` ends, the line breaks within it included.
+fn body_end(region: &Region<'_>, at: usize, spaces: bool) -> usize {
+    let mut end = at;
+    loop {
+        end = region.run(end, is_digit);
+        let rest = region.rest(end);
+        if let [b'\\', b'/', ..] | [b'%', b'2' | b'3', ..] = rest {
+            // An escaped slash, a percent-encoded plus, slash or equals sign.
+            end += if rest[0] == b'%' { rest.len().min(3) } else { 2 };
+            continue;
+        }
+        let next = skip_breaks(region, end);
+        if next >= region.end || next == end {
+            return if next >= region.end && !region.to_tail { region.end } else { end };
+        }
+        let is_space = region.text[end] == b' ' || region.text[end] == b'\t';
+        let more = region.run(next, is_digit) - next;
+        let ends_key = region.rest(next + more).starts_with(b"-----END");
+        if more == 0 || is_space && (!spaces || more < SHORTEST && !ends_key) {
+            return end;
+        }
+        end = next;
+    }
+}
+
+fn is_digit(byte: u8) -> bool {
+    base64::is_standard(byte) || byte == b'='
+}
+
+fn is_body(byte: u8) -> bool {
+    is_digit(byte) || matches!(byte, b'\\' | b'%')
+}
+
+/// The base64 digits of `text`, its line breaks taken out.
+fn stripped(text: &[u8]) -> Vec<u8> {
+    let mut digits = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        let skip = break_length(&text[at..]);
+        if skip > 0 {
+            at += skip;
+        } else if let [b'%', high, low, ..] = text[at..] {
+            digits.extend(super::value::percent_decode(&[b'%', high, low]));
+            at += 3;
+        } else {
+            if text[at] != b'\\' {
+                digits.push(text[at]);
+            }
+            at += 1;
+        }
+    }
+    digits
+}
+
+/// The key that base64 `digits` hold: what its own length covers, where it has one.
+fn decoded(digits: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = base64::decode(digits);
+    if let Some(length) = der::private_key(&plain) {
+        plain.truncate(length);
+    }
+    (!plain.is_empty()).then_some(plain)
+}
+
+/// The key inside a PEM text.
+fn unwrapped(armour: &[u8]) -> Option<Vec<u8>> {
+    let begin = memchr::memmem::find(armour, b"PRIVATE KEY-----")? + b"PRIVATE KEY-----".len();
+    let end = memchr::memmem::find(&armour[begin..], b"-----END").map_or(armour.len(), |end| begin + end);
+    let digits: Vec<u8> = armour[begin..end].iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    decoded(&digits)
+}
+
+/// A private key over many lines: what has been seen of it.
+#[derive(Clone, Debug)]
+pub(super) struct Body {
+    /// What stands before the text on the key's first line, to find the text on
+    /// the next ones.
+    anchor: Vec<u8>,
+    /// How long a full line is; none has been seen while this is 0.
+    width: usize,
+    /// A shorter line, the last one, has been seen.
+    complete: bool,
+    foreign: u8,
+    digits: Vec<u8>,
+}
+
+/// What a line is to the key before it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A part of it, from here to here; whether nothing else is on the line.
+    Part { start: usize, end: usize, alone: bool },
+    /// Not a part of it; more may follow.
+    Foreign,
+    /// Its end, after a part or without one.
+    End(Option<(usize, usize)>),
+    /// Something else: the key has ended before.
+    Over,
+}
+
+impl Body {
+    fn after(region: &Region<'_>, from: usize) -> Self {
+        Self { anchor: anchor(region.head(from)), width: 0, complete: false, foreign: 0, digits: Vec::new() }
+    }
+
+    fn within(region: &Region<'_>, from: usize, text: &[u8]) -> Self {
+        let digits = stripped(text);
+        Self { width: digits.len(), digits, ..Self::after(region, from) }
+    }
+
+    /// What follows of a key so long that its beginning must be let go.
+    pub(super) fn rest(&self) -> Self {
+        Self { digits: Vec::new(), ..self.clone() }
+    }
+
+    /// The key so far, as the token is made of it.
+    pub(super) fn secret(&self) -> Vec<u8> {
+        let plain = base64::decode(&self.digits);
+        unwrapped(&plain).or_else(|| decoded(&self.digits)).unwrap_or_else(|| self.digits.clone())
+    }
+
+    /// Takes the next line, without its newline.
+    pub(super) fn line(&mut self, line: &[u8]) -> Line {
+        if memchr::memmem::find(line, b"-----BEGIN").is_some() {
+            return Line::Over;
+        }
+        let end = memchr::memmem::find(line, b"-----END");
+        let part = self.part(&line[..end.unwrap_or(line.len())]);
+        if let Some((start, stop, _)) = part {
+            if token_length(&line[start..]).is_some() {
+                return Line::Over;
+            }
+            let digits = &line[start..stop];
+            let room = LONGEST_KEY.saturating_sub(self.digits.len());
+            self.digits.extend_from_slice(&digits[..digits.len().min(room)]);
+            self.complete = self.width > digits.len();
+            self.width = self.width.max(digits.len());
+        }
+        match (part, end) {
+            (part, Some(_)) => Line::End(part.map(|(start, stop, _)| (start, stop))),
+            (Some((start, end, alone)), None) => Line::Part { start, end, alone },
+            (None, None) => {
+                self.foreign += 1;
+                let limit = if self.width == 0 { FOREIGN.0 } else { FOREIGN.1 };
+                let redacted = memchr::memmem::find(line, b"<private-key:").is_some();
+                if self.foreign > limit || redacted { Line::Over } else { Line::Foreign }
+            }
+        }
+    }
+
+    fn part(&self, line: &[u8]) -> Option<(usize, usize, bool)> {
+        let fits = |length: usize| if self.width == 0 { length >= SHORTEST } else { !self.complete && length > 0 && length <= self.width.max(80) };
+        let message = super::lines::message(line);
+        let first = line[message..].iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'|' | b'>'))? + message;
+        let stop = digits_end(line, first);
+        if stop > first && fits(stop - first) && is_closing(&line[stop..]) {
+            let alone = line[message..first].iter().chain(&line[stop..]).all(u8::is_ascii_whitespace);
+            return Some((first, stop, alone));
+        }
+        if self.anchor.is_empty() {
+            return None;
+        }
+        let first = memchr::memmem::find(&line[message..], &self.anchor)? + message + self.anchor.len();
+        let stop = digits_end(line, first);
+        let closed = matches!(line.get(stop), None | Some(b'"' | b'\'' | b'\\' | b'\r' | b'-'));
+        (closed && stop > first && fits(stop - first)).then_some((first, stop, false))
+    }
+}
+
+fn digits_end(line: &[u8], start: usize) -> usize {
+    let digits = line[start..].iter().take_while(|byte| base64::is_standard(**byte)).count();
+    let padding = line[start + digits..].iter().take(2).take_while(|byte| **byte == b'=').count();
+    start + digits + padding
+}
+
+/// Whether `rest` only closes what encloses a line of a key.
+fn is_closing(rest: &[u8]) -> bool {
+    let mut rest = rest;
+    loop {
+        let skip = break_length(rest);
+        rest = match rest {
+            [] => return true,
+            _ if skip > 0 => &rest[skip..],
+            [b'"' | b'\'' | b'`' | b',' | b'+' | b';' | b'\\', tail @ ..] => tail,
+            _ => return false,
+        };
+    }
+}
+
+/// The end of `head`, what a line has before its text: as much as stays the same
+/// from line to line, so no digits.
+fn anchor(head: &[u8]) -> Vec<u8> {
+    let head = &head[super::lines::message(head)..];
+    let end = &head[head.len().saturating_sub(12)..];
+    let begin = end.iter().rposition(u8::is_ascii_digit).map_or(0, |digit| digit + 1);
+    let anchor = &end[begin..];
+    if anchor.iter().all(u8::is_ascii_whitespace) { Vec::new() } else { anchor.to_vec() }
+}

@@ -1,0 +1,414 @@
+//! Redaction of a stream: lines as they come, in memory that does not grow.
+//!
+//! What comes out depends on the bytes alone, never on how they were cut into
+//! pieces. Lines are scanned whole. One longer than [`WINDOW`] is scanned in
+//! windows of just that size, each of which begins where the one before it could
+//! no longer tell; a secret longer than a window is swallowed to its end.
+
+use super::clean::{Clean, Counts};
+use super::key::Digest;
+use super::lines;
+use super::named;
+use super::names::Class;
+use super::pem;
+use super::prefilter::Clues;
+use super::rules::Rule;
+use super::scan::{BLIND, Findings, Next, Region, Run, Secret, scan};
+use super::value;
+use super::Redactor;
+
+/// The longest line that is scanned whole.
+const WINDOW: usize = 128 * 1024;
+
+/// How much of a window the next one looks at again.
+const OVERLAP: usize = 20 * 1024;
+
+/// How much of what came before a window its finders may read.
+const BEHIND: usize = 2048;
+
+/// How much input is scanned at a time.
+const BLOCK: usize = 64 * 1024;
+
+/// Output held back for the token of a key over many lines.
+const LONGEST_HELD: usize = 64 * 1024;
+
+/// A stream of bytes on its way through redaction.
+#[derive(Debug)]
+pub struct Stream {
+    redactor: Redactor,
+    /// Context that has been dealt with, then what has not.
+    buffer: Vec<u8>,
+    /// How much of the buffer is context.
+    behind: usize,
+    /// The buffer continues a line whose beginning is gone.
+    inside: bool,
+    swallowed: Option<Swallowed>,
+    lower: Vec<u8>,
+    output: Output,
+}
+
+/// A secret too long to be held.
+struct Swallowed {
+    rule: Rule,
+    run: Run,
+    backslashes: usize,
+    digest: Digest,
+}
+
+impl std::fmt::Debug for Swallowed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Swallowed").field("rule", &self.rule).finish_non_exhaustive()
+    }
+}
+
+/// What the lines before say about the next one.
+#[derive(Debug, Default)]
+enum Carry {
+    #[default]
+    Nothing,
+    Key(pem::Body),
+    Block(usize),
+    EnvValue,
+}
+
+#[derive(Debug, Default)]
+struct Output {
+    bytes: Vec<u8>,
+    counts: Counts,
+    carry: Carry,
+    /// Where the output begins that waits for the token of a key.
+    held: Option<usize>,
+    /// Where in the output that token goes.
+    slots: Vec<usize>,
+}
+
+impl Stream {
+    pub(super) fn new(redactor: Redactor) -> Self {
+        Self {
+            redactor,
+            buffer: Vec::new(),
+            behind: 0,
+            inside: false,
+            swallowed: None,
+            lower: Vec::new(),
+            output: Output::default(),
+        }
+    }
+
+    /// Takes the next bytes and gives back what is ready, which may be nothing.
+    pub fn push(&mut self, input: &[u8]) -> Clean {
+        for block in input.chunks(BLOCK) {
+            let block = self.swallow(block);
+            self.buffer.extend_from_slice(block);
+            self.work(false);
+        }
+        let ready = self.output.held.unwrap_or(self.output.bytes.len());
+        let rest = self.output.bytes.split_off(ready);
+        if self.output.held.is_some() {
+            self.output.held = Some(0);
+            self.output.slots.iter_mut().for_each(|slot| *slot -= ready);
+        }
+        Clean::new(std::mem::replace(&mut self.output.bytes, rest))
+    }
+
+    /// The rest, and what has been replaced in all.
+    pub fn finish(mut self) -> (Clean, Counts) {
+        self.work(true);
+        self.end_swallowing();
+        self.output.end_key(&self.redactor);
+        (Clean::new(self.output.bytes), self.output.counts)
+    }
+
+    /// Deals with all of the buffer that can be told.
+    fn work(&mut self, last: bool) {
+        let buffer = std::mem::take(&mut self.buffer);
+        let mut lower = std::mem::take(&mut self.lower);
+        let newline = memchr::memrchr(b'\n', &buffer[self.behind..]).map(|at| self.behind + at + 1);
+        let whole = if last { buffer.len() } else { newline.unwrap_or(self.behind) };
+        let mut at = self.behind;
+        let mut floor = 0;
+        if whole > self.behind || buffer.len() - self.behind > WINDOW {
+            let mut clues = Clues::new(&buffer, &mut lower);
+            let mut findings = Findings::default();
+            while at < buffer.len() {
+                if at < whole && !self.inside && matches!(self.output.carry, Carry::Nothing) {
+                    // Nothing before the line of the next clue needs a look.
+                    let clue = clues.next(at).map_or(whole, |(clue, _)| clue).min(whole);
+                    let line = memchr::memrchr(b'\n', &buffer[at..clue]).map_or(at, |newline| at + newline + 1);
+                    let line = if clue == whole { whole } else { line };
+                    self.output.bytes.extend_from_slice(&buffer[at..line]);
+                    if line > at {
+                        (at, floor) = (line, line);
+                        continue;
+                    }
+                }
+                let end = memchr::memchr(b'\n', &buffer[at..]).map(|end| at + end);
+                if end.is_none() && !last && buffer.len() - at <= WINDOW {
+                    break;
+                }
+                let tail = end.unwrap_or(buffer.len());
+                let region = Region {
+                    text: &buffer,
+                    floor,
+                    start: at,
+                    end: tail.min(at + WINDOW),
+                    from_head: !self.inside,
+                    to_tail: tail - at <= WINDOW,
+                };
+                scan(&region, &mut clues, &mut findings);
+                if region.to_tail {
+                    self.output.line(&self.redactor, &region, &mut findings);
+                    at = tail;
+                    if end.is_some() {
+                        self.output.bytes.push(b'\n');
+                        at += 1;
+                        floor = at;
+                        self.inside = false;
+                    }
+                } else {
+                    at = self.window(&region, &findings);
+                    self.inside = true;
+                    let rest = self.swallow(&buffer[at..]);
+                    if rest.len() < buffer.len() - at {
+                        at = buffer.len() - rest.len();
+                        floor = at;
+                    } else {
+                        floor = floor.max(at.saturating_sub(BEHIND));
+                    }
+                    if self.swallowed.is_some() {
+                        break;
+                    }
+                }
+            }
+        }
+        self.lower = lower;
+        self.buffer = buffer;
+        self.behind = at - floor;
+        self.buffer.drain(..floor);
+    }
+
+    /// Takes what a window can tell, and returns where the next one begins.
+    fn window(&mut self, region: &Region<'_>, findings: &Findings) -> usize {
+        self.output.end_carry(&self.redactor);
+        let mut cut = region.end - OVERLAP;
+        if let Some(open) = &findings.open {
+            cut = cut.min(open.from.max(region.start));
+        }
+        let mut done = region.start;
+        for secret in &findings.secrets {
+            let from = secret.from.max(done);
+            if from >= cut {
+                break;
+            }
+            // What ends so near the window's end may go on behind it.
+            if secret.end + BLIND > region.end && from > region.start {
+                cut = from;
+                break;
+            }
+            self.output.replace(&self.redactor, region.text, done, secret);
+            done = secret.end;
+        }
+        if let Some(open) = findings.open.as_ref().filter(|open| open.from <= region.start && done == region.start) {
+            self.output.bytes.extend_from_slice(&region.text[done..open.start]);
+            let digest = self.redactor.key().digest();
+            self.swallowed = Some(Swallowed { rule: open.rule, run: open.run, backslashes: 0, digest });
+            return open.start;
+        }
+        let cut = cut.max(done);
+        self.output.bytes.extend_from_slice(&region.text[done..cut]);
+        cut
+    }
+
+    /// Swallows the start of `input` that belongs to a secret, returns the rest.
+    fn swallow<'a>(&mut self, input: &'a [u8]) -> &'a [u8] {
+        let Some(swallowed) = &mut self.swallowed else { return input };
+        let length = match swallowed.run {
+            Run::Class(class) => input.iter().position(|byte| *byte == b'\n' || !class(*byte)),
+            Run::Quoted { quote, escapes } => input.iter().position(|byte| {
+                let ends = *byte == b'\n' || *byte == quote && value::ends_quoted(swallowed.backslashes, escapes);
+                swallowed.backslashes = if *byte == b'\\' { swallowed.backslashes + 1 } else { 0 };
+                ends
+            }),
+        };
+        let (secret, rest) = input.split_at(length.unwrap_or(input.len()));
+        swallowed.digest.update(secret);
+        if length.is_some() {
+            self.end_swallowing();
+        }
+        rest
+    }
+
+    fn end_swallowing(&mut self) {
+        if let Some(swallowed) = self.swallowed.take() {
+            self.output.counts.add(swallowed.rule);
+            self.output.bytes.extend_from_slice(swallowed.digest.token(swallowed.rule).as_bytes());
+        }
+    }
+}
+
+impl Output {
+    /// Writes one whole line, or the last part of a long one, without its newline.
+    fn line(&mut self, redactor: &Redactor, region: &Region<'_>, findings: &mut Findings) {
+        let line = &region.text[region.start..region.end];
+        if !region.from_head {
+            self.end_carry(redactor);
+        }
+        let mut part = None;
+        match std::mem::take(&mut self.carry) {
+            Carry::Nothing => {}
+            Carry::Key(mut body) => match body.line(line) {
+                pem::Line::Part { start, end, alone } => {
+                    part = Some((region.start + start, region.start + end, alone));
+                    self.carry = Carry::Key(body);
+                }
+                pem::Line::Foreign => self.carry = Carry::Key(body),
+                pem::Line::End(last) => {
+                    part = last.map(|(start, end)| (region.start + start, region.start + end, false));
+                    self.carry = Carry::Key(body);
+                    self.write(redactor, region, findings, part);
+                    self.end_key(redactor);
+                    return;
+                }
+                pem::Line::Over => {
+                    self.carry = Carry::Key(body);
+                    self.end_key(redactor);
+                }
+            },
+            Carry::Block(columns) => {
+                if let Some((start, end)) = block_line(line, columns) {
+                    self.carry = Carry::Block(columns);
+                    override_value(region, findings, start, end);
+                }
+            }
+            Carry::EnvValue => {
+                if let Some((start, end)) = env_value(line) {
+                    override_value(region, findings, start, end);
+                }
+            }
+        }
+        self.write(redactor, region, findings, part);
+        let held = self.held.map_or(0, |held| self.bytes.len() - held);
+        if let Carry::Key(body) = &self.carry
+            && held > LONGEST_HELD
+        {
+            let rest = body.rest();
+            self.end_key(redactor);
+            self.held = Some(self.bytes.len());
+            self.carry = Carry::Key(rest);
+        }
+        let next = findings.next.take();
+        if let (Some(next), false) = (next, matches!(self.carry, Carry::Key(_))) {
+            self.carry = match next {
+                Next::Key(body) => {
+                    self.held.get_or_insert(self.bytes.len());
+                    Carry::Key(body)
+                }
+                Next::Block(columns) => Carry::Block(columns),
+                Next::EnvValue => Carry::EnvValue,
+            };
+        }
+    }
+
+    /// Writes the text of `region`, its secrets replaced, and the part of a key
+    /// that `part` says it has.
+    fn write(&mut self, redactor: &Redactor, region: &Region<'_>, findings: &Findings, part: Option<(usize, usize, bool)>) {
+        let mut done = region.start;
+        let mut part = part;
+        let starts_key = matches!(findings.next, Some(Next::Key(_))) && !matches!(self.carry, Carry::Key(_));
+        for (at, secret) in findings.secrets.iter().enumerate() {
+            if let Some((start, end, alone)) = part.filter(|(start, ..)| *start < secret.end) {
+                self.key_part(region.text, &mut done, start, end, alone);
+                part = None;
+            }
+            if secret.start < done {
+                continue;
+            }
+            if starts_key && at + 1 == findings.secrets.len() && secret.rule == Rule::PrivateKey {
+                // The rest of it is on the next lines, and the token is of all of it.
+                self.held.get_or_insert(self.bytes.len());
+                self.key_part(region.text, &mut done, secret.start, secret.end, false);
+                continue;
+            }
+            self.replace(redactor, region.text, done, secret);
+            done = secret.end;
+        }
+        if let Some((start, end, alone)) = part {
+            self.key_part(region.text, &mut done, start, end, alone);
+        }
+        self.bytes.extend_from_slice(&region.text[done..region.end]);
+    }
+
+    /// Leaves room for the token where a line of a key was; on lines that have
+    /// nothing else only the first time, so that a key is one token to the eye.
+    fn key_part(&mut self, text: &[u8], done: &mut usize, start: usize, end: usize, alone: bool) {
+        let start = start.max(*done);
+        self.bytes.extend_from_slice(&text[*done..start]);
+        if !alone || self.slots.is_empty() {
+            self.slots.push(self.bytes.len());
+        }
+        *done = end.max(start);
+    }
+
+    fn replace(&mut self, redactor: &Redactor, text: &[u8], done: usize, secret: &Secret) {
+        let plain = secret.plain.as_deref().unwrap_or(&text[secret.start..secret.end]);
+        self.bytes.extend_from_slice(&text[done..secret.start]);
+        self.bytes.extend_from_slice(redactor.key().token(secret.rule, plain).as_bytes());
+        self.counts.add(secret.rule);
+    }
+
+    fn end_carry(&mut self, redactor: &Redactor) {
+        self.end_key(redactor);
+        self.carry = Carry::Nothing;
+    }
+
+    /// Puts the token of the key that has just ended where its lines were.
+    fn end_key(&mut self, redactor: &Redactor) {
+        let held = self.held.take();
+        let Carry::Key(body) = &self.carry else { return };
+        let token = redactor.key().token(Rule::PrivateKey, &body.secret());
+        self.carry = Carry::Nothing;
+        let Some(held) = held.filter(|_| !self.slots.is_empty()) else { return };
+        self.counts.add(Rule::PrivateKey);
+        let rest = self.bytes.split_off(held);
+        let mut done = 0;
+        for slot in self.slots.drain(..) {
+            self.bytes.extend_from_slice(&rest[done..slot - held]);
+            self.bytes.extend_from_slice(token.as_bytes());
+            done = slot - held;
+        }
+        self.bytes.extend_from_slice(&rest[done..]);
+    }
+}
+
+/// The value on a line of a YAML block that is indented deeper than `columns`; an
+/// empty one on an empty line.
+fn block_line(line: &[u8], columns: usize) -> Option<(usize, usize)> {
+    let message = lines::message(line);
+    let text = line[message..].trim_ascii_end();
+    let indent = text.len() - text.trim_ascii_start().len();
+    let begins_pem = text.trim_ascii_start().starts_with(b"-----BEGIN ");
+    (text.is_empty() || indent > columns && !begins_pem).then_some((message + indent, message + text.len()))
+}
+
+/// The value on a line that is `value: x`.
+fn env_value(line: &[u8]) -> Option<(usize, usize)> {
+    let message = lines::message(line);
+    let text = line[message..].trim_ascii();
+    let value = text.strip_prefix(b"value:")?.trim_ascii_start();
+    let end = message + line[message..].trim_ascii_end().len();
+    let (start, value) = match value {
+        [quote @ (b'"' | b'\''), inner @ .., last] if quote == last => (end - value.len() + 1, inner),
+        _ => (end - value.len(), value),
+    };
+    Some((start, start + value.len()))
+}
+
+/// Makes the value from `start` to `end` of the line a secret, whatever else has
+/// been found in it.
+fn override_value(region: &Region<'_>, findings: &mut Findings, start: usize, end: usize) {
+    let (start, end) = (region.start + start, region.start + end);
+    let Some(rule) = named::named_secret(Class::Password, &region.text[start..end]) else { return };
+    findings.secrets.retain(|secret| secret.end <= start || secret.start >= end);
+    let at = findings.secrets.partition_point(|secret| secret.start < start);
+    findings.secrets.insert(at, Secret { from: start, start, end, rule, plain: None });
+}

@@ -1,0 +1,93 @@
+//! Secrets in URLs: passwords before the host, signatures in the query.
+
+use super::extent;
+use super::rules::{Rule, token_length};
+use super::scan::{Found, Open, Region, Run, Secret};
+use super::value;
+
+/// How far before an `@` its scheme may stand.
+const LONGEST: usize = 1024;
+
+/// The password that ends at the `@` at `at`.
+pub(super) fn password(region: &Region<'_>, at: usize) -> Found {
+    let lowest = at.saturating_sub(LONGEST).max(region.start);
+    let head = &region.text[lowest..at];
+    let begin = head.iter().rposition(|byte| ends_url(*byte) || *byte == b'@').map_or(0, |end| end + 1);
+    let (user, is_dsn) = match find_scheme(&head[begin..]) {
+        Some(user) => (begin + user, false),
+        // Go's MySQL driver: user:password@tcp(host:port)/database
+        None if [&b"tcp("[..], b"unix("].iter().any(|net| region.rest(at + 1).starts_with(net)) => (begin, true),
+        None => return Found::Nothing,
+    };
+    let Some(colon) = memchr::memchr(b':', &head[user..]).map(|colon| user + colon) else {
+        return Found::Nothing;
+    };
+    let mut start = lowest + colon + 1;
+    if is_dsn && let Some(name) = memchr::memrchr(b'=', &head[begin..colon]) {
+        // dsn=user:password@tcp(…)
+        start = start.max(lowest + begin + name + 1);
+    }
+    if head[user..colon].contains(&b'/') {
+        return Found::Nothing;
+    }
+    // A password may hold an @ itself; the last one before the host counts.
+    let limit = region.end.min(at + LONGEST);
+    let authority = &region.text[at..limit];
+    let length = authority.iter().position(|byte| ends_url(*byte) || matches!(byte, b'/' | b'?' | b'#' | b',' | b'\\' | b'(' | b'<'));
+    if length.is_none() && limit == region.end && !region.to_tail {
+        return Found::Open(Open { from: lowest + begin, start, rule: Rule::UrlPassword, run: Run::Class(|byte| !ends_url(byte)) });
+    }
+    let authority = &authority[..length.unwrap_or(authority.len())];
+    let end = at + memchr::memrchr(b'@', authority).unwrap_or(0);
+    let secret = &region.text[start..end];
+    let is_port = secret.iter().position(|byte| !byte.is_ascii_digit()).is_some_and(|end| end > 0 && secret[end] == b'/');
+    if secret.is_empty() || is_port || value::is_placeholder(secret) {
+        return Found::Nothing;
+    }
+    let plain = secret.contains(&b'%').then(|| value::percent_decode(secret));
+    Found::Secret(Secret { from: lowest + begin, start, end, rule: Rule::UrlPassword, plain })
+}
+
+/// Where in `head` the part after the last `scheme://` begins.
+fn find_scheme(head: &[u8]) -> Option<usize> {
+    let (at, length) = [&b"://"[..], b":\\/\\/"]
+        .into_iter()
+        .filter_map(|mark| memchr::memmem::rfind(head, mark).map(|at| (at, mark.len())))
+        .max()?;
+    let scheme = at.checked_sub(1).map(|last| head[last])?;
+    scheme.is_ascii_alphanumeric().then_some(at + length)
+}
+
+fn ends_url(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte.is_ascii_control() || matches!(byte, b'"' | b'\'' | b'`')
+}
+
+/// The signature of a presigned URL, `sig=` or `…signature=` at `at`.
+pub(super) fn signature(region: &Region<'_>, at: usize) -> Found {
+    let head = region.head(at);
+    let begins = matches!(head.last(), Some(b'?' | b'&' | b';'))
+        || head.ends_with(b"\\u0026")
+        || [&b"x-amz-"[..], b"x-goog-"].iter().any(|prefix| {
+            head.len() >= prefix.len() && head[head.len() - prefix.len()..].eq_ignore_ascii_case(prefix)
+        });
+    let Some(sign) = memchr::memchr(b'=', &region.rest(at)[..region.rest(at).len().min(16)]) else {
+        return Found::Nothing;
+    };
+    if !begins {
+        return Found::Nothing;
+    }
+    let start = at + sign + 1;
+    if token_length(region.rest(start)).is_some() {
+        return Found::Nothing;
+    }
+    let end = region.run(start, extent::is_query);
+    if region.cut_at(end) {
+        return Found::Open(Open { from: at, start, rule: Rule::UrlSignature, run: Run::Class(extent::is_query) });
+    }
+    let secret = &region.text[start..end];
+    if secret.len() < 8 || value::is_placeholder(secret) {
+        return Found::Nothing;
+    }
+    let plain = secret.contains(&b'%').then(|| value::percent_decode(secret));
+    Found::Secret(Secret { from: at, start, end, rule: Rule::UrlSignature, plain })
+}

@@ -1,0 +1,75 @@
+//! README.txt, the first file that whoever opens the zip reads.
+
+use super::{checklist, holdings, lacks, time};
+use crate::bundle::Manifest;
+
+/// The text of README.txt.
+#[must_use]
+pub fn readme(manifest: &Manifest) -> String {
+    let unknown = || "unknown".to_owned();
+    let mut text = String::new();
+    let mut line = |words: String| {
+        text.push_str(&words);
+        text.push('\n');
+    };
+    line("An incident of a Defakto trust domain server, as its cluster showed it".to_owned());
+    line("=======================================================================".to_owned());
+    line(String::new());
+    line(format!("trust domain  {}", manifest.trust_domain.clone().unwrap_or_else(unknown)));
+    line(format!("deployment    {}", manifest.trust_domain_deployment.clone().unwrap_or_else(unknown)));
+    line(format!("region        {}", manifest.region.clone().unwrap_or_else(unknown)));
+    if let (Some(start), Some(end)) = (manifest.incident_start, manifest.incident_end) {
+        let incident = if start == end { time(start) } else { format!("{} to {}", time(start), time(end)) };
+        line(format!("incident      {incident}"));
+    }
+    line(format!("window        {} to {}", time(manifest.window_start), time(manifest.window_end)));
+    line(format!("collected     {} by {} {}", time(manifest.started), manifest.tool, manifest.tool_version));
+    line(format!("profile       {} {}", manifest.profile, manifest.profile_version));
+    if let Some(ticket) = &manifest.ticket {
+        line(format!("ticket        {ticket}"));
+    }
+    for cluster in &manifest.clusters {
+        let version = cluster.version.clone().unwrap_or_else(unknown);
+        let skew = cluster.clock_skew_ms.map(|skew| format!(", its clock {skew} ms ahead of the collector's")).unwrap_or_default();
+        line(format!("cluster       {} (Kubernetes {version}{skew}): {}", cluster.name, cluster.namespaces.join(", ")));
+        if let Some(causes) = &cluster.error {
+            line(format!("              not reached: {}", causes.join(": ")));
+        }
+    }
+    line(String::new());
+    line("What support asks for".to_owned());
+    line("---------------------".to_owned());
+    checklist(manifest, &mut text);
+    text.push_str("\nWhat is in it\n-------------\n");
+    text.push_str(&holdings(manifest));
+    text.push_str(
+        "\n
+clusters/<cluster>/namespaces/<namespace>/
+    pods.txt, events.txt, …      as kubectl get -o wide prints them
+    pods/<pod>/pod.yaml          the pod
+    pods/<pod>/logs/             a file a container; *.previous.log is the run before the last restart
+    <resource>/<name>.yaml       every other object
+    <resource>.json              the same as the API server sent it
+clusters/<cluster>/metrics/      what the servers' /metrics answered during the collection
+clusters/<cluster>/nodes/        the nodes that the pods ran on
+notes/                           what the sender added
+manifest.json                    every task and what became of it; every file, its hash and what it covers
+
+Every log line begins with the node's timestamp. Error lines of all JSON logs, in order of time:
+
+    cat clusters/*/namespaces/*/pods/*/logs/*.log | sort | cut -d' ' -f2- |
+        jq -R 'fromjson? | select(.level == \"error\" or .level == \"warn\")'
+
+Secrets were replaced by marks such as <jws-signature:0123456789abcdef0123>. The same secret has the
+same mark all over this bundle, and in others made with the same redaction key.
+",
+    );
+    text.push_str("\nWhat is missing\n---------------\n");
+    let lacks = lacks(manifest);
+    if lacks.is_empty() {
+        text.push_str("Nothing that was asked for.\n");
+    }
+    lacks.iter().for_each(|lack| text.push_str(&format!("- {lack}\n")));
+    manifest.remarks.iter().for_each(|remark| text.push_str(&format!("- {remark}\n")));
+    text
+}

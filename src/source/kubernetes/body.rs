@@ -1,0 +1,54 @@
+//! An answer's body as it arrives: chunks, never waiting longer than the idle time, and ended by
+//! the run's stop signal.
+
+use super::{SourceError, Stop};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use http_body_util::{BodyDataStream, BodyExt as _};
+use kube::client::Body;
+use std::time::Duration;
+
+/// The body of one answer.
+pub struct BodyStream {
+    stream: BodyDataStream<Body>,
+    idle: Duration,
+    stop: Stop,
+}
+
+impl BodyStream {
+    pub(super) fn new(body: Body, idle: Duration, stop: Stop) -> Self {
+        Self { stream: body.into_data_stream(), idle, stop }
+    }
+
+    /// The next bytes, or `None` at the end.
+    ///
+    /// # Errors
+    /// When nothing comes for the idle time, the stream breaks, or the run is told to end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
+        tokio::select! {
+            biased;
+            reason = self.stop.stopped() => Err(SourceError::Stopped(reason)),
+            next = tokio::time::timeout(self.idle, self.stream.next()) => match next {
+                Err(_) => Err(SourceError::TimedOut { what: "waiting for more of the answer", after: self.idle }),
+                Ok(None) => Ok(None),
+                Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
+                Ok(Some(Err(error))) => Err(SourceError::Broken(Box::new(error))),
+            },
+        }
+    }
+
+    /// The whole body, for answers that are small by nature.
+    ///
+    /// # Errors
+    /// As [`Self::chunk`], and when there are more than `limit` bytes.
+    pub async fn whole(mut self, limit: usize) -> Result<Vec<u8>, SourceError> {
+        let mut whole = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            if whole.len() + chunk.len() > limit {
+                return Err(SourceError::Broken(format!("the answer is larger than {limit} bytes").into()));
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole)
+    }
+}

@@ -1,0 +1,133 @@
+//! What a server serves: aggregated discovery in two requests, or group by group where a server is
+//! too old for it. A group that fails costs only itself.
+
+use super::{Kubernetes, SourceError};
+use crate::plan::Resource;
+use futures_util::{StreamExt as _, stream};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroupList, APIResourceList};
+use kube::core::discovery::v2::{ACCEPT_AGGREGATED_DISCOVERY_V2, APIGroupDiscovery, APIGroupDiscoveryList};
+use serde_json::Value;
+
+/// A discovery document as it was answered.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The path asked, e.g. `/apis`.
+    pub path: String,
+    /// The answer.
+    pub body: Value,
+}
+
+/// What a server serves.
+#[derive(Clone, Debug, Default)]
+pub struct Discovery {
+    /// Every resource, each in its group's preferred version.
+    pub resources: Vec<Resource>,
+    /// Groups that gave no answer, with the chain of causes.
+    pub failed: Vec<(String, Vec<String>)>,
+    /// The documents behind it.
+    pub documents: Vec<Document>,
+}
+
+impl Discovery {
+    /// The resource with this plural name in this group.
+    #[must_use]
+    pub fn find(&self, group: &str, plural: &str) -> Option<&Resource> {
+        self.resources.iter().find(|resource| resource.group == group && resource.plural == plural)
+    }
+
+    fn add(&mut self, resource: Resource) {
+        if self.find(&resource.group, &resource.plural).is_none() {
+            self.resources.push(resource);
+        }
+    }
+}
+
+impl Kubernetes {
+    /// Asks what the server serves.
+    ///
+    /// # Errors
+    /// When not even the list of groups is answered.
+    pub async fn discover(&self) -> Result<Discovery, SourceError> {
+        let (core, groups) = tokio::join!(
+            self.get_json::<Value>("/api", ACCEPT_AGGREGATED_DISCOVERY_V2),
+            self.get_json::<Value>("/apis", ACCEPT_AGGREGATED_DISCOVERY_V2),
+        );
+        let mut discovery = Discovery::default();
+        for (path, body) in [("/api", core?), ("/apis", groups?)] {
+            if body["kind"] == "APIGroupDiscoveryList" {
+                let list: APIGroupDiscoveryList = serde_json::from_value(body.clone()).map_err(SourceError::Parse)?;
+                list.items.into_iter().for_each(|group| aggregated(&mut discovery, group));
+            } else {
+                self.group_by_group(&mut discovery, path, &body).await?;
+            }
+            discovery.documents.push(Document { path: path.to_owned(), body });
+        }
+        Ok(discovery)
+    }
+
+    /// The way of servers before 1.27: one request a group.
+    async fn group_by_group(&self, discovery: &mut Discovery, path: &str, body: &Value) -> Result<(), SourceError> {
+        let preferred: Vec<String> = if path == "/api" {
+            body["versions"].as_array().into_iter().flatten().filter_map(Value::as_str).take(1).map(str::to_owned).collect()
+        } else {
+            let list: APIGroupList = serde_json::from_value(body.clone()).map_err(SourceError::Parse)?;
+            let version = |group: k8s_openapi::apimachinery::pkg::apis::meta::v1::APIGroup| {
+                group.preferred_version.or(group.versions.into_iter().next()).map(|version| version.group_version)
+            };
+            list.groups.into_iter().filter_map(version).collect()
+        };
+        let answers = stream::iter(preferred).map(|group_version| async move {
+            let path = format!("{path}/{group_version}");
+            let answer = self.get_json::<Value>(&path, "application/json").await;
+            (group_version, path, answer)
+        });
+        let mut answers = answers.buffered(8);
+        while let Some((group_version, path, answer)) = answers.next().await {
+            match answer.and_then(|body| {
+                let list = serde_json::from_value::<APIResourceList>(body.clone()).map_err(SourceError::Parse)?;
+                Ok((list, body))
+            }) {
+                Ok((list, body)) => {
+                    let (group, version) = group_version.split_once('/').unwrap_or(("", &group_version));
+                    for resource in list.resources.into_iter().filter(|resource| !resource.name.contains('/')) {
+                        discovery.add(Resource {
+                            group: group.to_owned(),
+                            version: version.to_owned(),
+                            plural: resource.name,
+                            kind: resource.kind,
+                            namespaced: resource.namespaced,
+                            verbs: resource.verbs,
+                        });
+                    }
+                    discovery.documents.push(Document { path, body });
+                }
+                Err(stopped @ SourceError::Stopped(_)) => return Err(stopped),
+                Err(error) => discovery.failed.push((group_version, error.causes())),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn aggregated(discovery: &mut Discovery, group: APIGroupDiscovery) {
+    let name = group.metadata.and_then(|metadata| metadata.name).unwrap_or_default();
+    // Versions come in the order of preference: the first that has a resource is its own.
+    for version in group.versions {
+        let number = version.version.unwrap_or_default();
+        if version.freshness.as_deref() == Some("Stale") {
+            let cause = "the API server could not reach the server behind this group lately".to_owned();
+            discovery.failed.push((format!("{name}/{number}"), vec![cause]));
+        }
+        for resource in version.resources {
+            let Some(plural) = resource.resource else { continue };
+            discovery.add(Resource {
+                group: name.clone(),
+                version: number.clone(),
+                plural,
+                kind: resource.response_kind.and_then(|kind| kind.kind).unwrap_or_default(),
+                namespaced: resource.scope.as_deref() != Some("Cluster"),
+                verbs: resource.verbs,
+            });
+        }
+    }
+}

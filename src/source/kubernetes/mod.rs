@@ -1,0 +1,196 @@
+//! A Kubernetes API server: GET requests with our timeouts and retries, lists as tables, discovery.
+//!
+//! Only GET is ever sent. A request is given up after the idle time without a byte; 429, 503 and
+//! 504 are tried again within a budget that one cluster shares.
+
+mod body;
+mod connect;
+mod discovery;
+mod error;
+mod table;
+
+pub use body::BodyStream;
+pub use connect::{ConnectError, Connection, Target, connect};
+pub use discovery::{Discovery, Document};
+pub use error::{SourceError, causes};
+pub use table::{ListEnd, Row, Rows};
+
+use super::Stop;
+use chrono::{DateTime, Utc};
+use http::{Request, StatusCode, header};
+use kube::client::Body;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// How long and how often we try.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest wait for an answer's first byte, and between two chunks of it.
+    pub idle: Duration,
+    /// All the waiting that the server may ask of one cluster's requests, in sum.
+    pub retry_budget: Duration,
+    /// Attempts of one request, the first included.
+    pub attempts: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(20), retry_budget: Duration::from_secs(60), attempts: 6 }
+    }
+}
+
+/// A client of one API server; cheap to clone.
+#[derive(Clone)]
+pub struct Kubernetes {
+    client: kube::Client,
+    limits: Limits,
+    stop: Stop,
+    /// Milliseconds of waiting already spent on retries.
+    waited: Arc<AtomicU64>,
+}
+
+/// An answer whose status was a success; its body is still to be read.
+pub struct Answer {
+    /// HTTP status; 204 has no body.
+    pub status: u16,
+    /// The server's clock when it answered, to the second.
+    pub date: Option<DateTime<Utc>>,
+    /// The body.
+    pub body: BodyStream,
+}
+
+impl Kubernetes {
+    /// Wraps a client. Its own retries should be off.
+    #[must_use]
+    pub fn new(client: kube::Client, limits: Limits, stop: Stop) -> Self {
+        Self { client, limits, stop, waited: Arc::default() }
+    }
+
+    /// GETs a path (with its query) of the API server, asking for the media types of `accept`.
+    ///
+    /// # Errors
+    /// When no success was answered within the limits.
+    pub async fn get(&self, path: &str, accept: &str) -> Result<Answer, SourceError> {
+        let mut attempt = 1;
+        loop {
+            let (error, after) = match self.try_get(path, accept).await? {
+                Ok(answer) => return Ok(answer),
+                Err(refused) => refused,
+            };
+            let wait = after.unwrap_or_else(|| Duration::from_millis(250 << attempt.min(6)));
+            if attempt >= self.limits.attempts || !self.may_wait(wait) {
+                return Err(error);
+            }
+            attempt += 1;
+            tokio::select! {
+                reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// The outer error ends the attempts; the inner one may be tried again, after the time the
+    /// server asked for.
+    async fn try_get(
+        &self,
+        path: &str,
+        accept: &str,
+    ) -> Result<Result<Answer, (SourceError, Option<Duration>)>, SourceError> {
+        let request = Request::get(path)
+            .header(header::ACCEPT, accept)
+            .body(Body::empty())
+            .map_err(SourceError::Request)?;
+        let sent = tokio::select! {
+            biased;
+            reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),
+            sent = tokio::time::timeout(self.limits.idle, self.client.send(request)) => sent,
+        };
+        let response = match sent {
+            Err(_) => return Err(SourceError::TimedOut { what: "waiting for the API server's answer", after: self.limits.idle }),
+            Ok(Err(error)) => return Err(SourceError::Unreachable(Box::new(error))),
+            Ok(Ok(response)) => response,
+        };
+        let (head, body) = response.into_parts();
+        let status = head.status;
+        let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let date = header(header::DATE)
+            .and_then(|text| DateTime::parse_from_rfc2822(text).ok())
+            .map(|date| date.with_timezone(&Utc));
+        let after = header(header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
+        let body = BodyStream::new(body, self.limits.idle, self.stop.clone());
+        if status.is_success() {
+            return Ok(Ok(Answer { status: status.as_u16(), date, body }));
+        }
+        let error = refusal(status, body).await?;
+        match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+                Ok(Err((error, after)))
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// GETs a small JSON answer.
+    ///
+    /// # Errors
+    /// As [`Self::get`], and when the body is no such JSON.
+    pub async fn get_json<T: serde::de::DeserializeOwned>(&self, path: &str, accept: &str) -> Result<T, SourceError> {
+        /// Single objects are at most 1.5 MiB in etcd; discovery of a large cluster is a few MiB.
+        const LIMIT: usize = 32 << 20;
+        let whole = self.get(path, accept).await?.body.whole(LIMIT).await?;
+        serde_json::from_slice(&whole).map_err(SourceError::Parse)
+    }
+
+    /// The server's version and how far its clock is ahead of ours.
+    ///
+    /// The `Date` header has whole seconds: half of one is added, and the round trip is halved,
+    /// so the skew is good to about half a second.
+    ///
+    /// # Errors
+    /// As [`Self::get_json`].
+    pub async fn version(&self) -> Result<(serde_json::Value, Option<chrono::TimeDelta>), SourceError> {
+        let (asked, clock) = (Utc::now(), Instant::now());
+        let answer = self.get("/version", "application/json").await?;
+        let middle = asked + clock.elapsed() / 2;
+        let skew = answer.date.map(|date| date + Duration::from_millis(500) - middle);
+        let whole = answer.body.whole(1 << 20).await?;
+        Ok((serde_json::from_slice(&whole).map_err(SourceError::Parse)?, skew))
+    }
+
+    fn may_wait(&self, wait: Duration) -> bool {
+        let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let budget = u64::try_from(self.limits.retry_budget.as_millis()).unwrap_or(u64::MAX);
+        let spent = self.waited.fetch_add(wait.min(budget), Ordering::Relaxed);
+        spent.saturating_add(wait) <= budget
+    }
+}
+
+/// Reads the Status object of a refusal; a proxy's page gives its first words.
+async fn refusal(status: StatusCode, body: BodyStream) -> Result<SourceError, SourceError> {
+    #[derive(serde::Deserialize)]
+    struct Status {
+        #[serde(default)]
+        reason: String,
+        #[serde(default)]
+        message: String,
+    }
+    let code = status.as_u16();
+    let whole = match body.whole(64 << 10).await {
+        Ok(whole) => whole,
+        Err(stopped @ SourceError::Stopped(_)) => return Err(stopped),
+        Err(_) => Vec::new(),
+    };
+    Ok(match serde_json::from_slice::<Status>(&whole) {
+        Ok(Status { reason, message }) if !message.is_empty() => SourceError::Status { code, reason, message },
+        _ => {
+            let text = String::from_utf8_lossy(&whole[..whole.len().min(300)]).trim().to_owned();
+            let reason = status.canonical_reason().unwrap_or_default().to_owned();
+            SourceError::Status { code, reason, message: text }
+        }
+    })
+}

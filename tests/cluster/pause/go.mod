@@ -1,0 +1,3 @@
+module escalate-tests/pause
+
+go 1.26

@@ -1,0 +1,6 @@
+//! Everything that needs no root and no cluster, a file for each room. `tests/run` runs these and
+//! then those that need a Kubernetes.
+
+mod profile;
+mod window;
+mod yaml;
