@@ -159,20 +159,13 @@ impl BundleError {
     /// `source`, met while trying to do `doing` to `path`.
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
-        if is_full(&source) {
-            Self::DiskFull { doing, path, source }
-        } else {
-            Self::Io { doing, path, source }
-        }
+        if is_full(&source) { Self::DiskFull { doing, path, source } } else { Self::Io { doing, path, source } }
     }
 }
 
 /// Whether `error` says that there is no room.
 pub(super) fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-    )
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
 
 /// What the system said is in the source; this is what to do about it.
@@ -180,9 +173,7 @@ fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => "the folder is not there; create it, or name another with --to",
         io::ErrorKind::PermissionDenied => "this user may not; name another place with --to",
-        io::ErrorKind::ReadOnlyFilesystem => {
-            "the disk is mounted read-only; name another place with --to"
-        }
+        io::ErrorKind::ReadOnlyFilesystem => "the disk is mounted read-only; name another place with --to",
         _ => "the system refused; name another place with --to",
     }
 }

@@ -117,11 +117,7 @@ pub struct Manifest {
 impl Manifest {
     /// A manifest of a run that began at `started` for the given window, with nothing in it yet.
     #[must_use]
-    pub fn new(
-        started: DateTime<Utc>,
-        window_start: DateTime<Utc>,
-        window_end: DateTime<Utc>,
-    ) -> Self {
+    pub fn new(started: DateTime<Utc>, window_start: DateTime<Utc>, window_end: DateTime<Utc>) -> Self {
         Self {
             format: FORMAT,
             trust_domain: None,
@@ -210,7 +206,7 @@ pub enum CheckState {
     Partial,
     /// None of it is.
     No,
-    /// It cannot be there yet, for the window is not over.
+    /// Nothing has collected it yet.
     NotCollectedYet,
 }
 
@@ -226,6 +222,9 @@ pub struct IdentityClaim {
     /// In which cluster, when in one.
     #[serde(default)]
     pub cluster: Option<String>,
+    /// Whether it is a hint only: shown to people, never taken for the answer.
+    #[serde(default)]
+    pub hint: bool,
 }
 
 /// What an [`IdentityClaim`] is about.
@@ -308,9 +307,7 @@ pub struct TaskRecord {
 }
 
 /// What became of a task.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// All that was asked for is in the bundle.
@@ -421,9 +418,7 @@ pub struct Coverage {
 }
 
 /// Why a part of the window is missing.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GapCause {
     /// The node had rotated the log away.
@@ -476,10 +471,7 @@ mod stamp {
     pub(super) mod option {
         use super::{DateTime, Deserialize, Deserializer, Serializer, Utc, parse, text};
 
-        pub(in super::super) fn serialize<S: Serializer>(
-            at: &Option<DateTime<Utc>>,
-            s: S,
-        ) -> Result<S::Ok, S::Error> {
+        pub(in super::super) fn serialize<S: Serializer>(at: &Option<DateTime<Utc>>, s: S) -> Result<S::Ok, S::Error> {
             match at {
                 Some(at) => s.serialize_some(&text(at)),
                 None => s.serialize_none(),
@@ -489,9 +481,7 @@ mod stamp {
         pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
             d: D,
         ) -> Result<Option<DateTime<Utc>>, D::Error> {
-            Option::<String>::deserialize(d)?
-                .map(|s| parse(&s))
-                .transpose()
+            Option::<String>::deserialize(d)?.map(|s| parse(&s)).transpose()
         }
     }
 }

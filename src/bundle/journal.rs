@@ -66,11 +66,7 @@ pub(super) struct Journal {
 
 impl Journal {
     /// Begins the journal at `path`.
-    pub(super) fn create(
-        storage: &Arc<dyn Storage>,
-        path: PathBuf,
-        started: DateTime<Utc>,
-    ) -> io::Result<Self> {
+    pub(super) fn create(storage: &Arc<dyn Storage>, path: PathBuf, started: DateTime<Utc>) -> io::Result<Self> {
         let file = storage.create(&path, Stay::Lasting)?;
         let mut journal = Self { file, path, end: 0 };
         let first = Line::Journal { version: 1, started: started.timestamp() };

@@ -113,9 +113,9 @@ impl EntryPath {
     #[must_use]
     pub fn changed_names(&self, settled: &str) -> BTreeMap<String, String> {
         let shown = |name: &str| {
-            settled.split('/').any(|part| {
-                part.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            })
+            settled
+                .split('/')
+                .any(|part| part.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
         };
         let hidden = |(_, name): &(&String, &String)| !shown(name);
         self.names.iter().filter(hidden).map(|(role, name)| (role.clone(), name.clone())).collect()
@@ -298,12 +298,7 @@ pub fn table_text(cluster: &str, namespace: Option<&str>, resource: &str) -> Ent
 /// `clusters/<cluster>/namespaces/<ns>/<resource>/<name>.yaml`, or
 /// `clusters/<cluster>/<resource>/<name>.yaml` of what has no namespace.
 #[must_use]
-pub fn object_yaml(
-    cluster: &str,
-    namespace: Option<&str>,
-    resource: &str,
-    name: &str,
-) -> EntryPath {
+pub fn object_yaml(cluster: &str, namespace: Option<&str>, resource: &str, name: &str) -> EntryPath {
     let at = Maker::scope(cluster, namespace).name("resource", resource, "");
     at.name("name", name, ".yaml").done()
 }
@@ -311,12 +306,7 @@ pub fn object_yaml(
 /// `clusters/<cluster>/namespaces/<ns>/<resource>/<name>.describe.txt`, or
 /// `clusters/<cluster>/<resource>/<name>.describe.txt` of what has no namespace.
 #[must_use]
-pub fn object_describe(
-    cluster: &str,
-    namespace: Option<&str>,
-    resource: &str,
-    name: &str,
-) -> EntryPath {
+pub fn object_describe(cluster: &str, namespace: Option<&str>, resource: &str, name: &str) -> EntryPath {
     let at = Maker::scope(cluster, namespace).name("resource", resource, "");
     at.name("name", name, ".describe.txt").done()
 }
@@ -335,13 +325,7 @@ pub fn pod_describe(cluster: &str, namespace: &str, pod: &str) -> EntryPath {
 
 /// `…/pods/<pod>/logs/<container>.log`, or `<container>.previous.log` of the instance before.
 #[must_use]
-pub fn pod_log(
-    cluster: &str,
-    namespace: &str,
-    pod: &str,
-    container: &str,
-    previous: bool,
-) -> EntryPath {
+pub fn pod_log(cluster: &str, namespace: &str, pod: &str, container: &str, previous: bool) -> EntryPath {
     let ending = if previous { ".previous.log" } else { ".log" };
     let at = Maker::pod(cluster, namespace, pod).fixed("logs");
     at.name("container", container, ending).done()

@@ -27,14 +27,14 @@ use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
+pub use entry::EntryWriter;
 pub use error::BundleError;
 pub use format::{
-    CheckState, ChecklistItem, ClusterInfo, Coverage, Ended, EntryRecord, FORMAT, GapCause,
-    IdentityClaim, IdentityKind, Manifest, Outcome, TaskRecord,
+    CheckState, ChecklistItem, ClusterInfo, Coverage, Ended, EntryRecord, FORMAT, GapCause, IdentityClaim,
+    IdentityKind, Manifest, Outcome, TaskRecord,
 };
 pub use layout::EntryPath;
 pub use names::{BundleName, NamePart};
-pub use entry::EntryWriter;
 pub use place::{Destination, free_bytes};
 pub use reader::{BundleReader, EntryInfo, EntryReader};
 pub use salvage::{Salvaged, salvage};

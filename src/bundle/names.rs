@@ -40,9 +40,8 @@ pub(super) fn unsafe_because(part: &str) -> Option<&'static str> {
 
 fn reserved(part: &str) -> bool {
     let stem = part.split('.').next().unwrap_or(part).to_ascii_lowercase();
-    let port = |kind: &str| {
-        stem.strip_prefix(kind).is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()))
-    };
+    let port =
+        |kind: &str| stem.strip_prefix(kind).is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()));
     RESERVED.contains(&stem.as_str()) || port("com") || port("lpt")
 }
 
@@ -79,16 +78,8 @@ fn digest(text: &str) -> String {
 }
 
 /// Endings that say what a file is and are kept when its name is shortened.
-const ENDINGS: [&str; 8] = [
-    ".previous.log",
-    ".describe.txt",
-    ".openmetrics",
-    ".prom",
-    ".yaml",
-    ".json",
-    ".log",
-    ".txt",
-];
+const ENDINGS: [&str; 8] =
+    [".previous.log", ".describe.txt", ".openmetrics", ".prom", ".yaml", ".json", ".log", ".txt"];
 
 /// Characters a shortened name keeps of its end: what tells two pods of one deployment apart.
 const TAIL: usize = 6;

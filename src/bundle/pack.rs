@@ -81,12 +81,7 @@ impl<S: Sink> Packer<S> {
     pub(super) fn finish(mut self, time: DosTime) -> io::Result<Packed<S>> {
         self.flush(FlushCompress::Finish)?;
         self.sink.push(&self.out)?;
-        let facts = Facts {
-            crc: self.crc.sum(),
-            compressed: self.sink.len(),
-            bytes: self.deflate.total_in(),
-            time,
-        };
+        let facts = Facts { crc: self.crc.sum(), compressed: self.sink.len(), bytes: self.deflate.total_in(), time };
         Ok(Packed { sink: self.sink, facts, sha256: hex(&self.sha.finalize()) })
     }
 

@@ -33,7 +33,9 @@ impl Destination {
     /// # Errors
     /// [`BundleError::Destination`] when it is none of these.
     pub fn from_arg(to: Option<&Path>) -> Result<Self, BundleError> {
-        let Some(to) = to else { return Ok(Self::Folder(PathBuf::from("."))) };
+        let Some(to) = to else {
+            return Ok(Self::Folder(PathBuf::from(".")));
+        };
         if to.is_dir() {
             return Ok(Self::Folder(to.to_owned()));
         }
@@ -123,11 +125,7 @@ impl Place {
     }
 
     /// Gives the partial file its final name, or the next that is free.
-    pub(super) fn publish(
-        &self,
-        storage: &dyn Storage,
-        name: &BundleName,
-    ) -> Result<PathBuf, BundleError> {
+    pub(super) fn publish(&self, storage: &dyn Storage, name: &BundleName) -> Result<PathBuf, BundleError> {
         let stem = match &self.target {
             Some(file) => file.file_stem().unwrap_or_default().to_owned(),
             None => name.as_str().into(),

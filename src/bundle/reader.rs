@@ -142,31 +142,27 @@ impl BundleReader {
         }
         let refuse = |why: String| BundleError::NotABundle { path: self.path.clone(), why };
         let text = self.read(layout::MANIFEST, MANIFEST_LIMIT)?;
-        let version: Version = serde_json::from_slice(&text)
-            .map_err(|e| refuse(format!("its manifest.json is no manifest: {e}")))?;
+        let version: Version =
+            serde_json::from_slice(&text).map_err(|e| refuse(format!("its manifest.json is no manifest: {e}")))?;
         let format = version.format.and_then(|n| n.as_u64());
         match format {
             Some(format) if format > u64::from(FORMAT) => {
                 return Err(BundleError::Newer { path: self.path.clone(), format, known: FORMAT });
             }
             Some(1..) => {}
-            _ => return Err(refuse("its manifest.json does not say which format it is".to_owned())),
+            _ => {
+                return Err(refuse("its manifest.json does not say which format it is".to_owned()));
+            }
         }
-        serde_json::from_slice(&text)
-            .map_err(|e| damaged(&self.path, &format!("manifest.json cannot be read: {e}")))
+        serde_json::from_slice(&text).map_err(|e| damaged(&self.path, &format!("manifest.json cannot be read: {e}")))
     }
 }
 
 /// Every file of the zip by its path in the one folder, and that folder's name.
-fn list(
-    path: &Path,
-    file: &Arc<File>,
-) -> Result<(String, BTreeMap<String, EntryInfo>), BundleError> {
+fn list(path: &Path, file: &Arc<File>) -> Result<(String, BTreeMap<String, EntryInfo>), BundleError> {
     let refuse = |why: &str| BundleError::NotABundle { path: path.to_owned(), why: why.to_owned() };
     let no_zip = |e: zip::result::ZipError| match e {
-        zip::result::ZipError::Io(e) if e.kind() != io::ErrorKind::UnexpectedEof => {
-            BundleError::io("read", path, e)
-        }
+        zip::result::ZipError::Io(e) if e.kind() != io::ErrorKind::UnexpectedEof => BundleError::io("read", path, e),
         e => refuse(&format!("it is no whole zip file ({e}); was it cut off on its way?")),
     };
     let source = BufReader::new(file.try_clone().map_err(|e| BundleError::io("read", path, e))?);
@@ -207,14 +203,7 @@ fn list(
             return Err(refuse(&format!("its entry {name:?} has no place")));
         };
         spans.push((entry.header_start(), at.saturating_add(compressed)));
-        let info = EntryInfo {
-            path: inner.to_owned(),
-            bytes,
-            compressed,
-            crc: entry.crc32(),
-            at,
-            stored,
-        };
+        let info = EntryInfo { path: inner.to_owned(), bytes, compressed, crc: entry.crc32(), at, stored };
         entries.insert(inner.to_owned(), info);
     }
     spans.sort_unstable();
@@ -259,12 +248,7 @@ enum Inflate {
 }
 
 impl EntryReader {
-    pub(super) fn new(
-        section: Section<Arc<File>>,
-        stored: bool,
-        bytes: u64,
-        expect: u32,
-    ) -> Self {
+    pub(super) fn new(section: Section<Arc<File>>, stored: bool, bytes: u64, expect: u32) -> Self {
         let inner = if stored {
             Inflate::Stored(section)
         } else {

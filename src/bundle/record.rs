@@ -93,8 +93,7 @@ impl Facts {
 
     fn central(&self, name: &str, offset: u64, out: &mut Out) {
         let over = |n: u64| n >= u64::from(u32::MAX);
-        let big: Vec<u64> =
-            [self.bytes, self.compressed, offset].into_iter().filter(|n| over(*n)).collect();
+        let big: Vec<u64> = [self.bytes, self.compressed, offset].into_iter().filter(|n| over(*n)).collect();
         let version = if big.is_empty() { VERSION } else { VERSION64 };
         out.u32(CENTRAL);
         out.u16(UNIX | version);
@@ -123,10 +122,7 @@ impl Facts {
 }
 
 /// The central directory and its end, to be written at `at`: name, facts and place of every entry.
-pub(super) fn directory<'a>(
-    entries: impl Iterator<Item = (&'a str, Facts, u64)>,
-    at: u64,
-) -> Vec<u8> {
+pub(super) fn directory<'a>(entries: impl Iterator<Item = (&'a str, Facts, u64)>, at: u64) -> Vec<u8> {
     let mut out = Out(Vec::new());
     let mut count = 0_u64;
     for (name, facts, offset) in entries {

@@ -116,7 +116,9 @@ impl<'a> Source<'a> {
                 }
                 Line::Draft(draft) => self.draft = Some(draft),
                 Line::Entry(entry) => {
-                    let Ok(path) = EntryPath::new(&entry.path) else { continue };
+                    let Ok(path) = EntryPath::new(&entry.path) else {
+                        continue;
+                    };
                     let path = path.with_names(entry.names);
                     // The header in the file is not asked: it may have been torn when it got its
                     // final name, and all it says is here.
@@ -156,11 +158,15 @@ impl<'a> Source<'a> {
         let mut at = self.end;
         while let Some(offset) = self.next_mark(at)? {
             at = offset + LOCAL_MARK.len() as u64;
-            let Some(local) = self.local(offset)? else { continue };
+            let Some(local) = self.local(offset)? else {
+                continue;
+            };
             let inner = local.name.split_once('/').map(|(_, inner)| EntryPath::new(inner));
             let Some(Ok(path)) = inner else { continue };
             let data = offset + local.len;
-            let Ok(sha256) = self.check(local.facts, data)? else { continue };
+            let Ok(sha256) = self.check(local.facts, data)? else {
+                continue;
+            };
             at = data + local.facts.compressed;
             if seen.insert(path.as_str().to_ascii_lowercase()) {
                 self.started = self.started.or_else(|| local.facts.time.read());
@@ -197,7 +203,9 @@ impl<'a> Source<'a> {
         if self.read_up_to(&mut fixed, offset)? < LOCAL_FIXED {
             return Ok(None);
         }
-        let Some((name, extra)) = Local::lengths(&fixed) else { return Ok(None) };
+        let Some((name, extra)) = Local::lengths(&fixed) else {
+            return Ok(None);
+        };
         let mut rest = vec![0; name + extra];
         if self.read_up_to(&mut rest, offset + LOCAL_FIXED as u64)? < rest.len() {
             return Ok(None);
@@ -238,9 +246,7 @@ impl<'a> Source<'a> {
         let base = self.base();
         let started = base.started;
         // Written anew below, for what they say is about another bundle.
-        self.found.retain(|f| {
-            !matches!(f.written.path.as_str(), layout::MANIFEST | layout::README)
-        });
+        self.found.retain(|f| !matches!(f.written.path.as_str(), layout::MANIFEST | layout::README));
         let name = name(&base, &self.found);
         let writer = BundleWriter::create(to, started)?;
         for one in &self.found {
@@ -260,8 +266,7 @@ impl<'a> Source<'a> {
     fn base(&self) -> Manifest {
         let manifest = self.found.iter().find(|f| f.written.path.as_str() == layout::MANIFEST);
         let written = manifest.and_then(|found| {
-            let section =
-                Section::new(Arc::clone(&self.file), found.data, found.facts.compressed);
+            let section = Section::new(Arc::clone(&self.file), found.data, found.facts.compressed);
             let entry = EntryReader::new(section, false, found.facts.bytes, found.facts.crc);
             serde_json::from_reader(io::BufReader::new(entry)).ok()
         });
@@ -275,22 +280,15 @@ impl<'a> Source<'a> {
 
 /// The name the run would have given, as far as can be told.
 fn name(base: &Manifest, found: &[Found]) -> BundleName {
-    let namespaces: BTreeSet<&str> = found
-        .iter()
-        .filter_map(|f| f.written.path.names().get("namespace"))
-        .map(String::as_str)
-        .collect();
+    let namespaces: BTreeSet<&str> =
+        found.iter().filter_map(|f| f.written.path.names().get("namespace")).map(String::as_str).collect();
     let one = namespaces.first().filter(|_| namespaces.len() == 1).copied();
     let claims = |value: &Option<String>| NamePart::of(value.as_deref(), one);
     BundleName::new(&claims(&base.trust_domain), &claims(&base.region), base.started)
 }
 
 /// README.txt and manifest.json of a salvaged bundle.
-fn last_files(
-    mut base: Manifest,
-    settled: &Settled,
-    lost: &[(String, String)],
-) -> Vec<(EntryPath, Vec<u8>)> {
+fn last_files(mut base: Manifest, settled: &Settled, lost: &[(String, String)]) -> Vec<(EntryPath, Vec<u8>)> {
     // What had been said of an entry stays, under the path it has now; what it is, is measured.
     let mut known = std::mem::take(&mut base.entries);
     let mut moved = BTreeMap::new();

@@ -52,12 +52,7 @@ impl Settled {
     pub(super) fn new(name: &BundleName, stored: &[Stored], dropped: Vec<Written>) -> Self {
         let paths = stored.iter().map(|s| s.written.path.as_str());
         let settlement = Settlement::of(name, paths);
-        let mut settled = Self {
-            name: name.clone(),
-            settlement,
-            entries: BTreeMap::new(),
-            dropped,
-        };
+        let mut settled = Self { name: name.clone(), settlement, entries: BTreeMap::new(), dropped };
         let mut taken = HashSet::new();
         for one in stored {
             let path = settled.settle(&one.written.path, &mut taken);
@@ -133,12 +128,7 @@ impl Settled {
 
     /// Gives every header in `file` its final name, and returns the central directory that belongs
     /// at `end`.
-    pub(super) fn apply(
-        &self,
-        file: &dyn StoreFile,
-        stored: &[Stored],
-        end: u64,
-    ) -> io::Result<Vec<u8>> {
+    pub(super) fn apply(&self, file: &dyn StoreFile, stored: &[Stored], end: u64) -> io::Result<Vec<u8>> {
         let mut names = Vec::with_capacity(stored.len());
         for one in stored {
             let name = format!("{}/{}", self.name, self.path(&one.written.path));
@@ -152,12 +142,7 @@ impl Settled {
 }
 
 fn record_of(written: &Written, settled: &str) -> EntryRecord {
-    let mut record = EntryRecord::new(
-        settled.to_owned(),
-        written.bytes,
-        written.compressed,
-        written.sha256.clone(),
-    );
+    let mut record = EntryRecord::new(settled.to_owned(), written.bytes, written.compressed, written.sha256.clone());
     record.names = written.path.changed_names(settled);
     record
 }

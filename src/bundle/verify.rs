@@ -97,10 +97,7 @@ pub fn verify(path: &Path) -> Result<Report, BundleError> {
     }
     for task in &manifest.tasks {
         let strays = task.entries.iter().filter(|path| !named.contains_key(path.as_str()));
-        problems.extend(strays.map(|path| Problem::Dangling {
-            path: path.clone(),
-            task: task.id.clone(),
-        }));
+        problems.extend(strays.map(|path| Problem::Dangling { path: path.clone(), task: task.id.clone() }));
     }
     let mut bytes = 0;
     for info in reader.entries() {

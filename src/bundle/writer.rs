@@ -76,11 +76,7 @@ impl BundleWriter {
     ///
     /// # Errors
     /// As those of [`Self::create`].
-    pub fn create_on(
-        storage: Arc<dyn Storage>,
-        to: &Destination,
-        started: DateTime<Utc>,
-    ) -> Result<Self, BundleError> {
+    pub fn create_on(storage: Arc<dyn Storage>, to: &Destination, started: DateTime<Utc>) -> Result<Self, BundleError> {
         let (place, file, journal) = Place::open(&storage, to, started)?;
         let reserve = Reserve::create(&storage, &place.partial).inspect_err(|_| {
             // Nothing is in it yet.
@@ -164,10 +160,7 @@ impl BundleWriter {
         }
         state.open = false;
         let done = core.close(&mut state, name, last, bytes);
-        done.map_err(|source| BundleError::Unfinished {
-            partial: core.place.partial.clone(),
-            source: Box::new(source),
-        })
+        done.map_err(|source| BundleError::Unfinished { partial: core.place.partial.clone(), source: Box::new(source) })
     }
 
     /// Gives the bundle up and removes all of it from the disk.
@@ -183,12 +176,7 @@ impl BundleWriter {
     }
 
     /// Appends contents that are already compressed and checked.
-    pub(super) fn copy(
-        &self,
-        written: Written,
-        facts: Facts,
-        from: impl Read,
-    ) -> Result<(), BundleError> {
+    pub(super) fn copy(&self, written: Written, facts: Facts, from: impl Read) -> Result<(), BundleError> {
         let mut state = self.0.lock_for(&written.path)?;
         state.take(&written.path)?;
         self.0.append(&mut state, written, facts, from)
@@ -249,11 +237,7 @@ impl Core {
     }
 
     /// Appends a finished entry and acknowledges it.
-    pub(super) fn admit(
-        &self,
-        path: EntryPath,
-        packed: Packed<Spool>,
-    ) -> Result<Written, BundleError> {
+    pub(super) fn admit(&self, path: EntryPath, packed: Packed<Spool>) -> Result<Written, BundleError> {
         let Packed { sink, facts, sha256 } = packed;
         let (bytes, compressed) = (facts.bytes, facts.compressed);
         let written = Written { path, bytes, compressed, sha256 };
@@ -262,13 +246,7 @@ impl Core {
         Ok(written)
     }
 
-    fn append(
-        &self,
-        state: &mut State,
-        written: Written,
-        facts: Facts,
-        from: impl Read,
-    ) -> Result<(), BundleError> {
+    fn append(&self, state: &mut State, written: Written, facts: Facts, from: impl Read) -> Result<(), BundleError> {
         let State { file, journal, reserve, end, stored, .. } = state;
         if let Some(reserve) = reserve {
             reserve.cover(stored.len() + 1)?;
@@ -345,7 +323,9 @@ impl Core {
         // Most bundles need far less than what is set aside for the largest.
         let least = want / 4;
         let tried = [want, least].map(|room| fill(file, *end, room));
-        let [Err(error), Err(_)] = tried else { return Ok(Vec::new()) };
+        let [Err(error), Err(_)] = tried else {
+            return Ok(Vec::new());
+        };
         let Some(last) = stored.last().filter(|_| is_full(&error)) else {
             return Err(refuse(error));
         };

@@ -115,7 +115,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let attachments: Vec<Attachment> =
         arguments.attach.iter().map(|path| Attachment::read(path)).collect::<Result<_, _>>().map_err(Failure::usage)?;
     let key = arguments.key()?;
-    eprintln!("{}", request.window.echo(started, &Local));
+    eprint!("{}", request.window.echo(started, &Local));
     let (stopper, stop) = Stop::new();
     let stopper = Arc::new(stopper);
     if arguments.dry_run {
@@ -130,7 +130,10 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     match arguments.reach(&request, &stop).await {
         Ok((reached, _)) if reached.is_empty() => {
             bundle.abandon();
-            Err(Failure::no_bundle("no bundle was made, for no cluster was reached"))
+            Err(match stop.reason() {
+                Some(StopReason::Interrupted) => Failure { exit: Exit::Interrupted, text: "interrupted before anything was gathered; there is no bundle".to_owned() },
+                _ => Failure::no_bundle("no bundle was made, for no cluster was reached"),
+            })
         }
         Ok((reached, unreached)) => {
             let work = Work { arguments, request, redactor: Redactor::new(&key), key_id: key.id(), started, attachments };
@@ -233,6 +236,10 @@ impl Arguments {
         let names: BTreeMap<&str, &str> = self.cluster_name.iter().map(|(context, name)| (context.as_str(), name.as_str())).collect();
         if let Some(unknown) = names.keys().find(|named| !connections.iter().any(|(context, _)| context == *named)) {
             return Err(Failure::usage(format!("--cluster-name {unknown}=…: that context is not collected from")));
+        }
+        let called: Vec<&str> = connections.iter().map(|(context, _)| names.get(context.as_str()).copied().unwrap_or(context)).collect();
+        if let Some(twice) = called.iter().enumerate().find_map(|(at, name)| called[..at].contains(name).then_some(name)) {
+            return Err(Failure::usage(format!("two clusters would be called \"{twice}\" in the bundle; name them apart with --cluster-name")));
         }
         let asking = connections.into_iter().map(|(context, connection)| {
             let renamed = names.get(context.as_str()).copied();
@@ -366,24 +373,28 @@ impl Work<'_> {
             });
         }
         clusters.extend(unreached);
-        let run = collect::run(&sites, plans, self.arguments.limits(), stop, stopper).await;
-        bar.clear();
-        drop(sites);
-        let ledger = Ledger {
+        let mut ledger = Ledger {
             started: self.started,
-            finished: Utc::now(),
-            ended: match stop.reason() {
-                None => Ended::Finished,
-                Some(StopReason::Interrupted) => Ended::Interrupted,
-                Some(StopReason::Deadline) => Ended::Deadline,
-                Some(StopReason::DiskFull) => Ended::DiskFull,
-            },
+            finished: None,
+            ended: Ended::Interrupted,
             trust_domain: self.arguments.trust_domain.clone(),
             region: self.arguments.region.clone(),
             ticket: self.arguments.ticket.clone(),
             redaction_key_id: self.key_id,
             clusters,
             notes,
+        };
+        let draft = ledger.draft(&self.request, &collect::Run::default()).to_json().unwrap_or_default();
+        bundle.draft(&self.redactor.text(&draft).0).map_err(written)?;
+        let run = collect::run(&sites, plans, self.arguments.limits(), stop, stopper).await;
+        bar.clear();
+        drop(sites);
+        ledger.finished = Some(Utc::now());
+        ledger.ended = match stop.reason() {
+            None => Ended::Finished,
+            Some(StopReason::Interrupted) => Ended::Interrupted,
+            Some(StopReason::Deadline) => Ended::Deadline,
+            Some(StopReason::DiskFull) => Ended::DiskFull,
         };
         let mut manifest = None;
         let name = ledger.name(&run);

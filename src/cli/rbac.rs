@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Args)]
+// Clap names a group after its type, and `collect` has one of the same name.
+#[group(id = "rbac")]
 pub(super) struct Arguments {
     #[command(flatten)]
     collect: collect::Arguments,

@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 pub struct Ledger {
     /// The collection's start.
     pub started: DateTime<Utc>,
-    /// Its end.
-    pub finished: DateTime<Utc>,
+    /// Its end, when it has one.
+    pub finished: Option<DateTime<Utc>>,
     /// How it ended.
     pub ended: Ended,
     /// `--trust-domain`.
@@ -58,9 +58,10 @@ impl Ledger {
         settle(&run.claims, IdentityKind::Region, self.region.as_deref().map(|said| (said, "--region")))
     }
 
-    /// The manifest, with every path as it is in the bundle.
+    /// The manifest's identity, before anything was collected or after: what a killed run leaves
+    /// for `salvage`.
     #[must_use]
-    pub fn manifest(&self, request: &Request, run: &Run, settled: &Settled) -> Manifest {
+    pub fn draft(&self, request: &Request, run: &Run) -> Manifest {
         let window = &request.window;
         let (trust_domain, region) = (self.trust_domain(run), self.region(run));
         let deployment = settle(&run.claims, IdentityKind::Deployment, None);
@@ -79,7 +80,7 @@ impl Ledger {
         manifest.profile.clone_from(&request.profile.name);
         manifest.profile_version = request.profile.version.to_string();
         manifest.profile_sha256 = request.profile.sha256().to_owned();
-        manifest.finished = Some(self.finished);
+        manifest.finished = self.finished;
         manifest.complete = self.ended == Ended::Finished;
         manifest.ended = self.ended;
         manifest.redaction_key_id.clone_from(&self.redaction_key_id);
@@ -90,6 +91,13 @@ impl Ledger {
                 run.claims.iter().filter(|claim| claim.cluster.as_deref() == Some(cluster.name.as_str())).cloned().collect();
             cluster.region = joined(&settle(&of_cluster, IdentityKind::Region, None));
         }
+        manifest
+    }
+
+    /// The manifest, with every path as it is in the bundle.
+    #[must_use]
+    pub fn manifest(&self, request: &Request, run: &Run, settled: &Settled) -> Manifest {
+        let mut manifest = self.draft(request, run);
         let mut entries: BTreeMap<String, EntryRecord> =
             settled.records().into_iter().map(|record| (record.path.clone(), record)).collect();
         for entry in &self.notes {

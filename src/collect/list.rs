@@ -52,12 +52,12 @@ struct Kept {
     name: String,
     cells: Clean,
     object: Clean,
+    counts: Counts,
 }
 
 #[derive(Default)]
 struct Held {
     rows: BTreeMap<String, Vec<Kept>>,
-    counts: BTreeMap<String, Counts>,
     pods: Vec<Pod>,
     claims: Vec<crate::bundle::IdentityClaim>,
 }
@@ -92,8 +92,7 @@ impl Rows for Gather {
                 self.held.claims.extend(identity::of_pod(&self.names, &object, &self.cluster));
             }
         }
-        self.held.counts.entry(namespace.clone()).or_default().merge(&counts);
-        let kept = Kept { name, cells: cells.to_clean(), object: object.to_clean() };
+        let kept = Kept { name, cells: cells.to_clean(), object: object.to_clean(), counts };
         self.held.rows.entry(namespace).or_default().push(kept);
     }
 
@@ -111,9 +110,8 @@ fn write(site: &Site, list: &ListTask, request: &str, held: Held, end: &ListEnd)
     }
     let found = rows.values().map(Vec::len).sum::<usize>();
     for (namespace, rows) in &rows {
-        let counts = held.counts.get(namespace).cloned().unwrap_or_default();
         let namespace = Some(namespace.as_str()).filter(|_| list.resource.namespaced);
-        if let Err(error) = write_namespace(site, list, request, namespace, rows, counts, end, &mut entries) {
+        if let Err(error) = write_namespace(site, list, request, namespace, rows, end, &mut entries) {
             return Done { entries, ..error.into() };
         }
     }
@@ -124,14 +122,12 @@ fn write(site: &Site, list: &ListTask, request: &str, held: Held, end: &ListEnd)
     Done { outcome, pods: held.pods, claims: held.claims, ..Done::collected(entries) }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one call, and each is a different thing")]
 fn write_namespace(
     site: &Site,
     list: &ListTask,
     request: &str,
     namespace: Option<&str>,
     rows: &[Kept],
-    counts: Counts,
     end: &ListEnd,
     entries: &mut Vec<Entry>,
 ) -> Result<(), BundleError> {
@@ -146,7 +142,9 @@ fn write_namespace(
     table.write(&Clean::literal(",\"columnDefinitions\":"))?;
     table.write(&site.redactor.object(Value::Array(end.columns.clone())).0.to_clean())?;
     table.write(&Clean::literal(",\"rows\":["))?;
+    let mut all = Counts::default();
     for (at, kept) in rows.iter().enumerate() {
+        all.merge(&kept.counts);
         table.write(&Clean::literal(if at == 0 { "{\"cells\":" } else { ",{\"cells\":" }))?;
         table.write(&kept.cells)?;
         table.write(&Clean::literal(",\"object\":"))?;
@@ -154,7 +152,7 @@ fn write_namespace(
         table.write(&Clean::literal("}"))?;
     }
     table.write(&Clean::literal("]}"))?;
-    entries.push(table.finish(counts, None)?);
+    entries.push(table.finish(all, None)?);
     let is_event = list.resource.plural == "events";
     let mut cells = Vec::new();
     for kept in rows {
@@ -171,7 +169,9 @@ fn write_namespace(
             namespace => layout::object_yaml(&site.cluster, namespace, &short, &kept.name),
         };
         let text = yaml::object(&object);
-        let (clean, counts) = site.redactor.text(text.as_bytes());
+        // The object is clean already; the scan is for what only its text shows.
+        let (clean, mut counts) = site.redactor.text(text.as_bytes());
+        counts.merge(&kept.counts);
         entries.push(site.write(path, request, &clean, counts)?);
     }
     if !cells.is_empty() && !end.columns.is_empty() {

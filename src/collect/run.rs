@@ -215,11 +215,13 @@ impl Scheduler<'_> {
     }
 
     fn end(&mut self, id: Id, mut done: Done, stopper: &Stopper) {
-        let Some(Running { site, task, started, clock, .. }) = self.running.remove(&id) else { return };
+        let Some(Running { site, mut task, started, clock, .. }) = self.running.remove(&id) else { return };
         if done.causes.iter().any(|cause| cause.contains("No space left on device")) {
             stopper.stop(StopReason::DiskFull);
         }
         let instead = std::mem::take(&mut done.instead);
+        // What takes its place is required in its place.
+        task.required &= instead.is_empty();
         self.add(site, instead);
         if lists_pods(&task) {
             self.pods[site].0.append(&mut done.pods);

@@ -110,7 +110,7 @@ pub fn expand(request: &Request, served: &[Resource], place: &Place, mut pods: V
     let nodes: BTreeSet<&str> = pods.iter().filter_map(|pod| pod.node.as_deref()).collect();
     for rule in request.profile.objects.iter().filter(|rule| rule.scope == profile::Scope::Used) {
         let found = served.iter().find(|served| rule.resource.is(&served.plural, &served.group));
-        for resource in found.filter(|resource| !request.skips_resource(resource)) {
+        if let Some(resource) = found.filter(|resource| !request.skips_resource(resource)) {
             plan.extend(nodes.iter().flat_map(|node| of_node(request, served, resource, rule, node)));
         }
     }

@@ -101,7 +101,7 @@ pub enum WindowError {
         what: String,
     },
     /// There is nothing that `--after` could come after.
-    #[error("--after needs an incident to come after; give --incident, too")]
+    #[error("--after needs an incident to come after; give --incident-time, too")]
     NothingToFollow,
 }
 

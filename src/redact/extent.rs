@@ -1,5 +1,6 @@
 //! Where values end that have no quotes.
 
+use super::rules::token_length;
 use super::scan::Region;
 
 /// The end of a value; whether the window ends before it is known.
@@ -22,9 +23,19 @@ pub(super) fn is_query(byte: u8) -> bool {
 /// end it only where what follows says so: a password may hold any of them.
 pub(super) fn bare(region: &Region<'_>, start: usize) -> Extent {
     let mut at = start;
+    // Brackets that the value itself has opened, as `${NAME}` does.
+    let mut open = [0_u32; 4];
     while let Some(byte) = region.byte(at) {
         match byte {
             _ if !is_bare(byte) => break,
+            b'(' | b'[' | b'{' => {
+                open[bracket(byte)] += 1;
+                at += 1;
+            }
+            b')' | b']' | b'}' | b'>' if open[bracket(byte)] > 0 => {
+                open[bracket(byte)] -= 1;
+                at += 1;
+            }
             b'\\' => {
                 let slashes = region.rest(at).iter().take_while(|byte| **byte == b'\\').count();
                 if is_escape(region.rest(at + slashes)) {
@@ -32,12 +43,29 @@ pub(super) fn bare(region: &Region<'_>, start: usize) -> Extent {
                 }
                 at += slashes;
             }
-            b'<' if region.byte(at + 1) == Some(b'/') => break,
+            b'<' => match token_length(region.rest(at)) {
+                Some(token) => at += token,
+                None if region.byte(at + 1) == Some(b'/') => break,
+                None => {
+                    open[bracket(byte)] += 1;
+                    at += 1;
+                }
+            },
             b',' | b';' | b'&' | b'|' | b')' | b']' | b'}' | b'>' if is_separator(region, at) => break,
             _ => at += 1,
         }
     }
     Extent { end: at, cut: region.cut_at(at) }
+}
+
+/// Which pair a bracket belongs to.
+fn bracket(byte: u8) -> usize {
+    match byte {
+        b'(' | b')' => 0,
+        b'[' | b']' => 1,
+        b'{' | b'}' => 2,
+        _ => 3,
+    }
 }
 
 /// Whether `rest`, behind a backslash, is an escape that ends a value.
@@ -61,7 +89,11 @@ fn is_separator(region: &Region<'_>, at: usize) -> bool {
 
 /// Whether `text` begins with `name=` or `name:`.
 fn begins_pair(text: &[u8]) -> bool {
-    let name = text.iter().take(48).take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')).count();
+    let name = text
+        .iter()
+        .take(48)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+        .count();
     name > 0 && matches!(text.get(name), Some(b'=' | b':'))
 }
 

@@ -18,8 +18,9 @@ pub(super) enum Metadata {
 pub(super) fn metadata(name: &str) -> Metadata {
     match name {
         "annotations" => Metadata::Annotations,
-        "name" | "generateName" | "namespace" | "labels" | "uid" | "resourceVersion" | "generation" | "creationTimestamp"
-        | "deletionTimestamp" | "selfLink" | "finalizers" | "ownerReferences" | "managedFields" | "continue" => Metadata::Own,
+        "name" | "generateName" | "namespace" | "labels" | "uid" | "resourceVersion" | "generation"
+        | "creationTimestamp" | "deletionTimestamp" | "selfLink" | "finalizers" | "ownerReferences"
+        | "managedFields" | "continue" => Metadata::Own,
         _ => Metadata::Other,
     }
 }
@@ -29,18 +30,35 @@ pub(super) fn metadata(name: &str) -> Metadata {
 pub(super) fn is_own(name: &str, value: &Value) -> bool {
     match name {
         // References to Secrets: their name, and the key in them.
-        "secretName" | "secretNamespace" | "tokenSecretName" | "secretKeyRef" | "configMapKeyRef" | "fieldRef" | "resourceFieldRef"
-        | "imagePullSecrets" | "nodePublishSecretRef" | "nodeStageSecretRef" | "nodeExpandSecretRef" | "controllerPublishSecretRef"
-        | "controllerExpandSecretRef" | "automountServiceAccountToken" => refers(value),
-        "secretRef" | "configMapRef" | "credentialsSecretRef" | "tokenSecretRef" | "passwordSecretRef" | "privateKeySecretRef" => refers(value),
+        "secretName"
+        | "secretNamespace"
+        | "tokenSecretName"
+        | "secretKeyRef"
+        | "configMapKeyRef"
+        | "fieldRef"
+        | "resourceFieldRef"
+        | "imagePullSecrets"
+        | "nodePublishSecretRef"
+        | "nodeStageSecretRef"
+        | "nodeExpandSecretRef"
+        | "controllerPublishSecretRef"
+        | "controllerExpandSecretRef"
+        | "automountServiceAccountToken" => refers(value),
+        "secretRef"
+        | "configMapRef"
+        | "credentialsSecretRef"
+        | "tokenSecretRef"
+        | "passwordSecretRef"
+        | "privateKeySecretRef" => refers(value),
         // The names of Secrets in a ServiceAccount, and a volume's source.
         "secrets" => value.as_array().is_some_and(|items| items.iter().all(is_reference)),
         "secret" | "serviceAccountToken" => value.is_object() && is_volume_source(value),
         // What identifies an object, an image, a process.
-        "image" | "imageID" | "containerID" | "uid" | "resourceVersion" | "apiVersion" | "kind" | "nodeName" | "podIP" | "hostIP"
-        | "serviceAccountName" | "serviceAccount" | "schedulerName" | "storageClassName" | "volumeName" | "claimName" => value.is_string(),
-        "matchLabels" | "nodeSelector" | "labelSelector" | "involvedObject" | "regarding" | "ownerReferences" | "managedFields"
-        | "fieldsV1" | "fieldsType" => true,
+        "image" | "imageID" | "containerID" | "uid" | "resourceVersion" | "apiVersion" | "kind" | "nodeName"
+        | "podIP" | "hostIP" | "serviceAccountName" | "serviceAccount" | "schedulerName" | "storageClassName"
+        | "volumeName" | "claimName" => value.is_string(),
+        "matchLabels" | "nodeSelector" | "labelSelector" | "involvedObject" | "regarding" | "ownerReferences"
+        | "managedFields" | "fieldsV1" | "fieldsType" => true,
         _ => false,
     }
 }
@@ -61,8 +79,20 @@ fn is_reference(value: &Value) -> bool {
     members.keys().all(|name| {
         matches!(
             name.as_str(),
-            "name" | "namespace" | "key" | "optional" | "kind" | "apiVersion" | "apiGroup" | "uid" | "fieldPath" | "resourceVersion"
-                | "containerName" | "resource" | "divisor" | "group"
+            "name"
+                | "namespace"
+                | "key"
+                | "optional"
+                | "kind"
+                | "apiVersion"
+                | "apiGroup"
+                | "uid"
+                | "fieldPath"
+                | "resourceVersion"
+                | "containerName"
+                | "resource"
+                | "divisor"
+                | "group"
         )
     })
 }
@@ -70,7 +100,10 @@ fn is_reference(value: &Value) -> bool {
 fn is_volume_source(value: &Value) -> bool {
     let Value::Object(members) = value else { return false };
     members.keys().all(|name| {
-        matches!(name.as_str(), "secretName" | "name" | "items" | "defaultMode" | "optional" | "audience" | "expirationSeconds" | "path")
+        matches!(
+            name.as_str(),
+            "secretName" | "name" | "items" | "defaultMode" | "optional" | "audience" | "expirationSeconds" | "path"
+        )
     })
 }
 
@@ -83,7 +116,8 @@ pub(super) fn variable(members: &Map<String, Value>) -> Option<(&str, bool)> {
     }
     let name = ["name", "key", "header"].into_iter().find_map(|name| members.get(name).and_then(Value::as_str))?;
     let class = names::classify(name.as_bytes());
-    (class != names::Class::Plain).then_some((name, matches!(class, names::Class::Authorization | names::Class::Cookie)))
+    (class != names::Class::Plain)
+        .then_some((name, matches!(class, names::Class::Authorization | names::Class::Cookie)))
 }
 
 /// Whether the member `name` of something that is called a secret holds the secret
@@ -91,7 +125,22 @@ pub(super) fn variable(members: &Map<String, Value>) -> Option<(&str, bool)> {
 pub(super) fn holds_value(name: &str) -> bool {
     matches!(
         name,
-        "value" | "data" | "raw" | "plain" | "plaintext" | "plainText" | "string" | "stringValue" | "text" | "literal" | "inline"
-            | "content" | "contents" | "base64" | "hex" | "pem" | "bytes"
+        "value"
+            | "data"
+            | "raw"
+            | "plain"
+            | "plaintext"
+            | "plainText"
+            | "string"
+            | "stringValue"
+            | "text"
+            | "literal"
+            | "inline"
+            | "content"
+            | "contents"
+            | "base64"
+            | "hex"
+            | "pem"
+            | "bytes"
     )
 }

@@ -10,8 +10,23 @@ use super::value;
 
 /// Schemes with one credential.
 const SCHEMES: &[&[u8]] = &[
-    b"bearer", b"basic", b"negotiate", b"ntlm", b"token", b"apikey", b"api-key", b"key", b"sharedkey", b"jwt", b"dpop", b"ssws",
-    b"splunk", b"private-token", b"x-api-key", b"genie", b"wit",
+    b"bearer",
+    b"basic",
+    b"negotiate",
+    b"ntlm",
+    b"token",
+    b"apikey",
+    b"api-key",
+    b"key",
+    b"sharedkey",
+    b"jwt",
+    b"dpop",
+    b"ssws",
+    b"splunk",
+    b"private-token",
+    b"x-api-key",
+    b"genie",
+    b"wit",
 ];
 
 /// Schemes whose credential is a list of parameters.
@@ -28,7 +43,11 @@ pub(super) fn bearer(region: &Region<'_>, at: usize) -> Found {
     let credential = &region.text[start..end];
     // `Bearer realm="…"` is a challenge.
     let is_challenge = credential.ends_with(b"=") && matches!(region.byte(end), Some(b'"' | b'\\'));
-    if is_challenge || !value::looks_random(credential) || is_harmless(credential) {
+    if is_challenge
+        || !value::looks_random(credential)
+        || is_harmless(credential)
+        || jose::is_compact(region.rest(start))
+    {
         return Found::Nothing;
     }
     Found::Secret(Secret { from: at, start, end, rule: Rule::Bearer, plain: None })
@@ -64,7 +83,9 @@ fn is_harmless(credential: &[u8]) -> bool {
 /// Whether `credential` is base64 of `user:password`.
 pub(super) fn is_user_and_password(credential: &[u8]) -> bool {
     let plain = base64::decode(credential);
-    plain.len() > 2 && plain.contains(&b':') && std::str::from_utf8(&plain).is_ok_and(|text| !text.contains(char::is_control))
+    plain.len() > 2
+        && plain.contains(&b':')
+        && std::str::from_utf8(&plain).is_ok_and(|text| !text.contains(char::is_control))
 }
 
 /// The value of an Authorization header, from `start` to `end`.
@@ -72,11 +93,13 @@ pub(super) fn authorization(region: &Region<'_>, from: usize, start: usize, end:
     let header = &region.text[start..end];
     let word = header.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(header.len());
     let is_in = |schemes: &[&[u8]]| schemes.iter().any(|scheme| header[..word].eq_ignore_ascii_case(scheme));
-    let (first, rule) = (value::skip_spaces(region, start + word), if is_in(&[b"bearer"]) { Rule::Bearer } else { Rule::Basic });
+    let (first, rule) =
+        (value::skip_spaces(region, start + word), if is_in(&[b"bearer"]) { Rule::Bearer } else { Rule::Basic });
     let (start, end, rule) = if is_in(LISTS) && first < end {
         (first, end, rule)
     } else if is_in(SCHEMES) && first < end {
-        let length = region.text[first..end].iter().position(|byte| matches!(byte, b' ' | b'\t' | b',' | b']' | b'}' | b')'));
+        let length =
+            region.text[first..end].iter().position(|byte| matches!(byte, b' ' | b'\t' | b',' | b']' | b'}' | b')'));
         (first, length.map_or(end, |length| first + length), rule)
     } else if word >= 16 && value::looks_random(&header[..word]) {
         (start, start + word, Rule::Named)

@@ -43,7 +43,8 @@ pub(super) fn compact(region: &Region<'_>, at: usize, memory: &mut Memory) -> Fo
         // What has been seen of the claims stays readable.
         return open(if count < 3 { at } else { parts[2].0 }, is_jose);
     }
-    let encrypted = count == 5 && memchr::memmem::find(&base64::decode(&region.text[at..header.min(at + HEADER)]), b"\"enc\"").is_some();
+    let encrypted = count == 5
+        && memchr::memmem::find(&base64::decode(&region.text[at..header.min(at + HEADER)]), b"\"enc\"").is_some();
     let (rule, start, end) = match count {
         5 if encrypted => (Rule::Jwe, parts[1].0, last.1),
         3..=5 => (Rule::Jws, parts[2].0, parts[2].1),
@@ -67,7 +68,8 @@ pub(super) fn is_compact(text: &[u8]) -> bool {
         return true;
     }
     let claims = part(&region, second);
-    region.byte(claims) == Some(b'.') && (part(&region, claims + 1) > claims + 1 || token_length(region.rest(claims + 1)).is_some())
+    region.byte(claims) == Some(b'.')
+        && (part(&region, claims + 1) > claims + 1 || token_length(region.rest(claims + 1)).is_some())
 }
 
 /// Where the base64 part that begins at `at` ends.
@@ -85,7 +87,9 @@ fn is_jose(byte: u8) -> bool {
 fn is_header(digits: &[u8]) -> bool {
     let start = base64::decode(&digits[..digits.len().min(32)]);
     let rest = start.strip_prefix(b"{").unwrap_or_default().trim_ascii_start();
-    rest.len() > 3 && rest[0] == b'"' && rest.iter().all(|byte| !byte.is_ascii_control() && byte.is_ascii() || byte.is_ascii_whitespace())
+    rest.len() > 3
+        && rest[0] == b'"'
+        && rest.iter().all(|byte| !byte.is_ascii_control() && byte.is_ascii() || byte.is_ascii_whitespace())
 }
 
 /// The private members of the JSON Web Key whose `kty` is at `at`. Members before
@@ -106,7 +110,12 @@ pub(super) fn jwk(region: &Region<'_>, at: usize, done: usize, memory: &mut Memo
     let close = match memchr::memchr(b'}', &region.text[at..limit]) {
         Some(close) => at + close,
         None if limit == region.end && !region.to_tail => {
-            return Found::Open(Open { from: open, start: open, rule: Rule::Jwk, run: Run::Class(|byte| byte != b'}') });
+            return Found::Open(Open {
+                from: open,
+                start: open,
+                rule: Rule::Jwk,
+                run: Run::Class(|byte| byte != b'}'),
+            });
         }
         None => limit,
     };

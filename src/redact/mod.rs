@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 mod base64;
+mod body;
 mod clean;
 mod der;
 mod document;
@@ -23,6 +24,7 @@ mod fields;
 mod headers;
 mod jose;
 mod key;
+mod lead;
 mod lines;
 mod named;
 mod names;

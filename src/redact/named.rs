@@ -3,6 +3,7 @@
 
 use super::extent::{self, Extent};
 use super::headers;
+use super::lead::{Lead, REACH, Tail, is_name};
 use super::lines;
 use super::names::{self, Class};
 use super::rules::Rule;
@@ -10,18 +11,106 @@ use super::scan::{Found, Memory, Next, Open, Region, Run, Secret};
 use super::shapes;
 use super::value;
 
-/// How far a name reaches to either side of its clue.
-const REACH: usize = 128;
-
 /// Words that say what became of a secret, where the secret itself would stand.
 const STATUS: &[&[u8]] = &[
-    b"incorrect", b"invalid", b"expired", b"failed", b"failure", b"missing", b"required", b"wrong", b"empty", b"mismatch", b"unauthorized",
-    b"unauthenticated", b"denied", b"not", b"is", b"was", b"are", b"must", b"cannot", b"can", b"could", b"unable", b"rpc", b"error", b"open", b"read", b"context",
-    b"dial", b"eof", b"unknown", b"permission", b"unexpected", b"too", b"does", b"has", b"should", b"for", b"the", b"a", b"an",
-    b"in", b"from", b"please", b"enter", b"set", b"unset", b"changed", b"reset", b"rotated", b"ok", b"success", b"unchanged", b"configured",
-    b"disabled", b"enabled", b"updated", b"provided", b"connection", b"timeout", b"valid", b"verified", b"rejected", b"revoked", b"and",
-    b"or", b"to", b"of", b"with", b"if", b"when", b"flag", b"option", b"value", b"values", b"name", b"names", b"used", b"using", b"new", b"old", b"get", b"post", b"x509", b"oauth2", b"exit", b"signature",
-    b"malformed", b"authentication", b"optional", b"default", b"env", b"file", b"absent", b"present", b"ready", b"pending", b"string", b"latest",
+    b"incorrect",
+    b"invalid",
+    b"expired",
+    b"failed",
+    b"failure",
+    b"missing",
+    b"required",
+    b"wrong",
+    b"empty",
+    b"mismatch",
+    b"unauthorized",
+    b"unauthenticated",
+    b"denied",
+    b"not",
+    b"is",
+    b"was",
+    b"are",
+    b"must",
+    b"cannot",
+    b"can",
+    b"could",
+    b"unable",
+    b"rpc",
+    b"error",
+    b"open",
+    b"read",
+    b"context",
+    b"dial",
+    b"eof",
+    b"unknown",
+    b"permission",
+    b"unexpected",
+    b"too",
+    b"does",
+    b"has",
+    b"should",
+    b"for",
+    b"the",
+    b"a",
+    b"an",
+    b"in",
+    b"from",
+    b"please",
+    b"enter",
+    b"set",
+    b"unset",
+    b"changed",
+    b"reset",
+    b"rotated",
+    b"ok",
+    b"success",
+    b"unchanged",
+    b"configured",
+    b"disabled",
+    b"enabled",
+    b"updated",
+    b"provided",
+    b"connection",
+    b"timeout",
+    b"valid",
+    b"verified",
+    b"rejected",
+    b"revoked",
+    b"and",
+    b"or",
+    b"to",
+    b"of",
+    b"with",
+    b"if",
+    b"when",
+    b"flag",
+    b"option",
+    b"value",
+    b"values",
+    b"name",
+    b"names",
+    b"used",
+    b"using",
+    b"new",
+    b"old",
+    b"get",
+    b"post",
+    b"x509",
+    b"oauth2",
+    b"exit",
+    b"signature",
+    b"malformed",
+    b"authentication",
+    b"optional",
+    b"default",
+    b"env",
+    b"file",
+    b"absent",
+    b"present",
+    b"ready",
+    b"pending",
+    b"string",
+    b"latest",
 ];
 
 /// A name around one of its words, and the operator behind it.
@@ -33,8 +122,9 @@ struct Name {
     /// It begins with a dash, as an option does.
     is_option: bool,
     capital: bool,
-    /// Where the operator begins.
+    /// Where the operator begins, and whether spaces stand before it.
     operator: usize,
+    spaced: bool,
 }
 
 /// The value of the name around `at`.
@@ -42,31 +132,10 @@ pub(super) fn find(region: &Region<'_>, at: usize, memory: &mut Memory) -> Found
     if at < memory.name {
         return Found::Nothing;
     }
-    let end = at + region.rest(at).iter().take(REACH).take_while(|byte| is_name(**byte)).count();
+    let tail = Tail::of(&region.text[..region.end], at);
+    let end = tail.as_ref().map_or(at, |tail| tail.end);
     memory.name = end;
-    let rest = region.rest(end);
-    let escapes = rest.iter().take(16).take_while(|byte| **byte == b'\\').count();
-    let quote = rest.get(escapes).copied().filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
-    if escapes > 0 && quote.is_none() {
-        return Found::Nothing;
-    }
-    let mut behind = end + escapes + usize::from(quote.is_some());
-    if region.byte(behind) == Some(b']') {
-        behind += 1;
-    }
-    let operator = value::skip_spaces(region, behind);
-    let spaced = operator > behind;
-    // Most clues end here: no operator, no value.
-    let follows = match region.byte(operator) {
-        Some(b':' | b'=') => true,
-        Some(b',') => quote.is_some(),
-        Some(b'>') => quote.is_none(),
-        None => true,
-        Some(_) => spaced && quote.is_none(),
-    };
-    if !follows {
-        return Found::Nothing;
-    }
+    let Some(Tail { end, quote, operator, spaced }) = tail else { return Found::Nothing };
     let start = name_start(region, at);
     let is_option = region.byte(start) == Some(b'-');
     let is_flag_value = !matches!(region.byte(operator), Some(b':' | b'=' | b',' | b'>') | None);
@@ -81,10 +150,11 @@ pub(super) fn find(region: &Region<'_>, at: usize, memory: &mut Memory) -> Found
     let name = Name {
         start,
         class,
-        quote: quote.map(|quote| (quote, escapes)),
+        quote,
         is_option,
         capital: text.first().is_some_and(u8::is_ascii_uppercase),
         operator,
+        spaced,
     };
     match (region.byte(operator), region.byte(operator + 1)) {
         (None, _) => env_name(region, &name),
@@ -96,10 +166,6 @@ pub(super) fn find(region: &Region<'_>, at: usize, memory: &mut Memory) -> Found
         (Some(b'>'), _) => element(region, &name),
         _ => option(region, &name),
     }
-}
-
-fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$')
 }
 
 fn name_start(region: &Region<'_>, at: usize) -> usize {
@@ -143,6 +209,10 @@ fn assigned(region: &Region<'_>, name: &Name, behind: usize, equals: bool) -> Fo
         }
         let prose = name.quote.is_none() && !equals && lead == Lead::Words;
         return quoted(region, name, start + escapes + 1, quote, escapes, prose);
+    }
+    if equals && spaced && !name.spaced {
+        // `password= x=y`: an empty value.
+        return Found::Nothing;
     }
     if first == b'[' {
         return list(region, name, start + 1);
@@ -200,7 +270,12 @@ fn quoted(region: &Region<'_>, name: &Name, start: usize, quote: u8, escapes: us
     let end = match value::quoted_end(region, start, quote, escapes) {
         Some(end) => end,
         None if !region.to_tail => {
-            return Found::Open(Open { from: name.start, start, rule: Rule::Named, run: Run::Quoted { quote, escapes } });
+            return Found::Open(Open {
+                from: name.start,
+                start,
+                rule: Rule::Named,
+                run: Run::Quoted { quote, escapes },
+            });
         }
         // Cut off with its line.
         None => region.end - usize::from(region.rest(start).ends_with(b"\r")),
@@ -212,7 +287,8 @@ fn quoted(region: &Region<'_>, name: &Name, start: usize, quote: u8, escapes: us
         Class::Auth | Class::Plain | Class::Password | Class::Secret => {}
     }
     let words = text.contains(&b' ');
-    let sentence = prose && name.class != Class::Password && words && !text.split(|byte| *byte == b' ').any(value::looks_random);
+    let sentence =
+        prose && name.class != Class::Password && words && !text.split(|byte| *byte == b' ').any(value::looks_random);
     if sentence || name.class != Class::Password && is_status(text) {
         return Found::Nothing;
     }
@@ -252,7 +328,12 @@ pub(super) fn object_secret(class: Class, text: &[u8]) -> Option<Rule> {
 
 fn header(region: &Region<'_>, name: &Name, start: usize, end: usize) -> Found {
     if !region.to_tail && end >= region.end {
-        return Found::Open(Open { from: name.start, start, rule: Rule::Basic, run: Run::Class(|byte| !byte.is_ascii_control()) });
+        return Found::Open(Open {
+            from: name.start,
+            start,
+            rule: Rule::Basic,
+            run: Run::Class(|byte| !byte.is_ascii_control()),
+        });
     }
     match name.class {
         Class::Cookie => headers::cookie(region, name.start, start, end),
@@ -330,7 +411,11 @@ fn is_name_field(head: &[u8]) -> bool {
 fn env_name(region: &Region<'_>, name: &Name) -> Found {
     let quote = name.quote.map_or(0, |(_, escapes)| escapes + 1);
     let head = &region.text[region.floor..name.start.saturating_sub(quote).max(region.floor)];
-    let begins = region.from_head && head.iter().skip(lines::message(head)).all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b':'));
+    let begins = region.from_head
+        && head
+            .iter()
+            .skip(lines::message(head))
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b':'));
     if region.to_tail && begins && is_name_field(head) { Found::Next(Next::EnvValue) } else { Found::Nothing }
 }
 
@@ -366,7 +451,8 @@ fn yaml(region: &Region<'_>, name: &Name, start: usize, lead: Lead) -> Found {
         return Found::Open(Open { from: name.start, start, rule: Rule::Named, run: Run::Class(extent::is_bare) });
     }
     let text = &region.text[start..end];
-    let is_block = matches!(text, [b'|' | b'>', rest @ ..] if rest.iter().all(|byte| matches!(byte, b'+' | b'-' | b'0'..=b'9')));
+    let is_block =
+        matches!(text, [b'|' | b'>', rest @ ..] if rest.iter().all(|byte| matches!(byte, b'+' | b'-' | b'0'..=b'9')));
     if is_block {
         let Lead::Indent { columns, .. } = lead else { return Found::Nothing };
         return if region.to_tail { Found::Next(Next::Block(columns)) } else { Found::Nothing };
@@ -374,52 +460,11 @@ fn yaml(region: &Region<'_>, name: &Name, start: usize, lead: Lead) -> Found {
     let mut words = text.split(u8::is_ascii_whitespace);
     let first = words.next().unwrap_or_default();
     let several = words.next().is_some();
-    let sentence = first.ends_with(b":") || is_status(first)
+    let sentence = first.ends_with(b":")
+        || is_status(first)
         || several && lead.is_logged() && !text.split(u8::is_ascii_whitespace).any(value::looks_random);
     if sentence {
         return Found::Nothing;
     }
     secret(name, region, start, end, None)
-}
-
-/// What stands before a name on its line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lead {
-    /// Nothing but indentation; whether a timestamp stands before that.
-    Indent { columns: usize, logged: bool },
-    /// The opening of a list or a map, or a separator in one.
-    Inside,
-    /// Words: this may be a sentence.
-    Words,
-}
-
-impl Lead {
-    fn of(region: &Region<'_>, start: usize) -> Self {
-        let head = region.head(start);
-        let head = match head {
-            [rest @ .., b'"' | b'\''] => rest,
-            _ => head,
-        };
-        let space = head.iter().rev().take(256).take_while(|byte| matches!(byte, b' ' | b'\t' | b'-' | b'#' | b'>')).count();
-        let before = &head[..head.len() - space];
-        let logged = before.len() > 10 && lines::message(head) >= before.len();
-        if region.from_head && (before.is_empty() || logged || before.ends_with(b"export")) {
-            let columns = head.len() - lines::message(head);
-            return Self::Indent { columns, logged };
-        }
-        match before.last() {
-            Some(b'{' | b'[' | b'(' | b',' | b';' | b'&' | b'?' | b'|') => Self::Inside,
-            // A line that begins inside of a string.
-            Some(b'n') if before.ends_with(b"\\n") => Self::Indent { columns: space, logged: false },
-            _ => Self::Words,
-        }
-    }
-
-    fn is_inside(self) -> bool {
-        self == Self::Inside
-    }
-
-    fn is_logged(self) -> bool {
-        matches!(self, Self::Indent { logged: true, .. })
-    }
 }

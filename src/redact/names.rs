@@ -25,31 +25,141 @@ const LONGEST: usize = 64;
 
 /// Last words that only say how the secret is written down.
 const FORMS: &[&[u8]] = &[
-    b"value", b"val", b"data", b"string", b"str", b"text", b"txt", b"raw", b"plain", b"plaintext", b"pem", b"der", b"b",
-    b"base", b"encoded", b"hex", b"bytes", b"json", b"jwt", b"content", b"contents", b"hash", b"old", b"new", b"current",
-    b"previous", b"prev", b"primary", b"secondary", b"literal", b"pkcs",
+    b"value",
+    b"val",
+    b"data",
+    b"string",
+    b"str",
+    b"text",
+    b"txt",
+    b"raw",
+    b"plain",
+    b"plaintext",
+    b"pem",
+    b"der",
+    b"b",
+    b"base",
+    b"encoded",
+    b"hex",
+    b"bytes",
+    b"json",
+    b"jwt",
+    b"content",
+    b"contents",
+    b"hash",
+    b"old",
+    b"new",
+    b"current",
+    b"previous",
+    b"prev",
+    b"primary",
+    b"secondary",
+    b"literal",
+    b"pkcs",
 ];
 
 /// What makes a `key` a secret one.
 const KEYS: &[&[u8]] = &[
-    b"api", b"private", b"priv", b"secret", b"access", b"auth", b"session", b"signing", b"sign", b"encryption", b"encrypt",
-    b"decryption", b"master", b"shared", b"preshared", b"account", b"storage", b"client", b"ssh", b"hmac", b"aes", b"rsa",
-    b"unseal", b"root", b"recovery", b"license", b"wrapping", b"join", b"bootstrap", b"deploy", b"webhook", b"subscription",
-    b"consumer", b"admin", b"tls", b"ssl", b"jwt", b"cookie", b"crypto", b"cipher", b"app", b"application", b"symmetric",
-    b"registration", b"service", b"ca", b"svid", b"kek", b"dek", b"integration",
+    b"api",
+    b"private",
+    b"priv",
+    b"secret",
+    b"access",
+    b"auth",
+    b"session",
+    b"signing",
+    b"sign",
+    b"encryption",
+    b"encrypt",
+    b"decryption",
+    b"master",
+    b"shared",
+    b"preshared",
+    b"account",
+    b"storage",
+    b"client",
+    b"ssh",
+    b"hmac",
+    b"aes",
+    b"rsa",
+    b"unseal",
+    b"root",
+    b"recovery",
+    b"license",
+    b"wrapping",
+    b"join",
+    b"bootstrap",
+    b"deploy",
+    b"webhook",
+    b"subscription",
+    b"consumer",
+    b"admin",
+    b"tls",
+    b"ssl",
+    b"jwt",
+    b"cookie",
+    b"crypto",
+    b"cipher",
+    b"app",
+    b"application",
+    b"symmetric",
+    b"registration",
+    b"service",
+    b"ca",
+    b"svid",
+    b"kek",
+    b"dek",
+    b"integration",
 ];
 
 /// Words before `token` that make it a bookmark or a number.
 const BOOKMARKS: &[&[u8]] = &[
-    b"page", b"continue", b"continuation", b"pagination", b"cancel", b"cancellation", b"next", b"sync", b"max", b"min",
-    b"num", b"total", b"number", b"count", b"resume",
+    b"page",
+    b"continue",
+    b"continuation",
+    b"pagination",
+    b"cancel",
+    b"cancellation",
+    b"next",
+    b"sync",
+    b"max",
+    b"min",
+    b"num",
+    b"total",
+    b"number",
+    b"count",
+    b"resume",
 ];
 
 /// Endings that say secret even where no case or separator sets them apart.
 const GLUED: &[&[u8]] = &[
-    b"password", b"passwd", b"passphrase", b"apikey", b"apikeys", b"secretkey", b"accesskey", b"privatekey", b"signingkey",
-    b"sessionkey", b"authkey", b"masterkey", b"encryptionkey", b"accountkey", b"sharedkey",
+    b"password",
+    b"passwd",
+    b"passphrase",
+    b"apikey",
+    b"apikeys",
+    b"secretkey",
+    b"accesskey",
+    b"privatekey",
+    b"signingkey",
+    b"sessionkey",
+    b"authkey",
+    b"masterkey",
+    b"encryptionkey",
+    b"accountkey",
+    b"sharedkey",
 ];
+
+/// Whether a word with these first two letters may be one of [`FORMS`], or end a
+/// word such as `passphrase` or `credentials`; a second letter of 0 is none.
+pub(super) fn may_be_form(first: u8, second: u8) -> bool {
+    const STARTS: &[[u8; 2]] = &[
+        *b"va", *b"da", *b"de", *b"st", *b"se", *b"te", *b"tx", *b"ra", *b"pl", *b"pe", *b"pr", *b"pk", *b"ba", *b"by",
+        *b"en", *b"he", *b"ha", *b"js", *b"jw", *b"co", *b"cu", *b"ol", *b"ne", *b"li", *b"wo", *b"wd", *b"ph",
+    ];
+    // A lone letter: the `b` of `b64`, or an `s` of many.
+    !second.is_ascii_lowercase() || STARTS.contains(&[first, second])
+}
 
 /// Judges `name`.
 pub(super) fn classify(name: &[u8]) -> Class {
@@ -70,7 +180,9 @@ pub(super) fn classify(name: &[u8]) -> Class {
         b"auth" if !stripped && before.is_none() => return Class::Auth,
         b"pass" => return if before.is_some() { Class::Password } else { Class::Secret },
         b"pwd" | b"passcode" | b"passwords" => return Class::Password,
-        b"secret" | b"secrets" | b"credential" | b"credentials" | b"cred" | b"creds" | b"bearer" => return Class::Secret,
+        b"secret" | b"secrets" | b"credential" | b"credentials" | b"cred" | b"creds" | b"bearer" => {
+            return Class::Secret;
+        }
         b"token" | b"tokens" => {
             let bookmark = before.is_some_and(|word| BOOKMARKS.contains(&word));
             return if bookmark { Class::Plain } else { Class::Secret };
@@ -135,10 +247,37 @@ mod tests {
     #[test]
     fn names_that_say_secret() {
         for name in [
-            "client_secret", "apiKey", "api-key", "APIKey", "APIkey", "db-password", "DB_PASSWORD", "DB_PASS", "passwd", "pwd",
-            "secret", "token", "api_key", "apikey", "private_key", "privateKeyPem", "credential", "credentials", "passphrase",
-            "auth_key", "access-key", "session_key", "signingKey", "client-key-data", "X-Vault-Token", "password2",
-            "AWS_SECRET_ACCESS_KEY", "secret_key_base", "tokenBase64", "authtoken", "spring.datasource.password",
+            "client_secret",
+            "apiKey",
+            "api-key",
+            "APIKey",
+            "APIkey",
+            "db-password",
+            "DB_PASSWORD",
+            "DB_PASS",
+            "passwd",
+            "pwd",
+            "secret",
+            "token",
+            "api_key",
+            "apikey",
+            "private_key",
+            "privateKeyPem",
+            "credential",
+            "credentials",
+            "passphrase",
+            "auth_key",
+            "access-key",
+            "session_key",
+            "signingKey",
+            "client-key-data",
+            "X-Vault-Token",
+            "password2",
+            "AWS_SECRET_ACCESS_KEY",
+            "secret_key_base",
+            "tokenBase64",
+            "authtoken",
+            "spring.datasource.password",
         ] {
             assert!(matches!(classify(name.as_bytes()), Class::Secret | Class::Password), "{name}");
         }
@@ -148,12 +287,44 @@ mod tests {
     }
 
     #[test]
+    fn every_form_may_be_one() {
+        assert!(FORMS.iter().all(|form| may_be_form(form[0], form.get(1).copied().unwrap_or(0))));
+    }
+
+    #[test]
     fn names_that_only_look_so() {
         for name in [
-            "key", "key_id", "keyId", "kid", "token_type", "tokenExpirationSeconds", "key_alias", "public_key",
-            "invalid_public_key", "secret_name", "secretName", "secretKeyRef", "token_count", "expires", "ttl", "keyManager",
-            "jwtKeyCache", "status_code", "automount", "imagePullPolicy", "next_page_token", "max_tokens", "private_key_id",
-            "token_uri", "keystore", "monkey", "tokenReviews", "authority", "auth_failed", "passed", "",
+            "key",
+            "key_id",
+            "keyId",
+            "kid",
+            "token_type",
+            "tokenExpirationSeconds",
+            "key_alias",
+            "public_key",
+            "invalid_public_key",
+            "secret_name",
+            "secretName",
+            "secretKeyRef",
+            "token_count",
+            "expires",
+            "ttl",
+            "keyManager",
+            "jwtKeyCache",
+            "status_code",
+            "automount",
+            "imagePullPolicy",
+            "next_page_token",
+            "max_tokens",
+            "private_key_id",
+            "token_uri",
+            "keystore",
+            "monkey",
+            "tokenReviews",
+            "authority",
+            "auth_failed",
+            "passed",
+            "",
         ] {
             assert_eq!(classify(name.as_bytes()), Class::Plain, "{name}");
         }

@@ -100,7 +100,9 @@ impl Walk<'_> {
         let mut option = None;
         for item in items {
             let role = match (option.take(), &role) {
-                (Some(class), Role::Text) if item.as_str().is_some_and(|text| !text.starts_with('-')) => Role::Named(class),
+                (Some(class), Role::Text) if item.as_str().is_some_and(|text| !text.starts_with('-')) => {
+                    Role::Named(class)
+                }
                 // A name may say secret and yet hold objects that only refer to some.
                 (_, Role::Named(_)) if item.is_object() => Role::Within,
                 (_, role) => *role,
@@ -121,7 +123,11 @@ impl Walk<'_> {
         let items = Kind::of_list(members);
         let variable = fields::variable(members).map(|(name, is_header)| {
             let class = names::classify(name.as_bytes());
-            if is_header || matches!(class, Class::Authorization | Class::Cookie) { Role::Header(class) } else { Role::Named(class) }
+            if is_header || matches!(class, Class::Authorization | Class::Cookie) {
+                Role::Header(class)
+            } else {
+                Role::Named(class)
+            }
         });
         let jwk = members.get("kty").is_some_and(Value::is_string);
         for (name, value) in members {
@@ -200,8 +206,11 @@ impl Walk<'_> {
         }
         if let Some((name, length)) = option_value(text) {
             let class = names::classify(name.as_bytes());
-            if let Some(rule) = matches!(class, Class::Password | Class::Secret).then(|| named::named_secret(class, text[length..].as_bytes())).flatten() {
-                let token = self.redactor.key().token(rule, text[length..].as_bytes());
+            let value = &text.as_bytes()[length..];
+            if matches!(class, Class::Password | Class::Secret)
+                && let Some(rule) = named::named_secret(class, value)
+            {
+                let token = self.redactor.key().token(rule, value);
                 text.truncate(length);
                 text.push_str(&token);
                 self.counts.add(rule);

@@ -1,5 +1,5 @@
-//! Private keys: PEM in one line (its newlines escaped, percent-encoded, made
-//! spaces or dropped), PEM and base64 over many lines, base64 of PEM and of DER.
+//! Private keys on one line: PEM (its newlines escaped, percent-encoded, made
+//! spaces or dropped), base64 of PEM and of DER. [`Body`] follows those that go on.
 //!
 //! Whatever the form, the token is made of the decoded key, so one key has one
 //! token.
@@ -7,6 +7,7 @@
 use std::sync::LazyLock;
 
 use super::base64;
+use super::body::Body;
 use super::der;
 use super::rules::{Rule, token_length};
 use super::scan::{Found, Next, Open, Region, Run, Secret};
@@ -15,14 +16,7 @@ use super::scan::{Found, Next, Open, Region, Run, Secret};
 const LONGEST_MARKER: usize = 64;
 
 /// A body line shorter than this does not begin a key.
-const SHORTEST: usize = 16;
-
-/// Key text kept for the token; a key of 16384-bit RSA has 13 KiB.
-const LONGEST_KEY: usize = 64 * 1024;
-
-/// How many lines of others may stand within a key, before its first line (there
-/// are headers) and later.
-const FOREIGN: (u8, u8) = (8, 3);
+pub(super) const SHORTEST: usize = 16;
 
 static ARMOUR: LazyLock<[Vec<u8>; 3]> =
     LazyLock::new(|| [0, 1, 2].map(|shift| base64::inner_digits(b"PRIVATE KEY", shift)));
@@ -41,7 +35,9 @@ pub(super) fn marker(region: &Region<'_>, at: usize) -> Option<Found> {
     let lowest = at.saturating_sub(LONGEST_MARKER).max(region.floor);
     let begin = memchr::memmem::rfind(&region.text[lowest..at], b"-----BEGIN ");
     let from = begin.map(|begin| lowest + begin);
-    let is_label = |label: &[u8]| label.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'-'));
+    let is_label = |label: &[u8]| {
+        label.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'-'))
+    };
     let Some(from) = from.filter(|from| is_label(&region.text[from + 11..at])) else {
         return Some(Found::Nothing);
     };
@@ -50,7 +46,10 @@ pub(super) fn marker(region: &Region<'_>, at: usize) -> Option<Found> {
 
 fn after_marker(region: &Region<'_>, from: usize, at: usize) -> Found {
     let mut start = skip_breaks(region, at);
-    if [&b"Proc-Type:"[..], b"DEK-Info:", b"Version:", b"Comment:"].iter().any(|name| region.rest(start).starts_with(name)) {
+    if [&b"Proc-Type:"[..], b"DEK-Info:", b"Version:", b"Comment:"]
+        .iter()
+        .any(|name| region.rest(start).starts_with(name))
+    {
         start = skip_headers(region, start);
     }
     if token_length(region.rest(start)).is_some() {
@@ -63,8 +62,13 @@ fn after_marker(region: &Region<'_>, from: usize, at: usize) -> Found {
     let behind = skip_breaks(region, end);
     let closed = region.rest(behind).starts_with(b"-----END");
     if end == start || !closed && end - start < SHORTEST {
-        let ends_line = region.to_tail && (behind >= region.end || matches!(region.byte(behind), Some(b'"' | b'\'' | b'`' | b'\\')));
-        return if ends_line && !closed && end == start { Found::Next(Next::Key(Body::after(region, from))) } else { Found::Nothing };
+        let ends_line = region.to_tail
+            && (behind >= region.end || matches!(region.byte(behind), Some(b'"' | b'\'' | b'`' | b'\\')));
+        return if ends_line && !closed && end == start {
+            Found::Next(Next::Key(Body::after(region, from)))
+        } else {
+            Found::Nothing
+        };
     }
     let text = &region.text[start..end];
     let secret = Secret { from, start, end, rule: Rule::PrivateKey, plain: decoded(&stripped(text)) };
@@ -153,7 +157,7 @@ fn skip_breaks(region: &Region<'_>, at: usize) -> usize {
 }
 
 /// The length of the line break that `text` begins with.
-fn break_length(text: &[u8]) -> usize {
+pub(super) fn break_length(text: &[u8]) -> usize {
     match text {
         [b' ' | b'\t' | b'\r', ..] => 1,
         [b'%', b'0', b'a' | b'A' | b'd' | b'D', ..] => 3,
@@ -211,7 +215,8 @@ fn body_end(region: &Region<'_>, at: usize, spaces: bool) -> usize {
             return if next >= region.end && !region.to_tail { region.end } else { end };
         }
         let is_space = region.text[end] == b' ' || region.text[end] == b'\t';
-        let more = region.run(next, is_digit) - next;
+        let slash = if region.rest(next).starts_with(b"\\/") { 2 } else { 0 };
+        let more = region.run(next + slash, is_digit) - next;
         let ends_key = region.rest(next + more).starts_with(b"-----END");
         if more == 0 || is_space && (!spaces || more < SHORTEST && !ends_key) {
             return end;
@@ -229,7 +234,7 @@ fn is_body(byte: u8) -> bool {
 }
 
 /// The base64 digits of `text`, its line breaks taken out.
-fn stripped(text: &[u8]) -> Vec<u8> {
+pub(super) fn stripped(text: &[u8]) -> Vec<u8> {
     let mut digits = Vec::with_capacity(text.len());
     let mut at = 0;
     while at < text.len() {
@@ -249,8 +254,19 @@ fn stripped(text: &[u8]) -> Vec<u8> {
     digits
 }
 
+/// Whether `text` is nothing but the base64 of a private key or of PEM.
+pub(super) fn is_base64_key(text: &[u8]) -> bool {
+    let is_all = || text.iter().all(|byte| is_body(*byte));
+    let is_armour = || ARMOUR.iter().any(|digits| memchr::memmem::find(text, digits).is_some());
+    let is_der = || {
+        text.starts_with(b"M")
+            && der::private_key(&base64::decode(&text[..text.len().min(der::ENOUGH / 3 * 4)])).is_some()
+    };
+    is_all() && (is_armour() || is_der())
+}
+
 /// The key that base64 `digits` hold: what its own length covers, where it has one.
-fn decoded(digits: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn decoded(digits: &[u8]) -> Option<Vec<u8>> {
     let mut plain = base64::decode(digits);
     if let Some(length) = der::private_key(&plain) {
         plain.truncate(length);
@@ -259,135 +275,9 @@ fn decoded(digits: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The key inside a PEM text.
-fn unwrapped(armour: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn unwrapped(armour: &[u8]) -> Option<Vec<u8>> {
     let begin = memchr::memmem::find(armour, b"PRIVATE KEY-----")? + b"PRIVATE KEY-----".len();
     let end = memchr::memmem::find(&armour[begin..], b"-----END").map_or(armour.len(), |end| begin + end);
     let digits: Vec<u8> = armour[begin..end].iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     decoded(&digits)
-}
-
-/// A private key over many lines: what has been seen of it.
-#[derive(Clone, Debug)]
-pub(super) struct Body {
-    /// What stands before the text on the key's first line, to find the text on
-    /// the next ones.
-    anchor: Vec<u8>,
-    /// How long a full line is; none has been seen while this is 0.
-    width: usize,
-    /// A shorter line, the last one, has been seen.
-    complete: bool,
-    foreign: u8,
-    digits: Vec<u8>,
-}
-
-/// What a line is to the key before it.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
-    /// A part of it, from here to here; whether nothing else is on the line.
-    Part { start: usize, end: usize, alone: bool },
-    /// Not a part of it; more may follow.
-    Foreign,
-    /// Its end, after a part or without one.
-    End(Option<(usize, usize)>),
-    /// Something else: the key has ended before.
-    Over,
-}
-
-impl Body {
-    fn after(region: &Region<'_>, from: usize) -> Self {
-        Self { anchor: anchor(region.head(from)), width: 0, complete: false, foreign: 0, digits: Vec::new() }
-    }
-
-    fn within(region: &Region<'_>, from: usize, text: &[u8]) -> Self {
-        let digits = stripped(text);
-        Self { width: digits.len(), digits, ..Self::after(region, from) }
-    }
-
-    /// What follows of a key so long that its beginning must be let go.
-    pub(super) fn rest(&self) -> Self {
-        Self { digits: Vec::new(), ..self.clone() }
-    }
-
-    /// The key so far, as the token is made of it.
-    pub(super) fn secret(&self) -> Vec<u8> {
-        let plain = base64::decode(&self.digits);
-        unwrapped(&plain).or_else(|| decoded(&self.digits)).unwrap_or_else(|| self.digits.clone())
-    }
-
-    /// Takes the next line, without its newline.
-    pub(super) fn line(&mut self, line: &[u8]) -> Line {
-        if memchr::memmem::find(line, b"-----BEGIN").is_some() {
-            return Line::Over;
-        }
-        let end = memchr::memmem::find(line, b"-----END");
-        let part = self.part(&line[..end.unwrap_or(line.len())]);
-        if let Some((start, stop, _)) = part {
-            if token_length(&line[start..]).is_some() {
-                return Line::Over;
-            }
-            let digits = &line[start..stop];
-            let room = LONGEST_KEY.saturating_sub(self.digits.len());
-            self.digits.extend_from_slice(&digits[..digits.len().min(room)]);
-            self.complete = self.width > digits.len();
-            self.width = self.width.max(digits.len());
-        }
-        match (part, end) {
-            (part, Some(_)) => Line::End(part.map(|(start, stop, _)| (start, stop))),
-            (Some((start, end, alone)), None) => Line::Part { start, end, alone },
-            (None, None) => {
-                self.foreign += 1;
-                let limit = if self.width == 0 { FOREIGN.0 } else { FOREIGN.1 };
-                let redacted = memchr::memmem::find(line, b"<private-key:").is_some();
-                if self.foreign > limit || redacted { Line::Over } else { Line::Foreign }
-            }
-        }
-    }
-
-    fn part(&self, line: &[u8]) -> Option<(usize, usize, bool)> {
-        let fits = |length: usize| if self.width == 0 { length >= SHORTEST } else { !self.complete && length > 0 && length <= self.width.max(80) };
-        let message = super::lines::message(line);
-        let first = line[message..].iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'|' | b'>'))? + message;
-        let stop = digits_end(line, first);
-        if stop > first && fits(stop - first) && is_closing(&line[stop..]) {
-            let alone = line[message..first].iter().chain(&line[stop..]).all(u8::is_ascii_whitespace);
-            return Some((first, stop, alone));
-        }
-        if self.anchor.is_empty() {
-            return None;
-        }
-        let first = memchr::memmem::find(&line[message..], &self.anchor)? + message + self.anchor.len();
-        let stop = digits_end(line, first);
-        let closed = matches!(line.get(stop), None | Some(b'"' | b'\'' | b'\\' | b'\r' | b'-'));
-        (closed && stop > first && fits(stop - first)).then_some((first, stop, false))
-    }
-}
-
-fn digits_end(line: &[u8], start: usize) -> usize {
-    let digits = line[start..].iter().take_while(|byte| base64::is_standard(**byte)).count();
-    let padding = line[start + digits..].iter().take(2).take_while(|byte| **byte == b'=').count();
-    start + digits + padding
-}
-
-/// Whether `rest` only closes what encloses a line of a key.
-fn is_closing(rest: &[u8]) -> bool {
-    let mut rest = rest;
-    loop {
-        let skip = break_length(rest);
-        rest = match rest {
-            [] => return true,
-            _ if skip > 0 => &rest[skip..],
-            [b'"' | b'\'' | b'`' | b',' | b'+' | b';' | b'\\', tail @ ..] => tail,
-            _ => return false,
-        };
-    }
-}
-
-/// The end of `head`, what a line has before its text: as much as stays the same
-/// from line to line, so no digits.
-fn anchor(head: &[u8]) -> Vec<u8> {
-    let head = &head[super::lines::message(head)..];
-    let end = &head[head.len().saturating_sub(12)..];
-    let begin = end.iter().rposition(u8::is_ascii_digit).map_or(0, |digit| digit + 1);
-    let anchor = &end[begin..];
-    if anchor.iter().all(u8::is_ascii_whitespace) { Vec::new() } else { anchor.to_vec() }
 }

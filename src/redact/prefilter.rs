@@ -12,6 +12,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, Input, Span
 use memchr::memmem;
 
 use super::base64;
+use super::lead;
 
 /// What a word may be part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +48,8 @@ const WORDS: &[(&str, Clue)] = &[
     ("cred", Clue::Name),
     ("authorization", Clue::Name),
     ("cookie", Clue::Name),
-    ("\"auth\"", Clue::Name),
-    ("\"auth\\", Clue::Name),
+    ("auth\"", Clue::Name),
+    ("auth\\", Clue::Name),
     ("bearer", Clue::Bearer),
     ("basic", Clue::Basic),
     ("\"kty", Clue::Jwk),
@@ -142,7 +143,19 @@ impl Words {
         Self { finder, clues }
     }
 
-    fn find(&self, lower: &[u8], from: usize) -> Option<(usize, Clue)> {
+    /// The first clue in `text` at `from` or later that is worth a look.
+    fn find(&self, text: &[u8], lower: &[u8], from: usize) -> Option<(usize, Clue)> {
+        let mut from = from;
+        loop {
+            let (at, clue) = self.find_any(lower, from)?;
+            if clue != Clue::Name || lead::may_follow(text, at) {
+                return Some((at, clue));
+            }
+            from = at + 1;
+        }
+    }
+
+    fn find_any(&self, lower: &[u8], from: usize) -> Option<(usize, Clue)> {
         let span = Span { start: from, end: lower.len() };
         let found = match &self.finder {
             Finder::Packed(searcher) => searcher.find_in(lower, span),
@@ -174,7 +187,7 @@ impl<'a> Clues<'a> {
     }
 
     fn restart(&mut self, from: usize) {
-        self.word = WORDS_FINDER.find(self.lower, from);
+        self.word = WORDS_FINDER.find(self.text, self.lower, from);
         self.at = memchr::memchr(b'@', &self.text[from..]).map(|at| from + at);
         self.twilio = TWILIO.find(&self.text[from..]).map(|at| from + at);
     }
@@ -186,7 +199,7 @@ impl<'a> Clues<'a> {
         }
         self.from = from;
         if self.word.is_some_and(|(at, _)| at < from) {
-            self.word = WORDS_FINDER.find(self.lower, from);
+            self.word = WORDS_FINDER.find(self.text, self.lower, from);
         }
         if self.at.is_some_and(|at| at < from) {
             self.at = memchr::memchr(b'@', &self.text[from..]).map(|at| from + at);

@@ -44,7 +44,7 @@ rules! {
     PrivateKey "private-key" "a private key: PEM over one or many lines, PEM or PKCS#8, PKCS#1 or SEC 1 DER in base64";
     Jwk "jwk" "a private member of a JSON Web Key (d, p, q, dp, dq, qi, k)";
     Bearer "bearer" "the credential after `Bearer`";
-    Basic "basic" "the credential after `Basic`, `Digest` or another scheme of an Authorization header";
+    Basic "basic-auth" "the credential after `Basic`, `Digest` or another scheme of an Authorization header";
     Cookie "cookie" "the value of a Cookie or Set-Cookie header";
     UrlPassword "url-password" "the password in scheme://user:password@host";
     UrlSignature "url-signature" "the signature of a presigned URL (Azure SAS, AWS, Google)";
@@ -78,10 +78,8 @@ pub(super) fn token_length(text: &[u8]) -> Option<usize> {
     if text.first() != Some(&b'<') {
         return None;
     }
-    let id = text[1..]
-        .iter()
-        .take(LONGEST_ID + 1)
-        .position(|byte| !matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))?;
+    let id =
+        text[1..].iter().take(LONGEST_ID + 1).position(|byte| !matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))?;
     let digits = id + 2;
     let end = digits + DIGITS;
     let whole = id > 0

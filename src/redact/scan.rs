@@ -4,6 +4,7 @@
 //! tell; whoever scans a window then begins the next one where that finder's
 //! evidence begins, so what is found never depends on where windows end.
 
+use super::body::Body;
 use super::prefilter::{Clue, Clues};
 use super::rules::{LONGEST_TOKEN, Rule, token_length};
 use super::{headers, jose, named, pem, shapes, urls};
@@ -94,7 +95,7 @@ pub(super) struct Open {
 #[derive(Clone, Debug)]
 pub(super) enum Next {
     /// The body of a private key.
-    Key(pem::Body),
+    Key(Body),
     /// A YAML block that is the value of a secret name, indented deeper than this.
     Block(usize),
     /// The `value` of an environment variable whose name says secret.

@@ -5,17 +5,17 @@
 //! windows of just that size, each of which begins where the one before it could
 //! no longer tell; a secret longer than a window is swallowed to its end.
 
+use super::Redactor;
+use super::body::{Body, Line};
 use super::clean::{Clean, Counts};
 use super::key::Digest;
 use super::lines;
 use super::named;
 use super::names::Class;
-use super::pem;
 use super::prefilter::Clues;
 use super::rules::Rule;
 use super::scan::{BLIND, Findings, Next, Region, Run, Secret, scan};
 use super::value;
-use super::Redactor;
 
 /// The longest line that is scanned whole.
 const WINDOW: usize = 128 * 1024;
@@ -61,12 +61,10 @@ impl std::fmt::Debug for Swallowed {
     }
 }
 
-/// What the lines before say about the next one.
-#[derive(Debug, Default)]
-enum Carry {
-    #[default]
-    Nothing,
-    Key(pem::Body),
+/// What the line before says about the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    /// A line of a YAML block that is a secret.
     Block(usize),
     EnvValue,
 }
@@ -75,10 +73,12 @@ enum Carry {
 struct Output {
     bytes: Vec<u8>,
     counts: Counts,
-    carry: Carry,
-    /// Where the output begins that waits for the token of a key.
+    /// A private key over many lines, not yet at its end.
+    key: Option<Body>,
+    expected: Option<Expected>,
+    /// Where the output begins that waits for the token of that key.
     held: Option<usize>,
-    /// Where in the output that token goes.
+    /// Where in the output the token goes.
     slots: Vec<usize>,
 }
 
@@ -131,7 +131,7 @@ impl Stream {
             let mut clues = Clues::new(&buffer, &mut lower);
             let mut findings = Findings::default();
             while at < buffer.len() {
-                if at < whole && !self.inside && matches!(self.output.carry, Carry::Nothing) {
+                if at < whole && !self.inside && self.output.is_idle() {
                     // Nothing before the line of the next clue needs a look.
                     let clue = clues.next(at).map_or(whole, |(clue, _)| clue).min(whole);
                     let line = memchr::memrchr(b'\n', &buffer[at..clue]).map_or(at, |newline| at + newline + 1);
@@ -189,7 +189,8 @@ impl Stream {
 
     /// Takes what a window can tell, and returns where the next one begins.
     fn window(&mut self, region: &Region<'_>, findings: &Findings) -> usize {
-        self.output.end_carry(&self.redactor);
+        self.output.end_key(&self.redactor);
+        self.output.expected = None;
         let mut cut = region.end - OVERLAP;
         if let Some(open) = &findings.open {
             cut = cut.min(open.from.max(region.start));
@@ -226,7 +227,11 @@ impl Stream {
             Run::Class(class) => input.iter().position(|byte| *byte == b'\n' || !class(*byte)),
             Run::Quoted { quote, escapes } => input.iter().position(|byte| {
                 let ends = *byte == b'\n' || *byte == quote && value::ends_quoted(swallowed.backslashes, escapes);
-                swallowed.backslashes = if *byte == b'\\' { swallowed.backslashes + 1 } else { 0 };
+                swallowed.backslashes = match byte {
+                    b'\\' => swallowed.backslashes + 1,
+                    _ if ends => swallowed.backslashes.min(escapes),
+                    _ => 0,
+                };
                 ends
             }),
         };
@@ -242,79 +247,89 @@ impl Stream {
         if let Some(swallowed) = self.swallowed.take() {
             self.output.counts.add(swallowed.rule);
             self.output.bytes.extend_from_slice(swallowed.digest.token(swallowed.rule).as_bytes());
+            // These escape the quote behind the secret.
+            self.output.bytes.extend(std::iter::repeat_n(b'\\', swallowed.backslashes));
         }
     }
 }
 
 impl Output {
+    /// Whether no line before says anything about the next one.
+    fn is_idle(&self) -> bool {
+        self.key.is_none() && self.expected.is_none()
+    }
+
     /// Writes one whole line, or the last part of a long one, without its newline.
     fn line(&mut self, redactor: &Redactor, region: &Region<'_>, findings: &mut Findings) {
         let line = &region.text[region.start..region.end];
         if !region.from_head {
-            self.end_carry(redactor);
-        }
-        let mut part = None;
-        match std::mem::take(&mut self.carry) {
-            Carry::Nothing => {}
-            Carry::Key(mut body) => match body.line(line) {
-                pem::Line::Part { start, end, alone } => {
-                    part = Some((region.start + start, region.start + end, alone));
-                    self.carry = Carry::Key(body);
-                }
-                pem::Line::Foreign => self.carry = Carry::Key(body),
-                pem::Line::End(last) => {
-                    part = last.map(|(start, end)| (region.start + start, region.start + end, false));
-                    self.carry = Carry::Key(body);
-                    self.write(redactor, region, findings, part);
-                    self.end_key(redactor);
-                    return;
-                }
-                pem::Line::Over => {
-                    self.carry = Carry::Key(body);
-                    self.end_key(redactor);
-                }
-            },
-            Carry::Block(columns) => {
-                if let Some((start, end)) = block_line(line, columns) {
-                    self.carry = Carry::Block(columns);
-                    override_value(region, findings, start, end);
-                }
-            }
-            Carry::EnvValue => {
-                if let Some((start, end)) = env_value(line) {
-                    override_value(region, findings, start, end);
-                }
-            }
-        }
-        self.write(redactor, region, findings, part);
-        let held = self.held.map_or(0, |held| self.bytes.len() - held);
-        if let Carry::Key(body) = &self.carry
-            && held > LONGEST_HELD
-        {
-            let rest = body.rest();
             self.end_key(redactor);
-            self.held = Some(self.bytes.len());
-            self.carry = Carry::Key(rest);
+            self.expected = None;
         }
-        let next = findings.next.take();
-        if let (Some(next), false) = (next, matches!(self.carry, Carry::Key(_))) {
-            self.carry = match next {
-                Next::Key(body) => {
-                    self.held.get_or_insert(self.bytes.len());
-                    Carry::Key(body)
-                }
-                Next::Block(columns) => Carry::Block(columns),
-                Next::EnvValue => Carry::EnvValue,
-            };
+        let starts_key = matches!(findings.next, Some(Next::Key(_)));
+        let mut part = None;
+        let mut ended = false;
+        match self.key.as_mut().map(|key| key.line(line)) {
+            None => {}
+            Some(Line::Foreign) if !starts_key => {}
+            Some(Line::Foreign | Line::Over) => self.end_key(redactor),
+            Some(Line::Part { start, end, alone }) => part = Some((region.start + start, region.start + end, alone)),
+            Some(Line::End(last)) => {
+                part = last.map(|(start, end)| (region.start + start, region.start + end, false));
+                ended = true;
+            }
         }
+        // What becomes an empty line says nothing about the block around it.
+        let blank = part.is_some_and(|(.., alone)| alone) && !self.slots.is_empty();
+        let value = match self.expected.filter(|_| !blank) {
+            None => None,
+            Some(Expected::Block(columns)) => block_line(line, columns),
+            Some(Expected::EnvValue) => env_value(line),
+        };
+        if !blank && (value.is_none() || self.expected == Some(Expected::EnvValue)) {
+            self.expected = None;
+        }
+        if let Some((start, end)) = value.filter(|_| part.is_none()) {
+            override_value(region, findings, start, end);
+        }
+        self.write(redactor, region, findings, part, starts_key && part.is_none());
+        if ended {
+            self.end_key(redactor);
+        }
+        match findings.next.take() {
+            None => {}
+            Some(Next::Key(key)) if part.is_none() => {
+                self.held.get_or_insert(self.bytes.len());
+                self.key = Some(key);
+            }
+            Some(Next::Key(_)) => {}
+            Some(Next::Block(columns)) => self.expected = Some(Expected::Block(columns)),
+            Some(Next::EnvValue) => self.expected = Some(Expected::EnvValue),
+        }
+        self.let_go(redactor);
+    }
+
+    /// Ends a key that never ends, and goes on with the rest of it as another.
+    fn let_go(&mut self, redactor: &Redactor) {
+        let Some(held) = self.held.filter(|held| self.bytes.len() - held > LONGEST_HELD) else { return };
+        let rest = self.key.as_ref().map(Body::rest);
+        self.end_key(redactor);
+        self.held = Some(self.bytes.len().max(held));
+        self.key = rest;
     }
 
     /// Writes the text of `region`, its secrets replaced, and the part of a key
     /// that `part` says it has.
-    fn write(&mut self, redactor: &Redactor, region: &Region<'_>, findings: &Findings, part: Option<(usize, usize, bool)>) {
+    fn write(
+        &mut self,
+        redactor: &Redactor,
+        region: &Region<'_>,
+        findings: &Findings,
+        part: Option<(usize, usize, bool)>,
+        starts_key: bool,
+    ) {
         let mut done = region.start;
         let mut part = part;
-        let starts_key = matches!(findings.next, Some(Next::Key(_))) && !matches!(self.carry, Carry::Key(_));
         for (at, secret) in findings.secrets.iter().enumerate() {
             if let Some((start, end, alone)) = part.filter(|(start, ..)| *start < secret.end) {
                 self.key_part(region.text, &mut done, start, end, alone);
@@ -356,17 +371,11 @@ impl Output {
         self.counts.add(secret.rule);
     }
 
-    fn end_carry(&mut self, redactor: &Redactor) {
-        self.end_key(redactor);
-        self.carry = Carry::Nothing;
-    }
-
     /// Puts the token of the key that has just ended where its lines were.
     fn end_key(&mut self, redactor: &Redactor) {
-        let held = self.held.take();
-        let Carry::Key(body) = &self.carry else { return };
-        let token = redactor.key().token(Rule::PrivateKey, &body.secret());
-        self.carry = Carry::Nothing;
+        let (held, key) = (self.held.take(), self.key.take());
+        let Some(key) = key else { return };
+        let token = redactor.key().token(Rule::PrivateKey, &key.secret());
         let Some(held) = held.filter(|_| !self.slots.is_empty()) else { return };
         self.counts.add(Rule::PrivateKey);
         let rest = self.bytes.split_off(held);

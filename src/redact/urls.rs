@@ -33,14 +33,22 @@ pub(super) fn password(region: &Region<'_>, at: usize) -> Found {
     // A password may hold an @ itself; the last one before the host counts.
     let limit = region.end.min(at + LONGEST);
     let authority = &region.text[at..limit];
-    let length = authority.iter().position(|byte| ends_url(*byte) || matches!(byte, b'/' | b'?' | b'#' | b',' | b'\\' | b'(' | b'<'));
+    let length = authority
+        .iter()
+        .position(|byte| ends_url(*byte) || matches!(byte, b'/' | b'?' | b'#' | b',' | b'\\' | b'(' | b'<'));
     if length.is_none() && limit == region.end && !region.to_tail {
-        return Found::Open(Open { from: lowest + begin, start, rule: Rule::UrlPassword, run: Run::Class(|byte| !ends_url(byte)) });
+        return Found::Open(Open {
+            from: lowest + begin,
+            start,
+            rule: Rule::UrlPassword,
+            run: Run::Class(|byte| !ends_url(byte)),
+        });
     }
     let authority = &authority[..length.unwrap_or(authority.len())];
     let end = at + memchr::memrchr(b'@', authority).unwrap_or(0);
     let secret = &region.text[start..end];
-    let is_port = secret.iter().position(|byte| !byte.is_ascii_digit()).is_some_and(|end| end > 0 && secret[end] == b'/');
+    let is_port =
+        secret.iter().position(|byte| !byte.is_ascii_digit()).is_some_and(|end| end > 0 && secret[end] == b'/');
     if secret.is_empty() || is_port || value::is_placeholder(secret) {
         return Found::Nothing;
     }
@@ -67,9 +75,9 @@ pub(super) fn signature(region: &Region<'_>, at: usize) -> Found {
     let head = region.head(at);
     let begins = matches!(head.last(), Some(b'?' | b'&' | b';'))
         || head.ends_with(b"\\u0026")
-        || [&b"x-amz-"[..], b"x-goog-"].iter().any(|prefix| {
-            head.len() >= prefix.len() && head[head.len() - prefix.len()..].eq_ignore_ascii_case(prefix)
-        });
+        || [&b"x-amz-"[..], b"x-goog-"]
+            .iter()
+            .any(|prefix| head.len() >= prefix.len() && head[head.len() - prefix.len()..].eq_ignore_ascii_case(prefix));
     let Some(sign) = memchr::memchr(b'=', &region.rest(at)[..region.rest(at).len().min(16)]) else {
         return Found::Nothing;
     };

@@ -2,27 +2,91 @@
 
 use super::base64;
 use super::jose;
+use super::pem;
 use super::rules::holds_token;
 use super::scan::Region;
 
 /// Directories that paths begin with; base64 can begin with a slash too.
 const ROOTS: &[&[u8]] = &[
-    b"/var/", b"/etc/", b"/run/", b"/tmp/", b"/opt/", b"/home/", b"/usr/", b"/mnt/", b"/srv/", b"/app/", b"/root/", b"/secrets/",
-    b"/vault/", b"/certs/", b"/tls/", b"/config/", b"/keys/", b"/workspace/", b"/data/", b"./", b"../", b"~/", b"file://",
-    b"/proc/", b"/dev/", b"/spirl",
+    b"/var/",
+    b"/etc/",
+    b"/run/",
+    b"/tmp/",
+    b"/opt/",
+    b"/home/",
+    b"/usr/",
+    b"/mnt/",
+    b"/srv/",
+    b"/app/",
+    b"/root/",
+    b"/secrets/",
+    b"/vault/",
+    b"/certs/",
+    b"/tls/",
+    b"/config/",
+    b"/keys/",
+    b"/workspace/",
+    b"/data/",
+    b"./",
+    b"../",
+    b"~/",
+    b"file://",
+    b"/proc/",
+    b"/dev/",
+    b"/spirl",
 ];
 
 /// References to a secret that tell nothing of it.
 const REFERENCES: &[&[u8]] = &[
-    b"arn:", b"spiffe://", b"awskms:", b"gcpkms:", b"azurekms:", b"hashivault:", b"sha256:", b"SHA256:", b"sha512:", b"projects/",
-    b"urn:ietf:", b"system:serviceaccount:", b"<set to ",
+    b"arn:",
+    b"spiffe://",
+    b"awskms:",
+    b"gcpkms:",
+    b"azurekms:",
+    b"hashivault:",
+    b"sha256:",
+    b"SHA256:",
+    b"sha512:",
+    b"projects/",
+    b"urn:ietf:",
+    b"system:serviceaccount:",
+    b"<set to ",
 ];
 
 /// What stands where there is no secret, or where one has been taken out.
 const PLACEHOLDERS: &[&[u8]] = &[
-    b"null", b"nil", b"none", b"undefined", b"true", b"false", b"yes", b"no", b"on", b"off", b"<none>", b"<nil>", b"<unset>", b"<unknown>",
-    b"<empty>", b"<redacted>", b"<hidden>", b"<masked>", b"<removed>", b"<secret>", b"<no value>", b"<invalid>", b"[redacted]",
-    b"[hidden]", b"[masked]", b"(redacted)", b"redacted", b"[filtered]", b"--- redacted ---", b"bearer", b"basic", b"n/a",
+    b"null",
+    b"nil",
+    b"none",
+    b"undefined",
+    b"true",
+    b"false",
+    b"yes",
+    b"no",
+    b"on",
+    b"off",
+    b"<none>",
+    b"<nil>",
+    b"<unset>",
+    b"<unknown>",
+    b"<empty>",
+    b"<redacted>",
+    b"<hidden>",
+    b"<masked>",
+    b"<removed>",
+    b"<secret>",
+    b"<no value>",
+    b"<invalid>",
+    b"[redacted]",
+    b"[hidden]",
+    b"[masked]",
+    b"(redacted)",
+    b"redacted",
+    b"[filtered]",
+    b"--- redacted ---",
+    b"bearer",
+    b"basic",
+    b"n/a",
 ];
 
 /// Whether `value` is no secret, whatever its name says.
@@ -45,7 +109,7 @@ pub(super) fn has_own_rule(value: &[u8]) -> bool {
         Some(space) if value[..space].eq_ignore_ascii_case(b"bearer") => &value[space + 1..],
         _ => value,
     };
-    value.starts_with(b"-----BEGIN ") || jose::is_compact(value) || is_public_armour(value)
+    value.starts_with(b"-----BEGIN ") || jose::is_compact(value) || is_public_armour(value) || pem::is_base64_key(value)
 }
 
 /// Whether `value` is base64 of a PEM that is no private key.
@@ -61,27 +125,35 @@ fn is_public_armour(value: &[u8]) -> bool {
 fn is_masked(value: &[u8]) -> bool {
     let Some(first) = value.first() else { return true };
     let same = value.iter().all(|byte| byte == first);
-    same && matches!(first, b'*' | b'x' | b'X' | b'.' | b'-' | b'#' | b'_') || value == "…".as_bytes() || value.iter().all(u8::is_ascii_punctuation) && value.len() < 4
+    same && matches!(first, b'*' | b'x' | b'X' | b'.' | b'-' | b'#' | b'_')
+        || value == "…".as_bytes()
+        || value.iter().all(u8::is_ascii_punctuation) && value.len() < 4
 }
 
 /// Whether `value` is a number, with a unit or without.
 pub(super) fn is_number(value: &[u8]) -> bool {
     let value = value.strip_prefix(b"-").unwrap_or(value);
     let digits = value.iter().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'%')).count();
-    digits > 0 && matches!(&value[digits..], b"" | b"ns" | b"us" | b"ms" | b"s" | b"m" | b"h" | b"d" | b"B" | b"Ki" | b"Mi" | b"Gi")
+    digits > 0
+        && matches!(
+            &value[digits..],
+            b"" | b"ns" | b"us" | b"ms" | b"s" | b"m" | b"h" | b"d" | b"B" | b"Ki" | b"Mi" | b"Gi"
+        )
 }
 
 /// Whether `value` only names the variable that holds the secret.
 fn is_variable(value: &[u8]) -> bool {
     let name = |name: &[u8]| {
-        !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b' ' | b'$'))
+        !name.is_empty()
+            && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b' ' | b'$'))
     };
     match value {
         [b'$', b'(', ..] => true,
         [b'$', b'{', inner @ .., b'}'] | [b'{', b'{', inner @ .., b'}', b'}'] => name(inner),
         [b'%', inner @ .., b'%'] => name(inner),
         [b'$', first, rest @ ..] => {
-            (first.is_ascii_uppercase() || *first == b'_') && rest.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
+            (first.is_ascii_uppercase() || *first == b'_')
+                && rest.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
         }
         _ => false,
     }
@@ -89,7 +161,9 @@ fn is_variable(value: &[u8]) -> bool {
 
 fn is_path(value: &[u8]) -> bool {
     ROOTS.iter().any(|root| value.starts_with(root))
-        && value.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b':' | b'~' | b'*'))
+        && value
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b':' | b'~' | b'*'))
 }
 
 /// Whether `word` looks as machines make secrets, and not as people write.

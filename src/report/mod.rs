@@ -41,9 +41,10 @@ fn checklist(manifest: &Manifest, text: &mut String) {
 
 /// Tasks that did not give what was asked, by cause: absence is no lack.
 fn lacking(manifest: &Manifest) -> Vec<&TaskRecord> {
-    let lacks = |task: &&TaskRecord| !matches!(task.outcome, Outcome::Collected | Outcome::Empty | Outcome::Absent);
-    // What took another way is no lack either.
-    manifest.tasks.iter().filter(lacks).filter(|task| !(task.outcome == Outcome::Skipped && task.kind == "list" && task.hint.is_none() && task.namespace.is_none() && task.causes.iter().any(|cause| cause.contains("listed instead")))).collect()
+    let had = |task: &TaskRecord| matches!(task.outcome, Outcome::Collected | Outcome::Empty | Outcome::Absent);
+    // A list over the cluster that is skipped was taken namespace by namespace.
+    let took_another_way = |task: &TaskRecord| task.outcome == Outcome::Skipped && task.kind == "list" && task.started.is_some();
+    manifest.tasks.iter().filter(|task| !had(task) && !took_another_way(task)).collect()
 }
 
 fn word(outcome: Outcome) -> &'static str {
@@ -96,10 +97,14 @@ fn holdings(manifest: &Manifest) -> String {
     let lines: u64 = manifest.entries.iter().filter_map(|entry| entry.coverage.as_ref()).map(|coverage| coverage.lines).sum();
     let bytes: u64 = manifest.entries.iter().map(|entry| entry.bytes).sum();
     format!(
-        "{} logs with {lines} lines, {} files of objects and events, {} scrapes; {} before compression",
-        count(&["log", "previous-log"]),
-        count(&["list", "object"]),
-        count(&["scrape"]),
+        "{} with {lines} lines, {} of objects and events, {}; {} before compression",
+        counted(count(&["log", "previous-log"]), "log"),
+        counted(count(&["list", "object"]), "file"),
+        counted(count(&["scrape"]), "scrape"),
         bytesize::ByteSize(bytes).display().si(),
     )
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 use kubectl_escalate::bundle::{
-    BundleError, BundleName, BundleWriter, Destination, Ended, EntryPath, Finished, Manifest,
-    NamePart, Settled, Written, layout,
+    BundleError, BundleName, BundleWriter, Destination, Ended, EntryPath, Finished, Manifest, NamePart, Settled,
+    Written, layout,
 };
 use kubectl_escalate::redact::{Clean, Key, Redactor};
 
@@ -107,22 +107,18 @@ fn sample(folder: &Path) -> Finished {
     let bundle = BundleWriter::create(&to(folder), started()).expect("a bundle");
     for n in 0..5 {
         let pod = format!("server-{n}");
-        put(&bundle, layout::pod_log("prod", "spirl", &pod, "server", false), &log(n * 300))
-            .expect("an entry");
+        put(&bundle, layout::pod_log("prod", "spirl", &pod, "server", false), &log(n * 300)).expect("an entry");
     }
-    put(&bundle, layout::pod_log("prod", "spirl", "dense", "c", true), &dense(3 << 20))
-        .expect("a spooled entry");
-    put(&bundle, layout::object_yaml("prod", None, "clusterroles", "system:node"), b"kind: x\n")
-        .expect("an entry");
+    put(&bundle, layout::pod_log("prod", "spirl", "dense", "c", true), &dense(3 << 20)).expect("a spooled entry");
+    put(&bundle, layout::object_yaml("prod", None, "clusterroles", "system:node"), b"kind: x\n").expect("an entry");
     finish(bundle).expect("a finished bundle")
 }
 
 /// Names in a folder.
 fn ls(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("a folder");
-    let mut names: Vec<String> = entries
-        .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
-        .collect();
+    let mut names: Vec<String> =
+        entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }

@@ -2,6 +2,7 @@
 //! timeouts and limits, and the user's impersonation.
 
 use super::{Kubernetes, Limits, Stop};
+use hyper_util::client::proxy::matcher::Matcher;
 use kube::{
     Client, Config,
     client::ClientBuilder,
@@ -153,9 +154,16 @@ async fn load(target: &Target) -> Result<(Config, String, String, Option<String>
         .as_ref()
         .map(|context| (context.user.clone().unwrap_or_default(), context.namespace.clone()))
         .unwrap_or_default();
+    let cluster_of = |context: &kube::config::NamedContext| context.context.as_ref().map(|context| context.cluster.clone());
+    let cluster = kubeconfig.clusters.iter().find(|cluster| Some(&cluster.name) == cluster_of(context).as_ref());
+    let names_proxy = cluster.and_then(|cluster| cluster.cluster.as_ref()?.proxy_url.as_ref()).is_some_and(|url| !url.is_empty());
     let options = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };
-    let config = Config::from_custom_kubeconfig(kubeconfig.clone(), &options)
+    let mut config = Config::from_custom_kubeconfig(kubeconfig.clone(), &options)
         .await
         .map_err(|error| ConnectError::Credentials { context: name.clone(), why: super::causes(&error).join(": ") })?;
+    // kube 5.0 holds NO_PROXY against the proxy's own address instead of the cluster's.
+    if !names_proxy && Matcher::from_env().intercept(&config.cluster_url).is_none() {
+        config.proxy_url = None;
+    }
     Ok((config, name, user, namespace))
 }

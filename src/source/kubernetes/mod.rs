@@ -127,10 +127,11 @@ impl Kubernetes {
             return Ok(Ok(Answer { status: status.as_u16(), date, body }));
         }
         let error = refusal(status, body).await?;
+        // What stands behind the API server's proxy is not overloaded: it is not there.
+        let is_proxied = path.contains("/proxy/");
         match status {
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-                Ok(Err((error, after)))
-            }
+            StatusCode::TOO_MANY_REQUESTS => Ok(Err((error, after))),
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT if !is_proxied => Ok(Err((error, after))),
             _ => Err(error),
         }
     }

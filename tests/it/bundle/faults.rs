@@ -142,7 +142,9 @@ struct Run {
 
 /// What is written: made once, for it is written many times.
 static CONTENTS: LazyLock<Vec<Clean>> = LazyLock::new(|| {
-    let contents = |n: usize| if n % 4 == 2 { dense(1_200_000) } else { log(n * 20) };
+    let contents = |n: usize| {
+        if n % 4 == 2 { dense(1_200_000) } else { log(n * 20) }
+    };
     (0..8).map(|n| clean(contents(n))).collect()
 });
 
@@ -202,11 +204,9 @@ fn any_one_call_may_fail_and_any_may_be_the_last() {
     let dir = tempdir().expect("a folder");
     let whole = run(dir.path(), Faulty::new()).expect("a bundle");
     assert!(whole.finished.is_ok() && whole.acknowledged.len() == 8);
-    for (stays, kind) in [
-        (false, io::ErrorKind::StorageFull),
-        (true, io::ErrorKind::StorageFull),
-        (false, io::ErrorKind::Other),
-    ] {
+    for (stays, kind) in
+        [(false, io::ErrorKind::StorageFull), (true, io::ErrorKind::StorageFull), (false, io::ErrorKind::Other)]
+    {
         // Setting room aside is 64 calls, and again at the end, that are all alike.
         let dull = |n: &u64| (6..64).contains(n) || (whole.calls - 85..whole.calls - 30).contains(n);
         for n in (0..whole.calls).filter(|n| !dull(n) || n % 25 == 0) {
@@ -251,8 +251,7 @@ fn a_disk_of_any_size_gives_a_bundle_of_what_it_had_room_for() {
 fn what_has_to_make_room_for_the_manifest_is_named_in_it() {
     let dir = tempdir().expect("a folder");
     let small = Shared(Arc::new(Faulty { size: 9 << 20, ..Faulty::new() }));
-    let bundle =
-        BundleWriter::create_on(Arc::new(small.clone()), &to(dir.path()), started()).expect("room");
+    let bundle = BundleWriter::create_on(Arc::new(small.clone()), &to(dir.path()), started()).expect("room");
     for n in 0..6 {
         put(&bundle, layout::note(n), &dense(400_000)).expect("room");
     }
@@ -320,7 +319,9 @@ fn a_limit_on_the_size_of_a_file() {
 #[test]
 #[ignore = "run by a_limit_on_the_size_of_a_file, under that limit"]
 fn child_under_a_limit() {
-    let Some(folder) = std::env::var_os("BUNDLE_LIMITED").map(PathBuf::from) else { return };
+    let Some(folder) = std::env::var_os("BUNDLE_LIMITED").map(PathBuf::from) else {
+        return;
+    };
     let bundle = BundleWriter::create(&to(&folder), started()).expect("a bundle");
     let mut dropped = 0;
     for n in 0..6 {

@@ -37,14 +37,8 @@ fn the_tree_is_the_one_that_was_promised() {
         (layout::table_text("c", Some("ns"), "events"), "clusters/c/namespaces/ns/events.txt"),
         (layout::pod_yaml("c", "ns", "p"), "clusters/c/namespaces/ns/pods/p/pod.yaml"),
         (layout::pod_describe("c", "ns", "p"), "clusters/c/namespaces/ns/pods/p/describe.txt"),
-        (
-            layout::pod_log("c", "ns", "p", "x", true),
-            "clusters/c/namespaces/ns/pods/p/logs/x.previous.log",
-        ),
-        (
-            layout::object_yaml("c", Some("ns"), "deployments", "d"),
-            "clusters/c/namespaces/ns/deployments/d.yaml",
-        ),
+        (layout::pod_log("c", "ns", "p", "x", true), "clusters/c/namespaces/ns/pods/p/logs/x.previous.log"),
+        (layout::object_yaml("c", Some("ns"), "deployments", "d"), "clusters/c/namespaces/ns/deployments/d.yaml"),
         (layout::scrape("c", "ns", "p", 0), "clusters/c/metrics/scrapes/ns/p.0.prom"),
         (layout::query("c", "q"), "clusters/c/metrics/queries/q.json"),
     ];
@@ -57,9 +51,33 @@ fn the_tree_is_the_one_that_was_promised() {
 #[test]
 fn odd_names_are_changed_and_kept_apart() {
     let odd = [
-        "CON", "con", "aux.txt", "COM1", "a:b", "a_b", "a/b", "a\\b", "..", ".", "", "-x", ".x", "x.",
-        "x ", "x", "X", "é", "e\u{301}", "a..b", "a\nb", "arn:aws:eks:eu-west-1:1:cluster/Prod",
-        "~", "a~b", "nul", "lpt1.log", "system:node",
+        "CON",
+        "con",
+        "aux.txt",
+        "COM1",
+        "a:b",
+        "a_b",
+        "a/b",
+        "a\\b",
+        "..",
+        ".",
+        "",
+        "-x",
+        ".x",
+        "x.",
+        "x ",
+        "x",
+        "X",
+        "é",
+        "e\u{301}",
+        "a..b",
+        "a\nb",
+        "arn:aws:eks:eu-west-1:1:cluster/Prod",
+        "~",
+        "a~b",
+        "nul",
+        "lpt1.log",
+        "system:node",
     ];
     let mut seen = BTreeSet::new();
     for name in odd {
@@ -90,22 +108,13 @@ fn the_bundle_is_named_after_what_is_known() {
     let known = |s: &str| NamePart::Known(s.to_owned());
     let unknown = NamePart::Unknown(None);
     let name = |domain, region| BundleName::new(&domain, &region, started()).to_string();
-    assert_eq!(
-        name(known("example.org"), known("eu-west-1")),
-        "escalation-example.org-eu-west-1-20261122T154200Z"
-    );
+    assert_eq!(name(known("example.org"), known("eu-west-1")), "escalation-example.org-eu-west-1-20261122T154200Z");
     assert_eq!(
         name(NamePart::of([], Some("spirl")), unknown.clone()),
         "escalation-spirl-region-unknown-20261122T154200Z"
     );
-    assert_eq!(
-        name(NamePart::of(["b", "a", "b"], None), NamePart::Several),
-        "escalation-multi-multi-20261122T154200Z"
-    );
-    assert_eq!(
-        name(unknown.clone(), unknown),
-        "escalation-unknown-region-unknown-20261122T154200Z"
-    );
+    assert_eq!(name(NamePart::of(["b", "a", "b"], None), NamePart::Several), "escalation-multi-multi-20261122T154200Z");
+    assert_eq!(name(unknown.clone(), unknown), "escalation-unknown-region-unknown-20261122T154200Z");
     let long = name(known(&"d".repeat(200)), known(&"r".repeat(200)));
     assert_eq!(long.len(), BundleName::MAX);
     assert_portable(&long);

@@ -19,14 +19,8 @@ const PROGRAMS: [(&str, &str, &[&str]); 4] = [
 fn run(program: &str, package: &str, args: &[&str], bundle: &Path, inside: &Path) -> String {
     let mut command = Command::new(program);
     command.args(args).arg(bundle).current_dir(inside);
-    let out = command
-        .output()
-        .unwrap_or_else(|e| panic!("cannot run {program} ({e}); install the package {package}"));
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&out.stdout),
-        String::from_utf8_lossy(&out.stderr)
-    );
+    let out = command.output().unwrap_or_else(|e| panic!("cannot run {program} ({e}); install the package {package}"));
+    let text = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert!(out.status.success(), "{program} {args:?} did not like it:\n{text}");
     text
 }
@@ -53,11 +47,8 @@ fn all_of_them_unpack_the_same() {
     let dir = tempdir().expect("a folder");
     let bundle = sample(dir.path()).path;
     let mut first: Option<Vec<(String, Vec<u8>)>> = None;
-    let unpack: [(&str, &str, &[&str]); 3] = [
-        ("unzip", "unzip", &["-q"]),
-        ("7z", "p7zip-full", &["x", "-bd"]),
-        ("bsdtar", "libarchive-tools", &["-xf"]),
-    ];
+    let unpack: [(&str, &str, &[&str]); 3] =
+        [("unzip", "unzip", &["-q"]), ("7z", "p7zip-full", &["x", "-bd"]), ("bsdtar", "libarchive-tools", &["-xf"])];
     for (program, package, args) in unpack {
         let out = tempdir().expect("a folder");
         run(program, package, args, &bundle, out.path());

@@ -42,10 +42,7 @@ fn refused(path: &Path) -> String {
 fn a_bundle_zipped_again_by_another_program_is_one_still() {
     let dir = tempdir().expect("a folder");
     let manifest = MANIFEST.as_bytes();
-    let path = zip(
-        dir.path(),
-        &[("x/manifest.json", manifest), ("x/notes/1.txt", b"hello"), ("__MACOSX/x/._1", b"")],
-    );
+    let path = zip(dir.path(), &[("x/manifest.json", manifest), ("x/notes/1.txt", b"hello"), ("__MACOSX/x/._1", b"")]);
     let reader = BundleReader::open(&path).expect("a bundle");
     assert_eq!(reader.folder(), "x");
     assert_eq!(reader.read("notes/1.txt", 10).expect("contents"), b"hello");
@@ -121,10 +118,7 @@ fn limits_are_kept() {
 fn entries_that_overlap_are_refused() {
     let dir = tempdir().expect("a folder");
     let text = log(2000);
-    let path = zip(
-        dir.path(),
-        &[("x/manifest.json", MANIFEST.as_bytes()), ("x/a", &text), ("x/b", &text)],
-    );
+    let path = zip(dir.path(), &[("x/manifest.json", MANIFEST.as_bytes()), ("x/a", &text), ("x/b", &text)]);
     let mut bytes = fs::read(&path).expect("a file");
     // The directory's record of the last entry gets the place of the one before it.
     let records: Vec<usize> =

@@ -7,8 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use kubectl_escalate::bundle::{
-    BundleError, BundleReader, BundleWriter, Ended, Manifest, Outcome, Salvaged, TaskRecord, layout,
-    salvage, verify,
+    BundleError, BundleReader, BundleWriter, Ended, Manifest, Outcome, Salvaged, TaskRecord, layout, salvage, verify,
 };
 use tempfile::tempdir;
 
@@ -193,7 +192,9 @@ fn assert_survived(folder: &Path, acknowledged: &[String]) {
 #[test]
 #[ignore = "run by every_acknowledged_entry_survives_a_kill, which kills it"]
 fn child_that_is_killed() {
-    let Some(folder) = std::env::var_os("BUNDLE_CHILD").map(PathBuf::from) else { return };
+    let Some(folder) = std::env::var_os("BUNDLE_CHILD").map(PathBuf::from) else {
+        return;
+    };
     let bundle = BundleWriter::create(&to(&folder), started()).expect("a bundle");
     for n in 0..40 {
         let contents = if n % 5 == 4 { dense(2 << 20) } else { log(n * 10) };

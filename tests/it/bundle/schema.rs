@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use kubectl_escalate::bundle::{
-    CheckState, Ended, EntryRecord, GapCause, IdentityKind, Manifest, Outcome,
-};
+use kubectl_escalate::bundle::{CheckState, Ended, EntryRecord, GapCause, IdentityKind, Manifest, Outcome};
 use serde_json::{Value, json};
 
 use super::started;
@@ -30,15 +28,19 @@ fn the_committed_schema_is_the_code_s() {
 fn words_are_those_that_were_promised() {
     let word = |value: Value| value.as_str().expect("a word").to_owned();
     let outcomes = [
-        Outcome::Collected, Outcome::Empty, Outcome::Absent, Outcome::Forbidden, Outcome::Truncated,
-        Outcome::Skipped, Outcome::TimedOut, Outcome::Failed, Outcome::Cancelled,
+        Outcome::Collected,
+        Outcome::Empty,
+        Outcome::Absent,
+        Outcome::Forbidden,
+        Outcome::Truncated,
+        Outcome::Skipped,
+        Outcome::TimedOut,
+        Outcome::Failed,
+        Outcome::Cancelled,
     ];
     assert_eq!(
         outcomes.map(|o| word(json!(o))),
-        [
-            "collected", "empty", "absent", "forbidden", "truncated", "skipped", "timed-out",
-            "failed", "cancelled"
-        ]
+        ["collected", "empty", "absent", "forbidden", "truncated", "skipped", "timed-out", "failed", "cancelled"]
     );
     assert_eq!(word(json!(GapCause::PreviousInstanceGone)), "previous-instance-gone");
     assert_eq!(word(json!(GapCause::WindowNotOver)), "window-not-over");
@@ -55,9 +57,24 @@ fn the_identity_comes_first_and_in_order() {
     assert!(text.starts_with("{\n  \"format\": 1,\n  \"trust_domain\": null,\n"), "{text}");
     assert!(text.contains("\"window_start\": \"2026-11-22T15:42:00Z\""), "{text}");
     let keys = [
-        "trust_domain", "region", "incident_start", "window_start", "ticket", "production", "tool",
-        "profile", "started", "complete", "ended", "redaction_key_id", "redactions_total",
-        "checklist", "identity", "clusters", "tasks", "entries",
+        "trust_domain",
+        "region",
+        "incident_start",
+        "window_start",
+        "ticket",
+        "production",
+        "tool",
+        "profile",
+        "started",
+        "complete",
+        "ended",
+        "redaction_key_id",
+        "redactions_total",
+        "checklist",
+        "identity",
+        "clusters",
+        "tasks",
+        "entries",
     ];
     let places: Vec<_> = keys.map(|k| text.find(&format!("  \"{k}\":")).expect(k)).into();
     assert!(places.is_sorted(), "{text}");

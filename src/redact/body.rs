@@ -1,0 +1,151 @@
+//! Private keys over many lines: which of the lines behind their first are theirs,
+//! whatever a log puts before each.
+
+use super::base64;
+use super::lines;
+use super::pem::{self, SHORTEST, break_length};
+use super::rules::token_length;
+use super::scan::Region;
+
+/// Key text kept for the token; a key of 16384-bit RSA has 13 KiB.
+const LONGEST_KEY: usize = 64 * 1024;
+
+/// How many lines of others may stand within a key, before its first line (there
+/// are headers) and later.
+const FOREIGN: (u8, u8) = (8, 3);
+
+/// A private key over many lines: what has been seen of it.
+#[derive(Clone, Debug)]
+pub(super) struct Body {
+    /// What stands before the text on the key's first line, to find the text on
+    /// the next ones.
+    anchor: Vec<u8>,
+    /// How long a full line is; none has been seen while this is 0.
+    width: usize,
+    /// A shorter line, the last one, has been seen.
+    complete: bool,
+    foreign: u8,
+    digits: Vec<u8>,
+}
+
+/// What a line is to the key before it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A part of it, from here to here; whether nothing else is on the line.
+    Part { start: usize, end: usize, alone: bool },
+    /// Not a part of it; more may follow.
+    Foreign,
+    /// Its end, after a part or without one.
+    End(Option<(usize, usize)>),
+    /// Something else: the key has ended before.
+    Over,
+}
+
+impl Body {
+    pub(super) fn after(region: &Region<'_>, from: usize) -> Self {
+        Self { anchor: anchor(region.head(from)), width: 0, complete: false, foreign: 0, digits: Vec::new() }
+    }
+
+    pub(super) fn within(region: &Region<'_>, from: usize, text: &[u8]) -> Self {
+        let digits = pem::stripped(text);
+        Self { width: digits.len(), digits, ..Self::after(region, from) }
+    }
+
+    /// What follows of a key so long that its beginning must be let go.
+    pub(super) fn rest(&self) -> Self {
+        Self { digits: Vec::new(), ..self.clone() }
+    }
+
+    /// The key so far, as the token is made of it.
+    pub(super) fn secret(&self) -> Vec<u8> {
+        let plain = base64::decode(&self.digits);
+        pem::unwrapped(&plain).or_else(|| pem::decoded(&self.digits)).unwrap_or_else(|| self.digits.clone())
+    }
+
+    /// Takes the next line, without its newline.
+    pub(super) fn line(&mut self, line: &[u8]) -> Line {
+        if memchr::memmem::find(line, b"-----BEGIN").is_some() {
+            return Line::Over;
+        }
+        let end = memchr::memmem::find(line, b"-----END");
+        let part = self.part(&line[..end.unwrap_or(line.len())]);
+        if let Some((start, stop, _)) = part {
+            if token_length(&line[start..]).is_some() {
+                return Line::Over;
+            }
+            let digits = &line[start..stop];
+            let room = LONGEST_KEY.saturating_sub(self.digits.len());
+            self.digits.extend_from_slice(&digits[..digits.len().min(room)]);
+            self.complete = self.width > digits.len();
+            self.foreign = 0;
+            self.width = self.width.max(digits.len());
+        }
+        match (part, end) {
+            (part, Some(_)) => Line::End(part.map(|(start, stop, _)| (start, stop))),
+            (Some((start, end, alone)), None) => Line::Part { start, end, alone },
+            (None, None) => {
+                self.foreign += 1;
+                let limit = if self.width == 0 { FOREIGN.0 } else { FOREIGN.1 };
+                let redacted = memchr::memmem::find(line, b"<private-key:").is_some();
+                if self.foreign > limit || redacted { Line::Over } else { Line::Foreign }
+            }
+        }
+    }
+
+    fn part(&self, line: &[u8]) -> Option<(usize, usize, bool)> {
+        // A word on a line of its own is base64 too: the last line of a key comes
+        // right behind the one before it and fills its groups of four.
+        let fits = |length: usize| match self.width {
+            0 => length >= SHORTEST,
+            width if length >= width => !self.complete && length <= width.max(80),
+            _ => !self.complete && self.foreign == 0 && (self.digits.len() + length).is_multiple_of(4),
+        };
+        let message = lines::message(line);
+        let first = line[message..]
+            .iter()
+            .position(|byte| !matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'|' | b'>'))?
+            + message;
+        let stop = digits_end(line, first);
+        if stop > first && fits(stop - first) && is_closing(&line[stop..]) {
+            let alone = line[message..first].iter().chain(&line[stop..]).all(u8::is_ascii_whitespace);
+            return Some((first, stop, alone));
+        }
+        if self.anchor.is_empty() {
+            return None;
+        }
+        let first = memchr::memmem::find(&line[message..], &self.anchor)? + message + self.anchor.len();
+        let stop = digits_end(line, first);
+        let closed = matches!(line.get(stop), None | Some(b'"' | b'\'' | b'\\' | b'\r' | b'-'));
+        (closed && stop > first && fits(stop - first)).then_some((first, stop, false))
+    }
+}
+
+fn digits_end(line: &[u8], start: usize) -> usize {
+    let digits = line[start..].iter().take_while(|byte| base64::is_standard(**byte)).count();
+    let padding = line[start + digits..].iter().take(2).take_while(|byte| **byte == b'=').count();
+    start + digits + padding
+}
+
+/// Whether `rest` only closes what encloses a line of a key.
+fn is_closing(rest: &[u8]) -> bool {
+    let mut rest = rest;
+    loop {
+        let skip = break_length(rest);
+        rest = match rest {
+            [] => return true,
+            _ if skip > 0 => &rest[skip..],
+            [b'"' | b'\'' | b'`' | b',' | b'+' | b';' | b'\\', tail @ ..] => tail,
+            _ => return false,
+        };
+    }
+}
+
+/// The end of `head`, what a line has before its text: as much as stays the same
+/// from line to line, so no digits.
+fn anchor(head: &[u8]) -> Vec<u8> {
+    let head = &head[lines::message(head)..];
+    let end = &head[head.len().saturating_sub(12)..];
+    let begin = end.iter().rposition(u8::is_ascii_digit).map_or(0, |digit| digit + 1);
+    let anchor = &end[begin..];
+    if anchor.iter().all(u8::is_ascii_whitespace) { Vec::new() } else { anchor.to_vec() }
+}

@@ -1,0 +1,22 @@
+//! What the program does against a real Kubernetes, as its user would see it: the built program is
+//! run, and its bundle is read with means of its own. `tests/run` runs these, on the cluster of
+//! `tests/cluster/up` or any other that `ESCALATE_TEST_KUBECONFIG` names.
+//!
+//! The incidents of `tests/cluster/incident` are brought about once, by whichever test comes first;
+//! `incident delete --all` removes them. Whatever else a test makes, it removes itself.
+
+mod bundle;
+mod kubernetes;
+mod tool;
+
+mod choice;
+mod ending;
+mod errors;
+mod logs;
+mod neighbours;
+mod objects;
+mod outcomes;
+mod planted;
+mod untouched;
+mod users;
+mod window;

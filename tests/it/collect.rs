@@ -1,0 +1,8 @@
+//! Collecting, through the program: what becomes of a task for every way in which an answer can be
+//! other than it should.
+
+mod ends;
+mod lists;
+mod logs;
+mod place;
+mod same;

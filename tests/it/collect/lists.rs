@@ -1,0 +1,225 @@
+//! Lists: paging, expiry, refusals, and bodies that are not what they should be.
+
+use crate::support::{Api, Asked, Ended, Piece, Reply, Run, World, world::{NAMESPACE, POD}};
+use kubectl_escalate::bundle::Outcome;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const CONFIG_MAPS: &str = "/api/v1/namespaces/tdd-one/configmaps";
+const LIST: &str = "list/tdd-one/configmaps";
+const TABLE: &str = "clusters/prod/namespaces/tdd-one/configmaps.json";
+
+fn row(name: &str) -> Value {
+    json!({ "cells": [name, "5m"], "object": { "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name, "namespace": NAMESPACE } } })
+}
+
+fn page(names: &[&str], token: &str) -> Value {
+    let rows: Vec<_> = names.iter().map(|name| row(name)).collect();
+    json!({
+        "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": { "resourceVersion": "9", "continue": token },
+        "columnDefinitions": [{ "name": "Name" }, { "name": "Age" }], "rows": rows,
+    })
+}
+
+fn with_list(reply: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Api, Ended) {
+    let api = World::one().serve();
+    api.on_path(CONFIG_MAPS, reply);
+    let ended = Run::collect(&api).args(["--request-timeout", "2s"]).finish();
+    (api, ended)
+}
+
+fn names(ended: &Ended) -> Vec<String> {
+    let table = ended.bundle().json(TABLE);
+    let rows = table["rows"].as_array().expect("rows").iter();
+    rows.map(|row| row["object"]["metadata"]["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+#[test]
+fn pages_are_asked_for_until_there_are_no_more() {
+    let (api, ended) = with_list(|asked| {
+        Reply::json(&match asked.parameter("continue") {
+            "" => page(&["a", "b"], "next/1="),
+            "next/1=" => page(&["c"], "next 2"),
+            "next 2" => page(&["d"], ""),
+            other => panic!("{other}"),
+        })
+    });
+    assert_eq!(names(&ended.exits(0)), ["a", "b", "c", "d"]);
+    assert!(api.asked_for(CONFIG_MAPS).iter().all(|asked| asked.parameter("limit") == "500"));
+}
+
+#[test]
+fn a_continuation_that_expired_starts_again_in_one_piece_without_doubles() {
+    let (api, ended) = with_list(|asked| match (asked.parameter("continue"), asked.parameter("limit")) {
+        ("", "500") => Reply::json(&page(&["a", "b"], "old")),
+        ("", "0") => Reply::json(&page(&["a", "b", "c"], "")),
+        _ => Reply::status(410, "Expired", "The provided continue parameter is too old"),
+    });
+    assert_eq!(names(&ended.exits(0)), ["a", "b", "c"]);
+    assert_eq!(api.asked_for(CONFIG_MAPS).len(), 3);
+}
+
+#[test]
+fn an_expiry_that_nothing_explains_is_a_failure_and_no_loop() {
+    let (api, ended) = with_list(|_| Reply::status(410, "Expired", "too old"));
+    ended.bundle().outcome(LIST, Outcome::Failed);
+    assert_eq!(api.asked_for(CONFIG_MAPS).len(), 1);
+}
+
+#[test]
+fn too_many_requests_are_asked_again_when_the_server_says() {
+    let (api, ended) = with_list(|asked| match asked.earlier {
+        0 => Reply::status(429, "TooManyRequests", "later").header("retry-after", "1"),
+        _ => Reply::json(&page(&["a"], "")),
+    });
+    assert_eq!(names(&ended.exits(0)), ["a"]);
+    let asked = api.asked_for(CONFIG_MAPS);
+    assert_eq!(asked.len(), 2);
+    assert!(asked[1].at - asked[0].at >= Duration::from_secs(1));
+}
+
+#[test]
+fn a_wait_beyond_the_budget_is_a_failure_at_once_and_costs_the_others_nothing() {
+    let api = World::one().serve();
+    api.on_path(CONFIG_MAPS, |_| Reply::status(429, "TooManyRequests", "tomorrow").header("retry-after", "86400"));
+    api.on_path("/api/v1/namespaces/tdd-one/services", |asked| match asked.earlier {
+        // After the other was refused.
+        0 => Reply::pieces([Piece::Pause(Duration::from_millis(300)), Piece::Bytes(b"{}".to_vec())]).with_status(429).header("retry-after", "1"),
+        _ => Reply::json(&json!({ "kind": "Table", "rows": [] })),
+    });
+    let ended = Run::collect(&api).finish();
+    let bundle = ended.bundle();
+    bundle.outcome(LIST, Outcome::Failed);
+    bundle.outcome("list/tdd-one/services", Outcome::Empty);
+    assert_eq!(api.asked_for(CONFIG_MAPS).len(), 1);
+}
+
+#[test]
+fn a_plain_list_is_taken_where_there_is_no_table() {
+    let item = |name: &str| json!({ "metadata": { "name": name, "namespace": NAMESPACE } });
+    let (_, ended) = with_list(move |_| {
+        Reply::json(&json!({ "kind": "ConfigMapList", "apiVersion": "v1", "metadata": {}, "items": [item("a"), item("b")] }))
+    });
+    let ended = ended.exits(0);
+    assert_eq!(names(&ended), ["a", "b"]);
+    let object = ended.bundle().text("clusters/prod/namespaces/tdd-one/configmaps/a.yaml");
+    assert!(object.contains("kind: ConfigMap\n"), "{object}");
+}
+
+#[test]
+fn nulls_where_go_had_no_slice_are_nothing() {
+    for body in [
+        json!({ "kind": "Table", "metadata": {}, "columnDefinitions": null, "rows": null }),
+        json!({ "kind": "ConfigMapList", "apiVersion": "v1", "metadata": {}, "items": null }),
+    ] {
+        let (_, ended) = with_list(move |_| Reply::json(&body));
+        ended.exits(0).bundle().outcome(LIST, Outcome::Empty);
+    }
+    let null_cells = json!({ "kind": "Table", "columnDefinitions": null, "rows": [{ "cells": null, "object": row("a")["object"] }] });
+    let (_, ended) = with_list(move |_| Reply::json(&null_cells));
+    assert_eq!(names(&ended.exits(0)), ["a"]);
+}
+
+#[test]
+fn a_body_that_is_no_list_is_a_failure_that_costs_only_itself() {
+    let whole = page(&["a", "b"], "").to_string().into_bytes();
+    let half = whole[..whole.len() / 2].to_vec();
+    let cases: Vec<(Reply, &str)> = vec![
+        (Reply::text(half.clone()), "could not be understood"),
+        (Reply::pieces([Piece::Bytes(half.clone()), Piece::Reset]), "broke off"),
+        (Reply::pieces([Piece::Bytes(half), Piece::Stall]), "took longer than 2 s"),
+        (Reply::text("<html><body>Log in to the proxy</body></html>"), "could not be understood"),
+        (Reply::text("<html>Bad gateway</html>").with_status(502), "Bad gateway"),
+        (Reply::text(""), "could not be understood"),
+    ];
+    for (reply, cause) in cases {
+        let (_, ended) = with_list(move |_| reply.clone());
+        let bundle = ended.exits(0).bundle();
+        let task = bundle.task(LIST);
+        assert!(matches!(task.outcome, Outcome::Failed | Outcome::TimedOut), "{task:?}");
+        assert!(task.causes.join(": ").contains(cause), "{cause}: {task:?}");
+        assert!(task.entries.is_empty());
+    }
+}
+
+#[test]
+fn a_huge_object_is_taken() {
+    let mut huge = page(&["a"], "");
+    huge["rows"][0]["object"]["data"] = json!({ "text": "x".repeat(12 << 20) });
+    let (_, ended) = with_list(move |_| Reply::json(&huge));
+    let bundle = ended.exits(0).bundle();
+    assert!(bundle.reader.info(TABLE).expect("the table").bytes > 12 << 20);
+}
+
+/// Six servers, each in a namespace of its own: more than are listed one by one.
+fn wide() -> World {
+    let mut world = World::default();
+    for number in 0..6 {
+        world.server(&format!("tdd-{number}"), &format!("spirl-server-{number}"));
+        world.object("configmaps", &format!("tdd-{number}"), "settings", json!({}));
+    }
+    world.namespace("somebody-else");
+    world.object("configmaps", "somebody-else", "theirs", json!({}));
+    world
+}
+
+#[test]
+fn many_namespaces_are_listed_at_once_and_cut_to_ours() {
+    let api = wide().serve();
+    let bundle = Run::collect(&api).args(["-A"]).finish().exits(0).bundle();
+    assert_eq!(api.asked_for("/api/v1/configmaps").len(), 1);
+    assert_eq!(bundle.task("list/configmaps").entries.iter().filter(|path| path.ends_with("configmaps.json")).count(), 6);
+    assert!(!bundle.holds("theirs"));
+}
+
+#[test]
+fn where_listing_over_the_cluster_is_forbidden_each_namespace_is_listed() {
+    let api = wide().serve();
+    api.on(|asked| (asked.path == "/api/v1/configmaps").then(Reply::forbidden));
+    let bundle = Run::collect(&api).args(["-A"]).finish().exits(0).bundle();
+    bundle.outcome("list/configmaps", Outcome::Skipped);
+    for number in 0..6 {
+        bundle.outcome(&format!("list/tdd-{number}/configmaps"), Outcome::Collected);
+    }
+    assert!(api.asked_for("/api/v1/namespaces/somebody-else/configmaps").is_empty());
+}
+
+#[test]
+fn where_pods_may_only_be_listed_one_by_one_their_logs_are_still_had() {
+    let api = wide().serve();
+    api.on(|asked| (asked.path == "/api/v1/pods").then(Reply::forbidden));
+    let many = (0..6).flat_map(|number| ["-n".to_owned(), format!("tdd-{number}")]);
+    let bundle = Run::collect(&api).args(many).finish().exits(0).bundle();
+    for number in 0..6 {
+        bundle.outcome(&format!("log/tdd-{number}/spirl-server-{number}/server"), Outcome::Collected);
+    }
+}
+
+#[test]
+fn that_a_namespace_has_none_is_said_also_when_all_are_listed_at_once() {
+    let api = wide().serve();
+    let bundle = Run::collect(&api).args(["-A"]).finish().bundle();
+    let path = "clusters/prod/namespaces/tdd-0/services.json";
+    assert_eq!(bundle.json(path)["rows"], json!([]));
+}
+
+#[test]
+fn a_scrape_that_nobody_answers_is_absent_and_asked_once() {
+    let mut world = World::one();
+    world.metrics(POD, None);
+    let api = world.serve();
+    let ended = Run::collect(&api).args(["--trust-domain", "example.org"]).finish().exits(0);
+    let bundle = ended.bundle();
+    bundle.outcome("scrape/tdd-one/spirl-server-7f9c-aaaaa/metrics", Outcome::Absent);
+    assert_eq!(api.asked().iter().filter(|asked| asked.path.contains("/proxy/")).count(), 1);
+}
+
+#[test]
+fn a_scrape_without_an_end_is_cut_and_said_to_be() {
+    let api = World::one().serve();
+    let line = b"spirl_requests_total{code=\"ok\"} 1\n".repeat(2000);
+    api.on(move |asked| asked.path.contains("/proxy/").then(|| Reply::pieces([Piece::Forever(line.clone())])));
+    let bundle = Run::collect(&api).finish().exits(3).bundle();
+    let task = bundle.task("scrape/tdd-one/spirl-server-7f9c-aaaaa/metrics");
+    assert!(matches!(task.outcome, Outcome::Truncated | Outcome::TimedOut), "{task:?}");
+}

@@ -1,0 +1,84 @@
+//! The recordings of tests/recordings, made by `tests/record` from a real cluster: that today's
+//! program reads them, and that collecting from one, served as an API server, gives it again.
+
+use crate::support::{Run, recorded, run::Bundle};
+use kubectl_escalate::bundle::{FORMAT, Outcome};
+use serde_json::Value;
+use std::{collections::BTreeMap, path::PathBuf};
+
+fn recordings() -> Vec<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
+    let files = std::fs::read_dir(folder).expect("the folder of recordings");
+    let mut paths: Vec<_> = files.map(|file| file.expect("a file").path()).filter(|path| path.extension().is_some_and(|end| end == "zip")).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "tests/record makes recordings");
+    paths
+}
+
+#[test]
+fn every_recording_opens_and_every_file_is_as_it_was_written() {
+    for path in recordings() {
+        let bundle = Bundle::open(&path);
+        assert!(bundle.manifest().format <= FORMAT && bundle.manifest().complete, "{}", path.display());
+        assert!(std::fs::metadata(&path).expect("its size").len() <= 150 << 10, "{} is large", path.display());
+    }
+}
+
+#[test]
+fn no_recording_names_the_machine_it_was_made_on() {
+    for path in recordings() {
+        let bundle = Bundle::open(&path);
+        for word in ["/root/", "/home/", "/work/", ".kubeconfig"] {
+            let found = bundle.paths().into_iter().filter(|path| path.ends_with(".txt") || path.ends_with("manifest.json") || path.ends_with("cluster.json"));
+            let found: Vec<_> = found.filter(|path| bundle.text(path).contains(word)).collect();
+            assert!(found.is_empty(), "{word} in {found:?} of {}", path.display());
+        }
+    }
+}
+
+/// Objects by their path, rows of tables, logs and scrapes: all that a replay gives.
+fn evidence(bundle: &Bundle, cluster: &str) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    for path in bundle.paths() {
+        let Some(within) = path.strip_prefix(&format!("clusters/{cluster}/")) else { continue };
+        if within == "cluster.json" {
+            continue;
+        }
+        let text = if path.ends_with(".json") {
+            let mut value: Value = bundle.json(path);
+            // A list of metadata has no resource version of its own here.
+            if let Some(table) = value.as_object_mut() {
+                table.remove("metadata");
+            }
+            value.to_string()
+        } else {
+            bundle.text(path)
+        };
+        files.insert(within.to_owned(), text);
+    }
+    files
+}
+
+#[test]
+fn collecting_from_a_recording_gives_it_again() {
+    for path in recordings() {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let recorded = Bundle::open(&path);
+        let manifest = recorded.manifest();
+        let api = recorded::serve(&path);
+        let time = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339();
+        let incident = format!("{}/{}", time(manifest.window_start), time(manifest.window_end));
+        let namespace = &manifest.clusters[0].namespaces[0];
+        let run = Run::collect_of(&api, &incident).args(["--before", "0", "--after", "0", "-n", namespace, "--request-timeout", "5s"]);
+        let key = run.file("key", "the key of the recordings, no secret");
+        let ended = run.args(["--redaction-key".as_ref(), key.as_os_str()]).finish();
+        assert!(matches!(ended.code, Some(0 | 3)), "{name}: {}", ended.stderr);
+        let again = ended.bundle();
+        let (was, is) = (evidence(&recorded, &manifest.clusters[0].name), evidence(&again, "prod"));
+        let mut differ: Vec<_> = was.iter().filter(|(path, text)| is.get(*path) != Some(text)).map(|(path, _)| path.clone()).collect();
+        differ.extend(is.keys().filter(|path| !was.contains_key(*path)).cloned());
+        assert!(differ.is_empty(), "{name}: {differ:#?}");
+        let logs = |bundle: &Bundle| bundle.manifest().tasks.iter().filter(|task| task.kind.ends_with("log") && task.outcome == Outcome::Collected).count();
+        assert_eq!(logs(&again), logs(&recorded), "{name}");
+    }
+}

@@ -1,0 +1,206 @@
+//! Objects: what structure tells.
+
+use serde_json::{Value, json};
+
+use super::redactor;
+use super::samples::{CERTIFICATE, base64, jws, jws_parts, private_pem, word};
+
+fn redact(object: &Value) -> (Value, String) {
+    let (clean, counts) = redactor().object(object.clone());
+    let (again, none) = redactor().object(clean.value().clone());
+    assert_eq!(again.value(), clean.value(), "not stable");
+    assert!(none.is_empty(), "{none:?}");
+    assert_eq!(counts.is_empty(), clean.value() == object);
+    let text = clean.value().to_string();
+    assert_eq!(clean.to_clean().as_bytes(), text.as_bytes());
+    (clean.into_value(), text)
+}
+
+#[track_caller]
+fn keeps(object: &Value) {
+    assert_eq!(&redact(object).0, object);
+}
+
+#[track_caller]
+fn is_token(value: &Value, rule: &str) {
+    let text = value.as_str().expect("a string");
+    assert!(text.starts_with(&format!("<{rule}:")) && text.ends_with('>'), "{text}");
+}
+
+#[test]
+fn variables_and_arguments() {
+    let secret = "halibut";
+    let (clean, text) = redact(&json!({
+        "kind": "Pod",
+        "spec": {"containers": [{
+            "name": "server",
+            "image": "ghcr.io/spirl/spirl-server:v0.38.0",
+            "env": [
+                {"name": "DB_PASSWORD", "value": secret},
+                {"name": "LOG_LEVEL", "value": "debug"},
+                {"name": "API_TOKEN", "valueFrom": {"secretKeyRef": {"name": "api", "key": "token"}}},
+                {"name": "KEY_ID", "value": "key-2026-01"},
+            ],
+            "args": ["--token=halibut", "--token", secret, "--verbose", "--password=hali but", "--log-level", "debug"],
+            "command": ["sh", "-c", "run --db-password halibut --x && curl -H 'Authorization: Bearer halibut' x"],
+            "livenessProbe": {"httpGet": {"httpHeaders": [{"name": "Authorization", "value": "Bearer halibut"}, {"name": "X-Api-Key", "value": secret}]}},
+        }]},
+    }));
+    assert!(!text.contains("hali"), "{text}");
+    let container = &clean["spec"]["containers"][0];
+    is_token(&container["env"][0]["value"], "named-secret");
+    assert_eq!(container["env"][1]["value"], "debug");
+    assert_eq!(container["env"][2]["valueFrom"]["secretKeyRef"], json!({"name": "api", "key": "token"}));
+    assert_eq!(container["env"][3]["value"], "key-2026-01");
+    is_token(&container["args"][2], "named-secret");
+    assert_eq!(container["args"][3], "--verbose");
+    assert_eq!(container["args"][6], "debug");
+}
+
+#[test]
+fn fields_of_kubernetes_stay() {
+    keeps(&json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "tdd-0c9009b3ed-spirl-server-67555d5c56-s9r5q",
+            "namespace": "tdd-0c9009b3ed",
+            "uid": "6f1d0f0a-5f0f-4b0e-9a51-0a1b2c3d4e5f",
+            "resourceVersion": "123456",
+            "labels": {"token": "abc123def456", "app.kubernetes.io/name": "spirl-server"},
+            "managedFields": [{"manager": "helm", "fieldsV1": {"f:data": {"f:password": {}}}}],
+        },
+        "spec": {
+            "automountServiceAccountToken": true,
+            "imagePullSecrets": [{"name": "regcred-abc123"}],
+            "serviceAccountName": "token-issuer-1a2b3c",
+            "tokenSecretName": "abc123def456",
+            "volumes": [
+                {"name": "tls", "secret": {"secretName": "tls-abc123def456", "defaultMode": 420, "items": [{"key": "tls.key", "path": "tls.key"}]}},
+                {"name": "t", "projected": {"sources": [
+                    {"serviceAccountToken": {"audience": "spirl-abc123", "expirationSeconds": 3607, "path": "token"}},
+                    {"secret": {"name": "abc123def456", "items": [{"key": "a", "path": "b"}]}},
+                ]}},
+                {"name": "csi", "csi": {"driver": "csi.spiffe.io", "nodePublishSecretRef": {"name": "abc123def456"}}},
+            ],
+            "containers": [{"envFrom": [{"secretRef": {"name": "abc123def456"}}], "image": "example/token:v1.2.3@sha256:0123"}],
+        },
+        "status": {"conditions": [{"type": "Ready", "reason": "SecretNotFound", "message": "secret \"db\" not found"}]},
+    }));
+    keeps(&json!({"kind": "ServiceAccount", "secrets": [{"name": "default-token-abc12"}]}));
+    keeps(
+        &json!({"spec": {"privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"}, "secretName": "abc123def456"}}),
+    );
+    keeps(&json!({"clientConfig": {"caBundle": base64(CERTIFICATE.as_bytes())}}));
+}
+
+#[test]
+fn secrets_given_by_accident() {
+    let (clean, text) = redact(&json!({
+        "kind": "Secret", "metadata": {"name": "db"}, "type": "Opaque",
+        "data": {"user": "Ym9i", "a": {"b": "c3dvcmRmaXNo"}}, "stringData": {"x": "halibut"},
+    }));
+    assert_eq!(clean["metadata"]["name"], "db");
+    is_token(&clean["data"]["user"], "secret-data");
+    assert!(!text.contains("c3dv") && !text.contains("hali"), "{text}");
+    let (_, text) =
+        redact(&json!({"kind": "SecretList", "items": [{"metadata": {"name": "db"}, "data": {"user": "Ym9i"}}]}));
+    assert!(!text.contains("Ym9i"), "{text}");
+    let (_, text) = redact(&json!({"kind": "List", "items": [{"kind": "Secret", "data": {"user": "Ym9i"}}]}));
+    assert!(!text.contains("Ym9i"), "{text}");
+}
+
+#[test]
+fn config_maps() {
+    let pem = private_pem();
+    let (clean, text) = redact(&json!({
+        "kind": "ConfigMap",
+        "data": {
+            "config.yaml": "log: debug\ndb:\n  password: halibut\n  host: db\n",
+            "app.json": "{\n  \"apiKey\": \"halibut\",\n  \"x\": 1\n}\n",
+            "password": "halibut",
+            "token.txt": "halibut",
+            "tls.key": pem,
+            "ca.crt": CERTIFICATE,
+            "plain": "nothing here",
+        },
+        "binaryData": {"blob": "c3dvcmRmaXNo"},
+    }));
+    assert!(!text.contains("halibut") && !text.contains("c3dv"), "{text}");
+    let config = clean["data"]["config.yaml"].as_str().expect("text");
+    assert!(
+        config.starts_with("log: debug\ndb:\n  password: <named-secret:") && config.ends_with(">\n  host: db\n"),
+        "{config}"
+    );
+    let app = clean["data"]["app.json"].as_str().expect("text");
+    assert!(app.starts_with("{\n  \"apiKey\": \"<named-secret:") && app.ends_with("\n}\n"), "{app}");
+    assert_eq!(clean["data"]["ca.crt"], CERTIFICATE);
+    is_token(&clean["data"]["token.txt"], "named-secret");
+    is_token(&clean["binaryData"]["blob"], "binary-data");
+    assert!(clean["data"]["tls.key"].as_str().expect("text").contains("<private-key:"));
+}
+
+#[test]
+fn json_within_strings() {
+    let inner = json!({"db": {"password": "halibut", "port": 5432}, "n": [1, 2.5, null]});
+    let (clean, text) = redact(&json!({
+        "metadata": {"annotations": {
+            "kubectl.kubernetes.io/last-applied-configuration": inner.to_string(),
+            "example.org/config": json!({"deep": inner.to_string()}).to_string(),
+            "example.org/api-token": "halibut",
+            "example.org/plain": "{not json",
+        }},
+    }));
+    assert!(!text.contains("halibut"), "{text}");
+    let annotations = &clean["metadata"]["annotations"];
+    is_token(&annotations["kubectl.kubernetes.io/last-applied-configuration"], "last-applied");
+    let config: Value =
+        serde_json::from_str(annotations["example.org/config"].as_str().expect("a string")).expect("JSON still");
+    let deep: Value = serde_json::from_str(config["deep"].as_str().expect("a string")).expect("JSON still");
+    assert_eq!(deep["db"]["port"], 5432);
+    assert_eq!(deep["n"], inner["n"]);
+    is_token(&deep["db"]["password"], "named-secret");
+    // A name that is there twice must not hide a value.
+    let (_, text) = redact(&json!({"x": r#"{"token":"abc123def456","token":""}"#}));
+    assert!(!text.contains("abc123def456"), "{text}");
+}
+
+#[test]
+fn custom_resources() {
+    let secret = word(5, 20);
+    let (clean, text) = redact(&json!({
+        "kind": "Gateway",
+        "spec": {"clientSecret": secret, "joinToken": secret, "auth": {"apiKey": secret, "tokenTTL": "5m"}, "keys": [{"kty": "oct", "k": secret, "kid": "a"}],
+                 "credentials": {"value": secret, "username": "bob"}, "tokens": [secret], "count": 3},
+        "status": {"message": format!("cannot reach https://bob:{secret}@host/, password={secret}"), "jwt": jws()},
+    }));
+    assert!(!text.contains(&secret), "{text}");
+    assert_eq!(clean["spec"]["auth"]["tokenTTL"], "5m");
+    assert_eq!(clean["spec"]["credentials"]["username"], "bob");
+    assert_eq!(clean["spec"]["count"], 3);
+    let [header, claims, _] = jws_parts();
+    assert!(clean["status"]["jwt"].as_str().expect("text").starts_with(&format!("{header}.{claims}.<jws-signature:")));
+}
+
+#[test]
+fn names_numbers_and_structure_stay() {
+    let secret = word(6, 20);
+    let object = json!({"password=abc": 1, (secret.clone()): {"password": 12345, "token": null, "secret": true}, "list": [[], {}, ""]});
+    keeps(&object);
+}
+
+#[test]
+fn deep_nesting() {
+    let mut object = json!({"password": "halibut"});
+    for _ in 0..500 {
+        object = json!([{ "a": object }]);
+    }
+    let (clean, _) = redactor().object(object);
+    assert!(!clean.value().to_string().contains("halibut"));
+    let mut text = r#"{"password":"halibut"}"#.to_owned();
+    for _ in 0..8 {
+        text = json!({ "a": text }).to_string();
+    }
+    let (clean, _) = redactor().object(Value::String(text));
+    assert!(!clean.value().to_string().contains("halibut"));
+}

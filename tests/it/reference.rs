@@ -1,0 +1,146 @@
+//! What the documentation says of the code, made from the code: docs/REFERENCE.md from the command
+//! line, and the table of rules in docs/SECURITY.md from the rules.
+
+use clap::{Arg, ArgAction, Command};
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
+
+const HEAD: &str = "\
+# Reference
+
+Every verb and every flag. A test makes this page from the program's own command line, the same that `--help` prints;
+write it anew with `UPDATE=1 cargo test --test it reference`.
+
+As a plugin of kubectl the program is called `kubectl escalate`; by itself it is `kubectl-escalate`, and takes the same
+words. `-h` and `--help` explain a verb in the terminal.
+";
+
+const RULES: [&str; 2] = ["<!-- rules: made by tests/it/reference.rs -->\n", "<!-- end of rules -->"];
+
+#[test]
+fn the_command_line_is_well_formed() {
+    // clap checks this by itself in builds for development only, and there ends the program.
+    kubectl_escalate::cli::command().debug_assert();
+}
+
+#[test]
+fn every_verb_and_flag_is_in_the_reference() {
+    let mut page = HEAD.to_owned();
+    for verb in kubectl_escalate::cli::command().get_subcommands() {
+        page.push_str(&section(verb));
+    }
+    hold("docs/REFERENCE.md", |_| page);
+}
+
+#[test]
+fn every_rule_of_redaction_is_in_the_documentation() {
+    let cell = |text: &str| text.replace('|', "\\|");
+    let mut table = "| token | stands for |\n|---|---|\n".to_owned();
+    for rule in kubectl_escalate::redact::rules() {
+        table.push_str(&format!("| `<{}:…>` | {} |\n", rule.id, cell(rule.replaces)));
+    }
+    hold("docs/SECURITY.md", |page| {
+        let [begin, end] = RULES.map(|mark| page.split_once(mark).unwrap_or_else(|| panic!("docs/SECURITY.md lost its mark {mark}")));
+        format!("{}{}{table}{}{}", begin.0, RULES[0], RULES[1], end.1)
+    });
+}
+
+/// Fails when a page is not what `make` makes of it; with UPDATE=1 writes it first.
+fn hold(name: &str, make: impl FnOnce(&str) -> String) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name);
+    let page = fs::read_to_string(&path).unwrap_or_default();
+    let made = make(&page);
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, made).expect("the page can be written");
+        return;
+    }
+    assert!(page == made, "{name} is out of date; write it anew with `UPDATE=1 cargo test --test it reference`");
+}
+
+/// A verb: what it does, how it is called, and its flags under the headings that `--help` has.
+fn section(verb: &Command) -> String {
+    let shown = || verb.get_arguments().filter(|arg| !arg.is_hide_set());
+    let positionals: Vec<&Arg> = shown().filter(|arg| arg.is_positional()).collect();
+    let mut text = format!("\n## {}\n\n", verb.get_name());
+    if let Some(about) = verb.get_long_about().or(verb.get_about()) {
+        let _ = writeln!(text, "{}\n", sentence(&about.to_string()));
+    }
+    let mut usage = format!("kubectl escalate {}", verb.get_name());
+    if shown().any(|arg| !arg.is_positional()) {
+        usage.push_str(" [OPTIONS]");
+    }
+    for arg in &positionals {
+        let _ = match arg.is_required_set() {
+            true => write!(usage, " <{}>", value(arg)),
+            false => write!(usage, " [{}]", value(arg)),
+        };
+    }
+    let _ = writeln!(text, "```\n{usage}\n```");
+    let mut groups: Vec<(&str, Vec<&Arg>)> = vec![("", positionals)];
+    let mut at: BTreeMap<&str, usize> = BTreeMap::new();
+    for arg in shown().filter(|arg| !arg.is_positional()) {
+        let heading = arg.get_help_heading().unwrap_or("Options");
+        let index = *at.entry(heading).or_insert_with(|| {
+            groups.push((heading, Vec::new()));
+            groups.len() - 1
+        });
+        groups[index].1.push(arg);
+    }
+    for (heading, args) in groups.iter().filter(|(_, args)| !args.is_empty()) {
+        let heading = if heading.is_empty() { String::new() } else { format!("### {heading}\n\n") };
+        let _ = writeln!(text, "\n{heading}| | |\n|---|---|");
+        for arg in args {
+            let _ = writeln!(text, "| {} | {} |", names(arg), meaning(arg));
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    text
+}
+
+/// `-n`, `--namespace NAME`.
+fn names(arg: &Arg) -> String {
+    if arg.is_positional() {
+        return format!("`{}`", value(arg));
+    }
+    let short = arg.get_short().map(|short| format!("`-{short}`"));
+    let long = arg.get_long().map(|long| match takes_value(arg) {
+        true => format!("`--{long} {}`", value(arg)),
+        false => format!("`--{long}`"),
+    });
+    short.into_iter().chain(long).collect::<Vec<_>>().join(", ").replace('|', "\\|")
+}
+
+/// What it does; whether it repeats, what it may be, and what it is when left out.
+fn meaning(arg: &Arg) -> String {
+    let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
+    let mut text = sentence(&help);
+    if takes_value(arg) {
+        if let Some(delimiter) = arg.get_value_delimiter() {
+            let _ = write!(text, " Several with `{delimiter}` between them.");
+        }
+        let values: Vec<String> = arg.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
+        if !values.is_empty() {
+            let _ = write!(text, " One of {}.", values.join(", "));
+        }
+        let default: Vec<String> = arg.get_default_values().iter().map(|value| format!("`{}`", value.to_string_lossy())).collect();
+        if !default.is_empty() {
+            let _ = write!(text, " Default: {}.", default.join(", "));
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|").replace('<', "&lt;")
+}
+
+fn takes_value(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append)
+}
+
+fn value(arg: &Arg) -> String {
+    let named = arg.get_value_names().map(|names| names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" "));
+    named.unwrap_or_else(|| arg.get_id().as_str().to_uppercase())
+}
+
+/// Help has no full stop at its end, prose has.
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() || text.ends_with(['.', '?', '!']) { text.to_owned() } else { format!("{text}.") }
+}

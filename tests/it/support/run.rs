@@ -1,0 +1,312 @@
+//! Owns running the program: with a home and a kubeconfig of its own, so that nothing of the user's
+//! is ever read, and what it gave back.
+
+use super::{Api, HANG};
+use kubectl_escalate::bundle::{BundleReader, EntryRecord, Manifest, Outcome, TaskRecord, verify};
+use serde_json::{Value, json};
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// The incident of every test that does not give its own: the window is 13:50 to 14:20.
+pub(crate) const INCIDENT: &str = "2024-03-05T14:05:00Z";
+
+/// A run of the program to be.
+pub(crate) struct Run {
+    command: Command,
+    home: TempDir,
+    contexts: Vec<(String, String, Option<String>)>,
+}
+
+impl Run {
+    /// `collect` of the incident from `api`, whose context is `prod`, into the folder `out`.
+    pub(crate) fn collect(api: &Api) -> Self {
+        Self::collect_of(api, INCIDENT)
+    }
+
+    /// `collect` of another incident.
+    pub(crate) fn collect_of(api: &Api, incident: &str) -> Self {
+        let run = Self::new(["collect", "--incident-time", incident]).context("prod", &api.url());
+        let out = run.out();
+        run.args(["--to".as_ref(), out.as_os_str()])
+    }
+
+    /// Any verb.
+    pub(crate) fn new<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(home.path().join("out")).expect("a folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-escalate"));
+        command.args(arguments).current_dir(home.path()).env_clear();
+        command.env("HOME", home.path()).env("KUBECONFIG", home.path().join("kubeconfig")).env("TZ", "UTC");
+        for kept in ["PATH", "LLVM_PROFILE_FILE"] {
+            if let Some(value) = std::env::var_os(kept) {
+                command.env(kept, value);
+            }
+        }
+        Self { command, home, contexts: Vec::new() }
+    }
+
+    /// Adds a context; the first is the current one.
+    pub(crate) fn context(mut self, name: &str, url: &str) -> Self {
+        self.contexts.push((name.to_owned(), url.to_owned(), None));
+        self
+    }
+
+    /// Gives the last context a namespace.
+    pub(crate) fn context_namespace(mut self, namespace: &str) -> Self {
+        if let Some(last) = self.contexts.last_mut() {
+            last.2 = Some(namespace.to_owned());
+        }
+        self
+    }
+
+    pub(crate) fn args<S: AsRef<std::ffi::OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    pub(crate) fn out(&self) -> PathBuf {
+        self.home.path().join("out")
+    }
+
+    /// Writes a file into the home and gives its path.
+    pub(crate) fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.home.path().join(name);
+        std::fs::write(&path, bytes).expect("a file");
+        path
+    }
+
+    pub(crate) fn finish(self) -> Ended {
+        self.spawn().finish()
+    }
+
+    pub(crate) fn spawn(mut self) -> Running {
+        if !self.contexts.is_empty() {
+            let text = kubeconfig(&self.contexts).to_string();
+            std::fs::write(self.home.path().join("kubeconfig"), text).expect("a kubeconfig");
+        }
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().expect("the program");
+        let stdout = Heard::listen(child.stdout.take().expect("a pipe"));
+        let stderr = Heard::listen(child.stderr.take().expect("a pipe"));
+        Running { child, stdout, stderr, home: self.home, began: Instant::now() }
+    }
+}
+
+fn kubeconfig(contexts: &[(String, String, Option<String>)]) -> Value {
+    let each = |make: &dyn Fn(&(String, String, Option<String>)) -> Value| contexts.iter().map(make).collect::<Vec<_>>();
+    json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": contexts[0].0,
+        "clusters": each(&|(name, url, _)| json!({ "name": name, "cluster": { "server": url } })),
+        "contexts": each(&|(name, _, namespace)| {
+            let mut context = json!({ "cluster": name, "user": "jane" });
+            if let Some(namespace) = namespace {
+                context["namespace"] = namespace.as_str().into();
+            }
+            json!({ "name": name, "context": context })
+        }),
+        "users": [{ "name": "jane", "user": {} }],
+    })
+}
+
+/// What a stream of the program has said so far.
+#[derive(Clone, Default)]
+struct Heard(Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>);
+
+impl Heard {
+    fn listen(mut pipe: impl std::io::Read + Send + 'static) -> Self {
+        let heard = Self::default();
+        let writes = heard.clone();
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            loop {
+                let read = pipe.read(&mut bytes).unwrap_or(0);
+                let mut held = writes.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+                held.0.extend_from_slice(&bytes[..read]);
+                held.1 = read == 0;
+                writes.0.1.notify_all();
+                if read == 0 {
+                    return;
+                }
+            }
+        });
+        heard
+    }
+
+    fn wait(&self, what: &str, wanted: impl Fn(&str, bool) -> bool) -> String {
+        let held = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = |held: &(Vec<u8>, bool)| wanted(&String::from_utf8_lossy(&held.0), held.1);
+        let (held, waited) =
+            self.0.1.wait_timeout_while(held, HANG, |held| !done(held)).unwrap_or_else(PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&held.0).into_owned();
+        assert!(!waited.timed_out(), "waited for {what}; heard {text}");
+        text
+    }
+}
+
+/// The program, running.
+pub(crate) struct Running {
+    child: Child,
+    stdout: Heard,
+    stderr: Heard,
+    home: TempDir,
+    began: Instant,
+}
+
+impl Running {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+        rustix::process::kill_process(id, signal).expect("the program takes signals");
+    }
+
+    /// Waits until the program has said something on standard error.
+    pub(crate) fn hears(&self, text: &str) {
+        self.stderr.wait(text, |heard, is_over| {
+            assert!(!is_over || heard.contains(text), "it ended without a word of {text:?}: {heard}");
+            heard.contains(text)
+        });
+    }
+
+    /// The most memory it has had so far, in bytes.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
+    pub(crate) fn out(&self) -> PathBuf {
+        self.home.path().join("out")
+    }
+
+    pub(crate) fn finish(mut self) -> Ended {
+        // Its streams end when it does; their wait has the bound that the process's has not.
+        let ended = |stream: &Heard| stream.wait("its end", |_, is_over| is_over);
+        let streams = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (ended(&self.stdout), ended(&self.stderr))));
+        if streams.is_err() {
+            let _ = self.child.kill();
+        }
+        let status = self.child.wait().expect("its end");
+        let (stdout, stderr) = streams.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let took = self.began.elapsed();
+        Ended { code: status.code(), stdout, stderr, took, home: self.home }
+    }
+}
+
+/// What a run gave.
+pub(crate) struct Ended {
+    /// None when a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
+    home: TempDir,
+}
+
+impl Ended {
+    pub(crate) fn out(&self) -> PathBuf {
+        self.home.path().join("out")
+    }
+
+    /// Names of the files in the folder of bundles.
+    pub(crate) fn files(&self) -> Vec<String> {
+        files(&self.out())
+    }
+
+    /// Asserts the exit code, with all that was said when it is another.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+
+    /// The bundle that standard output names, after checking every file in it.
+    #[track_caller]
+    pub(crate) fn bundle(&self) -> Bundle {
+        let path = self.stdout.strip_suffix('\n').unwrap_or_else(|| panic!("no bundle was named: {}", self.stderr));
+        Bundle::open(Path::new(path))
+    }
+}
+
+/// Names of the files in a folder, sorted.
+pub(crate) fn files(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// A bundle, opened.
+pub(crate) struct Bundle {
+    pub(crate) reader: BundleReader,
+}
+
+impl Bundle {
+    /// Opens a bundle in which every file is as the manifest says.
+    #[track_caller]
+    pub(crate) fn open(path: &Path) -> Self {
+        let report = verify(path).expect("a bundle");
+        assert!(report.is_sound(), "{:#?}", report.problems);
+        Self { reader: BundleReader::open(path).expect("a bundle") }
+    }
+
+    pub(crate) fn manifest(&self) -> &Manifest {
+        self.reader.manifest()
+    }
+
+    /// A task of the cluster `prod`.
+    #[track_caller]
+    pub(crate) fn task(&self, id: &str) -> &TaskRecord {
+        let full = format!("prod/{id}");
+        let found: Vec<_> = self.manifest().tasks.iter().filter(|task| task.id == full).collect();
+        assert_eq!(found.len(), 1, "tasks called {full} among {:#?}", self.ids());
+        found[0]
+    }
+
+    pub(crate) fn ids(&self) -> Vec<&str> {
+        self.manifest().tasks.iter().map(|task| task.id.as_str()).collect()
+    }
+
+    /// Asserts a task's outcome and gives the task.
+    #[track_caller]
+    pub(crate) fn outcome(&self, id: &str, outcome: Outcome) -> &TaskRecord {
+        let task = self.task(id);
+        assert_eq!(task.outcome, outcome, "{task:#?}");
+        task
+    }
+
+    pub(crate) fn paths(&self) -> Vec<&str> {
+        self.reader.entries().map(|entry| entry.path.as_str()).collect()
+    }
+
+    pub(crate) fn bytes(&self, path: &str) -> Vec<u8> {
+        self.reader.read(path, 1 << 30).unwrap_or_else(|why| panic!("{path}: {why}; there are {:#?}", self.paths()))
+    }
+
+    pub(crate) fn text(&self, path: &str) -> String {
+        String::from_utf8_lossy(&self.bytes(path)).into_owned()
+    }
+
+    pub(crate) fn json(&self, path: &str) -> Value {
+        serde_json::from_slice(&self.bytes(path)).expect("JSON")
+    }
+
+    /// The only entry of a task, and its record.
+    #[track_caller]
+    pub(crate) fn entry(&self, id: &str) -> (&EntryRecord, String) {
+        let task = self.task(id);
+        assert_eq!(task.entries.len(), 1, "{task:#?}");
+        let record = self.manifest().entries.iter().find(|entry| entry.path == task.entries[0]);
+        (record.expect("a record"), self.text(&task.entries[0]))
+    }
+
+    /// Whether these bytes are in any file.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        self.paths().iter().any(|path| memchr::memmem::find(&self.bytes(path), text.as_bytes()).is_some())
+    }
+}
