@@ -42,7 +42,11 @@ impl Exit {
         let missing = manifest.tasks.iter().any(|task| task.required && !had(task.outcome));
         let unreached = manifest.clusters.iter().any(|cluster| cluster.error.is_some());
         let unknown = manifest.trust_domain.is_none() || manifest.region.is_none();
-        if missing || unreached || unknown || manifest.ended != Ended::Finished { Self::Incomplete } else { Self::Complete }
+        if missing || unreached || unknown || manifest.ended != Ended::Finished {
+            Self::Incomplete
+        } else {
+            Self::Complete
+        }
     }
 }
 

@@ -5,17 +5,17 @@
 //! everything passes redaction on its way into the bundle, facts are taken from what is clean, and
 //! reports put the manifest into words. docs/ARCHITECTURE.md is the map.
 
-pub mod cli;
-pub mod profile;
-pub mod yaml;
-pub mod plan;
-pub mod source;
-pub mod collect;
-pub mod redact;
-pub mod facts;
 pub mod bundle;
-pub mod report;
+pub mod cli;
+pub mod collect;
 pub mod exit;
+pub mod facts;
+pub mod plan;
+pub mod profile;
+pub mod redact;
+pub mod report;
+pub mod source;
+pub mod yaml;
 
 use std::ffi::OsString;
 

@@ -11,11 +11,11 @@
 
 use std::fmt::{self, Write};
 
+use serde::Deserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
 
-/// Why a text is not the YAML that was asked for, or a value cannot be written as YAML.
+/// Why a text is not the YAML that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -57,16 +57,12 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     serde_yaml::from_str(text).map_err(Error::from)
 }
 
-/// Writes one document, its keys in the order the value has them, ending in a line break.
-pub fn to_string<T: Serialize + ?Sized>(value: &T) -> Result<String, Error> {
-    let value =
-        serde_json::to_value(value).map_err(|error| Error { message: error.to_string(), line: None, column: None })?;
-    Ok(document(&value, false))
-}
-
-/// Writes a Kubernetes object as kubectl does: keys sorted, lists not indented.
+/// Writes a Kubernetes object as kubectl does: keys sorted (as a JSON value has them), lists not
+/// indented, ending in a line break.
 pub fn object(value: &Value) -> String {
-    document(value, true)
+    let mut writer = Writer { out: String::new() };
+    writer.node(value, 0);
+    writer.out
 }
 
 /// One step from a YAML node to one inside it.
@@ -130,15 +126,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
 /// The longest key that goes without the `?` that YAML wants before long ones (its limit is 1024).
 const LONGEST_KEY: usize = 512;
 
-fn document(value: &Value, sorted: bool) -> String {
-    let mut writer = Writer { out: String::new(), sorted };
-    writer.node(value, 0);
-    writer.out
-}
-
 struct Writer {
     out: String,
-    sorted: bool,
 }
 
 impl Writer {
@@ -162,9 +151,8 @@ impl Writer {
 
     fn map(&mut self, map: &Map<String, Value>, indent: usize) {
         let mut pairs: Vec<(&String, &Value)> = map.iter().collect();
-        if self.sorted {
-            pairs.sort_by_key(|(key, _)| *key);
-        }
+        // Sorted already, unless some crate of the build turns serde_json's `preserve_order` on.
+        pairs.sort_by_key(|(key, _)| *key);
         for (at, (key, value)) in pairs.into_iter().enumerate() {
             self.indent_unless_first(at, indent);
             if key.len() > LONGEST_KEY {

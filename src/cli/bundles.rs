@@ -28,7 +28,12 @@ pub(super) struct Salvage {
 pub(super) fn verify(arguments: &Verify) -> Result<Exit, Failure> {
     let report = bundle::verify(&arguments.bundle).map_err(Failure::usage)?;
     let bytes = bytesize::ByteSize(report.bytes).display().si();
-    print(&format!("{}: {} files, {bytes}, the run {}\n", report.path.display(), report.entries, if report.complete { "came to its end" } else { "was cut short" }));
+    print(&format!(
+        "{}: {} files, {bytes}, the run {}\n",
+        report.path.display(),
+        report.entries,
+        if report.complete { "came to its end" } else { "was cut short" }
+    ));
     report.problems.iter().for_each(|problem| print(&format!("{problem}\n")));
     print(if report.is_sound() { "every file is as it was written\n" } else { "the bundle is damaged\n" });
     Ok(if report.is_sound() { Exit::Complete } else { Exit::Incomplete })

@@ -15,7 +15,7 @@ use crate::{
     report,
     source::{
         Stop, StopReason, Stopper,
-        kubernetes::{Connection, Discovery},
+        kubernetes::{Connection, Discovery, SourceError},
     },
 };
 use chrono::{DateTime, Local, TimeDelta, Utc};
@@ -69,7 +69,7 @@ pub(super) struct Arguments {
     /// A cluster's name in the bundle, in place of its context's; repeatable
     #[arg(long, value_name = "CONTEXT=NAME", value_parser = parse::renaming, help_heading = "The bundle")]
     cluster_name: Vec<(String, String)>,
-    /// A secret of at least 16 bytes: bundles made with the same one have the same marks for the same secrets
+    /// A secret of at least 16 bytes: bundles made with the same one have the same token for the same secret
     #[arg(long, value_name = "FILE", help_heading = "The bundle")]
     redaction_key: Option<PathBuf>,
     /// What is printed on standard output: the bundle's path, or a JSON object
@@ -116,12 +116,14 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         arguments.attach.iter().map(|path| Attachment::read(path)).collect::<Result<_, _>>().map_err(Failure::usage)?;
     let key = arguments.key()?;
     eprint!("{}", request.window.echo(started, &Local));
+    if let Some(warning) = request.window.unfinished(started) {
+        eprintln!("{warning}");
+    }
     let (stopper, stop) = Stop::new();
     let stopper = Arc::new(stopper);
     if arguments.dry_run {
         let (reached, unreached) = arguments.reach(&request, &stop).await?;
-        let limits = arguments.limits();
-        return dry_run::print_plan(&request, &reached, &unreached, arguments, limits).await;
+        return dry_run::print_plan(&request, &reached, &unreached, arguments).await;
     }
     let to = Destination::from_arg(arguments.to.as_deref()).map_err(Failure::usage)?;
     let bundle = BundleWriter::create(&to, started).map_err(Failure::no_bundle)?;
@@ -131,12 +133,16 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Ok((reached, _)) if reached.is_empty() => {
             bundle.abandon();
             Err(match stop.reason() {
-                Some(StopReason::Interrupted) => Failure { exit: Exit::Interrupted, text: "interrupted before anything was gathered; there is no bundle".to_owned() },
+                Some(StopReason::Interrupted) => Failure {
+                    exit: Exit::Interrupted,
+                    text: "interrupted before anything was gathered; there is no bundle".to_owned(),
+                },
                 _ => Failure::no_bundle("no bundle was made, for no cluster was reached"),
             })
         }
         Ok((reached, unreached)) => {
-            let work = Work { arguments, request, redactor: Redactor::new(&key), key_id: key.id(), started, attachments };
+            let work =
+                Work { arguments, request, redactor: Redactor::new(&key), key_id: key.id(), started, attachments };
             work.collect(reached, unreached, bundle, &stop, &stopper).await
         }
         Err(failure) => {
@@ -184,21 +190,31 @@ async fn interrupted() {
 impl Arguments {
     pub(super) fn request(&self, now: DateTime<Utc>) -> Result<Request, Failure> {
         let profile = Profile::load(&self.profile).map_err(Failure::usage)?;
-        let duration = |text: &Option<String>| text.as_deref().map(window::parse_duration).transpose().map_err(Failure::usage);
+        let duration =
+            |text: &Option<String>| text.as_deref().map(window::parse_duration).transpose().map_err(Failure::usage);
         let incident = self.incident_time.as_deref().map(|text| window::parse_incident(text, now, &Local));
         let incident = incident.transpose().map_err(Failure::usage)?;
-        let window = Window::new(incident, duration(&self.before)?, duration(&self.after)?, now).map_err(Failure::usage)?;
+        let window =
+            Window::new(incident, duration(&self.before)?, duration(&self.after)?, now).map_err(Failure::usage)?;
         let known = |kind: &str| {
             ["logs", "previous-logs", "scrapes"].contains(&kind)
-                || profile.objects.iter().any(|rule| rule.resource.to_string() == kind || rule.resource.plural() == kind)
+                || profile
+                    .objects
+                    .iter()
+                    .any(|rule| rule.resource.to_string() == kind || rule.resource.plural() == kind)
                 || profile.custom_resources.iter().any(|rule| kind.ends_with(&rule.group))
         };
         for kind in &self.skip {
             if kind == "pods" {
-                return Err(Failure::usage("--skip pods would leave nothing to plan from; skip logs or scrapes instead"));
+                return Err(Failure::usage(
+                    "--skip pods would leave nothing to plan from; skip logs or scrapes instead",
+                ));
             }
             if !known(kind) {
-                return Err(Failure::usage(format!("--skip {kind}: the profile {} has no such kind; give logs, previous-logs, scrapes or a resource of the profile", profile.name)));
+                return Err(Failure::usage(format!(
+                    "--skip {kind}: the profile {} has no such kind; give logs, previous-logs, scrapes or a resource of the profile",
+                    profile.name
+                )));
             }
         }
         Ok(Request { profile, window, skip: self.skip.iter().cloned().collect() })
@@ -206,8 +222,10 @@ impl Arguments {
 
     fn key(&self) -> Result<Key, Failure> {
         let Some(path) = &self.redaction_key else { return Ok(Key::random()) };
-        let bytes = std::fs::read(path).map_err(|why| Failure::usage(format!("cannot read the redaction key {}: {why}", path.display())))?;
-        Key::from_bytes(&bytes).map_err(|why| Failure::usage(format!("the redaction key {} cannot be used: {why}", path.display())))
+        let bytes = std::fs::read(path)
+            .map_err(|why| Failure::usage(format!("cannot read the redaction key {}: {why}", path.display())))?;
+        Key::from_bytes(&bytes)
+            .map_err(|why| Failure::usage(format!("the redaction key {} cannot be used: {why}", path.display())))
     }
 
     pub(super) fn output(&self) -> Output {
@@ -230,16 +248,26 @@ impl Arguments {
     }
 
     /// The clusters that answer, and those that do not. Words that are wrong end the run.
-    pub(super) async fn reach(&self, request: &Request, stop: &Stop) -> Result<(Vec<Reached>, Vec<ClusterInfo>), Failure> {
+    pub(super) async fn reach(
+        &self,
+        request: &Request,
+        stop: &Stop,
+    ) -> Result<(Vec<Reached>, Vec<ClusterInfo>), Failure> {
         let connections = self.connection.connect(stop).await?;
         let many = connections.len() > 1;
-        let names: BTreeMap<&str, &str> = self.cluster_name.iter().map(|(context, name)| (context.as_str(), name.as_str())).collect();
+        let names: BTreeMap<&str, &str> =
+            self.cluster_name.iter().map(|(context, name)| (context.as_str(), name.as_str())).collect();
         if let Some(unknown) = names.keys().find(|named| !connections.iter().any(|(context, _)| context == *named)) {
             return Err(Failure::usage(format!("--cluster-name {unknown}=…: that context is not collected from")));
         }
-        let called: Vec<&str> = connections.iter().map(|(context, _)| names.get(context.as_str()).copied().unwrap_or(context)).collect();
-        if let Some(twice) = called.iter().enumerate().find_map(|(at, name)| called[..at].contains(name).then_some(name)) {
-            return Err(Failure::usage(format!("two clusters would be called \"{twice}\" in the bundle; name them apart with --cluster-name")));
+        let called: Vec<&str> =
+            connections.iter().map(|(context, _)| names.get(context.as_str()).copied().unwrap_or(context)).collect();
+        if let Some(twice) =
+            called.iter().enumerate().find_map(|(at, name)| called[..at].contains(name).then_some(name))
+        {
+            return Err(Failure::usage(format!(
+                "two clusters would be called \"{twice}\" in the bundle; name them apart with --cluster-name"
+            )));
         }
         let asking = connections.into_iter().map(|(context, connection)| {
             let renamed = names.get(context.as_str()).copied();
@@ -251,7 +279,9 @@ impl Arguments {
                 };
                 let answered = match connection {
                     // The words may hold a path of this machine: the bundle only says that it was so.
-                    Err(why) => Err(Trouble::Unreached { why, causes: vec!["its credentials could not be had".to_owned()] }),
+                    Err(why) => {
+                        Err(Trouble::Unreached { why, causes: vec!["its credentials could not be had".to_owned()] })
+                    }
                     Ok(connection) => ask(self, request, connection, info.clone()).await,
                 };
                 (info, answered)
@@ -294,31 +324,46 @@ enum Trouble {
 }
 
 /// Version, discovery and place of one cluster.
-async fn ask(arguments: &Arguments, request: &Request, connection: Connection, mut info: ClusterInfo) -> Result<Reached, Trouble> {
+async fn ask(
+    arguments: &Arguments,
+    request: &Request,
+    connection: Connection,
+    mut info: ClusterInfo,
+) -> Result<Reached, Trouble> {
     let kubernetes = &connection.kubernetes;
-    let unreached = |causes: Vec<String>| Trouble::Unreached {
-        why: format!(
-            "the cluster of context \"{}\" at {} was not reached: {}; check that `kubectl --context {} version` answers",
-            connection.context,
-            connection.server,
-            causes.join(": "),
-            connection.context,
-        ),
-        causes,
+    let unreached = |error: SourceError| {
+        let causes = error.causes();
+        let mut said = causes.join(": ");
+        if let SourceError::Credentials { detail } = &error {
+            said.push_str(&format!(": {detail}"));
+        }
+        let Connection { context, server, .. } = &connection;
+        let why = format!(
+            "the cluster of context \"{context}\" at {server} was not reached: {said}; check that `kubectl --context {context} version` answers"
+        );
+        Trouble::Unreached { why, causes }
     };
-    let (version, skew) = kubernetes.version().await.map_err(|error| unreached(error.causes()))?;
-    let discovery = kubernetes.discover().await.map_err(|error| unreached(error.causes()))?;
+    let (version, skew) = kubernetes.version().await.map_err(unreached)?;
+    let discovery = kubernetes.discover().await.map_err(unreached)?;
     let places = arguments.connection.places(&connection);
     let found = match collect::find(kubernetes, &request.profile, &places).await {
         Ok(found) => found,
-        Err(PlaceError::Source(error)) => return Err(unreached(error.causes())),
-        Err(error @ PlaceError::NoNamespace(_)) => return Err(Trouble::Missing(error.to_string())),
+        Err(PlaceError::Source(error)) => return Err(unreached(error)),
+        Err(error @ (PlaceError::NoNamespace(_) | PlaceError::Nothing)) => {
+            return Err(Trouble::Missing(error.to_string()));
+        }
         Err(error) => {
             let mut text = error.to_string();
             if let PlaceError::Several(found) = &error {
-                let context = if arguments.connection.context.is_empty() { String::new() } else { format!(" --context {}", connection.context) };
+                let context = if arguments.connection.context.is_empty() {
+                    String::new()
+                } else {
+                    format!(" --context {}", connection.context)
+                };
                 for (namespace, pods) in found {
-                    text.push_str(&format!("\n  kubectl escalate collect{context} -n {namespace}   # {pods} server pods"));
+                    text.push_str(&format!(
+                        "\n  kubectl escalate collect{context} -n {namespace}   # {pods} server pods"
+                    ));
                 }
             }
             return Err(Trouble::Usage(text));
@@ -346,15 +391,22 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn collect(self, reached: Vec<Reached>, unreached: Vec<ClusterInfo>, bundle: BundleWriter, stop: &Stop, stopper: &Stopper) -> Result<Exit, Failure> {
+    async fn collect(
+        self,
+        reached: Vec<Reached>,
+        unreached: Vec<ClusterInfo>,
+        bundle: BundleWriter,
+        stop: &Stop,
+        stopper: &Stopper,
+    ) -> Result<Exit, Failure> {
         let written = |error: crate::bundle::BundleError| Failure::no_bundle(error);
         let bar = Arc::new(Bar::new());
         let names = Arc::new(Names::of(&self.request.profile));
-        let notes = collect::notes(&bundle, &self.redactor, &self.arguments.note, &self.attachments).map_err(written)?;
+        let notes =
+            collect::notes(&bundle, &self.redactor, &self.arguments.note, &self.attachments).map_err(written)?;
         let (mut sites, mut plans, mut clusters) = (Vec::new(), Vec::new(), Vec::new());
         for Reached { name, connection, discovery, found, skew, info } in reached {
-            let ground = [plan::What::Version, plan::What::Discovery].map(|what| plan::Task { what, required: false }.into());
-            plans.push(ground.into_iter().chain(plan::first(&self.request, &discovery.resources, &found.place)).collect());
+            plans.push(plan::first(&self.request, &discovery.resources, &found.place));
             clusters.push(info);
             sites.push(Site {
                 cluster: name,

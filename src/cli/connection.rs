@@ -64,7 +64,10 @@ impl Flags {
         };
         for (at, context) in contexts.iter().enumerate() {
             if contexts[..at].contains(context) {
-                return Err(Failure::usage(format!("--context {} is given twice", context.as_deref().unwrap_or_default())));
+                return Err(Failure::usage(format!(
+                    "--context {} is given twice",
+                    context.as_deref().unwrap_or_default()
+                )));
             }
         }
         let connecting = contexts.into_iter().map(|context| async move {
@@ -80,7 +83,9 @@ impl Flags {
         for (context, connected) in join_all(connecting).await {
             match connected {
                 Err(error) if error.is_usage() => return Err(Failure::usage(error)),
-                Err(error) => connections.push((context.unwrap_or_else(|| "current".to_owned()), Err(error.to_string()))),
+                Err(error) => {
+                    connections.push((context.unwrap_or_else(|| "current".to_owned()), Err(error.to_string())))
+                }
                 Ok(connection) => connections.push((connection.context.clone(), Ok(connection))),
             }
         }

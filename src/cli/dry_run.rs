@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     bundle::ClusterInfo,
-    collect::Limits,
     exit::Exit,
     plan::{self, Planned, Pod, Request, What, Without},
     source::kubernetes::{Row, Rows, SourceError},
@@ -19,14 +18,15 @@ pub(super) async fn print_plan(
     reached: &[Reached],
     unreached: &[ClusterInfo],
     arguments: &Arguments,
-    _limits: Limits,
 ) -> Result<Exit, Failure> {
     if reached.is_empty() {
         return Err(Failure::no_bundle("there is no plan, for no cluster was reached"));
     }
     let mut text = String::new();
     let mut clusters = Vec::new();
-    text.push_str("dry run: asked for the version, what is served, and the lists that the plan needs; nothing was written\n");
+    text.push_str(
+        "dry run: asked for the version, what is served, and the lists that the plan needs; nothing was written\n",
+    );
     text.push_str(&format!("profile  {} {}\n", request.profile.name, request.profile.version));
     text.push_str(&format!("limits   {}\n", arguments.limits_text()));
     for cluster in reached {
@@ -40,7 +40,9 @@ pub(super) async fn print_plan(
     }
     match arguments.output() {
         Output::Text => print(&text),
-        Output::Json => print(&format!("{:#}\n", serde_json::json!({ "profile": request.profile.name, "clusters": clusters }))),
+        Output::Json => {
+            print(&format!("{:#}\n", serde_json::json!({ "profile": request.profile.name, "clusters": clusters })))
+        }
     }
     Ok(if unreached.is_empty() { Exit::Complete } else { Exit::Incomplete })
 }
@@ -48,10 +50,12 @@ pub(super) async fn print_plan(
 /// The plan of one cluster, through all its stages, in the order it would run.
 async fn whole(request: &Arc<Request>, cluster: &Reached) -> Result<Vec<Planned>, SourceError> {
     let (served, place) = (&cluster.discovery.resources, &cluster.found.place);
-    let mut plan = plan::first(request, served, place);
+    let ground = [What::Version, What::Discovery].map(|what| plan::Task { what, required: false }.into());
+    let mut plan: Vec<Planned> = ground.into_iter().chain(plan::first(request, served, place)).collect();
     let mut pods = Vec::new();
     let mut refused = Vec::new();
-    let lists: Vec<_> = plan.iter().filter(|planned| planned.without.is_none()).map(|planned| planned.task.clone()).collect();
+    let lists: Vec<_> =
+        plan.iter().filter(|planned| planned.without.is_none()).map(|planned| planned.task.clone()).collect();
     for task in lists {
         let What::List(list) = &task.what else { continue };
         if !list.resource.is("", "pods") {
@@ -60,7 +64,9 @@ async fn whole(request: &Arc<Request>, cluster: &Reached) -> Result<Vec<Planned>
         let seen = Seen { request: request.clone(), pods: Vec::new() };
         match cluster.connection.kubernetes.list(&task.path(), false, seen).await {
             Ok((seen, _)) => pods.extend(seen.pods),
-            Err(error) if error.code() == Some(403) && list.namespace.is_none() => refused.extend(plan::one_by_one(&task, place)),
+            Err(error) if error.code() == Some(403) && list.namespace.is_none() => {
+                refused.extend(plan::one_by_one(&task, place))
+            }
             Err(error) if error.code() == Some(403) => {}
             Err(error) => return Err(error),
         }
@@ -72,7 +78,9 @@ async fn whole(request: &Arc<Request>, cluster: &Reached) -> Result<Vec<Planned>
         }
         plan.push(task.into());
     }
-    pods.retain(|pod| place.namespaces.get(&pod.namespace).is_some_and(|scope| scope.own || scope.related.has_pod(&pod.name)));
+    pods.retain(|pod| {
+        place.namespaces.get(&pod.namespace).is_some_and(|scope| scope.own || scope.related.has_pod(&pod.name))
+    });
     pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
     plan.extend(plan::expand(request, served, place, pods));
     // Several ways may lead to one task, as they do when it runs.

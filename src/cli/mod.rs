@@ -82,7 +82,8 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn block_on(verb: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::no_bundle(format!("the program could not start its threads: {error}")))?;
+    let runtime =
+        runtime.map_err(|error| Failure::no_bundle(format!("the program could not start its threads: {error}")))?;
     let ended = runtime.block_on(verb);
     // A credential plugin or a name lookup may still hang in a thread of its own.
     runtime.shutdown_background();

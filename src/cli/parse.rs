@@ -11,7 +11,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 
 /// `20MB` is decimal, `20MiB` binary.
 pub(super) fn size(text: &str) -> Result<u64, String> {
-    text.parse::<bytesize::ByteSize>().map(|size| size.as_u64()).map_err(|_| format!("cannot read `{text}` as a size; give 20MB or 20MiB"))
+    text.parse::<bytesize::ByteSize>()
+        .map(|size| size.as_u64())
+        .map_err(|_| format!("cannot read `{text}` as a size; give 20MB or 20MiB"))
 }
 
 /// `CONTEXT=NAME`.
@@ -20,7 +22,11 @@ pub(super) fn renaming(text: &str) -> Result<(String, String), String> {
         // A context may hold a `=`, a name of ours does not.
         Some(_) => {
             let (context, name) = text.rsplit_once('=').unwrap_or((text, ""));
-            if context.is_empty() || name.is_empty() { Err("give CONTEXT=NAME, both not empty".to_owned()) } else { Ok((context.to_owned(), name.to_owned())) }
+            if context.is_empty() || name.is_empty() {
+                Err("give CONTEXT=NAME, both not empty".to_owned())
+            } else {
+                Ok((context.to_owned(), name.to_owned()))
+            }
         }
         None => Err(format!("cannot read `{text}`; give CONTEXT=NAME")),
     }

@@ -21,7 +21,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     } else if let Some(name) = &arguments.name {
         let text = profile::embedded().iter().find(|(known, _)| known == name).map(|(_, text)| *text);
         let names: Vec<&str> = profile::embedded().iter().map(|(name, _)| *name).collect();
-        print(text.ok_or_else(|| Failure::usage(format!("there is no profile \"{name}\"; there are {}", names.join(", "))))?);
+        print(text.ok_or_else(|| {
+            Failure::usage(format!("there is no profile \"{name}\"; there are {}", names.join(", ")))
+        })?);
     } else {
         for (name, _) in profile::embedded() {
             let profile = profile::Profile::load(name).map_err(Failure::usage)?;

@@ -37,10 +37,14 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         let connection = connection.map_err(Failure::no_bundle)?;
         let discovery = connection.kubernetes.discover().await;
         let discovery = discovery.map_err(|error| {
-            Failure::no_bundle(format!("the cluster of context \"{context}\" was not reached: {}", error.causes().join(": ")))
+            Failure::no_bundle(format!(
+                "the cluster of context \"{context}\" was not reached: {}",
+                error.causes().join(": ")
+            ))
         })?;
         let namespaces: BTreeSet<String> = if flags.namespace.is_empty() {
-            let found = crate::collect::find(&connection.kubernetes, &request.profile, &flags.places(&connection)).await;
+            let found =
+                crate::collect::find(&connection.kubernetes, &request.profile, &flags.places(&connection)).await;
             found.map_err(Failure::usage)?.place.namespaces.into_keys().collect()
         } else {
             flags.namespace.iter().cloned().collect()
@@ -63,7 +67,9 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 /// Every right that the plan for these namespaces may need. What pods will be there is not known,
 /// so the rights of logs and scrapes are those of any pod.
 fn rights(request: &Request, served: &[Resource], namespaces: &BTreeSet<String>, searches: bool) -> BTreeSet<Right> {
-    let scope = |namespace: &String| (namespace.clone(), Scope { own: request.profile.owns_namespace(namespace), ..Scope::default() });
+    let scope = |namespace: &String| {
+        (namespace.clone(), Scope { own: request.profile.owns_namespace(namespace), ..Scope::default() })
+    };
     let place = Place { namespaces: namespaces.iter().map(scope).collect() };
     let mut rights: BTreeSet<Right> = plan::first(request, served, &place)
         .into_iter()
@@ -74,7 +80,10 @@ fn rights(request: &Request, served: &[Resource], namespaces: &BTreeSet<String>,
             false => vec![planned.task],
         })
         .filter_map(|task| task.right())
-        .filter(|right| right.namespace.is_some() || !served.iter().any(|resource| resource.namespaced && resource.is(&right.group, &right.resource)))
+        .filter(|right| {
+            right.namespace.is_some()
+                || !served.iter().any(|resource| resource.namespaced && resource.is(&right.group, &right.resource))
+        })
         .collect();
     rights.extend(plan::rights_of_pods(request, served, namespaces));
     for (namespace, scope) in &place.namespaces {
@@ -84,7 +93,13 @@ fn rights(request: &Request, served: &[Resource], namespaces: &BTreeSet<String>,
     }
     if searches {
         // Finding the servers without -n is a list over the cluster.
-        rights.insert(Right { namespace: None, group: String::new(), resource: "pods".to_owned(), verb: "list", name: None });
+        rights.insert(Right {
+            namespace: None,
+            group: String::new(),
+            resource: "pods".to_owned(),
+            verb: "list",
+            name: None,
+        });
     }
     rights
 }
@@ -103,7 +118,9 @@ fn roles(rights: &BTreeSet<Right>, name: &str, user: Option<&str>) -> Vec<Value>
             metadata["namespace"] = namespace.as_str().into();
         }
         let api = "rbac.authorization.k8s.io";
-        manifests.push(json!({ "apiVersion": format!("{api}/v1"), "kind": kind, "metadata": metadata, "rules": rules(&rights) }));
+        manifests.push(
+            json!({ "apiVersion": format!("{api}/v1"), "kind": kind, "metadata": metadata, "rules": rules(&rights) }),
+        );
         if let Some(user) = user {
             manifests.push(json!({
                 "apiVersion": format!("{api}/v1"),

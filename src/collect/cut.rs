@@ -198,7 +198,10 @@ impl Cut {
             last: time(self.last),
             lines: self.lines,
             is_log: self.stamped,
-            error: self.foreign.filter(|text| unfinished && !text.is_empty()).map(|text| String::from_utf8_lossy(&text).trim().to_owned()),
+            error: self
+                .foreign
+                .filter(|text| unfinished && !text.is_empty())
+                .map(|text| String::from_utf8_lossy(&text).trim().to_owned()),
         }
     }
 }

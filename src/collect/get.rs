@@ -47,7 +47,11 @@ fn leave_out_images(node: &mut Value, ours: &BTreeSet<String>) {
     let is_ours = |name: &Value| {
         let name = name.as_str().unwrap_or_default();
         // A pod may say `nginx` where the node says `docker.io/library/nginx:latest`.
-        ours.iter().any(|image| name == image || name.ends_with(&format!("/{image}")) || name.starts_with(&format!("{image}@")))
+        ours.iter().any(|image| {
+            let tagged = image.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
+            let image = if tagged { image.clone() } else { format!("{image}:latest") };
+            name == image || name.ends_with(&format!("/{image}")) || name.starts_with(&format!("{image}@"))
+        })
     };
     images.retain(|image| image["names"].as_array().into_iter().flatten().any(is_ours));
     let left_out = before - images.len();

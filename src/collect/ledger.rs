@@ -4,8 +4,8 @@
 use super::{Entry, Record, Run};
 use crate::{
     bundle::{
-        BundleName, CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, GapCause, IdentityClaim, IdentityKind, Manifest,
-        NamePart, Outcome, Settled, TaskRecord,
+        BundleName, CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, GapCause, IdentityClaim, IdentityKind,
+        Manifest, NamePart, Outcome, Settled, TaskRecord,
     },
     facts::identity::{self, settle},
     plan::Request,
@@ -40,18 +40,24 @@ impl Ledger {
     /// The bundle's name, now that all is known.
     #[must_use]
     pub fn name(&self, run: &Run) -> BundleName {
-        let namespaces: Vec<&str> = self.clusters.iter().flat_map(|cluster| &cluster.namespaces).map(String::as_str).collect();
+        let namespaces: Vec<&str> =
+            self.clusters.iter().flat_map(|cluster| &cluster.namespaces).map(String::as_str).collect();
         let namespace = match namespaces[..] {
             [] => None,
             [one] => Some(one),
             _ => Some("multi"),
         };
-        let part = |settled: &identity::Settled, unknown| NamePart::of(settled.values.iter().map(String::as_str), unknown);
+        let part =
+            |settled: &identity::Settled, unknown| NamePart::of(settled.values.iter().map(String::as_str), unknown);
         BundleName::new(&part(&self.trust_domain(run), namespace), &part(&self.region(run), None), self.started)
     }
 
     fn trust_domain(&self, run: &Run) -> identity::Settled {
-        settle(&run.claims, IdentityKind::TrustDomain, self.trust_domain.as_deref().map(|said| (said, "--trust-domain")))
+        settle(
+            &run.claims,
+            IdentityKind::TrustDomain,
+            self.trust_domain.as_deref().map(|said| (said, "--trust-domain")),
+        )
     }
 
     fn region(&self, run: &Run) -> identity::Settled {
@@ -87,8 +93,12 @@ impl Ledger {
         manifest.identity = claims(&run.claims);
         manifest.clusters.clone_from(&self.clusters);
         for cluster in &mut manifest.clusters {
-            let of_cluster: Vec<IdentityClaim> =
-                run.claims.iter().filter(|claim| claim.cluster.as_deref() == Some(cluster.name.as_str())).cloned().collect();
+            let of_cluster: Vec<IdentityClaim> = run
+                .claims
+                .iter()
+                .filter(|claim| claim.cluster.as_deref() == Some(cluster.name.as_str()))
+                .cloned()
+                .collect();
             cluster.region = joined(&settle(&of_cluster, IdentityKind::Region, None));
         }
         manifest
@@ -105,7 +115,12 @@ impl Ledger {
         }
         manifest.tasks = run.records.iter().map(|record| task(record, settled, &mut entries)).collect();
         manifest.tasks.sort_by(|one, other| one.id.cmp(&other.id));
-        manifest.remarks.extend(settled.dropped().iter().map(|lost| format!("{} was gathered, and lost to a full disk", lost.path.as_str())));
+        manifest.remarks.extend(
+            settled
+                .dropped()
+                .iter()
+                .map(|lost| format!("{} was gathered, and lost to a full disk", lost.path.as_str())),
+        );
         manifest.entries = entries.into_values().collect();
         manifest.redactions_total = manifest.entries.iter().flat_map(|entry| entry.redactions.values()).sum();
         manifest.checklist = checklist(&manifest, request, self.started);
@@ -117,9 +132,18 @@ impl Ledger {
 fn claims(claims: &[IdentityClaim]) -> Vec<IdentityClaim> {
     let mut distinct: Vec<IdentityClaim> = Vec::new();
     let mut sorted = claims.to_vec();
-    sorted.sort_by(|one, other| (one.what, &one.cluster, &one.value, &one.source).cmp(&(other.what, &other.cluster, &other.value, &other.source)));
+    sorted.sort_by(|one, other| {
+        (one.what, &one.cluster, &one.value, &one.source).cmp(&(
+            other.what,
+            &other.cluster,
+            &other.value,
+            &other.source,
+        ))
+    });
     for claim in sorted {
-        let same = |held: &&IdentityClaim| (held.what, &held.cluster, &held.value, held.hint) == (claim.what, &claim.cluster, &claim.value, claim.hint);
+        let same = |held: &&IdentityClaim| {
+            (held.what, &held.cluster, &held.value, held.hint) == (claim.what, &claim.cluster, &claim.value, claim.hint)
+        };
         if !distinct.iter().any(|held| same(&held)) {
             distinct.push(claim);
         }
@@ -187,7 +211,10 @@ fn logs(manifest: &Manifest, request: &Request, now: DateTime<Utc>) -> Checklist
                 gaps.push(format!("{}: {}", task.target, coverage.gap.unwrap_or_default()));
             }
             Some(_) => {}
-            None if matches!(task.outcome, Outcome::Collected | Outcome::Empty | Outcome::Absent | Outcome::Skipped) => {}
+            None if matches!(
+                task.outcome,
+                Outcome::Collected | Outcome::Empty | Outcome::Absent | Outcome::Skipped
+            ) => {}
             None => gaps.push(format!("{}: {}", task.target, task.causes.first().map_or("no answer", String::as_str))),
         }
     }
@@ -201,9 +228,21 @@ fn logs(manifest: &Manifest, request: &Request, now: DateTime<Utc>) -> Checklist
         }
         Some(incident) if window.end > now => {
             shortfalls.push(format!("the window is not over until {}", rfc(window.end)));
-            let span = if incident.start == incident.end { rfc(incident.start) } else { format!("{}/{}", rfc(incident.start), rfc(incident.end)) };
-            let namespaces: String = manifest.clusters.iter().flat_map(|cluster| &cluster.namespaces).map(|name| format!(" -n {name}")).collect();
-            command = Some(format!("kubectl-escalate collect --incident-time {span}{namespaces}   # after {}", rfc(window.end + TimeDelta::seconds(5))));
+            let span = if incident.start == incident.end {
+                rfc(incident.start)
+            } else {
+                format!("{}/{}", rfc(incident.start), rfc(incident.end))
+            };
+            let namespaces: String = manifest
+                .clusters
+                .iter()
+                .flat_map(|cluster| &cluster.namespaces)
+                .map(|name| format!(" -n {name}"))
+                .collect();
+            command = Some(format!(
+                "kubectl-escalate collect --incident-time {span}{namespaces}   # after {}",
+                rfc(window.end + TimeDelta::seconds(5))
+            ));
         }
         Some(_) => {}
     }
@@ -212,7 +251,12 @@ fn logs(manifest: &Manifest, request: &Request, now: DateTime<Utc>) -> Checklist
         (_, true) => CheckState::Yes,
         (_, false) => CheckState::Partial,
     };
-    let mut detail = format!("{taken} logs, {} to {}", rfc(window.start), rfc(window.end.min(now)));
+    let mut detail = format!(
+        "{taken} {}, {} to {}",
+        if taken == 1 { "log" } else { "logs" },
+        rfc(window.start),
+        rfc(window.end.min(now))
+    );
     for missing in shortfalls.into_iter().chain(gaps) {
         detail.push_str("; ");
         detail.push_str(&missing);
@@ -221,10 +265,13 @@ fn logs(manifest: &Manifest, request: &Request, now: DateTime<Utc>) -> Checklist
 }
 
 fn metrics(manifest: &Manifest) -> ChecklistItem {
-    let scraped = manifest.tasks.iter().filter(|task| task.kind == "scrape" && task.outcome == Outcome::Collected).count();
+    let scraped =
+        manifest.tasks.iter().filter(|task| task.kind == "scrape" && task.outcome == Outcome::Collected).count();
     let detail = match scraped {
         0 => "not collected yet".to_owned(),
-        _ => format!("not collected yet; /metrics of {scraped} pods as of the collection is there, and says nothing of the time before"),
+        _ => format!(
+            "not collected yet; what /metrics of {scraped} pod(s) answered is there, as of the collection, and says nothing of the time before"
+        ),
     };
     let text = "metric values, and the PromQL that showed the anomaly";
     item("metrics", text, CheckState::NotCollectedYet, detail, None)
@@ -245,7 +292,12 @@ fn who(manifest: &Manifest) -> ChecklistItem {
     if disagree(&manifest.trust_domain) || disagree(&manifest.region) {
         detail.push_str("; the sources disagree, see \"identity\" in manifest.json");
     }
-    let hints: Vec<String> = manifest.identity.iter().filter(|claim| claim.hint).map(|claim| format!("{} ({})", claim.value, claim.source)).collect();
+    let hints: Vec<String> = manifest
+        .identity
+        .iter()
+        .filter(|claim| claim.hint)
+        .map(|claim| format!("{} ({})", claim.value, claim.source))
+        .collect();
     if manifest.region.is_none() && !hints.is_empty() {
         detail.push_str(&format!("; a hint at the region: {}", hints.join(", ")));
     }
@@ -254,7 +306,8 @@ fn who(manifest: &Manifest) -> ChecklistItem {
         (None, None) => CheckState::No,
         _ => CheckState::Partial,
     };
-    let command = (state != CheckState::Yes).then(|| "kubectl-escalate collect --trust-domain NAME --region NAME".to_owned());
+    let command =
+        (state != CheckState::Yes).then(|| "kubectl-escalate collect --trust-domain NAME --region NAME".to_owned());
     item("identity", "trust domain and deployment region", state, detail, command)
 }
 
@@ -262,7 +315,10 @@ fn priority(manifest: &Manifest) -> ChecklistItem {
     let (state, detail) = match manifest.production {
         Some(true) => (CheckState::Yes, "production workloads are affected: high priority"),
         Some(false) => (CheckState::Yes, "no production workload is affected"),
-        None => (CheckState::No, "not said; tell support whether production workloads fail to get certificates, which makes it urgent"),
+        None => (
+            CheckState::No,
+            "not said; tell support whether production workloads fail to get certificates, which makes it urgent",
+        ),
     };
     item("priority", "priority", state, detail.to_owned(), None)
 }

@@ -34,7 +34,8 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     let (site, list, request) = (site.clone(), list.clone(), task.request());
     // Rendering and compressing thousands of objects would hold up the streams beside it.
     let written = tokio::task::spawn_blocking(move || write(&site, &list, &request, gather.held, &end)).await;
-    written.unwrap_or_else(|panic| Done { causes: vec![format!("internal error: {panic}")], ..Done::new(Outcome::Failed) })
+    written
+        .unwrap_or_else(|panic| Done { causes: vec![format!("internal error: {panic}")], ..Done::new(Outcome::Failed) })
 }
 
 /// What may not be listed over the cluster may still be listed in a namespace.
@@ -105,7 +106,12 @@ fn write(site: &Site, list: &ListTask, request: &str, held: Held, end: &ListEnd)
     let mut entries = Vec::new();
     let mut rows = held.rows;
     // That there are none is evidence, too: a replay answers an empty list, not "not collected".
-    if let Some(namespace) = list.namespace.clone() {
+    let asked: Vec<String> = match &list.namespace {
+        Some(namespace) => vec![namespace.clone()],
+        None if list.resource.namespaced => site.place.namespaces.keys().cloned().collect(),
+        None => vec![String::new()],
+    };
+    for namespace in asked {
         rows.entry(namespace).or_default();
     }
     let found = rows.values().map(Vec::len).sum::<usize>();

@@ -43,7 +43,9 @@ pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
         Taken::Not(done) => *done,
         Taken::ErrorText(text) => Done {
             causes: vec![format!("the kubelet answered, as if it were the log: {text}")],
-            hint: log.previous.then(|| "the node has removed the container of the run before; its log is gone".to_owned()),
+            hint: log
+                .previous
+                .then(|| "the node has removed the container of the run before; its log is gone".to_owned()),
             ..Done::new(Outcome::Failed)
         },
         Taken::Log(received) => finish(site, task, log, *received, beginning).await,
@@ -76,7 +78,9 @@ enum Stopped {
 
 async fn take(site: &Site, task: &Task, log: &LogTask) -> Taken {
     let answer = match site.kubernetes.get(&task.path(), "*/*").await {
-        Ok(answer) if answer.status == 204 => return Taken::Not(Box::new(Done::absent("the pod is not scheduled, so nothing has run"))),
+        Ok(answer) if answer.status == 204 => {
+            return Taken::Not(Box::new(Done::absent("the pod is not scheduled, so nothing has run")));
+        }
         Ok(answer) => answer,
         Err(error) => return Taken::Not(Box::new(no_log(&error, task, log))),
     };
@@ -88,12 +92,15 @@ async fn take(site: &Site, task: &Task, log: &LogTask) -> Taken {
 /// The refusals that mean "there is none".
 fn no_log(error: &SourceError, task: &Task, log: &LogTask) -> Done {
     match error {
-        SourceError::Status { code: 404, .. } => {
-            Done { causes: [vec![format!("the pod {} was deleted after it was listed", log.pod)], error.causes()].concat(), ..Done::new(Outcome::Absent) }
-        }
+        SourceError::Status { code: 404, .. } => Done {
+            causes: [vec![format!("the pod {} was deleted after it was listed", log.pod)], error.causes()].concat(),
+            ..Done::new(Outcome::Absent)
+        },
         // "waiting to start", "previous terminated container … not found", "is not available":
         // https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/kubelet/kubelet_pods.go (validateContainerLogStatus).
-        SourceError::Status { code: 400, message, .. } if ["waiting to start", "not found", "not available"].iter().any(|text| message.contains(text)) => {
+        SourceError::Status { code: 400, message, .. }
+            if ["waiting to start", "not found", "not available"].iter().any(|text| message.contains(text)) =>
+        {
             Done::absent(message.clone())
         }
         error => Done::failed(error, task),
@@ -261,7 +268,8 @@ async fn beginning(site: &Site, task: &Task, log: &LogTask) -> Beginning {
     if log.started.is_none_or(|started| started >= site.request.window.start) {
         return Beginning::NotAsked;
     }
-    let all = Task { what: crate::plan::What::Log(LogTask { since: None, tail: None, ..log.clone() }), required: false };
+    let all =
+        Task { what: crate::plan::What::Log(LogTask { since: None, tail: None, ..log.clone() }), required: false };
     debug_assert_ne!(task.path(), all.path(), "the window's own request has a start or a tail");
     let first = async {
         let answer = site.kubernetes.get(&format!("{}&limitBytes=64", all.path()), "*/*").await.ok()?;
@@ -276,27 +284,53 @@ async fn beginning(site: &Site, task: &Task, log: &LogTask) -> Beginning {
 /// those of our own making before those of the cluster's.
 fn coverage(site: &Site, log: &LogTask, ended: &Ended, stop: Option<&Stopped>, beginning: &Beginning) -> Coverage {
     let window = &site.request.window;
-    let mut coverage = Coverage { first: ended.first, last: ended.last, lines: ended.lines, complete: true, gap: None, gap_cause: None };
+    let mut coverage = Coverage {
+        first: ended.first,
+        last: ended.last,
+        lines: ended.lines,
+        complete: true,
+        gap: None,
+        gap_cause: None,
+    };
     let text = |at: DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let reached = ended.last.map_or_else(|| "its beginning".to_owned(), text);
     let gap = match (stop, beginning) {
-        (Some(Stopped::Limit(_)), _) => Some((GapCause::CutByLimit, format!("cut by the limit after {reached}"), false)),
-        (Some(Stopped::Source(SourceError::Stopped(_))), _) => Some((GapCause::Cancelled, format!("the run ended after {reached}"), false)),
-        (Some(Stopped::Source(SourceError::TimedOut { .. })), _) => Some((GapCause::TimedOut, format!("nothing more came after {reached}"), false)),
+        (Some(Stopped::Limit(_)), _) => {
+            Some((GapCause::CutByLimit, format!("cut by the limit after {reached}"), false))
+        }
+        (Some(Stopped::Source(SourceError::Stopped(_))), _) => {
+            Some((GapCause::Cancelled, format!("the run ended after {reached}"), false))
+        }
+        (Some(Stopped::Source(SourceError::TimedOut { .. })), _) => {
+            Some((GapCause::TimedOut, format!("nothing more came after {reached}"), false))
+        }
         (Some(_), _) => Some((GapCause::StreamFailed, format!("the stream broke after {reached}"), false)),
-        (None, _) if ended.error.is_some() => Some((GapCause::StreamFailed, format!("the kubelet broke off after {reached}"), false)),
+        (None, _) if ended.error.is_some() => {
+            Some((GapCause::StreamFailed, format!("the kubelet broke off after {reached}"), false))
+        }
         (None, Beginning::At(at)) if *at > window.start && log.tail.is_none() => {
-            let cause = format!("the node's log file begins at {}; what the container wrote before was rotated away", text(*at));
+            let cause = format!(
+                "the node's log file begins at {}; what the container wrote before was rotated away",
+                text(*at)
+            );
             Some((GapCause::RotatedAway, cause, false))
         }
         (None, Beginning::Unknown) if ended.first.is_none_or(|first| first > window.start) => {
             Some((GapCause::Unknown, "whether older lines were rotated away could not be told".to_owned(), false))
         }
-        _ if window.end > site.now() + CLOCKS => Some((GapCause::WindowNotOver, format!("the window ends at {}, after the collection", text(window.end)), false)),
+        _ if window.end > site.now() + CLOCKS => Some((
+            GapCause::WindowNotOver,
+            format!("the window ends at {}, after the collection", text(window.end)),
+            false,
+        )),
         // What a container did not live through is not missing.
         _ => match (log.started, log.ended) {
-            (_, Some(end)) if end < window.end => Some((GapCause::ContainerEnded, format!("the container ended at {}", text(end)), true)),
-            (Some(start), _) if start > window.start => Some((GapCause::ContainerNotStarted, format!("the container started at {}", text(start)), true)),
+            (_, Some(end)) if end < window.end => {
+                Some((GapCause::ContainerEnded, format!("the container ended at {}", text(end)), true))
+            }
+            (Some(start), _) if start > window.start => {
+                Some((GapCause::ContainerNotStarted, format!("the container started at {}", text(start)), true))
+            }
             _ => None,
         },
     };
@@ -311,8 +345,12 @@ fn coverage(site: &Site, log: &LogTask, ended: &Ended, stop: Option<&Stopped>, b
 /// A log request carries no UID: a pod that took the name answers for the one that was listed.
 async fn is_replaced(site: &Site, log: &LogTask) -> bool {
     let path = format!("/api/v1/namespaces/{}/pods/{}", log.namespace, log.pod);
-    let pod = site.kubernetes.get_json::<serde_json::Value>(&path, METADATA).await;
-    pod.is_ok_and(|pod| pod["metadata"]["uid"].as_str().is_some_and(|uid| uid != log.uid))
+    match site.kubernetes.get_json::<serde_json::Value>(&path, METADATA).await {
+        Ok(pod) => pod["metadata"]["uid"].as_str().is_some_and(|uid| uid != log.uid),
+        // When the run ends before it can be told, no log is better than another pod's. A user who
+        // may not read single pods is told by the listed UID alone.
+        Err(error) => matches!(error, SourceError::Stopped(_)),
+    }
 }
 
 fn replaced(log: &LogTask) -> Done {

@@ -9,8 +9,8 @@
 mod cut;
 mod discovery;
 mod get;
-mod list;
 mod ledger;
+mod list;
 mod log;
 mod note;
 mod place;

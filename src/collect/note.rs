@@ -68,7 +68,12 @@ impl Attachment {
 ///
 /// # Errors
 /// When the bundle cannot be written.
-pub fn notes(bundle: &BundleWriter, redactor: &Redactor, notes: &[String], attachments: &[Attachment]) -> Result<Vec<Entry>, BundleError> {
+pub fn notes(
+    bundle: &BundleWriter,
+    redactor: &Redactor,
+    notes: &[String],
+    attachments: &[Attachment],
+) -> Result<Vec<Entry>, BundleError> {
     let mut entries = Vec::new();
     let mut add = |path, source: &str, text: &[u8]| {
         let (clean, redactions) = redactor.text(text);

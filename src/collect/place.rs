@@ -42,6 +42,9 @@ pub enum PlaceError {
     /// More than one deployment was found, and none was chosen.
     #[error("{} deployments were found; choose one with -n, or take all with -A", .0.len())]
     Several(Vec<(String, usize)>),
+    /// `-A`, and nothing that the profile matches.
+    #[error("no namespace of this cluster is one that the profile matches; name one with -n")]
+    Nothing,
     /// The API server did not answer.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -84,7 +87,11 @@ async fn check(kubernetes: &Kubernetes, names: &[String]) -> Result<Vec<String>,
     if missing.is_empty() { Ok(doubtful) } else { Err(PlaceError::NoNamespace(missing)) }
 }
 
-async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> Result<(BTreeSet<String>, String), PlaceError> {
+async fn search(
+    kubernetes: &Kubernetes,
+    profile: &Profile,
+    places: &Places,
+) -> Result<(BTreeSet<String>, String), PlaceError> {
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
     let mut how = String::new();
     let mut forbidden = false;
@@ -100,15 +107,25 @@ async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> 
             Err(error) => return Err(error.into()),
         }
     }
-    if found.is_empty() || (places.all && forbidden) {
-        for name in by_name(kubernetes, profile).await? {
+    // All that match: one whose servers are scaled to none has no pod to find it by.
+    if found.is_empty() || places.all {
+        let named = by_name(kubernetes, profile).await?;
+        how = if found.is_empty() {
+            "by the namespaces' names".to_owned()
+        } else {
+            format!("{how} and by the namespaces' names")
+        };
+        named.into_iter().for_each(|name| {
             found.entry(name).or_default();
-        }
-        how = "by the namespaces' names".to_owned();
+        });
+    }
+    if found.is_empty() && places.all {
+        return Err(PlaceError::Nothing);
     }
     if found.is_empty() {
         let context = places.context.clone().unwrap_or_else(|| "default".to_owned());
-        let why = if forbidden { "listing over the cluster is forbidden" } else { "no server was found by label or name" };
+        let why =
+            if forbidden { "listing over the cluster is forbidden" } else { "no server was found by label or name" };
         return Ok(([context].into(), format!("the context's namespace, for {why}")));
     }
     if found.len() > 1 && !places.all && profile.select.namespaces.is_empty() {
@@ -121,7 +138,9 @@ async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> 
 async fn by_name(kubernetes: &Kubernetes, profile: &Profile) -> Result<Vec<String>, PlaceError> {
     let listed = kubernetes.list("/api/v1/namespaces", true, Names::default()).await;
     match listed {
-        Ok((names, _)) => Ok(names.0.into_iter().map(|held| held.name).filter(|name| profile.owns_namespace(name)).collect()),
+        Ok((names, _)) => {
+            Ok(names.0.into_iter().map(|held| held.name).filter(|name| profile.owns_namespace(name)).collect())
+        }
         Err(SourceError::Status { code: 403, .. }) => Ok(profile.select.namespaces.clone()),
         Err(error) => Err(error.into()),
     }
@@ -132,7 +151,12 @@ fn selectors(profile: &Profile, places: &Places) -> Vec<String> {
 }
 
 /// The workload's pods in a namespace, and what belongs to them where others live there too.
-async fn scope(kubernetes: &Kubernetes, profile: &Profile, places: &Places, namespace: &str) -> Result<Scope, PlaceError> {
+async fn scope(
+    kubernetes: &Kubernetes,
+    profile: &Profile,
+    places: &Places,
+    namespace: &str,
+) -> Result<Scope, PlaceError> {
     let mut selected = BTreeSet::new();
     for selector in selectors(profile, places) {
         let pods = none_if_forbidden(pods(kubernetes, Some(namespace), Some(&selector)).await)?;
@@ -154,7 +178,9 @@ async fn scope(kubernetes: &Kubernetes, profile: &Profile, places: &Places, name
             let root = if group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{group}/v1") };
             let metadata_only = !group.is_empty();
             let path = format!("{root}/namespaces/{namespace}/{plural}");
-            none_if_forbidden(kubernetes.list(&path, metadata_only, Objects::default()).await.map(|(objects, _)| objects.0))
+            none_if_forbidden(
+                kubernetes.list(&path, metadata_only, Objects::default()).await.map(|(objects, _)| objects.0),
+            )
         };
         let (pods, replica_sets, jobs, services) =
             tokio::join!(list("pods", ""), list("replicasets", "apps"), list("jobs", "batch"), list("services", ""));
@@ -171,7 +197,11 @@ fn none_if_forbidden<T>(listed: Result<Vec<T>, SourceError>) -> Result<Vec<T>, S
     }
 }
 
-async fn pods(kubernetes: &Kubernetes, namespace: Option<&str>, selector: Option<&str>) -> Result<Vec<Held>, SourceError> {
+async fn pods(
+    kubernetes: &Kubernetes,
+    namespace: Option<&str>,
+    selector: Option<&str>,
+) -> Result<Vec<Held>, SourceError> {
     let within = namespace.map(|name| format!("/namespaces/{name}")).unwrap_or_default();
     let query = selector.map(|selector| {
         let escaped: String = form_urlencoded::byte_serialize(selector.as_bytes()).collect();
@@ -193,7 +223,8 @@ impl Held {
     fn is_of(&self, workload: &WorkloadName) -> bool {
         self.owners.iter().any(|(kind, name)| match kind.as_str() {
             "ReplicaSet" => {
-                workload.kind().kind() == "Deployment" && name.rsplit_once('-').is_some_and(|(name, _)| name == workload.name())
+                workload.kind().kind() == "Deployment"
+                    && name.rsplit_once('-').is_some_and(|(name, _)| name == workload.name())
             }
             kind => kind == workload.kind().kind() && name == workload.name(),
         })

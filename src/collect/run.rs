@@ -177,7 +177,9 @@ impl Scheduler<'_> {
         let mut ready = Vec::new();
         for (key, job) in &self.pending {
             let at_node = job.planned.task.node().map(|node| nodes.entry((job.site, node)).or_default());
-            if clusters[job.site] >= self.limits.cluster || at_node.as_ref().is_some_and(|held| **held >= self.limits.node) {
+            if clusters[job.site] >= self.limits.cluster
+                || at_node.as_ref().is_some_and(|held| **held >= self.limits.node)
+            {
                 continue;
             }
             clusters[job.site] += 1;
@@ -208,7 +210,12 @@ impl Scheduler<'_> {
             };
             let handle = self.tasks.spawn(futures_util::FutureExt::map(
                 futures_util::FutureExt::catch_unwind(AssertUnwindSafe(work)),
-                |done| done.unwrap_or_else(|_| Done { causes: vec!["internal error: a collector panicked".to_owned()], ..Done::new(Outcome::Failed) }),
+                |done| {
+                    done.unwrap_or_else(|_| Done {
+                        causes: vec!["internal error: a collector panicked".to_owned()],
+                        ..Done::new(Outcome::Failed)
+                    })
+                },
             ));
             self.running.insert(handle.id(), running);
         }
@@ -216,7 +223,7 @@ impl Scheduler<'_> {
 
     fn end(&mut self, id: Id, mut done: Done, stopper: &Stopper) {
         let Some(Running { site, mut task, started, clock, .. }) = self.running.remove(&id) else { return };
-        if done.causes.iter().any(|cause| cause.contains("No space left on device")) {
+        if done.disk_full {
             stopper.stop(StopReason::DiskFull);
         }
         let instead = std::mem::take(&mut done.instead);

@@ -2,7 +2,7 @@
 
 use super::{Done, Site};
 use crate::{
-    bundle::layout,
+    bundle::{Outcome, layout},
     facts::identity::Extract,
     plan::{ScrapeTask, Task},
     source::kubernetes::SourceError,
@@ -33,32 +33,40 @@ pub(super) async fn collect(site: &Site, task: &Task, scrape: &ScrapeTask) -> Do
         Ok(entry) => entry,
         Err(error) => return error.into(),
     };
-    loop {
-        let (clean, is_last) = match body.chunk().await {
+    let broken = loop {
+        let clean = match body.chunk().await {
             Ok(Some(chunk)) => {
                 site.progress.bytes(chunk.len() as u64);
                 received += chunk.len() as u64;
-                (redact.push(&chunk), false)
+                redact.push(&chunk)
             }
-            Ok(None) => (crate::redact::Clean::literal(""), true),
-            Err(error) => return Done::failed(&error, task),
+            Ok(None) => break None,
+            Err(error) => break Some(Done::failed(&error, task)),
         };
         extract.push(&clean);
         if let Err(error) = entry.write(&clean) {
             return error.into();
         }
-        if is_last || received > LIMIT {
-            break;
+        if received > LIMIT {
+            let causes = vec![format!("the answer is larger than {LIMIT} bytes, which no metrics are")];
+            break Some(Done { causes, ..Done::new(Outcome::Truncated) });
         }
+    };
+    if received == 0 {
+        return broken.unwrap_or_else(|| Done::new(Outcome::Empty));
     }
     let (clean, counts) = redact.finish();
     extract.push(&clean);
-    let finished = entry.write(&clean).and_then(|()| entry.finish(counts, None));
-    match finished {
-        Ok(entry) => {
-            let claims = extract.claims(&format!("{} of {}", scrape.name, scrape.pod), &site.cluster);
-            Done { claims, ..Done::collected(vec![entry]) }
-        }
-        Err(error) => error.into(),
+    let entry = match entry.write(&clean).and_then(|()| entry.finish(counts, None)) {
+        Ok(entry) => entry,
+        Err(error) => return error.into(),
+    };
+    let mut done = broken.unwrap_or_else(|| Done::new(Outcome::Collected));
+    // What has come is there; only the rest is missing.
+    if done.outcome == Outcome::Failed {
+        done.outcome = Outcome::Truncated;
     }
+    done.claims = extract.claims(&format!("{} of {}", scrape.name, scrape.pod), &site.cluster);
+    done.entries.push(entry);
+    done
 }

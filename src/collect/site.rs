@@ -76,7 +76,13 @@ impl Site {
     }
 
     /// Writes a whole small entry.
-    pub(super) fn write(&self, path: EntryPath, source: &str, clean: &Clean, counts: Counts) -> Result<Entry, BundleError> {
+    pub(super) fn write(
+        &self,
+        path: EntryPath,
+        source: &str,
+        clean: &Clean,
+        counts: Counts,
+    ) -> Result<Entry, BundleError> {
         let mut writer = self.begin(path, source)?;
         writer.write(clean)?;
         writer.finish(counts, None)
@@ -142,6 +148,8 @@ pub struct Done {
     pub pods: Vec<Pod>,
     /// What it says about who this is.
     pub claims: Vec<IdentityClaim>,
+    /// Whether it failed for want of room to write.
+    pub disk_full: bool,
 }
 
 impl Done {
@@ -154,6 +162,7 @@ impl Done {
             instead: Vec::new(),
             pods: Vec::new(),
             claims: Vec::new(),
+            disk_full: false,
         }
     }
 
@@ -197,6 +206,6 @@ impl Done {
 
 impl From<BundleError> for Done {
     fn from(error: BundleError) -> Self {
-        Self { causes: causes(&error), ..Self::new(Outcome::Failed) }
+        Self { causes: causes(&error), disk_full: error.is_disk_full(), ..Self::new(Outcome::Failed) }
     }
 }

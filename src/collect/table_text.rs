@@ -15,7 +15,8 @@ pub(super) fn print(columns: &[Value], rows: &[Vec<Value>]) -> String {
     if columns.is_empty() {
         return String::new();
     }
-    let width = |at: usize| lines.iter().filter_map(|line| line.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let width =
+        |at: usize| lines.iter().filter_map(|line| line.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let mut text = String::new();
     for line in &lines {

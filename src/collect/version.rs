@@ -1,7 +1,10 @@
 //! The API server's version, as `/version` answers it.
 
 use super::{Done, Site};
-use crate::{bundle::layout, plan::{Task, What}};
+use crate::{
+    bundle::layout,
+    plan::{Task, What},
+};
 
 pub(super) async fn collect(site: &Site) -> Done {
     let task = Task { what: What::Version, required: false };

@@ -28,7 +28,9 @@ impl Names {
         let trust_domain = labels.trust_domain.iter().map(|label| (IdentityKind::TrustDomain, label.clone()));
         let deployment = labels.deployment.iter().map(|label| (IdentityKind::Deployment, label.clone()));
         let fields = &identity.log_fields;
-        let of_logs = |kind: IdentityKind, names: &[String]| names.iter().map(move |name| (kind, name.clone())).collect::<Vec<_>>();
+        let of_logs = |kind: IdentityKind, names: &[String]| {
+            names.iter().map(move |name| (kind, name.clone())).collect::<Vec<_>>()
+        };
         Self {
             info_metric: identity.info_metric.clone().unwrap_or_default(),
             labels: trust_domain.chain(deployment).collect(),
@@ -208,8 +210,9 @@ pub fn settle(claims: &[IdentityClaim], what: IdentityKind, said: Option<(&str, 
     }
     let of_kind = || claims.iter().filter(|claim| claim.what == what && !claim.hint);
     let values: BTreeSet<&str> = of_kind().map(|claim| claim.value.as_str()).collect();
+    let first = values.first().copied();
     Settled {
+        source: of_kind().filter(|claim| Some(claim.value.as_str()) == first).map(|claim| claim.source.clone()).min(),
         values: values.into_iter().map(str::to_owned).collect(),
-        source: of_kind().map(|claim| claim.source.clone()).min(),
     }
 }

@@ -1,18 +1,17 @@
 //! The stages of a plan: from a profile and discovery to lists, and from pods to what hangs on them.
 
-use super::{
-    GetTask, ListTask, Place, Planned, Pod, Request, Resource, Right, Task, What, Without, resource,
-};
+use super::{GetTask, ListTask, Place, Planned, Pod, Request, Resource, Right, Task, What, Without, resource};
 use crate::profile::{self, LogRule, ObjectRule};
 use std::collections::BTreeSet;
 
-/// The tasks that need no more than discovery: lists and named objects.
+/// The tasks that need no more than discovery: the server itself, lists and named objects.
 ///
 /// A resource that the server does not serve gives a task too, so that the manifest shows that it
 /// was looked for.
 #[must_use]
 pub fn first(request: &Request, served: &[Resource], place: &Place) -> Vec<Planned> {
-    let mut plan = Vec::new();
+    let ground = [What::Version, What::Discovery].map(|what| Planned::from(Task { what, required: false }));
+    let mut plan = Vec::from(ground);
     for rule in &request.profile.objects {
         let Some(resource) = served.iter().find(|served| rule.resource.is(&served.plural, &served.group)) else {
             plan.push(not_served(rule.resource.plural(), rule.resource.group(), rule.required));
@@ -85,7 +84,10 @@ pub fn expand(request: &Request, served: &[Resource], place: &Place, mut pods: V
     if pods.len() > limit {
         // Stable, so that among equals the order of the list decides.
         pods.sort_by_key(|pod| !pod.is_unhealthy());
-        let cause = format!("the profile takes {limit} pods, unhealthy ones first; {} more are listed only", pods.len() - limit);
+        let cause = format!(
+            "the profile takes {limit} pods, unhealthy ones first; {} more are listed only",
+            pods.len() - limit
+        );
         pods.truncate(limit);
         plan.push(Planned {
             task: Task { what: What::Kind("further pods".to_owned()), required: false },
@@ -119,7 +121,8 @@ pub fn expand(request: &Request, served: &[Resource], place: &Place, mut pods: V
 
 /// A node, and what describing it takes: its lease, and its events, which lie in `default`.
 fn of_node(request: &Request, served: &[Resource], resource: &Resource, rule: &ObjectRule, node: &str) -> Vec<Planned> {
-    let mut plan = vec![Planned::from(Task { required: rule.required, ..get(resource, None, node, rule.metadata_only) })];
+    let mut plan =
+        vec![Planned::from(Task { required: rule.required, ..get(resource, None, node, rule.metadata_only) })];
     if !resource.is("", "nodes") {
         return plan;
     }
@@ -156,7 +159,13 @@ fn by_rule(resource: &Resource, rule: &ObjectRule, place: &Place) -> Vec<Planned
     spaces.iter().flat_map(|space| rule.names.iter().map(|name| named(*space, name))).collect()
 }
 
-fn lists(resource: &Resource, place: &Place, required: bool, labels: Option<&str>, metadata_only: bool) -> Vec<Planned> {
+fn lists(
+    resource: &Resource,
+    place: &Place,
+    required: bool,
+    labels: Option<&str>,
+    metadata_only: bool,
+) -> Vec<Planned> {
     let wide = Task {
         what: What::List(ListTask {
             resource: resource.clone(),
@@ -223,7 +232,8 @@ pub fn rights_of_pods(request: &Request, served: &[Resource], namespaces: &BTree
     }
     for rule in request.profile.objects.iter().filter(|rule| rule.scope == profile::Scope::Used) {
         rights.push(right(None, rule.resource.group(), rule.resource.plural(), "get"));
-        let nodes = served.iter().filter(|served| served.is("", "nodes") && rule.resource.is(&served.plural, &served.group));
+        let nodes =
+            served.iter().filter(|served| served.is("", "nodes") && rule.resource.is(&served.plural, &served.group));
         for _ in nodes {
             rights.push(right(Some("kube-node-lease"), "coordination.k8s.io", "leases", "get"));
             rights.push(right(Some("default"), "", "events", "list"));

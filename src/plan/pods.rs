@@ -78,7 +78,7 @@ impl Pod {
             uid: metadata.uid.unwrap_or_default(),
             name_is_reused: !owners.iter().any(|owner| OWN_NAMES.contains(&owner.kind.as_str())),
             unhealthy: !ready || restarted,
-            images: spec.containers.iter().filter_map(|container| container.image.clone()).collect(),
+            images: images(&spec),
             containers: containers(&request.profile.logs, &spec, &status),
             node: spec.node_name.filter(|node| !node.is_empty()),
         })
@@ -93,7 +93,8 @@ impl Pod {
     }
 
     pub(super) fn scrapes(&self) -> impl Iterator<Item = Planned> {
-        let task = |(scrape, required): &(ScrapeTask, bool)| Task { what: What::Scrape(scrape.clone()), required: *required };
+        let task =
+            |(scrape, required): &(ScrapeTask, bool)| Task { what: What::Scrape(scrape.clone()), required: *required };
         self.scrapes.iter().map(task).map(Planned::from)
     }
 
@@ -140,6 +141,15 @@ impl Pod {
             tail: over_before.then_some(LAST_LINES),
         }
     }
+}
+
+fn images(spec: &core::PodSpec) -> Vec<String> {
+    let own = spec
+        .containers
+        .iter()
+        .chain(spec.init_containers.iter().flatten())
+        .filter_map(|container| container.image.clone());
+    own.chain(spec.ephemeral_containers.iter().flatten().filter_map(|container| container.image.clone())).collect()
 }
 
 fn containers(rules: &LogRules, spec: &core::PodSpec, status: &core::PodStatus) -> Vec<Container> {
@@ -206,7 +216,9 @@ impl From<&ContainerStateTerminated> for Run {
 impl From<&ContainerState> for State {
     fn from(state: &ContainerState) -> Self {
         match state {
-            ContainerState { running: Some(running), .. } => Self::Running(running.started_at.as_ref().and_then(instant)),
+            ContainerState { running: Some(running), .. } => {
+                Self::Running(running.started_at.as_ref().and_then(instant))
+            }
             ContainerState { terminated: Some(ended), .. } => Self::Ended(ended.into()),
             ContainerState { waiting: Some(waiting), .. } => {
                 Self::Waiting(waiting.reason.clone().unwrap_or_else(|| "waiting".to_owned()))

@@ -64,7 +64,9 @@ impl Related {
         }
         for service in &neighbours.services {
             let selector = &service["spec"]["selector"];
-            if selector.as_object().is_some_and(|pairs| !pairs.is_empty()) && related.selects(&serde_json::json!({ "matchLabels": selector })) {
+            if selector.as_object().is_some_and(|pairs| !pairs.is_empty())
+                && related.selects(&serde_json::json!({ "matchLabels": selector }))
+            {
                 related.services.insert(name(service).to_owned());
             }
         }
@@ -124,12 +126,14 @@ impl Related {
         for volume in array(&spec["volumes"]) {
             self.config_maps.extend(volume["configMap"]["name"].as_str().map(str::to_owned));
             let projected = array(&volume["projected"]["sources"]);
-            self.config_maps.extend(projected.filter_map(|source| source["configMap"]["name"].as_str()).map(str::to_owned));
+            self.config_maps
+                .extend(projected.filter_map(|source| source["configMap"]["name"].as_str()).map(str::to_owned));
             self.claims.extend(volume["persistentVolumeClaim"]["claimName"].as_str().map(str::to_owned));
         }
         for container in array(&spec["containers"]).chain(array(&spec["initContainers"])) {
             let whole = array(&container["envFrom"]).filter_map(|from| from["configMapRef"]["name"].as_str());
-            let single = array(&container["env"]).filter_map(|env| env["valueFrom"]["configMapKeyRef"]["name"].as_str());
+            let single =
+                array(&container["env"]).filter_map(|env| env["valueFrom"]["configMapKeyRef"]["name"].as_str());
             self.config_maps.extend(whole.chain(single).map(str::to_owned));
         }
     }
@@ -140,7 +144,11 @@ impl Related {
         let (uid, name) = (about["uid"].as_str().unwrap_or_default(), about["name"].as_str().unwrap_or_default());
         let own_part = |maker: &String| name.strip_prefix(maker.as_str()).and_then(|rest| rest.strip_prefix('-'));
         let of_gone_pod = || self.makers.iter().filter_map(own_part).any(|part| !part.contains('-'));
-        self.uids.contains(uid) || self.owners.contains(name) || self.pods.contains(name) || self.services.contains(name) || of_gone_pod()
+        self.uids.contains(uid)
+            || self.owners.contains(name)
+            || self.pods.contains(name)
+            || self.services.contains(name)
+            || of_gone_pod()
     }
 
     fn selects(&self, selector: &Value) -> bool {
@@ -165,7 +173,8 @@ fn uid(object: &Value) -> &str {
 }
 
 fn owners(object: &Value) -> impl Iterator<Item = (&str, &str)> {
-    array(&object["metadata"]["ownerReferences"]).filter_map(|owner| Some((owner["uid"].as_str()?, owner["name"].as_str()?)))
+    array(&object["metadata"]["ownerReferences"])
+        .filter_map(|owner| Some((owner["uid"].as_str()?, owner["name"].as_str()?)))
 }
 
 fn array(value: &Value) -> impl Iterator<Item = &Value> {

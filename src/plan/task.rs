@@ -285,7 +285,9 @@ impl Task {
     pub fn priority(&self) -> Priority {
         match &self.what {
             What::Version | What::Discovery => Priority::Ground,
-            What::List(list) if list.resource.group.is_empty() && ["pods", "events"].contains(&list.resource.plural.as_str()) => {
+            What::List(list)
+                if list.resource.group.is_empty() && ["pods", "events"].contains(&list.resource.plural.as_str()) =>
+            {
                 Priority::Volatile
             }
             What::Log(log) if log.previous => Priority::PreviousLog,

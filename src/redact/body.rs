@@ -4,7 +4,6 @@
 use super::base64;
 use super::lines;
 use super::pem::{self, SHORTEST, break_length};
-use super::rules::token_length;
 use super::scan::Region;
 
 /// Key text kept for the token; a key of 16384-bit RSA has 13 KiB.
@@ -13,6 +12,10 @@ const LONGEST_KEY: usize = 64 * 1024;
 /// How many lines of others may stand within a key, before its first line (there
 /// are headers) and later.
 const FOREIGN: (u8, u8) = (8, 3);
+
+/// What every marker of PEM begins with.
+pub(super) const BEGIN: &[u8] = b"-----BEGIN";
+pub(super) const END: &[u8] = b"-----END";
 
 /// A private key over many lines: what has been seen of it.
 #[derive(Clone, Debug)]
@@ -62,17 +65,15 @@ impl Body {
         pem::unwrapped(&plain).or_else(|| pem::decoded(&self.digits)).unwrap_or_else(|| self.digits.clone())
     }
 
-    /// Takes the next line, without its newline.
-    pub(super) fn line(&mut self, line: &[u8]) -> Line {
-        if memchr::memmem::find(line, b"-----BEGIN").is_some() {
+    /// Takes the next line, without its newline. Markers for which `is_hidden` says so will be gone, being within a secret,
+    /// and do not count.
+    pub(super) fn line(&mut self, line: &[u8], is_hidden: impl Fn(usize) -> bool) -> Line {
+        if marker(line, BEGIN, &is_hidden).is_some() {
             return Line::Over;
         }
-        let end = memchr::memmem::find(line, b"-----END");
+        let end = marker(line, END, &is_hidden);
         let part = self.part(&line[..end.unwrap_or(line.len())]);
         if let Some((start, stop, _)) = part {
-            if token_length(&line[start..]).is_some() {
-                return Line::Over;
-            }
             let digits = &line[start..stop];
             let room = LONGEST_KEY.saturating_sub(self.digits.len());
             self.digits.extend_from_slice(&digits[..digits.len().min(room)]);
@@ -83,13 +84,23 @@ impl Body {
         match (part, end) {
             (part, Some(_)) => Line::End(part.map(|(start, stop, _)| (start, stop))),
             (Some((start, end, alone)), None) => Line::Part { start, end, alone },
-            (None, None) => {
-                self.foreign += 1;
-                let limit = if self.width == 0 { FOREIGN.0 } else { FOREIGN.1 };
-                let redacted = memchr::memmem::find(line, b"<private-key:").is_some();
-                if self.foreign > limit || redacted { Line::Over } else { Line::Foreign }
-            }
+            (None, None) => self.foreign(line),
         }
+    }
+
+    /// Takes a line that is not the key's, or the last part of one.
+    pub(super) fn foreign(&mut self, line: &[u8]) -> Line {
+        self.foreign += 1;
+        let limit = if self.width == 0 { FOREIGN.0 } else { FOREIGN.1 };
+        let redacted = memchr::memmem::find(line, b"<private-key:").is_some();
+        if self.foreign > limit || redacted { Line::Over } else { Line::Foreign }
+    }
+
+    /// Where the key begins that fills `window`, the first of a line too long to
+    /// be held.
+    pub(super) fn fills(&self, window: &[u8]) -> Option<usize> {
+        let (start, end, _) = self.part(window).filter(|_| self.width == 0)?;
+        (end == window.len()).then_some(start)
     }
 
     fn part(&self, line: &[u8]) -> Option<(usize, usize, bool)> {
@@ -120,6 +131,11 @@ impl Body {
     }
 }
 
+/// Where the first marker of this kind is that is not hidden.
+pub(super) fn marker(text: &[u8], kind: &[u8], is_hidden: impl Fn(usize) -> bool) -> Option<usize> {
+    memchr::memmem::find_iter(text, kind).find(|at| !is_hidden(*at))
+}
+
 fn digits_end(line: &[u8], start: usize) -> usize {
     let digits = line[start..].iter().take_while(|byte| base64::is_standard(**byte)).count();
     let padding = line[start + digits..].iter().take(2).take_while(|byte| **byte == b'=').count();
@@ -147,5 +163,12 @@ fn anchor(head: &[u8]) -> Vec<u8> {
     let end = &head[head.len().saturating_sub(12)..];
     let begin = end.iter().rposition(u8::is_ascii_digit).map_or(0, |digit| digit + 1);
     let anchor = &end[begin..];
-    if anchor.iter().all(u8::is_ascii_whitespace) { Vec::new() } else { anchor.to_vec() }
+    // Glued to the key, it could be found within anything; and behind a token it
+    // would say more the second time than the first.
+    let glued = anchor.last().is_none_or(|last| base64::is_standard(*last));
+    if glued || anchor.contains(&b'>') || anchor.iter().all(u8::is_ascii_whitespace) {
+        Vec::new()
+    } else {
+        anchor.to_vec()
+    }
 }

@@ -181,14 +181,15 @@ impl Walk<'_> {
             Role::Header(class @ (Class::Password | Class::Secret)) => return self.string(text, Role::Named(class)),
             _ => return self.text(text),
         };
-        let (clean, counts) = self.redactor.string(&format!("{name}{text}"));
-        match clean.strip_prefix(name) {
-            Some(clean) if !counts.is_empty() => {
-                *text = clean.to_owned();
-                self.counts.merge(&counts);
-            }
-            _ => self.text(text),
+        if text.contains('\n') {
+            return self.text(text);
         }
+        let (clean, counts) = self.redactor.string(&format!("{name}{text}"));
+        if let Some(clean) = clean.strip_prefix(name).filter(|_| !counts.is_empty()) {
+            *text = clean.to_owned();
+            self.counts.merge(&counts);
+        }
+        self.text(text);
     }
 
     fn text(&mut self, text: &mut String) {

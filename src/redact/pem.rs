@@ -65,7 +65,7 @@ fn after_marker(region: &Region<'_>, from: usize, at: usize) -> Found {
         let ends_line = region.to_tail
             && (behind >= region.end || matches!(region.byte(behind), Some(b'"' | b'\'' | b'`' | b'\\')));
         return if ends_line && !closed && end == start {
-            Found::Next(Next::Key(Body::after(region, from)))
+            Found::Next(Next::Key(Body::after(region, from), None))
         } else {
             Found::Nothing
         };
@@ -73,8 +73,7 @@ fn after_marker(region: &Region<'_>, from: usize, at: usize) -> Found {
     let text = &region.text[start..end];
     let secret = Secret { from, start, end, rule: Rule::PrivateKey, plain: decoded(&stripped(text)) };
     if !closed && region.to_tail && behind >= region.end {
-        let next = Next::Key(Body::within(region, from, text));
-        return Found::SecretAndNext(secret, next);
+        return Found::GoesOn(secret, Body::within(region, from, text));
     }
     Found::Secret(secret)
 }
@@ -114,7 +113,7 @@ fn der_at(region: &Region<'_>, start: usize) -> Found {
     let cut = plain.as_ref().is_none_or(|plain| plain.len() < length);
     let secret = Secret { from: start, start, end, rule: Rule::PrivateKey, plain };
     if cut && region.to_tail && skip_breaks(region, end) >= region.end {
-        return Found::SecretAndNext(secret, Next::Key(Body::within(region, start, text)));
+        return Found::GoesOn(secret, Body::within(region, start, text));
     }
     Found::Secret(secret)
 }
@@ -139,7 +138,7 @@ pub(super) fn armour(region: &Region<'_>, at: usize, done: usize) -> Found {
     let closed = memchr::memmem::rfind(&armour, b"-----END").is_some();
     let secret = Secret { from: start, start, end, rule: Rule::PrivateKey, plain: unwrapped(&armour) };
     if !closed && region.to_tail && skip_breaks(region, end) >= region.end {
-        return Found::SecretAndNext(secret, Next::Key(Body::within(region, start, text)));
+        return Found::GoesOn(secret, Body::within(region, start, text));
     }
     Found::Secret(secret)
 }

@@ -94,8 +94,9 @@ pub(super) struct Open {
 /// What the next lines are, when a line says so.
 #[derive(Clone, Debug)]
 pub(super) enum Next {
-    /// The body of a private key.
-    Key(Body),
+    /// The body of a private key,
+    /// of which the part that starts here is on this line already.
+    Key(Body, Option<usize>),
     /// A YAML block that is the value of a secret name, indented deeper than this.
     Block(usize),
     /// The `value` of an environment variable whose name says secret.
@@ -110,7 +111,7 @@ pub(super) enum Found {
     Open(Open),
     Next(Next),
     /// The secret goes on in the next lines.
-    SecretAndNext(Secret, Next),
+    GoesOn(Secret, Body),
 }
 
 /// What one scan found, in order.
@@ -183,9 +184,12 @@ pub(super) fn scan(region: &Region<'_>, clues: &mut Clues<'_>, findings: &mut Fi
                 }
             }
             Found::Next(next) => findings.next = Some(next),
-            Found::SecretAndNext(secret, next) => {
+            Found::GoesOn(secret, body) => {
+                let start = secret.start;
                 keep(&mut findings.secrets, secret, &mut done, &mut look);
-                findings.next = Some(next);
+                if findings.secrets.last().is_some_and(|secret| secret.start == start) {
+                    findings.next = Some(Next::Key(body, Some(start)));
+                }
             }
         }
     }

@@ -6,7 +6,8 @@
 //! no longer tell; a secret longer than a window is swallowed to its end.
 
 use super::Redactor;
-use super::body::{Body, Line};
+use super::base64;
+use super::body::{BEGIN, Body, END, Line, marker};
 use super::clean::{Clean, Counts};
 use super::key::Digest;
 use super::lines;
@@ -114,6 +115,10 @@ impl Stream {
     /// The rest, and what has been replaced in all.
     pub fn finish(mut self) -> (Clean, Counts) {
         self.work(true);
+        if let Some(swallowed) = &mut self.swallowed {
+            // No quote has come for these to escape.
+            swallowed.backslashes = 0;
+        }
         self.end_swallowing();
         self.output.end_key(&self.redactor);
         (Clean::new(self.output.bytes), self.output.counts)
@@ -189,8 +194,12 @@ impl Stream {
 
     /// Takes what a window can tell, and returns where the next one begins.
     fn window(&mut self, region: &Region<'_>, findings: &Findings) -> usize {
-        self.output.end_key(&self.redactor);
-        self.output.expected = None;
+        if region.from_head
+            && let Some((start, rule, class)) = self.output.fills(&self.redactor, region)
+        {
+            self.output.bytes.extend_from_slice(&region.text[region.start..start]);
+            return self.start_swallowing(start, rule, Run::Class(class));
+        }
         let mut cut = region.end - OVERLAP;
         if let Some(open) = &findings.open {
             cut = cut.min(open.from.max(region.start));
@@ -210,14 +219,20 @@ impl Stream {
             done = secret.end;
         }
         if let Some(open) = findings.open.as_ref().filter(|open| open.from <= region.start && done == region.start) {
+            self.output.pass_markers(&self.redactor, region, open.start, &findings.secrets);
             self.output.bytes.extend_from_slice(&region.text[done..open.start]);
-            let digest = self.redactor.key().digest();
-            self.swallowed = Some(Swallowed { rule: open.rule, run: open.run, backslashes: 0, digest });
-            return open.start;
+            return self.start_swallowing(open.start, open.rule, open.run);
         }
         let cut = cut.max(done);
         self.output.bytes.extend_from_slice(&region.text[done..cut]);
+        self.output.pass_markers(&self.redactor, region, cut, &findings.secrets);
+        self.output.let_go(&self.redactor);
         cut
+    }
+
+    fn start_swallowing(&mut self, start: usize, rule: Rule, run: Run) -> usize {
+        self.swallowed = Some(Swallowed { rule, run, backslashes: 0, digest: self.redactor.key().digest() });
+        start
     }
 
     /// Swallows the start of `input` that belongs to a secret, returns the rest.
@@ -262,14 +277,26 @@ impl Output {
     /// Writes one whole line, or the last part of a long one, without its newline.
     fn line(&mut self, redactor: &Redactor, region: &Region<'_>, findings: &mut Findings) {
         let line = &region.text[region.start..region.end];
-        if !region.from_head {
-            self.end_key(redactor);
-            self.expected = None;
+        let value = match self.expected {
+            None => None,
+            Some(Expected::Block(columns)) => block_line(line, columns),
+            Some(Expected::EnvValue) => env_value(line),
+        };
+        if value.is_some_and(|(start, end)| override_value(region, findings, start, end)) {
+            findings.next = None;
         }
-        let starts_key = matches!(findings.next, Some(Next::Key(_)));
+        let starts_key = matches!(findings.next, Some(Next::Key(..)));
         let mut part = None;
         let mut ended = false;
-        match self.key.as_mut().map(|key| key.line(line)) {
+        let secrets = &findings.secrets;
+        let is_hidden = |at| secrets.iter().any(|secret| (secret.start..secret.end).contains(&(region.start + at)));
+        let kind = match &mut self.key {
+            Some(_) if !region.from_head && has_marker(line, is_hidden) => Some(Line::Over),
+            Some(key) if !region.from_head => Some(key.foreign(line)),
+            Some(key) => Some(key.line(line, is_hidden)),
+            None => None,
+        };
+        match kind {
             None => {}
             Some(Line::Foreign) if !starts_key => {}
             Some(Line::Foreign | Line::Over) => self.end_key(redactor),
@@ -281,32 +308,59 @@ impl Output {
         }
         // What becomes an empty line says nothing about the block around it.
         let blank = part.is_some_and(|(.., alone)| alone) && !self.slots.is_empty();
-        let value = match self.expected.filter(|_| !blank) {
-            None => None,
-            Some(Expected::Block(columns)) => block_line(line, columns),
-            Some(Expected::EnvValue) => env_value(line),
-        };
         if !blank && (value.is_none() || self.expected == Some(Expected::EnvValue)) {
             self.expected = None;
         }
-        if let Some((start, end)) = value.filter(|_| part.is_none()) {
-            override_value(region, findings, start, end);
-        }
-        self.write(redactor, region, findings, part, starts_key && part.is_none());
+        let first = match findings.next {
+            Some(Next::Key(_, first)) if part.is_none() => first,
+            _ => None,
+        };
+        self.write(redactor, region, &findings.secrets, part, first);
         if ended {
             self.end_key(redactor);
         }
         match findings.next.take() {
             None => {}
-            Some(Next::Key(key)) if part.is_none() => {
+            Some(Next::Key(key, _)) if part.is_none() => {
                 self.held.get_or_insert(self.bytes.len());
                 self.key = Some(key);
             }
-            Some(Next::Key(_)) => {}
+            Some(Next::Key(..)) => {}
             Some(Next::Block(columns)) => self.expected = Some(Expected::Block(columns)),
             Some(Next::EnvValue) => self.expected = Some(Expected::EnvValue),
         }
         self.let_go(redactor);
+    }
+
+    /// Where the secret begins that fills the whole of a line of which `region` is
+    /// the first window, by what the lines before say.
+    fn fills(&mut self, redactor: &Redactor, region: &Region<'_>) -> Option<(usize, Rule, fn(u8) -> bool)> {
+        let window = &region.text[region.start..region.end];
+        let value = match self.expected {
+            Some(Expected::Block(columns)) => block_line(window, columns),
+            Some(Expected::EnvValue) => env_value(window),
+            None => None,
+        };
+        if value.is_none() || self.expected == Some(Expected::EnvValue) {
+            self.expected = None;
+        }
+        if let Some((start, _)) = value.filter(|(start, end)| start < end) {
+            return Some((region.start + start, Rule::Named, |byte| byte != b'\n'));
+        }
+        let start = self.key.as_ref()?.fills(window)?;
+        self.end_key(redactor);
+        Some((region.start + start, Rule::PrivateKey, base64::is_any))
+    }
+
+    /// Ends the key before a long line where a marker stands in the part of it
+    /// that ends at `cut`.
+    fn pass_markers(&mut self, redactor: &Redactor, region: &Region<'_>, cut: usize, secrets: &[Secret]) {
+        let is_hidden =
+            |at: usize| secrets.iter().any(|secret| (secret.start..secret.end).contains(&(region.start + at)));
+        let end = region.end.min(cut + BEGIN.len() - 1);
+        if self.key.is_some() && has_marker(&region.text[region.start..end], is_hidden) {
+            self.end_key(redactor);
+        }
     }
 
     /// Ends a key that never ends, and goes on with the rest of it as another.
@@ -319,18 +373,22 @@ impl Output {
     }
 
     /// Writes the text of `region`, its secrets replaced, and the part of a key
-    /// that `part` says it has.
+    /// that `part` says it has. Another key may begin with the secret at `first`.
     fn write(
         &mut self,
         redactor: &Redactor,
         region: &Region<'_>,
-        findings: &Findings,
+        secrets: &[Secret],
         part: Option<(usize, usize, bool)>,
-        starts_key: bool,
+        first: Option<usize>,
     ) {
         let mut done = region.start;
-        let mut part = part;
-        for (at, secret) in findings.secrets.iter().enumerate() {
+        // A secret that reaches into the part goes with it.
+        let overlaps = |secret: &&Secret| part.is_some_and(|(start, end, _)| secret.start < end && secret.end > start);
+        let mut part = secrets.iter().filter(overlaps).fold(part, |part, secret| {
+            part.map(|(start, end, alone)| (start.min(secret.start), end.max(secret.end), alone))
+        });
+        for secret in secrets {
             if let Some((start, end, alone)) = part.filter(|(start, ..)| *start < secret.end) {
                 self.key_part(region.text, &mut done, start, end, alone);
                 part = None;
@@ -338,7 +396,7 @@ impl Output {
             if secret.start < done {
                 continue;
             }
-            if starts_key && at + 1 == findings.secrets.len() && secret.rule == Rule::PrivateKey {
+            if first == Some(secret.start) {
                 // The rest of it is on the next lines, and the token is of all of it.
                 self.held.get_or_insert(self.bytes.len());
                 self.key_part(region.text, &mut done, secret.start, secret.end, false);
@@ -389,6 +447,10 @@ impl Output {
     }
 }
 
+fn has_marker(text: &[u8], is_hidden: impl Fn(usize) -> bool) -> bool {
+    [BEGIN, END].into_iter().any(|kind| marker(text, kind, &is_hidden).is_some())
+}
+
 /// The value on a line of a YAML block that is indented deeper than `columns`; an
 /// empty one on an empty line.
 fn block_line(line: &[u8], columns: usize) -> Option<(usize, usize)> {
@@ -413,11 +475,12 @@ fn env_value(line: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// Makes the value from `start` to `end` of the line a secret, whatever else has
-/// been found in it.
-fn override_value(region: &Region<'_>, findings: &mut Findings, start: usize, end: usize) {
+/// been found in it; returns whether it is one.
+fn override_value(region: &Region<'_>, findings: &mut Findings, start: usize, end: usize) -> bool {
     let (start, end) = (region.start + start, region.start + end);
-    let Some(rule) = named::named_secret(Class::Password, &region.text[start..end]) else { return };
+    let Some(rule) = named::named_secret(Class::Password, &region.text[start..end]) else { return false };
     findings.secrets.retain(|secret| secret.end <= start || secret.start >= end);
     let at = findings.secrets.partition_point(|secret| secret.start < start);
     findings.secrets.insert(at, Secret { from: start, start, end, rule, plain: None });
+    true
 }

@@ -19,7 +19,7 @@ pub(super) fn password(region: &Region<'_>, at: usize) -> Found {
         None if [&b"tcp("[..], b"unix("].iter().any(|net| region.rest(at + 1).starts_with(net)) => (begin, true),
         None => return Found::Nothing,
     };
-    let Some(colon) = memchr::memchr(b':', &head[user..]).map(|colon| user + colon) else {
+    let Some(colon) = colon(&head[user..]).map(|colon| user + colon) else {
         return Found::Nothing;
     };
     let mut start = lowest + colon + 1;
@@ -54,6 +54,19 @@ pub(super) fn password(region: &Region<'_>, at: usize) -> Found {
     }
     let plain = secret.contains(&b'%').then(|| value::percent_decode(secret));
     Found::Secret(Secret { from: lowest + begin, start, end, rule: Rule::UrlPassword, plain })
+}
+
+/// The first colon in `text` that is not a token's own.
+fn colon(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr::memchr2(b':', b'<', &text[at..])?;
+        match token_length(&text[at..]) {
+            Some(token) => at += token,
+            None if text[at] == b':' => return Some(at),
+            None => at += 1,
+        }
+    }
 }
 
 /// Where in `head` the part after the last `scheme://` begins.

@@ -109,7 +109,7 @@ pub(super) fn has_own_rule(value: &[u8]) -> bool {
         Some(space) if value[..space].eq_ignore_ascii_case(b"bearer") => &value[space + 1..],
         _ => value,
     };
-    value.starts_with(b"-----BEGIN ") || jose::is_compact(value) || is_public_armour(value) || pem::is_base64_key(value)
+    value.starts_with(b"-----BEGIN") || jose::is_compact(value) || is_public_armour(value) || pem::is_base64_key(value)
 }
 
 /// Whether `value` is base64 of a PEM that is no private key.

@@ -43,7 +43,8 @@ fn checklist(manifest: &Manifest, text: &mut String) {
 fn lacking(manifest: &Manifest) -> Vec<&TaskRecord> {
     let had = |task: &TaskRecord| matches!(task.outcome, Outcome::Collected | Outcome::Empty | Outcome::Absent);
     // A list over the cluster that is skipped was taken namespace by namespace.
-    let took_another_way = |task: &TaskRecord| task.outcome == Outcome::Skipped && task.kind == "list" && task.started.is_some();
+    let took_another_way =
+        |task: &TaskRecord| task.outcome == Outcome::Skipped && task.kind == "list" && task.started.is_some();
     manifest.tasks.iter().filter(|task| !had(task) && !took_another_way(task)).collect()
 }
 
@@ -66,7 +67,9 @@ fn lacks(manifest: &Manifest) -> Vec<String> {
     let mut groups: Vec<(bool, Outcome, String, Option<&str>, Vec<&TaskRecord>)> = Vec::new();
     for task in lacking(manifest) {
         let cause = task.causes.last().cloned().unwrap_or_default();
-        match groups.iter_mut().find(|group| group.1 == task.outcome && group.3 == task.hint.as_deref() && (group.2 == cause || task.hint.is_some())) {
+        match groups.iter_mut().find(|group| {
+            group.1 == task.outcome && group.3 == task.hint.as_deref() && (group.2 == cause || task.hint.is_some())
+        }) {
             Some(group) => {
                 group.0 |= task.required;
                 group.4.push(task);
@@ -94,7 +97,8 @@ fn holdings(manifest: &Manifest) -> String {
         let of_kind = manifest.tasks.iter().filter(|task| kinds.contains(&task.kind.as_str()));
         of_kind.map(|task| task.entries.len()).sum::<usize>()
     };
-    let lines: u64 = manifest.entries.iter().filter_map(|entry| entry.coverage.as_ref()).map(|coverage| coverage.lines).sum();
+    let lines: u64 =
+        manifest.entries.iter().filter_map(|entry| entry.coverage.as_ref()).map(|coverage| coverage.lines).sum();
     let bytes: u64 = manifest.entries.iter().map(|entry| entry.bytes).sum();
     format!(
         "{} with {lines} lines, {} of objects and events, {}; {} before compression",

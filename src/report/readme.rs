@@ -30,7 +30,11 @@ pub fn readme(manifest: &Manifest) -> String {
     }
     for cluster in &manifest.clusters {
         let version = cluster.version.clone().unwrap_or_else(unknown);
-        let skew = cluster.clock_skew_ms.map(|skew| format!(", its clock {skew} ms ahead of the collector's")).unwrap_or_default();
+        let skew = cluster.clock_skew_ms.map(|skew| {
+            let side = if skew < 0 { "behind" } else { "ahead of" };
+            format!(", its clock {} ms {side} the collector's", skew.abs())
+        });
+        let skew = skew.unwrap_or_default();
         line(format!("cluster       {} (Kubernetes {version}{skew}): {}", cluster.name, cluster.namespaces.join(", ")));
         if let Some(causes) = &cluster.error {
             line(format!("              not reached: {}", causes.join(": ")));
@@ -49,7 +53,7 @@ clusters/<cluster>/namespaces/<namespace>/
     pods/<pod>/pod.yaml          the pod
     pods/<pod>/logs/             a file a container; *.previous.log is the run before the last restart
     <resource>/<name>.yaml       every other object
-    <resource>.json              the same as the API server sent it
+    <resource>.json              the same as a Table of the API server, redacted
 clusters/<cluster>/metrics/      what the servers' /metrics answered during the collection
 clusters/<cluster>/nodes/        the nodes that the pods ran on
 notes/                           what the sender added
@@ -60,8 +64,8 @@ Every log line begins with the node's timestamp. Error lines of all JSON logs, i
     cat clusters/*/namespaces/*/pods/*/logs/*.log | sort | cut -d' ' -f2- |
         jq -R 'fromjson? | select(.level == \"error\" or .level == \"warn\")'
 
-Secrets were replaced by marks such as <jws-signature:0123456789abcdef0123>. The same secret has the
-same mark all over this bundle, and in others made with the same redaction key.
+Secrets were replaced by tokens such as <jws-signature:0123456789abcdef0123>. The same secret has the
+same token all over this bundle, and in others made with the same redaction key.
 ",
     );
     text.push_str("\nWhat is missing\n---------------\n");

@@ -18,7 +18,9 @@ pub fn summary(manifest: &Manifest, bytes: u64, sha256: &str) -> String {
     });
     match manifest.ended {
         Ended::Finished => {}
-        Ended::Interrupted => text.push_str("ended    by your interrupt: what was gathered until then is in the bundle\n"),
+        Ended::Interrupted => {
+            text.push_str("ended    by your interrupt: what was gathered until then is in the bundle\n")
+        }
         Ended::Deadline => text.push_str("ended    by the deadline: give more with --deadline\n"),
         Ended::DiskFull => text.push_str("ended    because the disk is full: give another place with --to\n"),
         Ended::Salvaged => text.push_str("ended    by being killed\n"),

@@ -94,7 +94,9 @@ fn a_dead_context_costs_only_itself() {
     let bundle = run.bundle();
     bundle.assert_sound();
     let clusters = bundle.manifest["clusters"].as_array().expect("clusters");
-    let of = |name: &str| clusters.iter().find(|cluster| cluster["name"] == name).unwrap_or_else(|| panic!("no cluster {name}"));
+    let of = |name: &str| {
+        clusters.iter().find(|cluster| cluster["name"] == name).unwrap_or_else(|| panic!("no cluster {name}"))
+    };
     assert!(of("dead")["error"].as_array().is_some_and(|causes| !causes.is_empty()), "{:#}", of("dead"));
     assert!(of("east")["error"].is_null());
     for task in bundle.tasks() {

@@ -4,7 +4,7 @@
 use crate::{
     bundle::{Bundle, other_programs_accept, text},
     kubernetes::{incidents, until},
-    tool::{Run, Running, collect, program, start_collecting},
+    tool::{Run, Running, collect, program_text, start_collecting},
 };
 use serde_json::Value;
 use std::{
@@ -26,7 +26,8 @@ fn acknowledged(running: &mut Running, least: usize) -> Option<PathBuf> {
         if running.child.try_wait().expect("the program").is_some() {
             return Ok(None);
         }
-        let mut paths = running.folder.path().read_dir().expect("the folder").map(|entry| entry.expect("an entry").path());
+        let mut paths =
+            running.folder.path().read_dir().expect("the folder").map(|entry| entry.expect("an entry").path());
         let journal = paths.find(|path| path.to_string_lossy().ends_with(".journal")).ok_or("no journal yet")?;
         let count = entries_of(&journal).len();
         if count >= least { Ok(Some(journal)) } else { Err(format!("{count} entries")) }
@@ -61,7 +62,7 @@ fn ctrl_c_closes_the_bundle() {
     bundle.assert_sound();
     assert_eq!((&bundle.manifest["ended"], &bundle.manifest["complete"]), (&"interrupted".into(), &false.into()));
     assert!(bundle.with_outcome("cancelled").count() > 0, "it was interrupted before its end");
-    assert!(bundle.with_outcome("collected").count() >= 40);
+    assert!(bundle.manifest["entries"].as_array().expect("entries").len() >= 60, "what was acknowledged is there");
     assert_eq!(run.left(), [bundle.path], "nothing else is left");
 }
 
@@ -74,7 +75,11 @@ fn the_deadline_closes_the_bundle() {
     bundle.assert_sound();
     assert_eq!(bundle.manifest["ended"], "deadline");
     let late: Vec<&Value> = bundle.with_outcome("timed-out").collect();
-    assert!(!late.is_empty() && late.iter().all(|task| text(&task["hint"]).contains("--deadline")), "{:?}", late.first());
+    assert!(
+        !late.is_empty() && late.iter().all(|task| text(&task["hint"]).contains("--deadline")),
+        "{:?}",
+        late.first()
+    );
     assert_eq!(run.left().len(), 1);
 }
 
@@ -95,14 +100,18 @@ fn a_killed_run_is_salvaged() {
             continue;
         }
         let folder = tempfile::tempdir().expect("a folder");
-        let done = program().arg("salvage").arg(&partial).arg("--to").arg(folder.path()).output().expect("the program runs");
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        let path = PathBuf::from(String::from_utf8(done.stdout).expect("UTF-8").trim());
+        let made = program_text(&["salvage", &partial.to_string_lossy(), "--to", &folder.path().to_string_lossy()]);
+        let path = PathBuf::from(made.trim());
         other_programs_accept(&path);
         let bundle = Bundle::open(&path);
         assert_eq!(bundle.manifest["ended"], "salvaged");
-        assert!(program().arg("verify").arg(&path).status().expect("the program runs").success());
-        let hashes: Vec<&str> = bundle.manifest["entries"].as_array().expect("entries").iter().map(|entry| text(&entry["sha256"])).collect();
+        program_text(&["verify", &path.to_string_lossy()]);
+        let hashes: Vec<&str> = bundle.manifest["entries"]
+            .as_array()
+            .expect("entries")
+            .iter()
+            .map(|entry| text(&entry["sha256"]))
+            .collect();
         for (path, sha256) in &entries {
             assert!(hashes.contains(&sha256.as_str()), "{path} was acknowledged and is not there");
         }

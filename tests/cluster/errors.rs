@@ -22,7 +22,11 @@ fn a_namespace_that_may_not_be_read_cannot_be_told() {
     // Users have rights in the namespace of `healthy` at most.
     for namespace in [incidents().namespace("idle"), "tdd-isnotthere"] {
         let run = collect_as(&kubeconfig_of("viewer"), &["-n", namespace]).expect(3);
-        assert!(run.stderr.contains(&format!("whether the namespace {namespace} exists cannot be told")), "{}", run.stderr);
+        assert!(
+            run.stderr.contains(&format!("whether the namespace {namespace} exists cannot be told")),
+            "{}",
+            run.stderr
+        );
         let bundle = run.bundle();
         bundle.assert_sound();
         let required: Vec<&Value> = bundle.tasks().filter(|task| task["required"] == true).collect();
@@ -58,8 +62,12 @@ fn a_cluster_that_does_not_answer_gives_no_bundle() {
 #[ignore = "needs a Kubernetes: run tests/run"]
 fn words_that_are_wrong_leave_nothing() {
     let namespace = incidents().namespace("healthy");
-    let wrong: [&[&str]; 4] =
-        [&["--incident-time", "yesterday-ish"], &["--context", "no-such-context"], &["--skip", "no-such-kind"], &["--profile", "no-such-profile"]];
+    let wrong: [&[&str]; 4] = [
+        &["--incident-time", "yesterday-ish"],
+        &["--context", "no-such-context"],
+        &["--skip", "no-such-kind"],
+        &["--profile", "no-such-profile"],
+    ];
     for words in wrong {
         let run = collect(&[&["-n", namespace], words].concat()).expect(2);
         assert!(run.stderr.contains(words[1]), "{words:?}: {}", run.stderr);

@@ -64,7 +64,9 @@ pub(crate) fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Res
     loop {
         match ask() {
             Ok(answer) => return answer,
-            Err(seen) if began.elapsed() > limit => panic!("after {} s still not so: {what}; last seen: {seen}", limit.as_secs()),
+            Err(seen) if began.elapsed() > limit => {
+                panic!("after {} s still not so: {what}; last seen: {seen}", limit.as_secs())
+            }
             Err(_) => sleep(Duration::from_millis(200)),
         }
     }
@@ -117,7 +119,11 @@ pub(crate) fn incident(args: &[&str]) -> Result<String, String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster/incident");
     let done = Command::new(&script).args(args).output().map_err(|why| format!("{}: {why}", script.display()))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if done.status.success() { Ok(text(&done.stdout)) } else { Err(format!("{}{}", text(&done.stdout), text(&done.stderr))) }
+    if done.status.success() {
+        Ok(text(&done.stdout))
+    } else {
+        Err(format!("{}{}", text(&done.stdout), text(&done.stderr)))
+    }
 }
 
 /// Objects that a test made, deleted at its end however that is.

@@ -56,7 +56,9 @@ fn only_what_belongs_to_the_server_is_collected() {
     for (path, bytes) in &bundle.files {
         assert!(!path.contains("strangerweb"), "{path}");
         let found = memchr::memmem::find(bytes, b"strangerweb");
-        let shown = found.map(|at| String::from_utf8_lossy(&bytes[at.saturating_sub(200)..(at + 200).min(bytes.len())]).into_owned());
+        let shown = found.map(|at| {
+            String::from_utf8_lossy(&bytes[at.saturating_sub(200)..(at + 200).min(bytes.len())]).into_owned()
+        });
         assert!(shown.is_none(), "{path} speaks of another application: {}", shown.unwrap_or_default());
     }
     assert_eq!(bundle.outcomes(&["log"]).len(), 1);

@@ -4,7 +4,7 @@ use crate::{bundle::Bundle, kubernetes::kubeconfig};
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
 };
 use tempfile::TempDir;
 
@@ -13,8 +13,8 @@ pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    /// The folder that the bundle went to; empty when there is none.
-    pub(crate) folder: TempDir,
+    /// Where the bundle went: gone when neither this nor the bundle is needed any more.
+    folder: Arc<TempDir>,
 }
 
 impl Run {
@@ -22,7 +22,7 @@ impl Run {
     pub(crate) fn bundle(&self) -> Bundle {
         let path = self.stdout.trim();
         assert!(path.ends_with(".zip"), "no bundle, exit code {}:\n{}", self.code, self.stderr);
-        Bundle::open(Path::new(path))
+        Bundle::open(Path::new(path)).within(self.folder.clone())
     }
 
     /// Panics unless the program ended with this exit code.
@@ -57,7 +57,7 @@ impl Run {
             code: done.status.code().unwrap_or(-1),
             stdout: String::from_utf8(done.stdout).expect("UTF-8"),
             stderr: String::from_utf8(done.stderr).expect("UTF-8"),
-            folder,
+            folder: Arc::new(folder),
         }
     }
 }
@@ -84,7 +84,7 @@ pub(crate) fn start_collecting(args: &[&str]) -> Running {
 }
 
 /// The program, with no environment of the user's that changes what it does.
-pub(crate) fn program() -> Command {
+fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-escalate"));
     command.env_remove("KUBECONFIG").env("TZ", "UTC").stdin(Stdio::null());
     command

@@ -13,7 +13,8 @@ use std::{collections::BTreeMap, time::Duration};
 /// is left out: metrics, and the status of the autoscaler, of which the wish must stay.
 fn state(namespace: &str) -> BTreeMap<String, String> {
     let resources = kubectl_text(&["api-resources", "--namespaced", "--verbs=list", "-o", "name"]);
-    let resources: Vec<&str> = resources.lines().filter(|name| !name.ends_with("metrics.k8s.io") && *name != "events.events.k8s.io").collect();
+    let resources: Vec<&str> =
+        resources.lines().filter(|name| !name.ends_with("metrics.k8s.io") && *name != "events.events.k8s.io").collect();
     let objects = kubectl_json(&["get", &resources.join(","), "-n", namespace]);
     let mut state = BTreeMap::new();
     for object in objects["items"].as_array().expect("items") {
@@ -37,7 +38,8 @@ fn nothing_in_the_cluster_is_changed() {
             let before = state(namespace);
             collect(&["-n", namespace]).expect(0);
             let after = state(namespace);
-            let changed: Vec<&String> = after.iter().filter(|(key, version)| before.get(*key) != Some(version)).map(|(key, _)| key).collect();
+            let changed: Vec<&String> =
+                after.iter().filter(|(key, version)| before.get(*key) != Some(version)).map(|(key, _)| key).collect();
             if before == after { Ok(before.len()) } else { Err(format!("changed: {changed:?}")) }
         });
         assert!(count > 10, "only {count} objects were compared");

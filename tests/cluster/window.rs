@@ -37,7 +37,12 @@ fn a_past_incident_is_cut_at_both_ends() {
         (rfc(incident), incident, incident, 0),
         (incident.format("%H:%M:%SZ").to_string(), incident, incident, 0),
         (format!("-{ago}s"), incident, incident, 30),
-        (format!("{}/{}", rfc(incident), rfc(incident + TimeDelta::seconds(2))), incident, incident + TimeDelta::seconds(2), 0),
+        (
+            format!("{}/{}", rfc(incident), rfc(incident + TimeDelta::seconds(2))),
+            incident,
+            incident + TimeDelta::seconds(2),
+            0,
+        ),
         (minute.format("%H:%MZ").to_string(), minute, minute, 0),
         // The tests run the program with UTC as its zone.
         (minute.format("%H:%M").to_string(), minute, minute, 0),
@@ -59,8 +64,10 @@ fn a_past_incident_is_cut_at_both_ends() {
         assert!(run.stderr.contains(&rfc(time(&bundle, "window_start"))), "the window is not echoed:\n{}", run.stderr);
     }
 
-    let bundle = collect(&["-n", namespace, "--incident-time", &rfc(incident), "--before", "5s", "--after", "5s"]).bundle();
-    let ours: Vec<&[u8]> = lines(bundle.file(&format!("{pod}/logs/spirl-server.log"))).into_iter().map(|(_, line)| line).collect();
+    let bundle =
+        collect(&["-n", namespace, "--incident-time", &rfc(incident), "--before", "5s", "--after", "5s"]).bundle();
+    let ours: Vec<&[u8]> =
+        lines(bundle.file(&format!("{pod}/logs/spirl-server.log"))).into_iter().map(|(_, line)| line).collect();
     let all = lines(&log);
     let theirs: Vec<&[u8]> = all.iter().filter(|(at, _)| *at >= start && *at <= end).map(|(_, line)| *line).collect();
     assert!(theirs.len() > 5 && theirs.len() < all.len(), "{} of {} lines", theirs.len(), all.len());
@@ -95,7 +102,15 @@ fn a_window_that_is_not_over_is_named_with_the_command() {
     assert!(command.contains("collect --incident-time") && command.contains(&format!("-n {namespace}")), "{command}");
     assert!(text(&item["detail"]).contains(&rfc(end)), "{item:#}");
     assert!(run.stderr.contains(command) && bundle.text("README.txt").contains(command), "{command}\n{}", run.stderr);
-    let record = bundle.manifest["entries"].as_array().expect("entries").iter().find(|entry| text(&entry["path"]).ends_with("spirl-server.log"));
+    let record = bundle.manifest["entries"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .find(|entry| text(&entry["path"]).ends_with("spirl-server.log"));
     let coverage = &record.expect("a log")["coverage"];
-    assert_eq!((coverage["complete"].as_bool(), text(&coverage["gap_cause"])), (Some(false), "window-not-over"), "{coverage:#}");
+    assert_eq!(
+        (coverage["complete"].as_bool(), text(&coverage["gap_cause"])),
+        (Some(false), "window-not-over"),
+        "{coverage:#}"
+    );
 }

@@ -3,8 +3,17 @@
 
 mod support;
 
+mod bundle;
+mod cli;
 mod collect;
+mod exit;
+mod plan;
 mod profile;
 mod recordings;
+mod redact;
+mod reference;
+mod report;
+mod source;
+mod tidy;
 mod window;
 mod yaml;

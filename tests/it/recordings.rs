@@ -9,7 +9,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 fn recordings() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
     let files = std::fs::read_dir(folder).expect("the folder of recordings");
-    let mut paths: Vec<_> = files.map(|file| file.expect("a file").path()).filter(|path| path.extension().is_some_and(|end| end == "zip")).collect();
+    let mut paths: Vec<_> = files
+        .map(|file| file.expect("a file").path())
+        .filter(|path| path.extension().is_some_and(|end| end == "zip"))
+        .collect();
     paths.sort();
     assert!(!paths.is_empty(), "tests/record makes recordings");
     paths
@@ -29,7 +32,9 @@ fn no_recording_names_the_machine_it_was_made_on() {
     for path in recordings() {
         let bundle = Bundle::open(&path);
         for word in ["/root/", "/home/", "/work/", ".kubeconfig"] {
-            let found = bundle.paths().into_iter().filter(|path| path.ends_with(".txt") || path.ends_with("manifest.json") || path.ends_with("cluster.json"));
+            let found = bundle.paths().into_iter().filter(|path| {
+                path.ends_with(".txt") || path.ends_with("manifest.json") || path.ends_with("cluster.json")
+            });
             let found: Vec<_> = found.filter(|path| bundle.text(path).contains(word)).collect();
             assert!(found.is_empty(), "{word} in {found:?} of {}", path.display());
         }
@@ -69,16 +74,33 @@ fn collecting_from_a_recording_gives_it_again() {
         let time = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339();
         let incident = format!("{}/{}", time(manifest.window_start), time(manifest.window_end));
         let namespace = &manifest.clusters[0].namespaces[0];
-        let run = Run::collect_of(&api, &incident).args(["--before", "0", "--after", "0", "-n", namespace, "--request-timeout", "5s"]);
+        let run = Run::collect_of(&api, &incident).args([
+            "--before",
+            "0",
+            "--after",
+            "0",
+            "-n",
+            namespace,
+            "--request-timeout",
+            "5s",
+        ]);
         let key = run.file("key", "the key of the recordings, no secret");
         let ended = run.args(["--redaction-key".as_ref(), key.as_os_str()]).finish();
         assert!(matches!(ended.code, Some(0 | 3)), "{name}: {}", ended.stderr);
         let again = ended.bundle();
         let (was, is) = (evidence(&recorded, &manifest.clusters[0].name), evidence(&again, "prod"));
-        let mut differ: Vec<_> = was.iter().filter(|(path, text)| is.get(*path) != Some(text)).map(|(path, _)| path.clone()).collect();
+        let mut differ: Vec<_> =
+            was.iter().filter(|(path, text)| is.get(*path) != Some(text)).map(|(path, _)| path.clone()).collect();
         differ.extend(is.keys().filter(|path| !was.contains_key(*path)).cloned());
         assert!(differ.is_empty(), "{name}: {differ:#?}");
-        let logs = |bundle: &Bundle| bundle.manifest().tasks.iter().filter(|task| task.kind.ends_with("log") && task.outcome == Outcome::Collected).count();
+        let logs = |bundle: &Bundle| {
+            bundle
+                .manifest()
+                .tasks
+                .iter()
+                .filter(|task| task.kind.ends_with("log") && task.outcome == Outcome::Collected)
+                .count()
+        };
         assert_eq!(logs(&again), logs(&recorded), "{name}");
     }
 }

@@ -39,7 +39,8 @@ fn every_rule_of_redaction_is_in_the_documentation() {
         table.push_str(&format!("| `<{}:…>` | {} |\n", rule.id, cell(rule.replaces)));
     }
     hold("docs/SECURITY.md", |page| {
-        let [begin, end] = RULES.map(|mark| page.split_once(mark).unwrap_or_else(|| panic!("docs/SECURITY.md lost its mark {mark}")));
+        let [begin, end] =
+            RULES.map(|mark| page.split_once(mark).unwrap_or_else(|| panic!("docs/SECURITY.md lost its mark {mark}")));
         format!("{}{}{table}{}{}", begin.0, RULES[0], RULES[1], end.1)
     });
 }
@@ -113,16 +114,22 @@ fn names(arg: &Arg) -> String {
 /// What it does; whether it repeats, what it may be, and what it is when left out.
 fn meaning(arg: &Arg) -> String {
     let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
-    let mut text = sentence(&help);
+    // What no value of clap's can say, the help says as clap would.
+    let mut text = match help.strip_suffix(']').and_then(|help| help.split_once(" [default: ")) {
+        Some((help, default)) => format!("{} Default: {default}.", sentence(help)),
+        None => sentence(&help),
+    };
     if takes_value(arg) {
         if let Some(delimiter) = arg.get_value_delimiter() {
             let _ = write!(text, " Several with `{delimiter}` between them.");
         }
-        let values: Vec<String> = arg.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
+        let values: Vec<String> =
+            arg.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
         if !values.is_empty() {
             let _ = write!(text, " One of {}.", values.join(", "));
         }
-        let default: Vec<String> = arg.get_default_values().iter().map(|value| format!("`{}`", value.to_string_lossy())).collect();
+        let default: Vec<String> =
+            arg.get_default_values().iter().map(|value| format!("`{}`", value.to_string_lossy())).collect();
         if !default.is_empty() {
             let _ = write!(text, " Default: {}.", default.join(", "));
         }

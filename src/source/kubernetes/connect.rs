@@ -83,7 +83,7 @@ impl ConnectError {
     /// Whether the user's words are wrong (exit 2), rather than a cluster not to be had.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::NoContext { .. } | Self::NoCurrent { .. } | Self::BadConfig { .. })
+        matches!(self, Self::NoConfig(_) | Self::NoContext { .. } | Self::NoCurrent { .. } | Self::BadConfig { .. })
     }
 }
 
@@ -113,7 +113,9 @@ pub async fn connect(target: &Target, limits: Limits, stop: Stop) -> Result<Conn
         ClientBuilder::try_from(config).map(ClientBuilder::build)
     });
     let client: Client = match tokio::time::timeout(CREDENTIALS, building).await {
-        Err(_) => return Err(failed(format!("the credential plugin did not answer within {} s", CREDENTIALS.as_secs()))),
+        Err(_) => {
+            return Err(failed(format!("the credential plugin did not answer within {} s", CREDENTIALS.as_secs())));
+        }
         Ok(Err(panic)) => return Err(failed(panic.to_string())),
         Ok(Ok(Err(error))) => return Err(failed(super::causes(&error).join(": "))),
         Ok(Ok(Ok(client))) => client,
@@ -125,7 +127,10 @@ pub async fn connect(target: &Target, limits: Limits, stop: Stop) -> Result<Conn
 async fn load(target: &Target) -> Result<(Config, String, String, Option<String>), ConnectError> {
     let (kubeconfig, path) = match &target.kubeconfig {
         Some(path) => (Kubeconfig::read_from(path), path.display().to_string()),
-        None => (Kubeconfig::read(), "of KUBECONFIG or the home directory".to_owned()),
+        None => {
+            let named = std::env::var("KUBECONFIG").ok().filter(|path| !path.is_empty());
+            (Kubeconfig::read(), named.unwrap_or_else(|| "of the home directory".to_owned()))
+        }
     };
     let kubeconfig = match kubeconfig {
         Ok(kubeconfig) => kubeconfig,
@@ -154,9 +159,11 @@ async fn load(target: &Target) -> Result<(Config, String, String, Option<String>
         .as_ref()
         .map(|context| (context.user.clone().unwrap_or_default(), context.namespace.clone()))
         .unwrap_or_default();
-    let cluster_of = |context: &kube::config::NamedContext| context.context.as_ref().map(|context| context.cluster.clone());
+    let cluster_of =
+        |context: &kube::config::NamedContext| context.context.as_ref().map(|context| context.cluster.clone());
     let cluster = kubeconfig.clusters.iter().find(|cluster| Some(&cluster.name) == cluster_of(context).as_ref());
-    let names_proxy = cluster.and_then(|cluster| cluster.cluster.as_ref()?.proxy_url.as_ref()).is_some_and(|url| !url.is_empty());
+    let names_proxy =
+        cluster.and_then(|cluster| cluster.cluster.as_ref()?.proxy_url.as_ref()).is_some_and(|url| !url.is_empty());
     let options = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };
     let mut config = Config::from_custom_kubeconfig(kubeconfig.clone(), &options)
         .await

@@ -68,7 +68,14 @@ impl Kubernetes {
     /// The way of servers before 1.27: one request a group.
     async fn group_by_group(&self, discovery: &mut Discovery, path: &str, body: &Value) -> Result<(), SourceError> {
         let preferred: Vec<String> = if path == "/api" {
-            body["versions"].as_array().into_iter().flatten().filter_map(Value::as_str).take(1).map(str::to_owned).collect()
+            body["versions"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .take(1)
+                .map(str::to_owned)
+                .collect()
         } else {
             let list: APIGroupList = serde_json::from_value(body.clone()).map_err(SourceError::Parse)?;
             let version = |group: k8s_openapi::apimachinery::pkg::apis::meta::v1::APIGroup| {

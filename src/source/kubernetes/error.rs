@@ -19,6 +19,13 @@ pub enum SourceError {
     /// The connection could not be made or broke before an answer came.
     #[error("the API server could not be reached")]
     Unreachable(#[source] Box<kube::Error>),
+    /// The credentials could not be had or renewed. What the login program said may name the user
+    /// and paths of this machine, so it is no part of the chain of causes.
+    #[error("the credentials could not be had or renewed")]
+    Credentials {
+        /// For the terminal only.
+        detail: String,
+    },
     /// Nothing came for longer than we wait.
     #[error("{what} took longer than {} s", after.as_secs())]
     TimedOut {

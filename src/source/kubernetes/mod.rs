@@ -83,7 +83,9 @@ impl Kubernetes {
                 Err(refused) => refused,
             };
             let wait = after.unwrap_or_else(|| Duration::from_millis(250 << attempt.min(6)));
-            if attempt >= self.limits.attempts || !self.may_wait(wait) {
+            // A server that is overloaded says how long to wait; one that is not there does not.
+            let attempts = if after.is_some() || error.code() == Some(429) { self.limits.attempts } else { 2 };
+            if attempt >= attempts || !self.may_wait(wait) {
                 return Err(error);
             }
             attempt += 1;
@@ -101,17 +103,23 @@ impl Kubernetes {
         path: &str,
         accept: &str,
     ) -> Result<Result<Answer, (SourceError, Option<Duration>)>, SourceError> {
-        let request = Request::get(path)
-            .header(header::ACCEPT, accept)
-            .body(Body::empty())
-            .map_err(SourceError::Request)?;
+        let request =
+            Request::get(path).header(header::ACCEPT, accept).body(Body::empty()).map_err(SourceError::Request)?;
         let sent = tokio::select! {
             biased;
             reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),
             sent = tokio::time::timeout(self.limits.idle, self.client.send(request)) => sent,
         };
         let response = match sent {
-            Err(_) => return Err(SourceError::TimedOut { what: "waiting for the API server's answer", after: self.limits.idle }),
+            Err(_) => {
+                return Err(SourceError::TimedOut {
+                    what: "waiting for the API server's answer",
+                    after: self.limits.idle,
+                });
+            }
+            Ok(Err(kube::Error::Auth(error))) => {
+                return Err(SourceError::Credentials { detail: causes(&error).join(": ") });
+            }
             Ok(Err(error)) => return Err(SourceError::Unreachable(Box::new(error))),
             Ok(Ok(response)) => response,
         };
@@ -166,8 +174,9 @@ impl Kubernetes {
     fn may_wait(&self, wait: Duration) -> bool {
         let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         let budget = u64::try_from(self.limits.retry_budget.as_millis()).unwrap_or(u64::MAX);
-        let spent = self.waited.fetch_add(wait.min(budget), Ordering::Relaxed);
-        spent.saturating_add(wait) <= budget
+        // A wait that is refused is not spent: one server's "tomorrow" must not cost the others theirs.
+        let spend = |spent: u64| spent.checked_add(wait).filter(|spent| *spent <= budget);
+        self.waited.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).is_ok()
     }
 }
 
@@ -187,11 +196,22 @@ async fn refusal(status: StatusCode, body: BodyStream) -> Result<SourceError, So
         Err(_) => Vec::new(),
     };
     Ok(match serde_json::from_slice::<Status>(&whole) {
-        Ok(Status { reason, message }) if !message.is_empty() => SourceError::Status { code, reason, message },
+        Ok(Status { reason, message }) if !message.is_empty() => {
+            SourceError::Status { code, reason, message: without_user(&message) }
+        }
         _ => {
             let text = String::from_utf8_lossy(&whole[..whole.len().min(300)]).trim().to_owned();
             let reason = status.canonical_reason().unwrap_or_default().to_owned();
             SourceError::Status { code, reason, message: text }
         }
     })
+}
+
+/// A refusal names who asked, which nobody but them needs to know: `User "alice" cannot list …`.
+fn without_user(message: &str) -> String {
+    let Some((before, rest)) = message.split_once("User \"") else { return message.to_owned() };
+    match rest.split_once('"') {
+        Some((_, after)) => format!("{before}the user{after}"),
+        None => message.to_owned(),
+    }
 }

@@ -173,7 +173,7 @@ impl<'de, R: Rows> Visitor<'de> for Page<'_, R> {
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "columnDefinitions" => end.columns = map.next_value::<Option<_>>()?.unwrap_or_default(),
-                "metadata" => end.metadata = map.next_value()?,
+                "metadata" => end.metadata = map.next_value::<Option<_>>()?.unwrap_or_default(),
                 "apiVersion" => end.api_version = map.next_value()?,
                 "kind" => end.kind = map.next_value()?,
                 "rows" | "items" => {
@@ -231,7 +231,8 @@ impl<'de, R: Rows> Visitor<'de> for Items<'_, R> {
             Some((api_version, kind)) => {
                 let kind = kind.strip_suffix("List").unwrap_or(&kind);
                 while let Some(mut object) = items.next_element::<Value>()? {
-                    if let Some(fields) = object.as_object_mut() {
+                    // A list that says its kind only after its items leaves theirs unknown.
+                    if let Some(fields) = object.as_object_mut().filter(|_| !kind.is_empty()) {
                         fields.entry("apiVersion").or_insert_with(|| api_version.as_str().into());
                         fields.entry("kind").or_insert_with(|| kind.into());
                     }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -9,10 +10,22 @@ import (
 // generator builds lines that look like a real server's debug log, 200 to 600 bytes each, without going through zap:
 // a flood should be limited by its rate and a burst by the reader, not by the making of lines.
 type generator struct {
-	r   *rand.Rand
-	td  string
-	msg map[string]string
-	seq int
+	r         *rand.Rand
+	td        string
+	msg       map[string]string
+	seq       int
+	workloads []workload
+	call      call
+}
+
+// workload is one of those an agent asks for: there are a few hundred of them behind a server, asked for again and again.
+type workload struct{ namespace, account, pod, uid, image, peer string }
+
+// call is one call of an agent: the server writes several lines about it, which share its trace.
+type call struct {
+	trace, span string
+	of          *workload
+	lines       int
 }
 
 func newGenerator(c *config, l *logs, seed uint64) *generator {
@@ -20,26 +33,50 @@ func newGenerator(c *config, l *logs, seed uint64) *generator {
 	for _, id := range []string{"flood", "burst.attr", "burst.stream", "burst.session", "burst.template", "call.done", "mint.ok", "mint.fail"} {
 		g.msg[id] = l.say(id)
 	}
+	digests := map[string]string{}
+	for _, image := range images {
+		digests[image] = image + "@sha256:" + g.hex(64)
+	}
+	for range 200 {
+		account := g.of(accounts)
+		g.workloads = append(g.workloads, workload{
+			namespace: g.of(namespaces),
+			account:   account,
+			pod:       account + "-" + g.hex(10),
+			uid:       g.hex(8) + "-" + g.hex(4) + "-" + g.hex(4) + "-" + g.hex(4) + "-" + g.hex(12),
+			image:     digests[g.of(images)],
+			peer:      fmt.Sprintf("10.%d.%d.7:%d", g.r.IntN(256), g.r.IntN(256), 32768+g.r.IntN(28000)),
+		})
+	}
 	return g
+}
+
+// next makes the call that the next line is about.
+func (g *generator) next() *call {
+	if g.call.lines == 0 {
+		g.call = call{trace: g.hex(32), span: g.hex(16), of: &g.workloads[g.r.IntN(len(g.workloads))], lines: 3 + g.r.IntN(5)}
+	}
+	g.call.lines--
+	return &g.call
 }
 
 var (
 	namespaces = []string{"payments", "orders", "search", "identity", "ml-training", "edge-gateway", "billing", "kube-system"}
-	workloads  = []string{"checkout", "ledger", "indexer", "frontend", "reconciler", "trainer", "proxy", "exporter"}
+	accounts   = []string{"checkout", "ledger", "indexer", "frontend", "reconciler", "trainer", "proxy", "exporter"}
 	images     = []string{"registry.example.org/shop/checkout", "registry.example.org/core/ledger", "registry.example.org/ml/trainer"}
 )
 
-func (g *generator) hex(b []byte, n int) []byte {
+func (g *generator) hex(n int) string {
 	const digits = "0123456789abcdef"
-	for n > 0 {
+	b := make([]byte, 0, n)
+	for len(b) < n {
 		x := g.r.Uint64()
-		for i := 0; i < 16 && n > 0; i++ {
+		for i := 0; i < 16 && len(b) < n; i++ {
 			b = append(b, digits[x&15])
 			x >>= 4
-			n--
 		}
 	}
-	return b
+	return string(b)
 }
 
 func (g *generator) of(list []string) string { return list[g.r.IntN(len(list))] }
@@ -75,43 +112,31 @@ func (g *generator) line(b []byte, at time.Time) []byte {
 	b = append(b, `","seq":`...)
 	b = strconv.AppendInt(b, int64(g.seq), 10)
 	g.seq++
+	call := g.next()
+	of := call.of
 	b = append(b, `,"trace_id":"`...)
-	b = g.hex(b, 32)
+	b = append(b, call.trace...)
 	b = append(b, `","span_id":"`...)
-	b = g.hex(b, 16)
-	ns, w := g.of(namespaces), g.of(workloads)
+	b = append(b, call.span...)
 	b = append(b, `","spiffe_id":"spiffe://`...)
 	b = append(b, g.td...)
 	b = append(b, "/ns/"...)
-	b = append(b, ns...)
+	b = append(b, of.namespace...)
 	b = append(b, "/sa/"...)
-	b = append(b, w...)
-	b = append(b, `","peer.address":"10.`...)
-	b = strconv.AppendInt(b, int64(g.r.IntN(256)), 10)
-	b = append(b, '.')
-	b = strconv.AppendInt(b, int64(g.r.IntN(256)), 10)
-	b = append(b, ".7:"...)
-	b = strconv.AppendInt(b, int64(32768+g.r.IntN(28000)), 10)
+	b = append(b, of.account...)
+	b = append(b, `","peer.address":"`...)
+	b = append(b, of.peer...)
 	b = append(b, '"')
 	switch msg {
 	case "burst.attr", "flood":
 		b = append(b, `,"attributes":{"kubernetes.namespace":"`...)
-		b = append(b, ns...)
+		b = append(b, of.namespace...)
 		b = append(b, `","kubernetes.pod.name":"`...)
-		b = append(b, w...)
-		b = append(b, '-')
-		b = g.hex(b, 10)
+		b = append(b, of.pod...)
 		b = append(b, `","kubernetes.pod.uid":"`...)
-		for i, n := range []int{8, 4, 4, 4, 12} {
-			if i > 0 {
-				b = append(b, '-')
-			}
-			b = g.hex(b, n)
-		}
+		b = append(b, of.uid...)
 		b = append(b, `","kubernetes.container.image":"`...)
-		b = append(b, g.of(images)...)
-		b = append(b, "@sha256:"...)
-		b = g.hex(b, 64)
+		b = append(b, of.image...)
 		b = append(b, `"}`...)
 	case "burst.template":
 		b = append(b, `,"template":"/ns/{{.namespace}}/sa/{{.service_account}}","took":0.000`...)

@@ -1,6 +1,10 @@
 //! How a run ends: in time, too late, interrupted, killed, with a cluster away or nowhere to write.
 
-use crate::support::{Api, Gate, Piece, Reply, Run, World, run::{Bundle, files}, world::{LOG, POD}};
+use crate::support::{
+    Api, Gate, Piece, Reply, Run, World,
+    run::{Bundle, files},
+    world::{LOG, POD},
+};
 use kubectl_escalate::bundle::{Ended, Outcome};
 use rustix::process::Signal;
 use std::{net::TcpListener, time::Duration};
@@ -20,7 +24,10 @@ fn wait_for_the_rest(api: &Api) {
     api.wait("the log, and the answers to all else", |asked| {
         let metrics = asked.iter().any(|asked| asked.path.contains("/proxy/"));
         let node = asked.iter().any(|asked| asked.path.ends_with("/nodes/node-a"));
-        metrics && node && asked.iter().any(|asked| is_open(&asked.path)) && asked.iter().all(|asked| is_open(&asked.path) || asked.fate.is_some())
+        metrics
+            && node
+            && asked.iter().any(|asked| is_open(&asked.path))
+            && asked.iter().all(|asked| is_open(&asked.path) || asked.fate.is_some())
     });
 }
 
@@ -69,7 +76,10 @@ fn interrupted_before_any_cluster_answered_it_leaves_nothing() {
 /// Salvages what is left in a folder, and opens the bundle that comes of it.
 fn salvage(folder: &std::path::Path) -> Bundle {
     let partial = files(folder).into_iter().find(|name| name.ends_with(".partial")).expect("a partial bundle");
-    let salvaged = Run::new(["salvage".as_ref(), folder.join(partial).as_os_str(), "--to".as_ref(), folder.as_os_str()]).finish().exits(0);
+    let salvaged =
+        Run::new(["salvage".as_ref(), folder.join(partial).as_os_str(), "--to".as_ref(), folder.as_os_str()])
+            .finish()
+            .exits(0);
     salvaged.bundle()
 }
 
@@ -79,11 +89,15 @@ fn interrupted_twice_it_leaves_at_once_and_salvage_makes_a_bundle() {
     let api = World::one().serve();
     let gate = Gate::default();
     let held = gate.clone();
-    api.on_log(POD, false, move |_| Reply::pieces([Piece::Until(held.clone()), Piece::Bytes(b"unable to retrieve container logs".to_vec())]));
+    api.on_log(POD, false, move |_| {
+        Reply::pieces([Piece::Until(held.clone()), Piece::Bytes(b"unable to retrieve container logs".to_vec())])
+    });
     let running = Run::collect(&api).spawn();
     wait_for_the_rest(&api);
     gate.open();
-    api.wait("the error text", |asked| asked.iter().filter(|asked| asked.log().is_some() && !asked.asks_beginning()).any(|asked| asked.fate.is_some()));
+    api.wait("the error text", |asked| {
+        asked.iter().filter(|asked| asked.log().is_some() && !asked.asks_beginning()).any(|asked| asked.fate.is_some())
+    });
     std::thread::sleep(Duration::from_millis(50));
     running.signal(Signal::INT);
     running.hears("interrupted");
@@ -115,7 +129,9 @@ fn killed_it_leaves_what_salvage_makes_a_bundle_of() {
     assert_eq!(ended.code, None);
     let bundle = salvage(&ended.out());
     assert_eq!(bundle.manifest().ended, Ended::Salvaged);
-    for path in ["namespaces/tdd-one/pods.json", "namespaces/tdd-one/events.json", "nodes/node-a.yaml", "api/version.json"] {
+    for path in
+        ["namespaces/tdd-one/pods.json", "namespaces/tdd-one/events.json", "nodes/node-a.yaml", "api/version.json"]
+    {
         let path = format!("clusters/prod/{path}");
         assert!(bundle.paths().contains(&path.as_str()), "{path} of {:#?}", bundle.paths());
     }
@@ -124,7 +140,11 @@ fn killed_it_leaves_what_salvage_makes_a_bundle_of() {
 #[test]
 fn a_cluster_that_is_away_costs_only_itself() {
     let api = World::one().serve();
-    let ended = Run::collect(&api).context("away", &nobody()).args(["--context", "prod", "--context", "away"]).finish().exits(3);
+    let ended = Run::collect(&api)
+        .context("away", &nobody())
+        .args(["--context", "prod", "--context", "away"])
+        .finish()
+        .exits(3);
     assert!(ended.stderr.contains("the cluster of context \"away\""), "{}", ended.stderr);
     let bundle = ended.bundle();
     bundle.outcome(CURRENT, Outcome::Collected);
@@ -166,7 +186,12 @@ fn nowhere_to_write_is_said_before_anything_is_asked() {
     let run = Run::new(["collect"]).context("prod", &api.url());
     let file = run.file("a-file", "");
     let ended = run.args(["--to".as_ref(), file.join("x.zip").as_os_str()]).finish().exits(4);
-    assert_eq!(ended.stderr.lines().filter(|line| line.starts_with("kubectl-escalate: ")).count(), 1, "{}", ended.stderr);
+    assert_eq!(
+        ended.stderr.lines().filter(|line| line.starts_with("kubectl-escalate: ")).count(),
+        1,
+        "{}",
+        ended.stderr
+    );
     assert!(api.asked().is_empty());
 }
 
@@ -195,7 +220,8 @@ fn a_full_disk_ends_the_run_with_a_bundle() {
         std::iter::repeat_with(next).take(10_000).collect::<String>().into_bytes()
     };
     api.on_log(POD, false, move |_| Reply::pieces([Piece::Forever(noise.clone())]));
-    let run = Run::new(["collect", "--incident-time", crate::support::run::INCIDENT, "--to", "out"]).context("prod", &api.url());
+    let run = Run::new(["collect", "--incident-time", crate::support::run::INCIDENT, "--to", "out"])
+        .context("prod", &api.url());
     let out = run.out();
     let mount = |program: &str, arguments: &[&str]| {
         let done = std::process::Command::new(program).args(arguments).arg(&out).status().expect(program);

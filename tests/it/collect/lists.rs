@@ -1,6 +1,9 @@
 //! Lists: paging, expiry, refusals, and bodies that are not what they should be.
 
-use crate::support::{Api, Asked, Ended, Piece, Reply, Run, World, world::{NAMESPACE, POD}};
+use crate::support::{
+    Api, Asked, Ended, Piece, Reply, Run, World,
+    world::{NAMESPACE, POD},
+};
 use kubectl_escalate::bundle::Outcome;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -84,7 +87,9 @@ fn a_wait_beyond_the_budget_is_a_failure_at_once_and_costs_the_others_nothing() 
     api.on_path(CONFIG_MAPS, |_| Reply::status(429, "TooManyRequests", "tomorrow").header("retry-after", "86400"));
     api.on_path("/api/v1/namespaces/tdd-one/services", |asked| match asked.earlier {
         // After the other was refused.
-        0 => Reply::pieces([Piece::Pause(Duration::from_millis(300)), Piece::Bytes(b"{}".to_vec())]).with_status(429).header("retry-after", "1"),
+        0 => Reply::pieces([Piece::Pause(Duration::from_millis(300)), Piece::Bytes(b"{}".to_vec())])
+            .with_status(429)
+            .header("retry-after", "1"),
         _ => Reply::json(&json!({ "kind": "Table", "rows": [] })),
     });
     let ended = Run::collect(&api).finish();
@@ -96,10 +101,14 @@ fn a_wait_beyond_the_budget_is_a_failure_at_once_and_costs_the_others_nothing() 
 
 #[test]
 fn a_plain_list_is_taken_where_there_is_no_table() {
+    // In the order that an API server writes it in: what the items are comes before them.
     let item = |name: &str| json!({ "metadata": { "name": name, "namespace": NAMESPACE } });
-    let (_, ended) = with_list(move |_| {
-        Reply::json(&json!({ "kind": "ConfigMapList", "apiVersion": "v1", "metadata": {}, "items": [item("a"), item("b")] }))
-    });
+    let text = format!(
+        r#"{{"kind":"ConfigMapList","apiVersion":"v1","metadata":{{}},"items":[{},{}]}}"#,
+        item("a"),
+        item("b")
+    );
+    let (_, ended) = with_list(move |_| Reply::text(text.clone()));
     let ended = ended.exits(0);
     assert_eq!(names(&ended), ["a", "b"]);
     let object = ended.bundle().text("clusters/prod/namespaces/tdd-one/configmaps/a.yaml");
@@ -168,7 +177,10 @@ fn many_namespaces_are_listed_at_once_and_cut_to_ours() {
     let api = wide().serve();
     let bundle = Run::collect(&api).args(["-A"]).finish().exits(0).bundle();
     assert_eq!(api.asked_for("/api/v1/configmaps").len(), 1);
-    assert_eq!(bundle.task("list/configmaps").entries.iter().filter(|path| path.ends_with("configmaps.json")).count(), 6);
+    assert_eq!(
+        bundle.task("list/configmaps").entries.iter().filter(|path| path.ends_with("configmaps.json")).count(),
+        6
+    );
     assert!(!bundle.holds("theirs"));
 }
 

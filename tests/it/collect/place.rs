@@ -14,7 +14,11 @@ fn two() -> World {
 fn the_servers_are_found_by_label_over_the_cluster() {
     let api = World::one().serve();
     let ended = Run::collect(&api).finish().exits(0);
-    assert!(ended.stderr.contains("namespace tdd-one (by label app.kubernetes.io/name=spirl-server)"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("namespace tdd-one (by label app.kubernetes.io/name=spirl-server)"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(ended.bundle().manifest().clusters[0].namespaces, ["tdd-one"]);
 }
 
@@ -88,7 +92,12 @@ fn shared() -> World {
     world.add("pods", theirs);
     world.log("shared", "tenant-1", false, "2024-03-05T14:00:00Z words of the tenant\n");
     world.object("configmaps", "shared", "settings-of-the-tenant", json!({}));
-    world.object("services", "shared", "spirl", json!({ "spec": { "selector": { "app.kubernetes.io/name": "spirl-server" } } }));
+    world.object(
+        "services",
+        "shared",
+        "spirl",
+        json!({ "spec": { "selector": { "app.kubernetes.io/name": "spirl-server" } } }),
+    );
     world.object("services", "shared", "service-of-the-tenant", json!({ "spec": { "selector": { "app": "tenant" } } }));
     let about = |name: &str| json!({ "involvedObject": { "kind": "Pod", "name": name, "uid": format!("uid-{name}") } });
     world.object("events", "shared", "ours.1", about("spirl-server-7f9c-aaaaa"));

@@ -9,7 +9,12 @@ const KEY: &str = "a key of more than sixteen bytes";
 /// A world with something to redact in a log and in an object.
 fn collect(key: &str) -> Bundle {
     let mut world = World::one();
-    world.log("tdd-one", "spirl-server-7f9c-aaaaa", false, "2024-03-05T14:00:00Z {\"password\":\"correct-horse-battery\"}\n");
+    world.log(
+        "tdd-one",
+        "spirl-server-7f9c-aaaaa",
+        false,
+        "2024-03-05T14:00:00Z {\"password\":\"correct-horse-battery\"}\n",
+    );
     let api = world.serve();
     let run = Run::collect(&api);
     let key = run.file("key", key);
@@ -80,7 +85,11 @@ fn every_task_has_one_outcome_and_its_words() {
     for task in &bundle.manifest().tasks {
         let is_well = matches!(task.outcome, Outcome::Collected | Outcome::Empty);
         assert!(is_well || !task.causes.is_empty(), "{task:#?}");
-        assert_eq!(task.outcome == Outcome::Collected, !task.entries.is_empty() && task.outcome != Outcome::Empty, "{task:#?}");
+        assert_eq!(
+            task.outcome == Outcome::Collected,
+            !task.entries.is_empty() && task.outcome != Outcome::Empty,
+            "{task:#?}"
+        );
     }
     for entry in &bundle.manifest().entries {
         assert!(!entry.source.is_empty(), "{entry:#?}");
@@ -115,7 +124,13 @@ fn no_secret_is_ever_asked_for_and_data_of_the_server_by_metadata_only() {
     let asked = api.asked();
     assert!(asked.iter().all(|asked| asked.method == "GET"));
     assert!(!asked.iter().any(|asked| asked.path.contains("secrets")));
-    let data: Vec<_> = asked.iter().filter(|asked| asked.path.contains("data.spirl.com/") && asked.path.contains("serverconfigs")).collect();
-    assert!(!data.is_empty() && data.iter().all(|asked| asked.header("accept").contains("PartialObjectMetadata")), "{data:#?}");
+    let data: Vec<_> = asked
+        .iter()
+        .filter(|asked| asked.path.contains("data.spirl.com/") && asked.path.contains("serverconfigs"))
+        .collect();
+    assert!(
+        !data.is_empty() && data.iter().all(|asked| asked.header("accept").contains("PartialObjectMetadata")),
+        "{data:#?}"
+    );
     assert!(!bundle.holds("a-wrapped-key"));
 }

@@ -74,6 +74,8 @@ pub(crate) enum Piece {
     Forever(Vec<u8>),
     /// Nothing for this long.
     Pause(Duration),
+    /// Opens the gate: all before it was handed to the network.
+    Opens(Gate),
     /// Nothing until the test opens the gate.
     Until(Gate),
     /// Nothing until the client leaves.
@@ -82,13 +84,21 @@ pub(crate) enum Piece {
     Reset,
 }
 
-/// Something that a test lets happen.
+/// Something that a test lets happen, or waits for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gate(Arc<AtomicBool>);
 
 impl Gate {
     pub(crate) fn open(&self) {
         self.0.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn wait(&self) {
+        let began = Instant::now();
+        while !self.is_open() {
+            assert!(began.elapsed() < HANG, "a gate stayed shut");
+            thread::sleep(LOOK);
+        }
     }
 
     fn is_open(&self) -> bool {
@@ -282,7 +292,7 @@ fn send(out: &mut TcpStream, reply: Reply, shared: &Shared) -> Option<bool> {
             return Some(true);
         }
         ([], _) => {
-            head.push_str("\r\n");
+            head.push_str(if reply.status == 204 { "\r\n" } else { "content-length: 0\r\n\r\n" });
             out.write_all(head.as_bytes()).ok()?;
             return Some(true);
         }
@@ -300,6 +310,7 @@ fn send(out: &mut TcpStream, reply: Reply, shared: &Shared) -> Option<bool> {
                 let until = Instant::now() + length;
                 stay(out, shared, || Instant::now() >= until)?;
             }
+            Piece::Opens(gate) => gate.open(),
             Piece::Until(gate) => stay(out, shared, || gate.is_open())?,
             Piece::Stall => {
                 stay(out, shared, || false)?;

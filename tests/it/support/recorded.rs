@@ -35,8 +35,12 @@ fn answer(bundle: &Bundle, cluster: &str, asked: &Asked) -> Option<Reply> {
         }
         ["api", _, "nodes", node] => object(format!("{cluster}/nodes/{node}.yaml")),
         ["api", _, "namespaces", name] => object(format!("{cluster}/namespaces/{name}.yaml")),
-        ["api", _, "namespaces", namespace, "pods", pod] => object(format!("{cluster}/namespaces/{namespace}/pods/{pod}/pod.yaml")),
-        ["apis", _, _, "namespaces", namespace, plural, name] => object(format!("{cluster}/namespaces/{namespace}/{plural}/{name}.yaml")),
+        ["api", _, "namespaces", namespace, "pods", pod] => {
+            object(format!("{cluster}/namespaces/{namespace}/pods/{pod}/pod.yaml"))
+        }
+        ["apis", _, _, "namespaces", namespace, plural, name] => {
+            object(format!("{cluster}/namespaces/{namespace}/{plural}/{name}.yaml"))
+        }
         ["apis", _, _, plural, name] => object(format!("{cluster}/{plural}/{name}.yaml")),
         ["api", _, "pods"] => {
             let tables = bundle.paths().into_iter().filter(|path| path.ends_with("/pods.json"));
@@ -44,15 +48,20 @@ fn answer(bundle: &Bundle, cluster: &str, asked: &Asked) -> Option<Reply> {
             Some(select(asked, tables))
         }
         ["api", _, "namespaces", namespace, plural] => Some(table(bundle, cluster, asked, namespace, plural, "")),
-        ["apis", group, _, "namespaces", namespace, plural] => Some(table(bundle, cluster, asked, namespace, plural, group)),
+        ["apis", group, _, "namespaces", namespace, plural] => {
+            Some(table(bundle, cluster, asked, namespace, plural, group))
+        }
         _ => Some(again(bundle, asked)),
     }
 }
 
 fn table(bundle: &Bundle, cluster: &str, asked: &Asked, namespace: &str, plural: &str, group: &str) -> Reply {
     let at = |short: String| format!("{cluster}/namespaces/{namespace}/{short}.json");
-    let mut names = vec![plural.to_owned(), format!("{plural}.{group}")];
-    if let Some(node) = asked.parameter("fieldSelector").rsplit('=').next().filter(|_| asked.query.contains_key("fieldSelector")) {
+    // A group of its own comes first: `pods` of the metrics server are not the pods.
+    let mut names = vec![format!("{plural}.{group}"), plural.to_owned()];
+    if let Some(node) =
+        asked.parameter("fieldSelector").rsplit('=').next().filter(|_| asked.query.contains_key("fieldSelector"))
+    {
         names = vec![format!("{plural}-{node}")];
     }
     let found = names.into_iter().map(at).find(|path| bundle.reader.info(path).is_some());
@@ -66,10 +75,17 @@ fn select(asked: &Asked, mut tables: Vec<Value>) -> Reply {
         Some((key, value)) if !key.ends_with('!') => row["object"]["metadata"]["labels"][key] == value,
         _ => true,
     };
-    let rows: Vec<Value> = tables.iter().flat_map(|table| table["rows"].as_array().into_iter().flatten()).filter(|row| fits(row)).cloned().collect();
+    let rows: Vec<Value> = tables
+        .iter()
+        .flat_map(|table| table["rows"].as_array().into_iter().flatten())
+        .filter(|row| fits(row))
+        .cloned()
+        .collect();
     if asked.header("accept").contains("as=PartialObjectMetadataList") {
-        let items: Vec<_> = rows.iter().map(|row| json!({ "metadata": row["object"]["metadata"] })).collect();
-        return Reply::json(&json!({ "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "items": items }));
+        let items: Vec<_> = rows.iter().map(|row| row["object"].clone()).collect();
+        return Reply::json(
+            &json!({ "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "items": items }),
+        );
     }
     let mut table = tables.swap_remove(0);
     table["rows"] = rows.into();

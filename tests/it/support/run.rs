@@ -16,11 +16,14 @@ use tempfile::TempDir;
 /// The incident of every test that does not give its own: the window is 13:50 to 14:20.
 pub(crate) const INCIDENT: &str = "2024-03-05T14:05:00Z";
 
+/// A context's name, its server and its namespace.
+type Context = (String, String, Option<String>);
+
 /// A run of the program to be.
 pub(crate) struct Run {
     command: Command,
     home: TempDir,
-    contexts: Vec<(String, String, Option<String>)>,
+    contexts: Vec<Context>,
 }
 
 impl Run {
@@ -54,6 +57,12 @@ impl Run {
     /// Adds a context; the first is the current one.
     pub(crate) fn context(mut self, name: &str, url: &str) -> Self {
         self.contexts.push((name.to_owned(), url.to_owned(), None));
+        self
+    }
+
+    /// Takes the kubeconfig away, also the name of one.
+    pub(crate) fn without_kubeconfig(mut self) -> Self {
+        self.command.env_remove("KUBECONFIG");
         self
     }
 
@@ -98,8 +107,8 @@ impl Run {
     }
 }
 
-fn kubeconfig(contexts: &[(String, String, Option<String>)]) -> Value {
-    let each = |make: &dyn Fn(&(String, String, Option<String>)) -> Value| contexts.iter().map(make).collect::<Vec<_>>();
+fn kubeconfig(contexts: &[Context]) -> Value {
+    let each = |make: &dyn Fn(&Context) -> Value| contexts.iter().map(make).collect::<Vec<_>>();
     json!({
         "apiVersion": "v1", "kind": "Config", "current-context": contexts[0].0,
         "clusters": each(&|(name, url, _)| json!({ "name": name, "cluster": { "server": url } })),
@@ -116,7 +125,10 @@ fn kubeconfig(contexts: &[(String, String, Option<String>)]) -> Value {
 
 /// What a stream of the program has said so far.
 #[derive(Clone, Default)]
-struct Heard(Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>);
+struct Heard(Arc<Said>);
+
+/// The bytes, whether they are all, and the word that they are more.
+type Said = (Mutex<(Vec<u8>, bool)>, Condvar);
 
 impl Heard {
     fn listen(mut pipe: impl std::io::Read + Send + 'static) -> Self {
@@ -187,7 +199,8 @@ impl Running {
     pub(crate) fn finish(mut self) -> Ended {
         // Its streams end when it does; their wait has the bound that the process's has not.
         let ended = |stream: &Heard| stream.wait("its end", |_, is_over| is_over);
-        let streams = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (ended(&self.stdout), ended(&self.stderr))));
+        let streams =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (ended(&self.stdout), ended(&self.stderr))));
         if streams.is_err() {
             let _ = self.child.kill();
         }
@@ -236,7 +249,8 @@ impl Ended {
 /// Names of the files in a folder, sorted.
 pub(crate) fn files(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("a folder");
-    let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }

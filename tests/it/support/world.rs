@@ -56,7 +56,8 @@ impl World {
         self.namespace(namespace);
         self.node("node-a");
         self.add("pods", pod(namespace, name));
-        self.log(namespace, name, false, LOG);
+        // The log file begins before the window, as the kubelet's would.
+        self.log(namespace, name, false, format!("2024-03-05T13:00:00.000000000Z started\n{LOG}"));
         self.metrics.insert(name.to_owned(), metrics("example.org"));
     }
 
@@ -95,7 +96,8 @@ impl World {
 
     /// Changes an object.
     pub(crate) fn change(&mut self, plural: &str, name: &str, change: impl FnOnce(&mut Value)) {
-        let found = self.objects.iter_mut().find(|(held, object)| *held == plural && object["metadata"]["name"] == name);
+        let found =
+            self.objects.iter_mut().find(|(held, object)| *held == plural && object["metadata"]["name"] == name);
         change(&mut found.expect("an object of this world").1);
     }
 
@@ -129,13 +131,15 @@ impl World {
             return Some(self.answer_log(asked, namespace, pod, container, previous));
         }
         let at = At::read(&asked.path)?;
-        if let Some(pod) = at.rest.iter().position(|part| *part == "proxy").and_then(|_| at.name) {
+        if let Some(pod) = at.name.filter(|_| at.rest.contains(&"proxy")) {
             let pod = pod.trim_start_matches("https:").split(':').next().unwrap_or_default();
-            let refused = || Reply::status(503, "ServiceUnavailable", "dial tcp 10.0.0.1:9090: connect: connection refused");
+            let refused =
+                || Reply::status(503, "ServiceUnavailable", "dial tcp 10.0.0.1:9090: connect: connection refused");
             return Some(self.metrics.get(pod).map_or_else(refused, |text| Reply::text(text.as_str())));
         }
         let fits = |object: &&Value| at.namespace.is_none_or(|namespace| object["metadata"]["namespace"] == namespace);
-        let of_kind = || self.objects.iter().filter(|(plural, _)| *plural == at.plural).map(|(_, object)| object).filter(fits);
+        let of_kind =
+            || self.objects.iter().filter(|(plural, _)| *plural == at.plural).map(|(_, object)| object).filter(fits);
         let reply = match at.name {
             Some(name) => match of_kind().find(|object| object["metadata"]["name"] == name) {
                 Some(object) => Reply::json(object),
@@ -156,8 +160,16 @@ impl World {
                 let limit = asked.parameter("limitBytes").parse().unwrap_or(usize::MAX);
                 Reply::text(&text[..text.len().min(limit)])
             }
-            None if previous => Reply::status(400, "BadRequest", &format!("previous terminated container \"{container}\" in pod \"{pod}\" not found")),
-            None => Reply::status(400, "BadRequest", &format!("container \"{container}\" in pod \"{pod}\" is waiting to start: ContainerCreating")),
+            None if previous => Reply::status(
+                400,
+                "BadRequest",
+                &format!("previous terminated container \"{container}\" in pod \"{pod}\" not found"),
+            ),
+            None => Reply::status(
+                400,
+                "BadRequest",
+                &format!("container \"{container}\" in pod \"{pod}\" is waiting to start: ContainerCreating"),
+            ),
         }
     }
 }
@@ -202,7 +214,10 @@ pub(crate) fn list(asked: &Asked, plural: &str, objects: Vec<Value>) -> Value {
             { "name": "Name", "type": "string", "format": "name", "description": "", "priority": 0 },
             { "name": "Age", "type": "string", "format": "", "description": "", "priority": 0 },
         ]);
-        let rows: Vec<_> = objects.iter().map(|object| json!({ "cells": [object["metadata"]["name"], "5m"], "object": object })).collect();
+        let rows: Vec<_> = objects
+            .iter()
+            .map(|object| json!({ "cells": [object["metadata"]["name"], "5m"], "object": object }))
+            .collect();
         return json!({ "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": { "resourceVersion": "7" }, "columnDefinitions": columns, "rows": rows });
     }
     let kind = kind(plural).map_or("", |kind| kind.3);
@@ -240,9 +255,7 @@ fn aggregated(wanted: impl Fn(&str) -> bool) -> Value {
             "verbs": ["get", "list"],
         }));
     }
-    let item = |((group, version), resources): ((&str, &str), Vec<Value>)| {
-        json!({ "metadata": { "name": group }, "versions": [{ "version": version, "resources": resources, "freshness": "Current" }] })
-    };
+    let item = |((group, version), resources): ((&str, &str), Vec<Value>)| json!({ "metadata": { "name": group }, "versions": [{ "version": version, "resources": resources, "freshness": "Current" }] });
     json!({ "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": groups.into_iter().map(item).collect::<Vec<_>>() })
 }
 
@@ -253,7 +266,9 @@ pub(crate) fn legacy() -> BTreeMap<String, Value> {
     for (group, version, plural, kind, namespaced) in KINDS {
         let path = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
         let full = path.trim_start_matches("/apis/").trim_start_matches("/api/").to_owned();
-        let list = documents.entry(path).or_insert_with(|| json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": full, "resources": [] }));
+        let list = documents.entry(path).or_insert_with(
+            || json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": full, "resources": [] }),
+        );
         let resource = json!({ "name": plural, "singularName": "", "namespaced": namespaced, "kind": kind, "verbs": ["get", "list"] });
         if let Some(resources) = list["resources"].as_array_mut() {
             resources.push(resource);
@@ -266,7 +281,10 @@ pub(crate) fn legacy() -> BTreeMap<String, Value> {
     }
     let groups: Vec<_> = groups.into_values().collect();
     documents.insert("/apis".to_owned(), json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups }));
-    documents.insert("/api".to_owned(), json!({ "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [] }));
+    documents.insert(
+        "/api".to_owned(),
+        json!({ "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [] }),
+    );
     documents
 }
 

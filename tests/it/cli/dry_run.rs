@@ -1,0 +1,76 @@
+//! `--dry-run`: asks only what planning takes, writes nothing, and prints the very plan that runs.
+
+use crate::support::{
+    Run, World,
+    world::{NAMESPACE, POD},
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+fn world() -> World {
+    let mut world = World::one();
+    world.server(NAMESPACE, "spirl-server-7f9c-bbbbb");
+    world.change("pods", POD, |pod| {
+        pod["status"]["containerStatuses"][0]["restartCount"] = 1.into();
+        pod["status"]["containerStatuses"][0]["lastState"] =
+            json!({ "terminated": { "exitCode": 1, "finishedAt": "2024-03-05T09:59:00Z" } });
+    });
+    world
+}
+
+/// Tasks by id: the request, or why there is none.
+type Plan = BTreeMap<String, (String, bool)>;
+
+fn planned(arguments: &[&str], world: World) -> Plan {
+    let api = world.serve();
+    let ended = Run::collect(&api).args(["--dry-run", "-o", "json"]).args(arguments).finish().exits(0);
+    assert!(ended.files().is_empty(), "{:?}", ended.files());
+    let plan: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let tasks = plan["clusters"][0]["tasks"].as_array().expect("tasks").iter();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    tasks.map(|task| (text(&task["id"]), (text(&task["request"]), task["required"] == true))).collect()
+}
+
+fn ran(arguments: &[&str], world: World) -> Plan {
+    let api = world.serve();
+    // Without logs and scrapes nobody says who this is.
+    let bundle = Run::collect(&api).args(["--trust-domain", "example.org"]).args(arguments).finish().exits(0).bundle();
+    let request = |task: &kubectl_escalate::bundle::TaskRecord| {
+        if task.started.is_some() { task.request.clone() } else { String::new() }
+    };
+    let tasks = bundle.manifest().tasks.iter();
+    tasks
+        .map(|task| (task.id.strip_prefix("prod/").expect("its cluster").to_owned(), (request(task), task.required)))
+        .collect()
+}
+
+#[test]
+fn it_asks_only_for_version_discovery_the_selection_and_pods() {
+    let api = world().serve();
+    let ended = Run::collect(&api).args(["--dry-run"]).finish().exits(0);
+    assert!(ended.files().is_empty());
+    let neighbours = format!("/api/v1/namespaces/{NAMESPACE}/pods");
+    for asked in api.asked() {
+        let known = ["/version", "/api", "/apis", "/api/v1/pods", "/api/v1/namespaces", &neighbours];
+        assert!(known.contains(&asked.path.as_str()), "{}", asked.target);
+    }
+    assert!(
+        ended.stdout.contains("nothing was written") && ended.stdout.contains("limits   deadline 5 min"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
+fn the_plan_is_the_one_that_runs() {
+    for arguments in [&[][..], &["--skip", "previous-logs,configmaps"], &["-n", NAMESPACE, "--skip", "logs,scrapes"]] {
+        let (plan, run) = (planned(arguments, world()), ran(arguments, world()));
+        assert_eq!(plan, run, "with {arguments:?}");
+    }
+}
+
+#[test]
+fn a_cluster_that_is_not_reached_has_no_plan() {
+    let ended = Run::new(["collect", "--dry-run"]).context("away", "http://127.0.0.1:1").finish().exits(4);
+    assert!(ended.stderr.contains("was not reached"), "{}", ended.stderr);
+}

@@ -1,0 +1,122 @@
+//! `rbac`: the least rights, and never one too many.
+
+use crate::support::{Asked, Run, World, world::NAMESPACE};
+use kubectl_escalate::profile;
+use serde_json::Value;
+
+/// The documents that `rbac` prints.
+fn roles(arguments: &[&str], world: World) -> Vec<Value> {
+    let api = world.serve();
+    let ended = Run::new(["rbac"]).args(arguments).context("prod", &api.url()).finish().exits(0);
+    let documents = ended.stdout.split("---\n").skip(1);
+    documents.map(|text| serde_yaml::from_str(text).expect("YAML")).collect()
+}
+
+fn rules(roles: &[Value]) -> Vec<(Option<String>, Value)> {
+    let rules = |role: &Value| {
+        let namespace = role["metadata"]["namespace"].as_str().map(str::to_owned);
+        role["rules"].as_array().into_iter().flatten().map(|rule| (namespace.clone(), rule.clone())).collect::<Vec<_>>()
+    };
+    roles.iter().flat_map(rules).collect()
+}
+
+fn has(value: &Value, word: &str) -> bool {
+    value.as_array().into_iter().flatten().any(|held| held == word)
+}
+
+#[test]
+fn no_profile_takes_more_than_reading_and_none_takes_secrets() {
+    for (name, _) in profile::embedded() {
+        for place in [&["-n", NAMESPACE][..], &[]] {
+            let roles = roles(&[&["--profile", name][..], place].concat(), World::one());
+            assert!(!roles.is_empty());
+            for (_, rule) in rules(&roles) {
+                let verbs = rule["verbs"].as_array().expect("verbs");
+                assert!(verbs.iter().all(|verb| verb == "get" || verb == "list"), "{rule}");
+                let resources = rule["resources"].as_array().expect("resources").iter();
+                assert!(
+                    resources.into_iter().all(|resource| resource
+                        .as_str()
+                        .is_some_and(|name| !name.contains("secret") && !name.contains('*'))),
+                    "{rule}"
+                );
+                assert!(!has(&rule["resources"], "nodes/proxy") && !has(&rule["resources"], "pods/exec"), "{rule}");
+                assert!(
+                    rule["apiGroups"].as_array().is_some_and(|groups| groups.iter().all(|group| group != "*")),
+                    "{rule}"
+                );
+            }
+        }
+    }
+}
+
+/// Whether the rules grant what a request takes.
+fn grants(rules: &[(Option<String>, Value)], asked: &Asked) -> bool {
+    let parts: Vec<&str> = asked.path.trim_start_matches('/').split('/').collect();
+    let (group, rest) = match parts[..] {
+        ["api", _, ref rest @ ..] => ("", rest),
+        ["apis", group, _, ref rest @ ..] => (group, rest),
+        // Every authenticated user may ask for these.
+        _ => return true,
+    };
+    if rest.is_empty() {
+        return true;
+    }
+    let (namespace, resource, name) = match *rest {
+        ["namespaces", name] => (Some(name), "namespaces".to_owned(), Some(name)),
+        ["namespaces", namespace, resource] => (Some(namespace), resource.to_owned(), None),
+        ["namespaces", namespace, resource, name] => (Some(namespace), resource.to_owned(), Some(name)),
+        ["namespaces", namespace, "pods", name, sub, ..] => (Some(namespace), format!("pods/{sub}"), Some(name)),
+        [resource] => (None, resource.to_owned(), None),
+        [resource, name] => (None, resource.to_owned(), Some(name)),
+        _ => return false,
+    };
+    let verb = if name.is_some() { "get" } else { "list" };
+    rules.iter().any(|(within, rule)| {
+        (within.is_none() || within.as_deref() == namespace)
+            && has(&rule["apiGroups"], group)
+            && has(&rule["resources"], &resource)
+            && has(&rule["verbs"], verb)
+            && (rule["resourceNames"].is_null() || name.is_some_and(|name| has(&rule["resourceNames"], name)))
+    })
+}
+
+#[test]
+fn every_request_of_a_collection_is_granted() {
+    let mut world = World::one();
+    world.object("serverconfigs", NAMESPACE, "config", serde_json::json!({}));
+    let cases: [(&[&str], World); 3] = [
+        (&["-n", NAMESPACE], world.clone()),
+        (&[], world),
+        (&["-n", "shared"], {
+            let mut shared = World::default();
+            shared.server("shared", "spirl-server-7f9c-aaaaa");
+            shared
+        }),
+    ];
+    for (place, world) in cases {
+        let rules = rules(&roles(place, world.clone()));
+        let api = world.serve();
+        Run::collect(&api).args(place).finish().exits(0);
+        let refused: Vec<_> =
+            api.asked().into_iter().filter(|asked| !grants(&rules, asked)).map(|asked| asked.target).collect();
+        assert!(refused.is_empty(), "{refused:#?} with {place:?}");
+    }
+}
+
+#[test]
+fn rights_lie_in_the_namespace_asked_for() {
+    let roles = roles(&["-n", NAMESPACE, "--user", "jane", "--name", "reader"], World::one());
+    for (namespace, rule) in rules(&roles) {
+        let is_open = namespace
+            .as_deref()
+            .is_some_and(|namespace| [NAMESPACE, "default", "kube-node-lease"].contains(&namespace));
+        let is_global = has(&rule["resources"], "nodes") || has(&rule["resources"], "customresourcedefinitions");
+        assert!(is_open || (namespace.is_none() && is_global), "{namespace:?} {rule}");
+    }
+    let bindings: Vec<_> =
+        roles.iter().filter(|role| role["kind"].as_str().is_some_and(|kind| kind.ends_with("Binding"))).collect();
+    assert!(
+        bindings.len() * 2 == roles.len() && bindings.iter().all(|binding| binding["subjects"][0]["name"] == "jane")
+    );
+}

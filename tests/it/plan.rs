@@ -1,0 +1,276 @@
+//! The plan: pure, from a profile and what was seen to tasks.
+
+use kubectl_escalate::{
+    plan::{
+        self, Neighbours, Place, Planned, Pod, Related, Request, Resource, Scope, Without,
+        window::{Window, parse_incident},
+    },
+    profile::Profile,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+use crate::support::world::pod;
+
+fn request(skip: &[&str]) -> Request {
+    let now = "2024-03-05T18:00:00Z".parse().expect("a time");
+    let incident = parse_incident("2024-03-05T14:05:00Z", now, &chrono::Utc).expect("an incident");
+    Request {
+        profile: Profile::load("trust-domain-server").expect("a profile"),
+        window: Window::new(Some(incident), None, None, now).expect("a window"),
+        skip: skip.iter().map(|kind| (*kind).to_owned()).collect(),
+    }
+}
+
+fn resource(group: &str, plural: &str, namespaced: bool) -> Resource {
+    Resource {
+        group: group.to_owned(),
+        version: "v1".to_owned(),
+        plural: plural.to_owned(),
+        kind: String::new(),
+        namespaced,
+        verbs: vec!["get".to_owned(), "list".to_owned()],
+    }
+}
+
+fn served() -> Vec<Resource> {
+    vec![
+        resource("", "pods", true),
+        resource("", "events", true),
+        resource("", "nodes", false),
+        resource("apps", "deployments", true),
+        resource("coordination.k8s.io", "leases", true),
+        resource("data.spirl.com", "serverconfigs", true),
+        resource("data.spirl.com", "secrets", true),
+    ]
+}
+
+fn place(names: &[&str]) -> Place {
+    let scope = Scope { own: true, pods: ["a".to_owned()].into(), ..Scope::default() };
+    Place { namespaces: names.iter().map(|name| ((*name).to_owned(), scope.clone())).collect() }
+}
+
+fn ids(plan: &[Planned]) -> Vec<String> {
+    plan.iter().map(|planned| planned.task.id()).collect()
+}
+
+fn find<'a>(plan: &'a [Planned], id: &str) -> &'a Planned {
+    plan.iter().find(|planned| planned.task.id() == id).unwrap_or_else(|| panic!("{id} of {:#?}", ids(plan)))
+}
+
+fn pods(values: &[Value], request: &Request) -> Vec<Pod> {
+    values.iter().map(|value| Pod::read(request, value).expect("a pod")).collect()
+}
+
+#[test]
+fn few_namespaces_are_listed_each_and_many_at_once() {
+    let request = request(&[]);
+    let few = ids(&plan::first(&request, &served(), &place(&["n1", "n2", "n3", "n4"])));
+    assert!(few.contains(&"list/n4/pods".to_owned()) && !few.contains(&"list/pods".to_owned()));
+    let many = ids(&plan::first(&request, &served(), &place(&["n1", "n2", "n3", "n4", "n5"])));
+    assert!(many.contains(&"list/pods".to_owned()) && !many.contains(&"list/n4/pods".to_owned()));
+}
+
+#[test]
+fn what_is_not_served_is_planned_as_absent() {
+    let plan = plan::first(&request(&[]), &served(), &place(&["n1"]));
+    assert!(matches!(find(&plan, "list/services").without, Some(Without::Absent(_))));
+}
+
+#[test]
+fn nothing_called_secrets_is_planned_in_any_group() {
+    for (name, _) in kubectl_escalate::profile::embedded() {
+        let request = Request { profile: Profile::load(name).expect("a profile"), ..request(&[]) };
+        let plan = plan::first(&request, &served(), &place(&["n1"]));
+        assert!(!ids(&plan).iter().any(|id| id.contains("secrets")), "{name}: {:#?}", ids(&plan));
+        assert!(
+            plan.iter().filter_map(|planned| planned.task.right()).all(|right| ["get", "list"].contains(&right.verb))
+        );
+        let rights = plan::rights_of_pods(&request, &served(), &["n1".to_owned()].into());
+        assert!(
+            rights.iter().all(|right| ["get", "list"].contains(&right.verb) && !right.resource.contains("secrets"))
+        );
+    }
+}
+
+#[test]
+fn data_of_the_server_is_asked_for_by_metadata() {
+    let plan = plan::first(&request(&[]), &served(), &place(&["n1"]));
+    let plan::What::List(list) = &find(&plan, "list/n1/serverconfigs.data.spirl.com").task.what else {
+        panic!("a list")
+    };
+    assert!(list.metadata_only);
+}
+
+#[test]
+fn ids_are_unique_and_what_is_gone_first_is_asked_first() {
+    let request = request(&[]);
+    let place = place(&["n1"]);
+    let mut plan = plan::first(&request, &served(), &place);
+    plan.extend(plan::expand(&request, &served(), &place, pods(&[pod("n1", "a"), pod("n1", "b")], &request)));
+    let distinct: BTreeSet<_> = ids(&plan).into_iter().collect();
+    assert_eq!(distinct.len(), plan.len());
+    plan.sort_by_key(|planned| planned.task.priority());
+    let at = |id: &str| ids(&plan).iter().position(|held| held == id).unwrap_or_else(|| panic!("{id}"));
+    assert!(at("list/n1/events") < at("log/n1/a/server/previous"));
+    assert!(at("log/n1/b/server/previous") < at("log/n1/a/server"));
+    assert!(at("log/n1/b/server") < at("list/n1/deployments.apps"));
+}
+
+#[test]
+fn only_the_selected_pods_are_scraped() {
+    let request = request(&[]);
+    let plan =
+        ids(&plan::expand(&request, &served(), &place(&["n1"]), pods(&[pod("n1", "a"), pod("n1", "b")], &request)));
+    assert!(plan.contains(&"scrape/n1/a/metrics".to_owned()) && !plan.contains(&"scrape/n1/b/metrics".to_owned()));
+}
+
+#[test]
+fn a_node_is_asked_for_once() {
+    let request = request(&[]);
+    let plan =
+        ids(&plan::expand(&request, &served(), &place(&["n1"]), pods(&[pod("n1", "a"), pod("n1", "b")], &request)));
+    assert_eq!(plan.iter().filter(|id| *id == "get/nodes/node-a").count(), 1);
+    assert!(plan.contains(&"get/kube-node-lease/leases.coordination.k8s.io/node-a".to_owned()));
+}
+
+#[test]
+fn what_is_skipped_is_said_and_not_asked_for() {
+    let request = request(&["logs", "deployments.apps"]);
+    let place = place(&["n1"]);
+    let first = plan::first(&request, &served(), &place);
+    assert!(matches!(find(&first, "list/n1/deployments.apps").without, Some(Without::Skipped(_))));
+    assert!(matches!(find(&first, "kind/logs").without, Some(Without::Skipped(_))));
+    let more = plan::expand(&request, &served(), &place, pods(&[pod("n1", "a")], &request));
+    assert!(!ids(&more).iter().any(|id| id.starts_with("log/")));
+}
+
+#[test]
+fn of_many_agents_the_unhealthy_are_taken_first() {
+    let request = Request { profile: Profile::load("agent").expect("a profile"), ..request(&[]) };
+    let mut all: Vec<Value> = (0..25).map(|number| pod("spirl-system", &format!("agent-{number:02}"))).collect();
+    all[24]["status"]["conditions"][0]["status"] = "False".into();
+    let plan = plan::expand(&request, &served(), &place(&["spirl-system"]), pods(&all, &request));
+    let logs: BTreeSet<String> =
+        ids(&plan).into_iter().filter(|id| id.starts_with("log/") && !id.ends_with("previous")).collect();
+    assert_eq!(logs.len(), 20);
+    assert!(logs.contains("log/spirl-system/agent-24/server"));
+    let Some(Without::Skipped(cause)) = &find(&plan, "kind/further pods").without else { panic!("a word of the rest") };
+    assert!(cause.contains("5 more"), "{cause}");
+}
+
+// ---- A shared namespace ----
+
+fn owned(name: &str, owner: (&str, &str)) -> Value {
+    json!({ "metadata": {
+        "name": name, "uid": format!("uid-{name}"), "labels": { "app": name.split('-').next() },
+        "ownerReferences": [{ "kind": owner.0, "name": owner.1, "uid": format!("uid-{}", owner.1) }],
+    } })
+}
+
+/// Two Deployments side by side: `ours`, of which one pod is of an earlier rollout, and `theirs`.
+fn neighbours() -> Neighbours {
+    let mut chosen = owned("ours-2-x", ("ReplicaSet", "ours-2"));
+    chosen["spec"] = json!({
+        "serviceAccountName": "our-account",
+        "volumes": [
+            { "configMap": { "name": "our-files" } },
+            { "persistentVolumeClaim": { "claimName": "our-disk" } },
+            { "projected": { "sources": [{ "configMap": { "name": "our-bundle" } }] } },
+        ],
+        "containers": [{ "envFrom": [{ "configMapRef": { "name": "our-settings" } }] }],
+        "initContainers": [{ "env": [{ "valueFrom": { "configMapKeyRef": { "name": "our-key-names" } } }] }],
+    });
+    let service =
+        |name: &str, app: &str| json!({ "metadata": { "name": name }, "spec": { "selector": { "app": app } } });
+    Neighbours {
+        pods: vec![
+            owned("theirs-1-x", ("ReplicaSet", "theirs-1")),
+            owned("ours-1-y", ("ReplicaSet", "ours-1")),
+            chosen,
+        ],
+        replica_sets: ["ours-1", "ours-2", "theirs-1"]
+            .map(|name| owned(name, ("Deployment", name.split('-').next().expect("a name"))))
+            .into(),
+        jobs: Vec::new(),
+        services: vec![
+            service("our-service", "ours"),
+            service("their-service", "theirs"),
+            json!({ "metadata": { "name": "without-selector" }, "spec": {} }),
+        ],
+    }
+}
+
+#[test]
+fn of_a_shared_namespace_what_hangs_on_our_pods_is_ours() {
+    let related = Related::of(&["ours-2-x".to_owned()].into(), &neighbours());
+    let holds = |plural: &str, group: &str, object: Value| related.holds(&resource(group, plural, true), &object);
+    let named = |name: &str| json!({ "metadata": { "name": name, "uid": format!("uid-{name}") } });
+    let about = |name: &str| json!({ "involvedObject": { "name": name, "uid": format!("uid-{name}") } });
+    let ours: Vec<(&str, &str, Value)> = vec![
+        ("pods", "", named("ours-2-x")),
+        ("pods", "", named("ours-1-y")),
+        ("replicasets", "apps", named("ours-1")),
+        ("deployments", "apps", named("ours")),
+        ("services", "", named("our-service")),
+        ("configmaps", "", named("our-files")),
+        ("configmaps", "", named("our-bundle")),
+        ("configmaps", "", named("our-settings")),
+        ("configmaps", "", named("our-key-names")),
+        ("persistentvolumeclaims", "", named("our-disk")),
+        ("serviceaccounts", "", named("our-account")),
+        ("events", "", about("ours-2-x")),
+        ("events", "", about("ours")),
+        ("events", "", about("ours-2-gone1")),
+        (
+            "endpointslices",
+            "discovery.k8s.io",
+            json!({ "metadata": { "labels": { "kubernetes.io/service-name": "our-service" } } }),
+        ),
+        ("horizontalpodautoscalers", "autoscaling", json!({ "spec": { "scaleTargetRef": { "name": "ours" } } })),
+        ("poddisruptionbudgets", "policy", json!({ "spec": { "selector": { "matchLabels": { "app": "ours" } } } })),
+        ("networkpolicies", "networking.k8s.io", json!({ "spec": { "podSelector": {} } })),
+        (
+            "ingresses",
+            "networking.k8s.io",
+            json!({ "spec": { "rules": [{ "http": { "paths": [{ "backend": { "service": { "name": "our-service" } } }] } }] } }),
+        ),
+        ("leases", "coordination.k8s.io", json!({ "spec": { "holderIdentity": "ours-2-x_1234" } })),
+        ("resourcequotas", "", named("quota")),
+        ("pods", "metrics.k8s.io", named("ours-1-y")),
+    ];
+    for (plural, group, object) in ours {
+        assert!(holds(plural, group, object.clone()), "{plural} {object}");
+    }
+    let theirs: Vec<(&str, &str, Value)> = vec![
+        ("pods", "", named("theirs-1-x")),
+        ("replicasets", "apps", named("theirs-1")),
+        ("deployments", "apps", named("theirs")),
+        ("services", "", named("their-service")),
+        ("services", "", named("without-selector")),
+        ("configmaps", "", named("their-settings")),
+        ("serviceaccounts", "", named("default")),
+        ("events", "", about("theirs-1-x")),
+        ("events", "", about("ours-2-gone-further")),
+        ("horizontalpodautoscalers", "autoscaling", json!({ "spec": { "scaleTargetRef": { "name": "theirs" } } })),
+        ("poddisruptionbudgets", "policy", json!({ "spec": { "selector": { "matchLabels": { "app": "theirs" } } } })),
+        (
+            "networkpolicies",
+            "networking.k8s.io",
+            json!({ "spec": { "podSelector": { "matchLabels": { "app": "theirs" } } } }),
+        ),
+        ("leases", "coordination.k8s.io", json!({ "spec": { "holderIdentity": "theirs-1-x" } })),
+        ("pods", "metrics.k8s.io", named("theirs-1-x")),
+    ];
+    for (plural, group, object) in theirs {
+        assert!(!holds(plural, group, object.clone()), "{plural} {object}");
+    }
+}
+
+#[test]
+fn without_a_selected_pod_nothing_is_ours() {
+    let related = Related::of(&BTreeSet::new(), &neighbours());
+    for name in ["ours-2-x", "theirs-1-x"] {
+        assert!(!related.has_pod(name));
+    }
+}

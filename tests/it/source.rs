@@ -1,0 +1,136 @@
+//! The API server's client: what is sent, discovery old and new, and the limits on waiting.
+
+use crate::support::{Api, Reply, Run, World, world::legacy};
+use kubectl_escalate::bundle::Outcome;
+
+fn collect(api: &Api) -> crate::support::Ended {
+    Run::collect(api).finish()
+}
+
+#[test]
+fn only_get_is_sent_and_aggregated_discovery_takes_two_requests() {
+    let api = World::one().serve();
+    collect(&api).exits(0);
+    assert!(api.asked().iter().all(|asked| asked.method == "GET"));
+    // Once for the plan, once for the bundle.
+    for path in ["/api", "/apis"] {
+        assert!((1..=2).contains(&api.asked_for(path).len()));
+    }
+    assert!(api.asked_for("/apis/apps/v1").is_empty());
+}
+
+/// A server that knows no aggregated discovery.
+fn old(world: World) -> Api {
+    let documents = legacy();
+    let api = world.serve();
+    api.on(move |asked| documents.get(&asked.path).map(Reply::json));
+    api
+}
+
+#[test]
+fn an_old_server_is_asked_group_by_group() {
+    let api = old(World::one());
+    let bundle = collect(&api).exits(0).bundle();
+    bundle.outcome("discovery", Outcome::Collected);
+    assert!(bundle.paths().iter().any(|path| path.ends_with("api/groups/apps/v1.json")), "{:#?}", bundle.paths());
+    assert!(!bundle.ids().iter().any(|id| id.contains("/status")), "a subresource is no resource");
+}
+
+#[test]
+fn a_group_that_fails_costs_only_itself() {
+    let api = old(World::one());
+    api.on_path("/apis/autoscaling/v2", |_| Reply::status(500, "InternalError", "the server behind it is away"));
+    let ended = collect(&api).exits(0);
+    let bundle = ended.bundle();
+    let task = bundle.outcome("discovery", Outcome::Truncated);
+    assert!(task.causes[0].contains("autoscaling/v2") && task.causes[0].contains("is away"), "{task:?}");
+    bundle.outcome("list/tdd-one/deployments.apps", Outcome::Empty);
+}
+
+#[test]
+fn a_group_that_is_unavailable_is_not_waited_for_long() {
+    let api = old(World::one());
+    api.on_path("/apis/autoscaling/v2", |_| {
+        Reply::status(503, "ServiceUnavailable", "the server behind it is away").header("retry-after", "0")
+    });
+    let ended = collect(&api).exits(0);
+    ended.bundle().outcome("discovery", Outcome::Truncated);
+    assert!(
+        api.asked_for("/apis/autoscaling/v2").len() <= 12,
+        "asked no more than the limit of attempts, for the plan and for the bundle"
+    );
+}
+
+#[test]
+fn a_stale_group_of_aggregated_discovery_is_named() {
+    let api = World::one().serve();
+    let stale = serde_json::json!({ "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "items": [
+        { "metadata": { "name": "metrics.k8s.io" }, "versions": [{ "version": "v1beta1", "freshness": "Stale" }] },
+        { "metadata": { "name": "apps" }, "versions": [{ "version": "v1", "resources": [
+            { "resource": "deployments", "responseKind": { "group": "apps", "version": "v1", "kind": "Deployment" }, "scope": "Namespaced", "verbs": ["get", "list"] },
+        ] }] },
+    ] });
+    api.on_path("/apis", move |_| Reply::json(&stale));
+    let bundle = collect(&api).exits(0).bundle();
+    assert!(bundle.outcome("discovery", Outcome::Truncated).causes[0].contains("metrics.k8s.io/v1beta1"));
+    bundle.outcome("list/tdd-one/deployments.apps", Outcome::Empty);
+}
+
+#[test]
+fn credentials_that_are_not_accepted_are_said_to_be() {
+    let api = Api::new(|_| Some(Reply::status(401, "Unauthorized", "Unauthorized")));
+    let ended = collect(&api).exits(4);
+    assert!(ended.stderr.contains("401 Unauthorized"), "{}", ended.stderr);
+}
+
+#[test]
+fn impersonation_is_sent_with_every_request() {
+    let api = World::one().serve();
+    Run::collect(&api).args(["--as", "auditor", "--as-group", "readers"]).finish().exits(0);
+    for asked in api.asked() {
+        assert_eq!(
+            (asked.header("impersonate-user"), asked.header("impersonate-group")),
+            ("auditor", "readers"),
+            "{}",
+            asked.target
+        );
+    }
+}
+
+#[test]
+fn a_servers_clock_that_is_ahead_is_told() {
+    let api = World::one().serve();
+    let ahead = (chrono::Utc::now() + chrono::TimeDelta::minutes(10)).to_rfc2822();
+    let ahead = ahead.replace("+0000", "GMT");
+    api.on_path("/version", move |_| {
+        Reply::json(&serde_json::json!({ "gitVersion": "v1.34.4" })).header("date", &ahead)
+    });
+    let bundle = collect(&api).exits(0).bundle();
+    let skew = bundle.manifest().clusters[0].clock_skew_ms.expect("a skew");
+    assert!((500_000..=601_000).contains(&skew), "{skew}");
+}
+
+#[test]
+fn no_more_requests_are_in_flight_than_allowed() {
+    let mut world = World::default();
+    for number in 0..12 {
+        world.server("tdd-one", &format!("spirl-server-7f9c-{number}"));
+    }
+    let api = world.serve();
+    let (now, most) = (std::sync::Arc::new(std::sync::Mutex::new((0, 0))), 2);
+    let held = now.clone();
+    // In flight from the request to the last byte of its body.
+    api.on(move |asked| {
+        asked.log().filter(|_| !asked.asks_beginning())?;
+        let mut count = held.lock().expect("a count");
+        count.0 += 1;
+        count.1 = count.1.max(count.0);
+        drop(count);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        held.lock().expect("a count").0 -= 1;
+        Some(Reply::text("2024-03-05T14:00:00Z a line\n"))
+    });
+    Run::collect(&api).args(["--node-streams", &most.to_string()]).finish().exits(0);
+    let seen = now.lock().expect("a count").1;
+    assert!((1..=most).contains(&seen), "{seen} at once");
+}
