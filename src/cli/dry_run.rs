@@ -2,8 +2,9 @@
 
 use super::{
     Failure,
-    collect::{Arguments, Output, Reached},
+    collect::{Arguments, Output},
     print,
+    reach::Reached,
 };
 use crate::{
     bundle::ClusterInfo,

@@ -1,7 +1,7 @@
 //! The command line: a file for each verb. Text is checked and made into requests here, and what
 //! came of them is printed here; no work is done.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this room is the one that talks to the terminal")]
+#![expect(clippy::print_stderr, reason = "this room is the one that talks to the terminal")]
 
 mod bundles;
 mod collect;
@@ -11,6 +11,7 @@ mod parse;
 mod profiles;
 mod progress;
 mod rbac;
+mod reach;
 
 use crate::exit::Exit;
 use clap::{CommandFactory as _, Parser, Subcommand};

@@ -20,10 +20,8 @@ pub(super) async fn collect(site: &Site, task: &Task, get: &GetTask) -> Done {
         Err(error) => return Done::failed(&error, task),
     };
     let is_node = get.resource.is("", "nodes");
-    if is_node && !site.node_neighbours {
-        if let Some(images) = site.images.get() {
-            leave_out_images(&mut object, images);
-        }
+    if let Some(images) = site.images.get().filter(|_| is_node && !site.node_neighbours) {
+        leave_out_images(&mut object, images);
     }
     let (clean, mut counts) = site.redactor.object(object);
     let claims = if is_node { identity::of_labels(&site.names, &clean, "node", &site.cluster) } else { Vec::new() };

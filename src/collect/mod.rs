@@ -2,7 +2,7 @@
 //! bundle.
 //!
 //! A collector is one file here: it takes a [`Site`] and its task, and gives back [`Done`]. To add
-//! one, copy the smallest (`version.rs`), add it to the list in [`collect`], a key to the profile,
+//! one, copy the smallest (`version.rs`), add it to the list in `collect`, a key to the profile,
 //! a path to `bundle/layout.rs` and a test file. Collectors know the bundle's entries and nothing
 //! of zip.
 

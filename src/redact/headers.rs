@@ -60,7 +60,7 @@ pub(super) fn basic(region: &Region<'_>, at: usize) -> Found {
     if region.cut_at(end) {
         return Found::Open(Open { from: at, start, rule: Rule::Basic, run: Run::Class(base64::is_any) });
     }
-    if !is_user_and_password(&region.text[start..end]) {
+    if token_length(region.rest(end)).is_some() || !is_user_and_password(&region.text[start..end]) {
         return Found::Nothing;
     }
     Found::Secret(Secret { from: at, start, end, rule: Rule::Basic, plain: None })

@@ -40,6 +40,7 @@ impl Tail {
             Some(b',') => quote.is_some(),
             Some(b'>') => quote.is_none(),
             Some(b'\n' | b'\r') => true,
+            Some(b'%') if behind + spaces == 0 => is_encoded_equals(rest),
             Some(_) => spaces > 0 && quote.is_none(),
         };
         follows.then(|| Self {
@@ -78,9 +79,20 @@ pub(super) fn may_follow(text: &[u8], at: usize) -> bool {
     };
     may_end
         && Tail::of(rest, 0).is_some_and(|tail| {
-            let is_word = !matches!(rest.get(tail.operator), Some(b':' | b'=' | b',' | b'>' | b'\n' | b'\r') | None);
-            !is_word || is_option(text, at)
+            let word = &rest[tail.operator..];
+            let by_space = !matches!(word.first(), Some(b':' | b'=' | b',' | b'>' | b'\n' | b'\r') | None);
+            !by_space || begins_value(word) || is_option(text, at)
         })
+}
+
+/// Whether `word`, behind a name and a space, may give it a value.
+pub(super) fn begins_value(word: &[u8]) -> bool {
+    matches!(word.first(), Some(b'"' | b'\'')) || word.starts_with(b"is ") || is_encoded_equals(word)
+}
+
+/// Whether `text` begins with a percent-encoded equals sign.
+pub(super) fn is_encoded_equals(text: &[u8]) -> bool {
+    text.starts_with(b"%3D") || text.starts_with(b"%3d")
 }
 
 /// The words of names, as far as they go before an ending.

@@ -23,6 +23,7 @@ mod extent;
 mod fields;
 mod headers;
 mod jose;
+mod judge;
 mod key;
 mod lead;
 mod lines;

@@ -3,115 +3,13 @@
 
 use super::extent::{self, Extent};
 use super::headers;
-use super::lead::{Lead, REACH, Tail, is_name};
+use super::judge;
+use super::lead::{self, Lead, REACH, Tail, is_name};
 use super::lines;
 use super::names::{self, Class};
 use super::rules::Rule;
 use super::scan::{Found, Memory, Next, Open, Region, Run, Secret};
-use super::shapes;
 use super::value;
-
-/// Words that say what became of a secret, where the secret itself would stand.
-const STATUS: &[&[u8]] = &[
-    b"incorrect",
-    b"invalid",
-    b"expired",
-    b"failed",
-    b"failure",
-    b"missing",
-    b"required",
-    b"wrong",
-    b"empty",
-    b"mismatch",
-    b"unauthorized",
-    b"unauthenticated",
-    b"denied",
-    b"not",
-    b"is",
-    b"was",
-    b"are",
-    b"must",
-    b"cannot",
-    b"can",
-    b"could",
-    b"unable",
-    b"rpc",
-    b"error",
-    b"open",
-    b"read",
-    b"context",
-    b"dial",
-    b"eof",
-    b"unknown",
-    b"permission",
-    b"unexpected",
-    b"too",
-    b"does",
-    b"has",
-    b"should",
-    b"for",
-    b"the",
-    b"a",
-    b"an",
-    b"in",
-    b"from",
-    b"please",
-    b"enter",
-    b"set",
-    b"unset",
-    b"changed",
-    b"reset",
-    b"rotated",
-    b"ok",
-    b"success",
-    b"unchanged",
-    b"configured",
-    b"disabled",
-    b"enabled",
-    b"updated",
-    b"provided",
-    b"connection",
-    b"timeout",
-    b"valid",
-    b"verified",
-    b"rejected",
-    b"revoked",
-    b"and",
-    b"or",
-    b"to",
-    b"of",
-    b"with",
-    b"if",
-    b"when",
-    b"flag",
-    b"option",
-    b"value",
-    b"values",
-    b"name",
-    b"names",
-    b"used",
-    b"using",
-    b"new",
-    b"old",
-    b"get",
-    b"post",
-    b"x509",
-    b"oauth2",
-    b"exit",
-    b"signature",
-    b"malformed",
-    b"authentication",
-    b"optional",
-    b"default",
-    b"env",
-    b"file",
-    b"absent",
-    b"present",
-    b"ready",
-    b"pending",
-    b"string",
-    b"latest",
-];
 
 /// A name around one of its words, and the operator behind it.
 struct Name {
@@ -138,8 +36,9 @@ pub(super) fn find(region: &Region<'_>, at: usize, memory: &mut Memory) -> Found
     let Some(Tail { end, quote, operator, spaced }) = tail else { return Found::Nothing };
     let start = name_start(region, at);
     let is_option = region.byte(start) == Some(b'-');
-    let is_flag_value = !matches!(region.byte(operator), Some(b':' | b'=' | b',' | b'>') | None);
-    if is_flag_value && !is_option {
+    let word = region.rest(operator);
+    let by_space = !matches!(word.first(), Some(b':' | b'=' | b',' | b'>') | None);
+    if by_space && !is_option && !lead::begins_value(word) {
         return Found::Nothing;
     }
     let text = region.text[start..end].trim_ascii();
@@ -164,7 +63,9 @@ pub(super) fn find(region: &Region<'_>, at: usize, memory: &mut Memory) -> Found
         (Some(b':'), _) => assigned(region, &name, operator + 1, false),
         (Some(b','), _) => listed(region, &name),
         (Some(b'>'), _) => element(region, &name),
-        _ => option(region, &name),
+        _ if lead::is_encoded_equals(word) => encoded(region, &name),
+        _ if is_option => option(region, &name),
+        _ => sentence(region, &name),
     }
 }
 
@@ -223,7 +124,7 @@ fn assigned(region: &Region<'_>, name: &Name, behind: usize, equals: bool) -> Fo
     match name.class {
         Class::Authorization | Class::Cookie => return header(region, name, start, extent::header_end(region, start)),
         Class::Auth | Class::Plain => return Found::Nothing,
-        Class::Password | Class::Secret => {}
+        Class::Password | Class::Secret | Class::Secrets => {}
     }
     if !equals && spaced && lead != Lead::Words && name.quote.is_none() && !lead.is_inside() {
         return yaml(region, name, start, lead);
@@ -253,16 +154,10 @@ fn bare(region: &Region<'_>, name: &Name, start: usize, sure: bool) -> Found {
     }
     let text = &region.text[start..end];
     let sentence = !sure && (text.ends_with(b":") || name.class != Class::Password && !value::looks_random(text));
-    if sentence || is_status(text) {
+    if sentence || judge::is_status(text) {
         return Found::Nothing;
     }
     secret(name, region, start, end, None)
-}
-
-fn is_status(text: &[u8]) -> bool {
-    let word = text.trim_ascii_end();
-    let word = &word[..word.len() - word.iter().rev().take_while(|byte| matches!(byte, b':' | b'.' | b',')).count()];
-    STATUS.iter().any(|status| word.eq_ignore_ascii_case(status))
 }
 
 /// A value in quotes that begins at `start`.
@@ -284,12 +179,12 @@ fn quoted(region: &Region<'_>, name: &Name, start: usize, quote: u8, escapes: us
     match name.class {
         Class::Authorization | Class::Cookie => return header(region, name, start, end),
         Class::Auth if !headers::is_user_and_password(text) => return Found::Nothing,
-        Class::Auth | Class::Plain | Class::Password | Class::Secret => {}
+        Class::Auth | Class::Plain | Class::Password | Class::Secret | Class::Secrets => {}
     }
     let words = text.contains(&b' ');
     let sentence =
         prose && name.class != Class::Password && words && !text.split(|byte| *byte == b' ').any(value::looks_random);
-    if sentence || name.class != Class::Password && is_status(text) {
+    if sentence || name.class != Class::Password && judge::is_status(text) {
         return Found::Nothing;
     }
     let depth = if quote == b'"' { (escapes + 1).ilog2() as usize + 1 } else { 0 };
@@ -299,31 +194,10 @@ fn quoted(region: &Region<'_>, name: &Name, start: usize, quote: u8, escapes: us
 /// Judges the text of a value itself.
 fn secret(name: &Name, region: &Region<'_>, start: usize, end: usize, plain: Option<Vec<u8>>) -> Found {
     let text = &region.text[start..end];
-    match named_secret(name.class, plain.as_deref().unwrap_or(text)) {
+    match judge::named_secret(name.class, plain.as_deref().unwrap_or(text)) {
         Some(rule) if start < end => Found::Secret(Secret { from: name.start, start, end, rule, plain }),
         _ => Found::Nothing,
     }
-}
-
-/// The rule by which `text`, the value of a name of this class, is a secret.
-pub(super) fn named_secret(class: Class, text: &[u8]) -> Option<Rule> {
-    let digits = text.iter().all(u8::is_ascii_digit);
-    if text.is_empty() || class == Class::Plain || value::has_own_rule(text) {
-        return None;
-    }
-    // People do choose numbers as passwords.
-    let pin = class == Class::Password && digits && text.len() >= 4;
-    if !pin && value::is_placeholder(text) {
-        return None;
-    }
-    let rule = if shapes::is_bootstrap_token(text) { Some(Rule::Bootstrap) } else { shapes::whole(text) };
-    Some(rule.unwrap_or(Rule::Named))
-}
-
-/// The same for a value that stands alone, as in an object.
-pub(super) fn object_secret(class: Class, text: &[u8]) -> Option<Rule> {
-    let status = class != Class::Password && is_status(text);
-    if status { None } else { named_secret(class, text) }
 }
 
 fn header(region: &Region<'_>, name: &Name, start: usize, end: usize) -> Found {
@@ -444,6 +318,36 @@ fn option(region: &Region<'_>, name: &Name) -> Found {
     }
 }
 
+/// `password%3Dx`, as in a URL within a URL.
+fn encoded(region: &Region<'_>, name: &Name) -> Found {
+    let start = name.operator + b"%3D".len();
+    let run = region.run(start, extent::is_query);
+    if region.cut_at(run) {
+        return Found::Open(Open { from: name.start, start, rule: Rule::Named, run: Run::Class(extent::is_query) });
+    }
+    let end = memchr::memmem::find(&region.text[start..run], b"%26").map_or(run, |and| start + and);
+    let text = &region.text[start..end];
+    let plain = text.contains(&b'%').then(|| value::percent_decode(text));
+    secret(name, region, start, end, plain)
+}
+
+/// `password is x` and `password 'x'`
+fn sentence(region: &Region<'_>, name: &Name) -> Found {
+    let start = name.operator;
+    match region.byte(start) {
+        Some(quote @ (b'"' | b'\'')) if name.class == Class::Password => {
+            quoted(region, name, start + 1, quote, 0, false)
+        }
+        Some(b'i') => {
+            let start = value::skip_spaces(region, start + b"is".len());
+            let end = extent::bare(region, start).end;
+            let looks = value::looks_random(&region.text[start..end]);
+            if looks { bare(region, name, start, false) } else { Found::Nothing }
+        }
+        _ => Found::Nothing,
+    }
+}
+
 /// `name: value` at the start of a line, which is YAML or a header.
 fn yaml(region: &Region<'_>, name: &Name, start: usize, lead: Lead) -> Found {
     let Extent { end, cut } = extent::plain_scalar(region, start);
@@ -461,7 +365,7 @@ fn yaml(region: &Region<'_>, name: &Name, start: usize, lead: Lead) -> Found {
     let first = words.next().unwrap_or_default();
     let several = words.next().is_some();
     let sentence = first.ends_with(b":")
-        || is_status(first)
+        || judge::is_status(first)
         || several && lead.is_logged() && !text.split(u8::is_ascii_whitespace).any(value::looks_random);
     if sentence {
         return Found::Nothing;

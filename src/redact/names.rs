@@ -12,12 +12,21 @@ pub(super) enum Class {
     Password,
     /// A secret that machines make.
     Secret,
+    /// Several of those, or what they are called.
+    Secrets,
     /// An Authorization header.
     Authorization,
     /// A Cookie or Set-Cookie header.
     Cookie,
     /// The bare `auth` of a registry's configuration.
     Auth,
+}
+
+impl Class {
+    /// Whether the value as a whole is the secret.
+    pub(super) fn is_value(self) -> bool {
+        matches!(self, Self::Password | Self::Secret | Self::Secrets)
+    }
 }
 
 /// Names longer than this are judged by their end.
@@ -180,12 +189,17 @@ pub(super) fn classify(name: &[u8]) -> Class {
         b"auth" if !stripped && before.is_none() => return Class::Auth,
         b"pass" => return if before.is_some() { Class::Password } else { Class::Secret },
         b"pwd" | b"passcode" | b"passwords" => return Class::Password,
-        b"secret" | b"secrets" | b"credential" | b"credentials" | b"cred" | b"creds" | b"bearer" => {
+        b"secrets" => return Class::Secrets,
+        b"secret" | b"credential" | b"credentials" | b"cred" | b"creds" | b"bearer" => {
             return Class::Secret;
         }
         b"token" | b"tokens" => {
             let bookmark = before.is_some_and(|word| BOOKMARKS.contains(&word));
-            return if bookmark { Class::Plain } else { Class::Secret };
+            return match last {
+                _ if bookmark => Class::Plain,
+                b"tokens" => Class::Secrets,
+                _ => Class::Secret,
+            };
         }
         b"key" | b"keys" if before.is_some_and(|word| KEYS.contains(&word)) => return Class::Secret,
         _ => {}
@@ -279,7 +293,7 @@ mod tests {
             "authtoken",
             "spring.datasource.password",
         ] {
-            assert!(matches!(classify(name.as_bytes()), Class::Secret | Class::Password), "{name}");
+            assert!(classify(name.as_bytes()).is_value(), "{name}");
         }
         assert_eq!(classify(b"Proxy-Authorization"), Class::Authorization);
         assert_eq!(classify(b"Set-Cookie"), Class::Cookie);

@@ -11,7 +11,7 @@ use super::clean::Counts;
 use super::document;
 use super::fields::{self, Metadata};
 use super::headers;
-use super::named;
+use super::judge;
 use super::names::{self, Class};
 use super::rules::{Rule, token_length};
 
@@ -160,7 +160,7 @@ impl Walk<'_> {
             Role::Own => return,
             Role::All(rule) => (!text.is_empty() && token_length(text.as_bytes()) != Some(text.len())).then_some(rule),
             Role::Named(Class::Auth) => headers::is_user_and_password(text.as_bytes()).then_some(Rule::Named),
-            Role::Named(class @ (Class::Password | Class::Secret)) => named::object_secret(class, text.as_bytes()),
+            Role::Named(class) if class.is_value() => judge::object_secret(class, text.as_bytes()),
             Role::Named(Class::Authorization | Class::Cookie) | Role::Header(_) => return self.header(text, role),
             _ => None,
         };
@@ -178,7 +178,7 @@ impl Walk<'_> {
         let name = match role {
             Role::Header(Class::Authorization) | Role::Named(Class::Authorization) => "Authorization: ",
             Role::Header(Class::Cookie) | Role::Named(Class::Cookie) => "Cookie: ",
-            Role::Header(class @ (Class::Password | Class::Secret)) => return self.string(text, Role::Named(class)),
+            Role::Header(class) if class.is_value() => return self.string(text, Role::Named(class)),
             _ => return self.text(text),
         };
         if text.contains('\n') {
@@ -208,8 +208,8 @@ impl Walk<'_> {
         if let Some((name, length)) = option_value(text) {
             let class = names::classify(name.as_bytes());
             let value = &text.as_bytes()[length..];
-            if matches!(class, Class::Password | Class::Secret)
-                && let Some(rule) = named::named_secret(class, value)
+            if class.is_value()
+                && let Some(rule) = judge::named_secret(class, value)
             {
                 let token = self.redactor.key().token(rule, value);
                 text.truncate(length);
@@ -244,7 +244,7 @@ fn member(name: &str, value: &Value, role: Role) -> Role {
 fn data(name: &str) -> Role {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let class = [name, stem].map(|name| names::classify(name.as_bytes()));
-    match class.into_iter().find(|class| matches!(class, Class::Password | Class::Secret)) {
+    match class.into_iter().find(|class| class.is_value()) {
         Some(class) => Role::Named(class),
         None => Role::Text,
     }

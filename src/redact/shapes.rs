@@ -1,6 +1,6 @@
 //! Tokens that vendors give a prefix, so that they are known wherever they stand.
 
-use super::rules::Rule;
+use super::rules::{Rule, token_length};
 use super::scan::{Found, Open, Region, Run, Secret};
 
 struct Shape {
@@ -79,7 +79,11 @@ pub(super) fn find(region: &Region<'_>, at: usize) -> Found {
         return Found::Open(Open { from: at, start: at, rule: shape.rule, run: Run::Class(shape.class) });
     }
     let end = trim_dots(region.text, body, end);
-    if !fits(shape, end - body) || shape.rule == Rule::SendGrid && !region.text[body..end].contains(&b'.') {
+    let exact = shape.length.1 != ANY;
+    if exact && token_length(region.rest(end)).is_some()
+        || !fits(shape, end - body)
+        || shape.rule == Rule::SendGrid && !region.text[body..end].contains(&b'.')
+    {
         return Found::Nothing;
     }
     Found::Secret(Secret { from: at, start: at, end, rule: shape.rule, plain: None })

@@ -9,9 +9,9 @@ use super::Redactor;
 use super::base64;
 use super::body::{BEGIN, Body, END, Line, marker};
 use super::clean::{Clean, Counts};
+use super::judge;
 use super::key::Digest;
 use super::lines;
-use super::named;
 use super::names::Class;
 use super::prefilter::Clues;
 use super::rules::Rule;
@@ -195,10 +195,10 @@ impl Stream {
     /// Takes what a window can tell, and returns where the next one begins.
     fn window(&mut self, region: &Region<'_>, findings: &Findings) -> usize {
         if region.from_head
-            && let Some((start, rule, class)) = self.output.fills(&self.redactor, region)
+            && let Some((start, rule, run)) = self.output.fills(&self.redactor, region)
         {
             self.output.bytes.extend_from_slice(&region.text[region.start..start]);
-            return self.start_swallowing(start, rule, Run::Class(class));
+            return self.start_swallowing(start, rule, run);
         }
         let mut cut = region.end - OVERLAP;
         if let Some(open) = &findings.open {
@@ -321,6 +321,8 @@ impl Output {
         }
         match findings.next.take() {
             None => {}
+            // What follows a key that has its token has been dealt with.
+            Some(Next::Key(_, None)) if memchr::memmem::find(line, b"<private-key:").is_some() => {}
             Some(Next::Key(key, _)) if part.is_none() => {
                 self.held.get_or_insert(self.bytes.len());
                 self.key = Some(key);
@@ -334,7 +336,7 @@ impl Output {
 
     /// Where the secret begins that fills the whole of a line of which `region` is
     /// the first window, by what the lines before say.
-    fn fills(&mut self, redactor: &Redactor, region: &Region<'_>) -> Option<(usize, Rule, fn(u8) -> bool)> {
+    fn fills(&mut self, redactor: &Redactor, region: &Region<'_>) -> Option<(usize, Rule, Run)> {
         let window = &region.text[region.start..region.end];
         let value = match self.expected {
             Some(Expected::Block(columns)) => block_line(window, columns),
@@ -345,11 +347,11 @@ impl Output {
             self.expected = None;
         }
         if let Some((start, _)) = value.filter(|(start, end)| start < end) {
-            return Some((region.start + start, Rule::Named, |byte| byte != b'\n'));
+            return Some((region.start + start, Rule::Named, Run::Class(|byte| byte != b'\n')));
         }
         let start = self.key.as_ref()?.fills(window)?;
         self.end_key(redactor);
-        Some((region.start + start, Rule::PrivateKey, base64::is_any))
+        Some((region.start + start, Rule::PrivateKey, Run::Class(base64::is_any)))
     }
 
     /// Ends the key before a long line where a marker stands in the part of it
@@ -478,7 +480,7 @@ fn env_value(line: &[u8]) -> Option<(usize, usize)> {
 /// been found in it; returns whether it is one.
 fn override_value(region: &Region<'_>, findings: &mut Findings, start: usize, end: usize) -> bool {
     let (start, end) = (region.start + start, region.start + end);
-    let Some(rule) = named::named_secret(Class::Password, &region.text[start..end]) else { return false };
+    let Some(rule) = judge::named_secret(Class::Password, &region.text[start..end]) else { return false };
     findings.secrets.retain(|secret| secret.end <= start || secret.start >= end);
     let at = findings.secrets.partition_point(|secret| secret.start < start);
     findings.secrets.insert(at, Secret { from: start, start, end, rule, plain: None });

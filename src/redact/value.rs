@@ -50,6 +50,9 @@ const REFERENCES: &[&[u8]] = &[
     b"projects/",
     b"urn:ietf:",
     b"system:serviceaccount:",
+    b"alias/",
+    b"ks_",
+    b"sak-",
     b"<set to ",
 ];
 
@@ -125,7 +128,8 @@ fn is_public_armour(value: &[u8]) -> bool {
 fn is_masked(value: &[u8]) -> bool {
     let Some(first) = value.first() else { return true };
     let same = value.iter().all(|byte| byte == first);
-    same && matches!(first, b'*' | b'x' | b'X' | b'.' | b'-' | b'#' | b'_')
+    let is_letter = first.is_ascii_alphabetic();
+    same && (!is_letter || value.len() > 2) && matches!(first, b'*' | b'x' | b'X' | b'.' | b'-' | b'#' | b'_')
         || value == "…".as_bytes()
         || value.iter().all(u8::is_ascii_punctuation) && value.len() < 4
 }
@@ -139,6 +143,15 @@ pub(super) fn is_number(value: &[u8]) -> bool {
             &value[digits..],
             b"" | b"ns" | b"us" | b"ms" | b"s" | b"m" | b"h" | b"d" | b"B" | b"Ki" | b"Mi" | b"Gi"
         )
+}
+
+/// Whether `value` is what Kubernetes calls an object: small letters, digits and
+/// dashes, one part at least a word and not hex digits.
+pub(super) fn is_resource_name(value: &[u8]) -> bool {
+    let is_word =
+        |part: &[u8]| part.len() > 2 && part.iter().all(u8::is_ascii_lowercase) && part.iter().any(|byte| *byte > b'f');
+    let is_label = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    value.contains(&b'-') && value.iter().all(is_label) && value.split(|byte| *byte == b'-').any(is_word)
 }
 
 /// Whether `value` only names the variable that holds the secret.

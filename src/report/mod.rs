@@ -62,33 +62,58 @@ fn word(outcome: Outcome) -> &'static str {
     }
 }
 
-/// One line for each kind of lack, the required ones first; many alike are one line.
-fn lacks(manifest: &Manifest) -> Vec<String> {
-    let mut groups: Vec<(bool, Outcome, String, Option<&str>, Vec<&TaskRecord>)> = Vec::new();
-    for task in lacking(manifest) {
-        let cause = task.causes.last().cloned().unwrap_or_default();
-        match groups.iter_mut().find(|group| {
-            group.1 == task.outcome && group.3 == task.hint.as_deref() && (group.2 == cause || task.hint.is_some())
-        }) {
-            Some(group) => {
-                group.0 |= task.required;
-                group.4.push(task);
-            }
-            None => groups.push((task.required, task.outcome, cause, task.hint.as_deref(), vec![task])),
+/// Tasks that lack for the same cause.
+struct Lack<'a> {
+    required: bool,
+    outcome: Outcome,
+    cause: String,
+    hint: Option<&'a str>,
+    tasks: Vec<&'a TaskRecord>,
+}
+
+impl<'a> Lack<'a> {
+    fn of(task: &'a TaskRecord) -> Self {
+        Self {
+            required: task.required,
+            outcome: task.outcome,
+            cause: task.causes.last().cloned().unwrap_or_default(),
+            hint: task.hint.as_deref(),
+            tasks: vec![task],
         }
     }
-    groups.sort_by_key(|group| !group.0);
-    let line = |(required, outcome, cause, hint, tasks): (bool, Outcome, String, Option<&str>, Vec<&TaskRecord>)| {
-        let what = match &tasks[..] {
+
+    /// The same hint mends both, whatever the words of the cause; without one the words decide.
+    fn is_like(&self, other: &Self) -> bool {
+        let same_cause = self.cause == other.cause || self.hint.is_some();
+        self.outcome == other.outcome && self.hint == other.hint && same_cause
+    }
+
+    fn line(&self) -> String {
+        let what = match &self.tasks[..] {
             [one] => one.target.clone(),
             [one, rest @ ..] => format!("{} and {} more", one.target, rest.len()),
             [] => String::new(),
         };
-        let required = if required { " (required)" } else { "" };
-        let hint = hint.map(|hint| format!(" -> {hint}")).unwrap_or_default();
-        format!("{}{required}: {what}: {cause}{hint}", word(outcome))
-    };
-    groups.into_iter().map(line).collect()
+        let required = if self.required { " (required)" } else { "" };
+        let hint = self.hint.map(|hint| format!(" -> {hint}")).unwrap_or_default();
+        format!("{}{required}: {what}: {}{hint}", word(self.outcome), self.cause)
+    }
+}
+
+/// One line for each kind of lack, the required ones first; many alike are one line.
+fn lacks(manifest: &Manifest) -> Vec<String> {
+    let mut lacks: Vec<Lack<'_>> = Vec::new();
+    for lack in lacking(manifest).into_iter().map(Lack::of) {
+        match lacks.iter_mut().find(|held| held.is_like(&lack)) {
+            Some(held) => {
+                held.required |= lack.required;
+                held.tasks.extend(lack.tasks);
+            }
+            None => lacks.push(lack),
+        }
+    }
+    lacks.sort_by_key(|lack| !lack.required);
+    lacks.iter().map(Lack::line).collect()
 }
 
 /// What the bundle holds, a few words a kind.

@@ -17,6 +17,7 @@ NODE_NAME=node1
 NODE_IP=10.244.0.1
 POD_SUBNET=10.244.0.0/24
 POD_CIDR=10.244.0.0/16
+FAKE_POD_CIDR=10.245.0.0/16 # addresses of kwok's pods, where nobody is
 BRIDGE=cni0
 # Ports of our own: a packaged etcd or another cluster may already hold the usual ones.
 ETCD_PORT=12379

@@ -5,6 +5,8 @@
 //! The incidents of `tests/cluster/incident` are brought about once, by whichever test comes first;
 //! `incident delete --all` removes them. Whatever else a test makes, it removes itself.
 
+#![expect(clippy::print_stderr, reason = "what was compared is printed, as the experiments' result")]
+
 mod bundle;
 mod kubernetes;
 mod tool;

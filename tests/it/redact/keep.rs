@@ -29,6 +29,7 @@ fn ids_and_aliases_of_keys() {
     ));
     keeps("key_id=ks_01h2xcejqtf2nbrexx3vqjhp41 kid=A1B2C3 key-alias=alias/spirl-prod");
     keeps(r#"{"keyset":"ks_8f3a2b","deployment":"tdd-0c9009b3ed","td":"td-rf1xf5jtqd","key":"sak-0a1b2c3d4e"}"#);
+    keeps(r#"{"signing_key":"ks_8f3a2b","wrapping_key":"alias/spirl-prod","auth_key":"sak-0a1b2c3d4e"}"#);
 }
 
 #[test]
@@ -105,6 +106,8 @@ fn codes_and_checks() {
 #[test]
 fn names_of_resources() {
     keeps("tdd-0c9009b3ed-spirl-server-67555d5c56-s9r5q");
+    keeps(r#"{"secrets":["tdd-0c9009b3ed-db","regcred-a1b2c3"]}"#);
+    keeps("Tokens:              default-token-abc12\nImage pull secrets:  regcred-a1b2c3");
     keeps(r#"secret "tdd-0c9009b3ed-controlplane-key" not found"#);
     keeps("couldn't find key password in Secret tdd-0c9009b3ed/db");
     keeps(
@@ -118,6 +121,7 @@ fn lines_of_logs() {
     keeps("2026-11-22T15:42:00.123456789Z INFO server.agentServer session token rejected or expired");
     keeps("2026-11-22T15:42:00Z ERROR failed to fetch token: connection refused");
     keeps("2026-11-22T15:42:00Z WARN password: incorrect for user bob");
+    keeps("the password is incorrect, the token is not valid, the secret 'db' is there");
     keeps("error getting credentials: exit status 1");
     keeps("failed to verify token: context deadline exceeded");
     keeps("Basic authentication is disabled; Bearer authentication is required");

@@ -188,6 +188,8 @@ fn values_of_names() {
         ("my.app.credentials=¤", ""),
         ("aws_secret_access_key = ¤", ""),
         ("privateKey=¤", ""),
+        ("Using password '¤' for bob", "' for bob"),
+        ("cb%3Faccess_token%3D¤%26state%3D1", "%26state%3D1"),
         ("session_key=¤ auth-key=¤ signingKey=¤", ""),
     ] {
         let text = text.replace('¤', secret);
@@ -197,6 +199,7 @@ fn values_of_names() {
     let registry = base64(b"bob:halibut");
     replaces(&format!(r#"{{"auths":{{"ghcr.io":{{"auth":"{registry}"}}}}}}"#), &[&registry], "named-secret");
     replaces(&format!(r#"{{\"auth\":\"{registry}\"}}"#), &[&registry], "named-secret");
+    replaces("the password is hunter2.", &["hunter2"], "named-secret");
     replaces("using token: abc123def456 for x", &["abc123def456"], "named-secret");
     replaces(r#"{"password":"pass word with \"quotes\" and \\"}"#, &["pass word", "quotes", "and"], "named-secret");
     replaces("password=a,b;c&d)e]f}g>h<i", &["a,b", "c&d", "h<i"], "named-secret");
