@@ -145,7 +145,10 @@ fn listen(stopper: &Arc<Stopper>, deadline: Duration) {
         interrupted().await;
         eprintln!("interrupted: closing the bundle with what is there; once more to leave at once");
         on_signal.stop(StopReason::Interrupted);
+        // One Ctrl-C may come twice: to the process, and to the group that it is in.
+        tokio::time::sleep(Duration::from_millis(200)).await;
         interrupted().await;
+        eprintln!("left at once: `kubectl-escalate salvage NAME.zip.partial` makes a bundle of what was there");
         std::process::exit(Exit::Interrupted.code().into());
     });
     let on_time = stopper.clone();

@@ -22,6 +22,8 @@ use std::time::Duration;
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// How well the two clocks are known to agree.
 const CLOCKS: TimeDelta = TimeDelta::seconds(2);
+/// A program that says nothing for longer after its start is rare.
+const SILENCE: TimeDelta = TimeDelta::seconds(10);
 /// Time for the kubelet to settle when it answered with an error text.
 const SECOND_LOOK: Duration = Duration::from_millis(700);
 
@@ -41,15 +43,19 @@ pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
     };
     match taken {
         Taken::Not(done) => *done,
-        Taken::ErrorText(text) => Done {
-            causes: vec![format!("the kubelet answered, as if it were the log: {text}")],
-            hint: log
-                .previous
-                .then(|| "the node has removed the container of the run before; its log is gone".to_owned()),
-            ..Done::new(Outcome::Failed)
-        },
+        Taken::ErrorText(text) => gone_or_failed(log, &text),
         Taken::Log(received) => finish(site, task, log, *received, beginning).await,
     }
+}
+
+/// The kubelet keeps the log of one dead container at most, and names one that it has removed.
+fn gone_or_failed(log: &LogTask, text: &str) -> Done {
+    let said = format!("the kubelet answered, as if it were the log: {text}");
+    if log.previous {
+        let cause = "the node has removed the container of the run before, and its log with it".to_owned();
+        return Done { causes: vec![cause, said], ..Done::new(Outcome::Absent) };
+    }
+    Done { causes: vec![said], ..Done::new(Outcome::Failed) }
 }
 
 enum Taken {
@@ -315,6 +321,13 @@ fn coverage(site: &Site, log: &LogTask, ended: &Ended, stop: Option<&Stopped>, b
             );
             Some((GapCause::RotatedAway, cause, false))
         }
+        (None, Beginning::NotAsked) if begins_late(log, ended) => {
+            let first = ended.first.map_or_else(String::new, text);
+            let cause = format!(
+                "the log begins at {first}, a while after its container started; whether older lines were rotated away could not be told"
+            );
+            Some((GapCause::Unknown, cause, false))
+        }
         (None, Beginning::Unknown) if ended.first.is_none_or(|first| first > window.start) => {
             Some((GapCause::Unknown, "whether older lines were rotated away could not be told".to_owned(), false))
         }
@@ -340,6 +353,12 @@ fn coverage(site: &Site, log: &LogTask, ended: &Ended, stop: Option<&Stopped>, b
         coverage.complete = complete;
     }
     coverage
+}
+
+/// A log read from its container's start on that begins well after it: the container was silent, or
+/// wrote so much that the node has rotated the beginning away.
+fn begins_late(log: &LogTask, ended: &Ended) -> bool {
+    log.tail.is_none() && log.started.zip(ended.first).is_some_and(|(started, first)| first > started + SILENCE)
 }
 
 /// A log request carries no UID: a pod that took the name answers for the one that was listed.

@@ -189,10 +189,11 @@ impl Done {
     pub(super) fn failed(error: &SourceError, task: &Task) -> Self {
         let (outcome, hint) = match error {
             SourceError::Stopped(reason) => return Self::stopped(*reason),
-            SourceError::Status { code: 401, .. } => {
+            SourceError::Status { code: 401, reason, .. } if !reason.is_empty() => {
                 (Outcome::Forbidden, Some("the credentials were not accepted; log in again".to_owned()))
             }
-            SourceError::Status { code: 403, .. } => (
+            // Words without a reason are those of something before or behind the API server.
+            SourceError::Status { code: 403, reason, .. } if !reason.is_empty() => (
                 Outcome::Forbidden,
                 task.right().map(|right| format!("needs {right}; `kubectl-escalate rbac` prints the role")),
             ),

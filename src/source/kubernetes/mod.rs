@@ -201,8 +201,9 @@ async fn refusal(status: StatusCode, body: BodyStream) -> Result<SourceError, So
         }
         _ => {
             let text = String::from_utf8_lossy(&whole[..whole.len().min(300)]).trim().to_owned();
-            let reason = status.canonical_reason().unwrap_or_default().to_owned();
-            SourceError::Status { code, reason, message: text }
+            let said = status.canonical_reason().unwrap_or_default();
+            let message = if text.is_empty() { said.to_owned() } else { format!("{said}: {text}") };
+            SourceError::Status { code, reason: String::new(), message }
         }
     })
 }

@@ -101,6 +101,8 @@ fn interrupted_twice_it_leaves_at_once_and_salvage_makes_a_bundle() {
     std::thread::sleep(Duration::from_millis(50));
     running.signal(Signal::INT);
     running.hears("interrupted");
+    // Sooner it would count as the echo of the first.
+    std::thread::sleep(Duration::from_millis(250));
     running.signal(Signal::INT);
     let ended = running.finish().exits(130);
     assert!(ended.stdout.is_empty(), "{}", ended.stdout);
