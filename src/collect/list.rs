@@ -12,7 +12,10 @@ use crate::{
     yaml,
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     let gather = Gather {
@@ -102,8 +105,10 @@ impl Rows for Gather {
     }
 }
 
+/// Above so many objects, a second thread pays: the API server has handed all over and is idle.
+const MANY: usize = 200;
+
 fn write(site: &Site, list: &ListTask, request: &str, held: Held, end: &ListEnd) -> Done {
-    let mut entries = Vec::new();
     let mut rows = held.rows;
     // That there are none is evidence, too: a replay answers an empty list, not "not collected".
     let asked: Vec<String> = match &list.namespace {
@@ -115,11 +120,31 @@ fn write(site: &Site, list: &ListTask, request: &str, held: Held, end: &ListEnd)
         rows.entry(namespace).or_default();
     }
     let found = rows.values().map(Vec::len).sum::<usize>();
-    for (namespace, rows) in &rows {
-        let namespace = Some(namespace.as_str()).filter(|_| list.resource.namespaced);
-        if let Err(error) = write_namespace(site, list, request, namespace, rows, end, &mut entries) {
-            return Done { entries, ..error.into() };
+    let namespaces = Mutex::new(rows.into_iter());
+    let work = || {
+        let mut entries = Vec::new();
+        while let Some((namespace, rows)) = namespaces.lock().unwrap_or_else(PoisonError::into_inner).next() {
+            let namespace = Some(namespace.as_str()).filter(|_| list.resource.namespaced);
+            if let Err(error) = write_namespace(site, list, request, namespace, rows, end, &mut entries) {
+                return (entries, Some(error));
+            }
         }
+        (entries, None)
+    };
+    let results = std::thread::scope(|scope| {
+        let helper = (found > MANY).then(|| scope.spawn(work));
+        let own = work();
+        let helped = helper.map(|helper| helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        [Some(own), helped]
+    });
+    let mut entries = Vec::new();
+    let mut failed = None;
+    for (written, error) in results.into_iter().flatten() {
+        entries.extend(written);
+        failed = failed.or(error);
+    }
+    if let Some(error) = failed {
+        return Done { entries, ..error.into() };
     }
     let outcome = match found {
         0 => Outcome::Empty,
@@ -133,7 +158,7 @@ fn write_namespace(
     list: &ListTask,
     request: &str,
     namespace: Option<&str>,
-    rows: &[Kept],
+    rows: Vec<Kept>,
     end: &ListEnd,
     entries: &mut Vec<Entry>,
 ) -> Result<(), BundleError> {

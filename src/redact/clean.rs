@@ -66,7 +66,10 @@ impl CleanJson {
 
     /// The value as compact JSON.
     pub fn to_clean(&self) -> Clean {
-        Clean::new(self.0.to_string().into_bytes())
+        let mut json = self.0.to_string().into_bytes();
+        // Thousands of objects are held as such bytes: what the text grew by would be held, too.
+        json.shrink_to_fit();
+        Clean::new(json)
     }
 
     /// The value, no longer known to be clean.
