@@ -9,6 +9,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -40,6 +41,18 @@ pub struct Salvaged {
     pub leftovers: Vec<PathBuf>,
 }
 
+/// Whether nobody is writing the file. A child that a dead or closed writer had just forked holds
+/// its lock until it runs its own program: that passes in a moment.
+fn settles(file: &File) -> bool {
+    for _ in 0..40 {
+        if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    false
+}
+
 /// Makes a bundle out of what a killed run left: `partial`, and the journal beside it when there is
 /// one. The manifest says that it was salvaged; the partial bundle stays as it is.
 ///
@@ -48,7 +61,7 @@ pub struct Salvaged {
 /// ([`BundleError::NothingToSalvage`]), and those of [`BundleWriter`].
 pub fn salvage(partial: &Path, to: &Destination) -> Result<Salvaged, BundleError> {
     let file = File::open(partial).map_err(|e| BundleError::io("open", partial, e))?;
-    if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+    if !settles(&file) {
         return Err(BundleError::Busy { path: partial.to_owned() });
     }
     let journal_path = beside(partial, ".journal");
