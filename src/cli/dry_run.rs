@@ -51,8 +51,7 @@ pub(super) async fn print_plan(
 /// The plan of one cluster, through all its stages, in the order it would run.
 async fn whole(request: &Arc<Request>, cluster: &Reached) -> Result<Vec<Planned>, SourceError> {
     let (served, place) = (&cluster.discovery.resources, &cluster.found.place);
-    let ground = [What::Version, What::Discovery].map(|what| plan::Task { what, required: false }.into());
-    let mut plan: Vec<Planned> = ground.into_iter().chain(plan::first(request, served, place)).collect();
+    let mut plan = plan::first(request, served, place);
     let mut pods = Vec::new();
     let mut refused = Vec::new();
     let lists: Vec<_> =

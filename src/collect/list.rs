@@ -123,13 +123,15 @@ fn write(site: &Site, list: &ListTask, request: &str, held: Held, end: &ListEnd)
     let namespaces = Mutex::new(rows.into_iter());
     let work = || {
         let mut entries = Vec::new();
-        while let Some((namespace, rows)) = namespaces.lock().unwrap_or_else(PoisonError::into_inner).next() {
+        loop {
+            // A statement of its own: as a loop's condition it would hold the lock while writing.
+            let next = namespaces.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((namespace, rows)) = next else { return (entries, None) };
             let namespace = Some(namespace.as_str()).filter(|_| list.resource.namespaced);
             if let Err(error) = write_namespace(site, list, request, namespace, rows, end, &mut entries) {
                 return (entries, Some(error));
             }
         }
-        (entries, None)
     };
     let results = std::thread::scope(|scope| {
         let helper = (found > MANY).then(|| scope.spawn(work));
