@@ -61,9 +61,9 @@ async fn whole(request: &Arc<Request>, cluster: &Reached) -> Result<Vec<Planned>
         if !list.resource.is("", "pods") {
             continue;
         }
-        let seen = Seen { request: request.clone(), pods: Vec::new() };
-        match cluster.connection.kubernetes.list(&task.path(), false, seen).await {
-            Ok((seen, _)) => pods.extend(seen.pods),
+        let mut seen = Seen { request: request.clone(), pods: Vec::new() };
+        match cluster.connection.kubernetes.list(&task.path(), false, &mut seen).await {
+            Ok(_) => pods.extend(seen.pods),
             Err(error) if error.code() == Some(403) && list.namespace.is_none() => {
                 refused.extend(plan::one_by_one(&task, place))
             }
@@ -72,8 +72,9 @@ async fn whole(request: &Arc<Request>, cluster: &Reached) -> Result<Vec<Planned>
         }
     }
     for task in refused {
-        let seen = Seen { request: request.clone(), pods: Vec::new() };
-        if let Ok((seen, _)) = cluster.connection.kubernetes.list(&task.path(), false, seen).await {
+        let mut seen = Seen { request: request.clone(), pods: Vec::new() };
+        let listed = cluster.connection.kubernetes.list(&task.path(), false, &mut seen).await;
+        if listed.is_ok() {
             pods.extend(seen.pods);
         }
         plan.push(task.into());
@@ -125,7 +126,9 @@ struct Seen {
 }
 
 impl Rows for Seen {
-    fn row(&mut self, row: Row) {
+    type Object = serde_json::Value;
+
+    fn row(&mut self, row: Row<serde_json::Value>) {
         self.pods.extend(Pod::read(&self.request, &row.object));
     }
 

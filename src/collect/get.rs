@@ -5,8 +5,6 @@ use crate::{
     bundle::layout,
     facts::identity,
     plan::{GetTask, Task},
-    redact::Counts,
-    yaml,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -23,16 +21,13 @@ pub(super) async fn collect(site: &Site, task: &Task, get: &GetTask) -> Done {
     if let Some(images) = site.images.get().filter(|_| is_node && !site.node_neighbours) {
         leave_out_images(&mut object, images);
     }
-    let (clean, mut counts) = site.redactor.object(object);
+    let (clean, counts) = site.redactor.object(object);
     let claims = if is_node { identity::of_labels(&site.names, &clean, "node", &site.cluster) } else { Vec::new() };
-    let text = yaml::object(clean.value());
-    let (clean, more): (_, Counts) = site.redactor.text(text.as_bytes());
-    counts.merge(&more);
     let path = match get.namespace.as_deref() {
         None if is_node => layout::node_yaml(&site.cluster, &get.name),
         namespace => layout::object_yaml(&site.cluster, namespace, &get.resource.short(), &get.name),
     };
-    match site.write(path, &task.request(), &clean, counts) {
+    match site.write(path, &task.request(), &clean.to_yaml(), counts) {
         Ok(entry) => Done { claims, ..Done::collected(vec![entry]) },
         Err(error) => error.into(),
     }

@@ -4,8 +4,9 @@
 use crate::{
     plan::{Neighbours, Place, Related, Scope},
     profile::{Profile, WorkloadName},
-    source::kubernetes::{Kubernetes, Row, Rows, SourceError},
+    source::kubernetes::{Kubernetes, Object, Row, Rows, SourceError},
 };
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,15 +57,15 @@ pub enum PlaceError {
 /// When no namespace can be settled on, or the API server cannot be reached.
 pub async fn find(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> Result<Found, PlaceError> {
     let mut doubtful = Vec::new();
-    let (names, how) = if places.namespaces.is_empty() {
+    let (found, how) = if places.namespaces.is_empty() {
         search(kubernetes, profile, places).await?
     } else {
         doubtful = check(kubernetes, &places.namespaces).await?;
-        (places.namespaces.iter().cloned().collect(), "as asked".to_owned())
+        (places.namespaces.iter().map(|name| (name.clone(), BTreeSet::new())).collect(), "as asked".to_owned())
     };
     let mut namespaces = BTreeMap::new();
-    let scopes = names.into_iter().map(|name| async move {
-        let scope = scope(kubernetes, profile, places, &name).await;
+    let scopes = found.into_iter().map(|(name, pods)| async move {
+        let scope = scope(kubernetes, profile, places, &name, pods).await;
         (name, scope)
     });
     for (name, scope) in futures_util::future::join_all(scopes).await {
@@ -87,18 +88,19 @@ async fn check(kubernetes: &Kubernetes, names: &[String]) -> Result<Vec<String>,
     if missing.is_empty() { Ok(doubtful) } else { Err(PlaceError::NoNamespace(missing)) }
 }
 
-async fn search(
-    kubernetes: &Kubernetes,
-    profile: &Profile,
-    places: &Places,
-) -> Result<(BTreeSet<String>, String), PlaceError> {
-    let mut found: BTreeMap<String, usize> = BTreeMap::new();
+/// Namespaces, each with the workload's pods where they were seen already.
+type Searched = BTreeMap<String, BTreeSet<String>>;
+
+async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> Result<(Searched, String), PlaceError> {
+    let mut found = Searched::new();
     let mut how = String::new();
     let mut forbidden = false;
     for selector in selectors(profile, places) {
         match pods(kubernetes, None, Some(&selector)).await {
             Ok(pods) if !pods.is_empty() => {
-                pods.iter().for_each(|pod| *found.entry(pod.namespace.clone()).or_default() += 1);
+                for pod in pods {
+                    found.entry(pod.metadata.namespace).or_default().insert(pod.metadata.name);
+                }
                 how = format!("by label {selector}");
                 break;
             }
@@ -126,20 +128,21 @@ async fn search(
         let context = places.context.clone().unwrap_or_else(|| "default".to_owned());
         let why =
             if forbidden { "listing over the cluster is forbidden" } else { "no server was found by label or name" };
-        return Ok(([context].into(), format!("the context's namespace, for {why}")));
+        return Ok(([(context, BTreeSet::new())].into(), format!("the context's namespace, for {why}")));
     }
     if found.len() > 1 && !places.all && profile.select.namespaces.is_empty() {
-        return Err(PlaceError::Several(found.into_iter().collect()));
+        return Err(PlaceError::Several(found.into_iter().map(|(name, pods)| (name, pods.len())).collect()));
     }
-    Ok((found.into_keys().collect(), how))
+    Ok((found, how))
 }
 
 /// The namespaces that the profile names, or whose names fit its pattern.
 async fn by_name(kubernetes: &Kubernetes, profile: &Profile) -> Result<Vec<String>, PlaceError> {
-    let listed = kubernetes.list("/api/v1/namespaces", true, Names::default()).await;
-    match listed {
-        Ok((names, _)) => {
-            Ok(names.0.into_iter().map(|held| held.name).filter(|name| profile.owns_namespace(name)).collect())
+    let mut names = Held::<Named>::default();
+    match kubernetes.list("/api/v1/namespaces", true, &mut names).await {
+        Ok(_) => {
+            let names = names.0.into_iter().map(|held| held.metadata.name);
+            Ok(names.filter(|name| profile.owns_namespace(name)).collect())
         }
         Err(SourceError::Status { code: 403, .. }) => Ok(profile.select.namespaces.clone()),
         Err(error) => Err(error.into()),
@@ -150,25 +153,27 @@ fn selectors(profile: &Profile, places: &Places) -> Vec<String> {
     places.selector.clone().map_or_else(|| profile.select.labels.clone(), |selector| vec![selector])
 }
 
-/// The workload's pods in a namespace, and what belongs to them where others live there too.
+/// The workload's pods in a namespace, those that were `seen` already or else the selected ones,
+/// and what belongs to them where others live there too.
 async fn scope(
     kubernetes: &Kubernetes,
     profile: &Profile,
     places: &Places,
     namespace: &str,
+    seen: BTreeSet<String>,
 ) -> Result<Scope, PlaceError> {
-    let mut selected = BTreeSet::new();
+    let mut selected = seen;
     for selector in selectors(profile, places) {
-        let pods = none_if_forbidden(pods(kubernetes, Some(namespace), Some(&selector)).await)?;
-        selected = pods.into_iter().map(|pod| pod.name).collect();
         if !selected.is_empty() {
             break;
         }
+        let pods = none_if_forbidden(pods(kubernetes, Some(namespace), Some(&selector)).await)?;
+        selected = pods.into_iter().map(|pod| pod.metadata.name).collect();
     }
     if selected.is_empty() && places.selector.is_none() && !profile.select.workloads.is_empty() {
         let pods = none_if_forbidden(pods(kubernetes, Some(namespace), None).await)?;
-        let ours = |pod: &Held| profile.select.workloads.iter().any(|workload| pod.is_of(workload));
-        selected = pods.into_iter().filter(ours).map(|pod| pod.name).collect();
+        let ours = |pod: &Named| profile.select.workloads.iter().any(|workload| pod.is_of(workload));
+        selected = pods.into_iter().filter(ours).map(|pod| pod.metadata.name).collect();
     }
     let own = profile.owns_namespace(namespace);
     let related = if own {
@@ -178,9 +183,8 @@ async fn scope(
             let root = if group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{group}/v1") };
             let metadata_only = !group.is_empty();
             let path = format!("{root}/namespaces/{namespace}/{plural}");
-            none_if_forbidden(
-                kubernetes.list(&path, metadata_only, Objects::default()).await.map(|(objects, _)| objects.0),
-            )
+            let mut objects = Held::<Value>::default();
+            none_if_forbidden(kubernetes.list(&path, metadata_only, &mut objects).await.map(|_| objects.0))
         };
         let (pods, replica_sets, jobs, services) =
             tokio::join!(list("pods", ""), list("replicasets", "apps"), list("jobs", "batch"), list("services", ""));
@@ -201,61 +205,67 @@ async fn pods(
     kubernetes: &Kubernetes,
     namespace: Option<&str>,
     selector: Option<&str>,
-) -> Result<Vec<Held>, SourceError> {
+) -> Result<Vec<Named>, SourceError> {
     let within = namespace.map(|name| format!("/namespaces/{name}")).unwrap_or_default();
     let query = selector.map(|selector| {
         let escaped: String = form_urlencoded::byte_serialize(selector.as_bytes()).collect();
         format!("?labelSelector={escaped}")
     });
     let path = format!("/api/v1{within}/pods{}", query.unwrap_or_default());
-    Ok(kubernetes.list(&path, true, Names::default()).await?.0.0)
+    let mut names = Held::default();
+    kubernetes.list(&path, true, &mut names).await.map(|_| names.0)
 }
 
-/// What finding keeps of an object.
-struct Held {
+/// What finding reads of an object.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Named {
+    metadata: Metadata,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Metadata {
     namespace: String,
     name: String,
-    owners: Vec<(String, String)>,
+    owner_references: Vec<Owner>,
 }
 
-impl Held {
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Owner {
+    kind: String,
+    name: String,
+}
+
+impl Object for Named {}
+
+impl Named {
     /// A Deployment's pods are owned by its replica sets, which bear its name and a hash.
     fn is_of(&self, workload: &WorkloadName) -> bool {
-        self.owners.iter().any(|(kind, name)| match kind.as_str() {
+        self.metadata.owner_references.iter().any(|owner| match owner.kind.as_str() {
             "ReplicaSet" => {
                 workload.kind().kind() == "Deployment"
-                    && name.rsplit_once('-').is_some_and(|(name, _)| name == workload.name())
+                    && owner.name.rsplit_once('-').is_some_and(|(name, _)| name == workload.name())
             }
-            kind => kind == workload.kind().kind() && name == workload.name(),
+            kind => kind == workload.kind().kind() && owner.name == workload.name(),
         })
     }
 }
 
-#[derive(Default)]
-struct Names(Vec<Held>);
+/// All objects of a list that is short, or of which little is read.
+struct Held<O>(Vec<O>);
 
-impl Rows for Names {
-    fn row(&mut self, row: Row) {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let metadata = &row.object["metadata"];
-        let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
-        self.0.push(Held {
-            namespace: text(&metadata["namespace"]),
-            name: text(&metadata["name"]),
-            owners: owners.map(|owner| (text(&owner["kind"]), text(&owner["name"]))).collect(),
-        });
-    }
-
-    fn restart(&mut self) {
-        self.0.clear();
+impl<O> Default for Held<O> {
+    fn default() -> Self {
+        Self(Vec::new())
     }
 }
 
-#[derive(Default)]
-struct Objects(Vec<Value>);
+impl<O: Object> Rows for Held<O> {
+    type Object = O;
 
-impl Rows for Objects {
-    fn row(&mut self, row: Row) {
+    fn row(&mut self, row: Row<O>) {
         self.0.push(row.object);
     }
 

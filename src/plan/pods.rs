@@ -8,8 +8,9 @@ use crate::profile::{LogRules, Scrape};
 use chrono::{DateTime, Utc};
 use k8s_openapi::{
     api::core::v1::{self as core, ContainerState, ContainerStateTerminated, ContainerStatus},
-    apimachinery::pkg::apis::meta::v1::Time,
+    apimachinery::pkg::apis::meta::v1::{OwnerReference, Time},
 };
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// How many last lines of a run that ended before the window are still taken: they say why it ended.
@@ -58,15 +59,34 @@ enum State {
     Unknown,
 }
 
+/// A pod without its managed fields, which are half of it and of no use here.
+#[derive(Deserialize)]
+struct Seen {
+    metadata: Metadata,
+    spec: core::PodSpec,
+    status: Option<core::PodStatus>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    namespace: String,
+    name: String,
+    #[serde(default)]
+    uid: String,
+    owner_references: Option<Vec<OwnerReference>>,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
 impl Pod {
     /// Reads a pod, as the API server wrote it or redacted; `None` for what is no pod.
     #[must_use]
     pub fn read(request: &Request, object: &serde_json::Value) -> Option<Self> {
-        let core::Pod { metadata, spec, status } = serde::Deserialize::deserialize(object).ok()?;
-        let (spec, status) = (spec?, status.unwrap_or_default());
-        let (namespace, name) = (metadata.namespace?, metadata.name?);
-        let owners = metadata.owner_references.unwrap_or_default();
-        let annotations = metadata.annotations.unwrap_or_default();
+        let Seen { metadata, spec, status } = Seen::deserialize(object).ok()?;
+        let status = status.unwrap_or_default();
+        let Metadata { namespace, name, uid, owner_references: owners, annotations } = metadata;
+        let owners = owners.unwrap_or_default();
+        let annotations = annotations.unwrap_or_default();
         let ready = status.conditions.iter().flatten().any(|held| held.type_ == "Ready" && held.status == "True");
         let restarted = status.container_statuses.iter().flatten().any(|container| container.restart_count > 0);
         let scrapes = &request.profile.scrapes;
@@ -75,7 +95,7 @@ impl Pod {
             scrapes: scrapes.collect(),
             namespace,
             name,
-            uid: metadata.uid.unwrap_or_default(),
+            uid,
             name_is_reused: !owners.iter().any(|owner| OWN_NAMES.contains(&owner.kind.as_str())),
             unhealthy: !ready || restarted,
             images: images(&spec),

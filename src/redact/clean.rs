@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::rules::Rule;
+use crate::yaml;
 
 /// Bytes that went through redaction; nothing outside this module can make one.
 #[derive(Clone, Debug)]
@@ -66,10 +67,13 @@ impl CleanJson {
 
     /// The value as compact JSON.
     pub fn to_clean(&self) -> Clean {
-        let mut json = self.0.to_string().into_bytes();
-        // Thousands of objects are held as such bytes: what the text grew by would be held, too.
-        json.shrink_to_fit();
-        Clean::new(json)
+        // A value of strings for keys always has a text.
+        Clean::new(serde_json::to_vec(&self.0).unwrap_or_default())
+    }
+
+    /// The value as YAML. It says nothing that the JSON does not: no secret can come of it.
+    pub fn to_yaml(&self) -> Clean {
+        Clean::new(yaml::object(&self.0).into_bytes())
     }
 
     /// The value, no longer known to be clean.

@@ -13,6 +13,7 @@ use super::fields::{self, Metadata};
 use super::headers;
 use super::judge;
 use super::names::{self, Class};
+use super::prefilter::Clues;
 use super::rules::{Rule, token_length};
 
 /// JSON within a string within JSON is looked into this deep; text deeper down.
@@ -70,7 +71,7 @@ impl Kind {
 
 /// Redacts the strings of `object` in place.
 pub(super) fn redact(redactor: &Redactor, object: &mut Value) -> Counts {
-    let mut walk = Walk { redactor, counts: Counts::default(), depth: 0 };
+    let mut walk = Walk { redactor, counts: Counts::default(), depth: 0, lower: Vec::new() };
     walk.value(object);
     walk.counts
 }
@@ -80,6 +81,8 @@ struct Walk<'a> {
     counts: Counts,
     /// How many strings of JSON this is inside of.
     depth: usize,
+    /// Room for the clues of one string.
+    lower: Vec<u8>,
 }
 
 impl Walk<'_> {
@@ -217,6 +220,10 @@ impl Walk<'_> {
                 self.counts.add(rule);
                 return;
             }
+        }
+        // Of most strings a stream would not look at a single line.
+        if Clues::new(text.as_bytes(), &mut self.lower).next(0).is_none() {
+            return;
         }
         let (clean, counts) = self.redactor.string(text);
         if !counts.is_empty() {

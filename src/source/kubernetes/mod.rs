@@ -5,6 +5,7 @@
 
 mod body;
 mod connect;
+mod cutter;
 mod discovery;
 mod error;
 mod table;
@@ -13,7 +14,7 @@ pub use body::BodyStream;
 pub use connect::{ConnectError, Connection, Target, connect};
 pub use discovery::{Discovery, Document};
 pub use error::{SourceError, causes};
-pub use table::{ListEnd, Row, Rows};
+pub use table::{ListHead, Object, Row, Rows};
 
 use super::Stop;
 use chrono::{DateTime, Utc};

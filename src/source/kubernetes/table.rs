@@ -1,12 +1,13 @@
 //! Lists as the API server renders them: a Table whose rows carry their objects, paged, and parsed
 //! row by row while the bytes still come, so that memory holds one row and not one page.
 
-use super::{Kubernetes, SourceError};
-use bytes::Bytes;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use super::{Kubernetes, SourceError, cutter::Cutter};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::Value;
-use std::{fmt, io};
-use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 /// Asks for a Table, and takes a plain list from servers that make none.
 const AS_TABLE: &str = "application/json;as=Table;g=meta.k8s.io;v=v1,application/json";
@@ -16,24 +17,48 @@ const PAGE: usize = 500;
 
 /// One object of a list, and how the server prints it.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct Row<O> {
     /// Printed columns; empty where the server makes no tables.
     pub cells: Vec<Value>,
     /// The object.
-    pub object: Value,
+    pub object: O,
+}
+
+/// What an object is read as: all of it, or what is needed of it.
+pub trait Object: DeserializeOwned + Send {
+    /// An item of a plain list leaves out what its list says.
+    fn is_of(&mut self, _api_version: &str, _kind: &str) {}
+}
+
+impl Object for Value {
+    fn is_of(&mut self, api_version: &str, kind: &str) {
+        if let Some(fields) = self.as_object_mut() {
+            fields.entry("apiVersion").or_insert_with(|| api_version.into());
+            fields.entry("kind").or_insert_with(|| kind.into());
+        }
+    }
 }
 
 /// Takes the rows of a list as they come.
 pub trait Rows: Send {
+    /// What the objects are read as.
+    type Object: Object;
+    /// The first row is next; told again only after a restart.
+    fn begins(&mut self, _head: &ListHead) {}
     /// The next row.
-    fn row(&mut self, row: Row);
-    /// The list starts again, because its continuation expired: forget the rows so far.
+    fn row(&mut self, row: Row<Self::Object>);
+    /// Called every few rows: more come when it ends.
+    fn pause(&mut self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+    /// The list starts again, because its continuation expired: rows that were seen come again,
+    /// some of them in a later state.
     fn restart(&mut self);
 }
 
-/// What is known when a list has ended.
+/// What a list says of itself as a whole.
 #[derive(Clone, Debug, Default)]
-pub struct ListEnd {
+pub struct ListHead {
     /// `columnDefinitions` of the Table; empty where there was none.
     pub columns: Vec<Value>,
     /// The version that the list is of.
@@ -42,66 +67,52 @@ pub struct ListEnd {
 
 impl Kubernetes {
     /// Lists `path` (with its query, which must not hold `limit` or `continue`), handing over each
-    /// row as it is parsed. A continuation that expired (410) restarts the list in one piece.
+    /// row as it is parsed. The next page is asked for while this one still comes. A continuation
+    /// that expired (410) restarts the list in one piece.
     ///
     /// # Errors
-    /// When a page cannot be had whole.
-    pub async fn list<R: Rows + 'static>(
-        &self,
-        path: &str,
-        metadata_only: bool,
-        mut rows: R,
-    ) -> Result<(R, ListEnd), SourceError> {
+    /// When a page cannot be had whole; `rows` has what came before.
+    pub async fn list<R: Rows>(&self, path: &str, metadata_only: bool, rows: &mut R) -> Result<ListHead, SourceError> {
         let accept = if metadata_only { AS_METADATA } else { AS_TABLE };
         let joiner = if path.contains('?') { '&' } else { '?' };
         let include = if metadata_only { "" } else { "&includeObject=Object" };
+        let page = |limit: usize, token: &str| {
+            let page = format!("{path}{joiner}limit={limit}{include}{}", continuation(token));
+            let kubernetes = self.clone();
+            async move { kubernetes.get(&page, accept).await }
+        };
         let mut limit = PAGE;
-        let mut end = ListEnd::default();
-        let mut token = String::new();
-        loop {
-            let page = format!("{path}{joiner}limit={limit}{include}{}", continuation(&token));
-            let mut answer = match self.get(&page, accept).await {
-                Err(error) if error.code() == Some(410) && !token.is_empty() => {
+        let mut head = None;
+        // Dropped, it gives up what it still asks for.
+        let mut ahead = JoinSet::new();
+        ahead.spawn(page(limit, ""));
+        while let Some(answer) = ahead.join_next().await {
+            let mut body = match answer.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
+                Ok(answer) => answer.body,
+                Err(error) if error.code() == Some(410) && head.is_some() && limit > 0 => {
                     rows.restart();
-                    token.clear();
                     limit = 0;
-                    end = ListEnd::default();
+                    head = None;
+                    ahead.spawn(page(limit, ""));
                     continue;
                 }
-                answer => answer?,
+                Err(error) => return Err(error),
             };
-            let (sender, receiver) = mpsc::channel::<Bytes>(4);
-            let parsing = tokio::task::spawn_blocking(move || {
-                let reader = io::BufReader::with_capacity(64 << 10, ChunkReader { receiver, chunk: Bytes::new() });
-                let page = Page(&mut rows).deserialize(&mut serde_json::Deserializer::from_reader(reader));
-                (rows, page)
-            });
-            let received = async {
-                while let Some(chunk) = answer.body.chunk().await? {
-                    if sender.send(chunk).await.is_err() {
-                        break;
-                    }
+            let mut parser = Page { rows: &mut *rows, head: &mut head, frame: None };
+            let mut cutter = Cutter::default();
+            while let Some(chunk) = body.chunk().await? {
+                cutter.push(&chunk, |frame, row| parser.row(frame, row)).map_err(SourceError::Parse)?;
+                if let Some(token) = parser.token().filter(|_| ahead.is_empty()) {
+                    ahead.spawn(page(limit, token));
                 }
-                Ok(())
+                parser.rows.pause().await;
             }
-            .await;
-            drop(sender);
-            let (returned, page) = parsing.await.map_err(|panic| SourceError::Broken(panic.into()))?;
-            rows = returned;
-            // A body that broke off is the cause of the JSON that ends too soon.
-            received?;
-            let page = page.map_err(SourceError::Parse)?;
-            if end.columns.is_empty() {
-                end.columns = page.columns;
-            }
-            if end.resource_version.is_empty() {
-                end.resource_version = page.metadata.resource_version;
-            }
-            token = page.metadata.token;
-            if token.is_empty() {
-                return Ok((rows, end));
+            parser.end(cutter.frame()).map_err(SourceError::Parse)?;
+            if let Some(token) = parser.token().filter(|_| ahead.is_empty()) {
+                ahead.spawn(page(limit, token));
             }
         }
+        Ok(head.unwrap_or_default())
     }
 }
 
@@ -113,27 +124,20 @@ fn continuation(token: &str) -> String {
     format!("&continue={token}")
 }
 
-/// Chunks from the async side as a blocking reader.
-struct ChunkReader {
-    receiver: mpsc::Receiver<Bytes>,
-    chunk: Bytes,
+/// A list but for its rows. Go writes a slice or a map that was never made as `null`.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Frame {
+    column_definitions: Option<Vec<Value>>,
+    metadata: Option<ListMeta>,
+    /// With `kind` that of a plain list.
+    api_version: String,
+    kind: String,
+    /// There for a plain list only, and empty: its rows have been cut out.
+    items: Option<Vec<IgnoredAny>>,
 }
 
-impl io::Read for ChunkReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.chunk.is_empty() {
-            match self.receiver.blocking_recv() {
-                Some(chunk) => self.chunk = chunk,
-                None => return Ok(0),
-            }
-        }
-        let taken = self.chunk.split_to(buffer.len().min(self.chunk.len()));
-        buffer[..taken.len()].copy_from_slice(&taken);
-        Ok(taken.len())
-    }
-}
-
-#[derive(Default, serde::Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct ListMeta {
     resource_version: String,
@@ -141,105 +145,65 @@ struct ListMeta {
     token: String,
 }
 
-#[derive(Default)]
-struct PageEnd {
-    columns: Vec<Value>,
-    metadata: ListMeta,
-    /// `apiVersion` and `kind` of a plain list: its items leave theirs out.
-    api_version: String,
-    kind: String,
-}
-
-/// Parses one page, giving each row away as it is complete.
-struct Page<'a, R>(&'a mut R);
-
-impl<'de, R: Rows> DeserializeSeed<'de> for Page<'_, R> {
-    type Value = PageEnd;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<PageEnd, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de, R: Rows> Visitor<'de> for Page<'_, R> {
-    type Value = PageEnd;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a Table or a list of objects")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PageEnd, A::Error> {
-        let mut end = PageEnd::default();
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "columnDefinitions" => end.columns = map.next_value::<Option<_>>()?.unwrap_or_default(),
-                "metadata" => end.metadata = map.next_value::<Option<_>>()?.unwrap_or_default(),
-                "apiVersion" => end.api_version = map.next_value()?,
-                "kind" => end.kind = map.next_value()?,
-                "rows" | "items" => {
-                    let item_of = (key == "items").then(|| (end.api_version.clone(), end.kind.clone()));
-                    map.next_value_seed(Items { rows: &mut *self.0, item_of })?;
-                }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(end)
-    }
-}
-
-struct Items<'a, R> {
+/// Parses the rows of one page.
+struct Page<'a, R> {
     rows: &'a mut R,
-    /// For a plain list, the list's own `apiVersion` and `kind`.
-    item_of: Option<(String, String)>,
+    /// Known from the first page on.
+    head: &'a mut Option<ListHead>,
+    /// Known from this page's first row on: an API server says what a list is before its rows.
+    frame: Option<Frame>,
 }
 
-impl<'de, R: Rows> DeserializeSeed<'de> for Items<'_, R> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, R: Rows> Visitor<'de> for Items<'_, R> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("rows")
-    }
-
-    /// Go writes an empty slice that was never made as `null`.
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        #[derive(serde::Deserialize)]
-        struct TableRow {
+impl<R: Rows> Page<'_, R> {
+    fn row(&mut self, frame: &[u8], row: &[u8]) -> serde_json::Result<()> {
+        #[derive(Deserialize)]
+        struct TableRow<O> {
             #[serde(default)]
             cells: Option<Vec<Value>>,
-            object: Value,
+            object: O,
         }
-        match self.item_of {
+        if self.frame.is_none() {
+            self.begin(serde_json::from_slice(&[frame, b"]}"].concat())?);
+        }
+        let list = self.frame.as_ref().filter(|frame| frame.items.is_some());
+        let (cells, object) = match list {
             None => {
-                while let Some(TableRow { cells, object }) = items.next_element()? {
-                    self.rows.row(Row { cells: cells.unwrap_or_default(), object });
-                }
+                let TableRow { cells, object } = serde_json::from_slice(row)?;
+                (cells.unwrap_or_default(), object)
             }
-            Some((api_version, kind)) => {
-                let kind = kind.strip_suffix("List").unwrap_or(&kind);
-                while let Some(mut object) = items.next_element::<Value>()? {
-                    // A list that says its kind only after its items leaves theirs unknown.
-                    if let Some(fields) = object.as_object_mut().filter(|_| !kind.is_empty()) {
-                        fields.entry("apiVersion").or_insert_with(|| api_version.as_str().into());
-                        fields.entry("kind").or_insert_with(|| kind.into());
-                    }
-                    self.rows.row(Row { cells: Vec::new(), object });
+            Some(list) => {
+                let mut object: R::Object = serde_json::from_slice(row)?;
+                let kind = list.kind.strip_suffix("List").unwrap_or(&list.kind);
+                // A list that says its kind only after its items leaves theirs unknown.
+                if !kind.is_empty() {
+                    object.is_of(&list.api_version, kind);
                 }
+                (Vec::new(), object)
             }
-        }
+        };
+        self.rows.row(Row { cells, object });
         Ok(())
+    }
+
+    fn end(&mut self, frame: &[u8]) -> serde_json::Result<()> {
+        // Also when it is known: only now is it whole.
+        self.begin(serde_json::from_slice(frame)?);
+        Ok(())
+    }
+
+    fn begin(&mut self, frame: Frame) {
+        if self.head.is_none() {
+            let version = frame.metadata.as_ref().map(|metadata| metadata.resource_version.clone());
+            let columns = frame.column_definitions.clone().unwrap_or_default();
+            let head = self.head.insert(ListHead { columns, resource_version: version.unwrap_or_default() });
+            self.rows.begins(head);
+        }
+        self.frame = Some(frame);
+    }
+
+    /// The token of the next page, once it is known and if there is one.
+    fn token(&self) -> Option<&str> {
+        let metadata = self.frame.as_ref()?.metadata.as_ref()?;
+        Some(metadata.token.as_str()).filter(|token| !token.is_empty())
     }
 }

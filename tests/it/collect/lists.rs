@@ -52,6 +52,37 @@ fn pages_are_asked_for_until_there_are_no_more() {
 }
 
 #[test]
+fn a_long_list_comes_whole_and_in_order() {
+    let name = |at: usize| format!("c{at:04}");
+    let (_, ended) = with_list(move |asked| {
+        let from: usize = asked.parameter("continue").parse().unwrap_or_default();
+        let names: Vec<String> = (from..from + 130).map(name).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let next = if from < 1300 { (from + 130).to_string() } else { String::new() };
+        Reply::json(&page(&names, &next))
+    });
+    let ended = ended.exits(0);
+    assert_eq!(names(&ended), (0..1430).map(name).collect::<Vec<_>>());
+    let bundle = ended.bundle();
+    assert_eq!(bundle.task(LIST).entries.len(), 1430 + 2);
+    assert_eq!(bundle.text("clusters/prod/namespaces/tdd-one/configmaps.txt").lines().count(), 1430 + 1);
+}
+
+#[test]
+fn what_came_before_a_page_that_failed_is_kept() {
+    let (_, ended) = with_list(|asked| match asked.parameter("continue") {
+        "" => Reply::json(&page(&["a", "b"], "more")),
+        _ => Reply::text("<html>Bad gateway</html>").with_status(502),
+    });
+    let ended = ended.exits(0);
+    assert_eq!(names(&ended), ["a", "b"]);
+    let bundle = ended.bundle();
+    let task = bundle.task(LIST);
+    assert_eq!(task.outcome, Outcome::Truncated, "{task:?}");
+    assert!(task.causes.join(": ").contains("Bad gateway"), "{task:?}");
+}
+
+#[test]
 fn a_continuation_that_expired_starts_again_in_one_piece_without_doubles() {
     let (api, ended) = with_list(|asked| match (asked.parameter("continue"), asked.parameter("limit")) {
         ("", "500") => Reply::json(&page(&["a", "b"], "old")),
@@ -182,6 +213,24 @@ fn many_namespaces_are_listed_at_once_and_cut_to_ours() {
         6
     );
     assert!(!bundle.holds("theirs"));
+}
+
+#[test]
+fn an_order_that_goes_back_loses_nothing() {
+    let api = wide().serve();
+    let row = |namespace: &str, name: &str| json!({ "cells": [name], "object": { "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name, "namespace": namespace } } });
+    let rows = [row("tdd-1", "a"), row("tdd-0", "b"), row("tdd-1", "c"), row("tdd-0", "d")];
+    let list = json!({ "kind": "Table", "metadata": {}, "columnDefinitions": [{ "name": "Name" }], "rows": rows });
+    api.on_path("/api/v1/configmaps", move |_| Reply::json(&list));
+    let bundle = Run::collect(&api).args(["-A"]).finish().exits(0).bundle();
+    let rows = |file: &str| bundle.json(&format!("clusters/prod/namespaces/{file}"))["rows"].clone();
+    assert_eq!(rows("tdd-1/configmaps.json"), json!([row("tdd-1", "a")]));
+    assert_eq!(rows("tdd-1/configmaps-more.json"), json!([row("tdd-1", "c")]));
+    assert_eq!(rows("tdd-0/configmaps.json"), json!([row("tdd-0", "b"), row("tdd-0", "d")]));
+    assert_eq!(rows("tdd-2/configmaps.json"), json!([]));
+    for file in ["tdd-1/configmaps/c.yaml", "tdd-0/configmaps/d.yaml", "tdd-1/configmaps-more.txt"] {
+        assert!(bundle.text(&format!("clusters/prod/namespaces/{file}")).contains(['c', 'd']));
+    }
 }
 
 #[test]
