@@ -21,13 +21,15 @@ pub(super) async fn collect(site: &Site, task: &Task, get: &GetTask) -> Done {
     if let Some(images) = site.images.get().filter(|_| is_node && !site.node_neighbours) {
         leave_out_images(&mut object, images);
     }
-    let (clean, counts) = site.redactor.object(object);
+    let (clean, mut counts) = site.redactor.object(object);
     let claims = if is_node { identity::of_labels(&site.names, &clean, "node", &site.cluster) } else { Vec::new() };
     let path = match get.namespace.as_deref() {
         None if is_node => layout::node_yaml(&site.cluster, &get.name),
         namespace => layout::object_yaml(&site.cluster, namespace, &get.resource.short(), &get.name),
     };
-    match site.write(path, &task.request(), &clean.to_yaml(), counts) {
+    let (text, more) = site.redactor.yaml(&clean);
+    counts.merge(&more);
+    match site.write(path, &task.request(), &text, counts) {
         Ok(entry) => Done { claims, ..Done::collected(vec![entry]) },
         Err(error) => error.into(),
     }

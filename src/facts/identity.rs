@@ -6,7 +6,7 @@ use crate::{
     profile::Profile,
     redact::{Clean, CleanJson},
 };
-use memchr::memmem;
+use memchr::memmem::Finder;
 use std::collections::BTreeSet;
 
 /// The names that a profile says identity is read by.
@@ -99,9 +99,9 @@ struct Wanted {
     kind: IdentityKind,
     name: String,
     /// What stands before the value: `name="` in a scrape, `"name":"` in a log.
-    before: Vec<u8>,
+    before: Finder<'static>,
     /// A line that must begin like this for the claim to be the better one.
-    better: Option<Vec<u8>>,
+    better: Option<Finder<'static>>,
 }
 
 impl Extract {
@@ -112,7 +112,7 @@ impl Extract {
             kind: *kind,
             // A dotted name steps into an object; the innermost key is what stands before the value.
             name: field.clone(),
-            before: format!("\"{}\":\"", field.rsplit('.').next().unwrap_or(field)).into_bytes(),
+            before: finder(&format!("\"{}\":\"", field.rsplit('.').next().unwrap_or(field))),
             better: None,
         });
         Self { wanted: wanted.collect(), found: Vec::new(), rest: Vec::new() }
@@ -124,8 +124,8 @@ impl Extract {
         let wanted = names.labels.iter().map(|(kind, label)| Wanted {
             kind: *kind,
             name: label.clone(),
-            before: format!("{label}=\"").into_bytes(),
-            better: Some(format!("{}{{", names.info_metric).into_bytes()),
+            before: finder(&format!("{label}=\"")),
+            better: Some(finder(&format!("{}{{", names.info_metric))),
         });
         Self { wanted: wanted.collect(), found: Vec::new(), rest: Vec::new() }
     }
@@ -182,11 +182,15 @@ impl Extract {
     }
 }
 
+fn finder(text: &str) -> Finder<'static> {
+    Finder::new(text).into_owned()
+}
+
 impl Wanted {
     fn find(&self, lines: &[u8]) -> Option<(String, bool)> {
-        let better = self.better.as_ref().and_then(|start| memmem::find(lines, start));
+        let better = self.better.as_ref().and_then(|start| start.find(lines));
         let from = better.unwrap_or(0);
-        let at = from + memmem::find(&lines[from..], &self.before)? + self.before.len();
+        let at = from + self.before.find(&lines[from..])? + self.before.needle().len();
         let value = lines[at..].split(|byte| *byte == b'"').next()?;
         let value = std::str::from_utf8(value).ok().filter(|value| !value.is_empty() && value.len() <= 255)?;
         Some((value.to_owned(), better.is_some() || self.better.is_none()))

@@ -8,7 +8,6 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::rules::Rule;
-use crate::yaml;
 
 /// Bytes that went through redaction; nothing outside this module can make one.
 #[derive(Clone, Debug)]
@@ -69,11 +68,6 @@ impl CleanJson {
     pub fn to_clean(&self) -> Clean {
         // A value of strings for keys always has a text.
         Clean::new(serde_json::to_vec(&self.0).unwrap_or_default())
-    }
-
-    /// The value as YAML. It says nothing that the JSON does not: no secret can come of it.
-    pub fn to_yaml(&self) -> Clean {
-        Clean::new(yaml::object(&self.0).into_bytes())
     }
 
     /// The value, no longer known to be clean.

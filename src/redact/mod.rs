@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::yaml;
+
 mod base64;
 mod body;
 mod clean;
@@ -77,6 +79,11 @@ impl Redactor {
         let mut object = object;
         let counts = object::redact(self, &mut object);
         (CleanJson::new(object), counts)
+    }
+
+    /// A clean value as YAML, scanned once more for what only its text shows.
+    pub fn yaml(&self, object: &CleanJson) -> (Clean, Counts) {
+        self.text(yaml::object(object.value()).as_bytes())
     }
 
     fn bytes(&self, input: &[u8]) -> (Vec<u8>, Counts) {

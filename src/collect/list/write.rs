@@ -212,7 +212,7 @@ impl Writer {
     }
 
     fn object(&mut self, open: &mut Open, row: Kept) -> Result<(), BundleError> {
-        let Kept { name, cells, object, counts, .. } = row;
+        let Kept { name, cells, object, mut counts, .. } = row;
         let cells = cells.to_clean();
         let first = open.cells.is_empty();
         open.table.write(&Clean::literal(if first { "{\"cells\":" } else { ",{\"cells\":" }))?;
@@ -232,7 +232,9 @@ impl Writer {
             }
             namespace => layout::object_yaml(&self.site.cluster, namespace, &self.short(""), &name),
         };
-        self.entries.push(self.site.write(path, &self.request, &object.to_yaml(), counts)?);
+        let (text, more) = self.site.redactor.yaml(&object);
+        counts.merge(&more);
+        self.entries.push(self.site.write(path, &self.request, &text, counts)?);
         Ok(())
     }
 
