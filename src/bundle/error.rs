@@ -156,6 +156,24 @@ impl BundleError {
         }
     }
 
+    /// What went wrong and why, outermost first, without any path of this machine: for the bundle
+    /// itself, which leaves it.
+    #[must_use]
+    pub fn causes_without_paths(&self) -> Vec<String> {
+        match self {
+            Self::DiskFull { source, .. } => {
+                vec!["no room is left on the disk of the bundle".to_owned(), source.to_string()]
+            }
+            Self::Io { doing, source, .. } => {
+                vec![format!("cannot {doing} the disk of the bundle"), source.to_string()]
+            }
+            Self::Path { .. } | Self::Taken { .. } | Self::Closed { .. } | Self::Broken { .. } => {
+                vec![self.to_string()]
+            }
+            _ => vec!["the bundle could not be written".to_owned()],
+        }
+    }
+
     /// `source`, met while trying to do `doing` to `path`.
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();

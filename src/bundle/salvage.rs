@@ -328,11 +328,13 @@ fn last_files(mut base: Manifest, settled: &Settled, lost: &[(String, String)]) 
     }
     base.complete = false;
     base.ended = Ended::Salvaged;
-    base.remarks.push(
-        "The run that gathered this was killed. Every entry it had acknowledged is here; tasks \
-         it had not come to are missing, and those it was at may be."
-            .to_owned(),
-    );
+    let whole = match lost.len() {
+        0 => "Every entry it had acknowledged is here".to_owned(),
+        some => format!("All but {some} of the entries it had acknowledged are here"),
+    };
+    base.remarks.push(format!(
+        "The run that gathered this was killed. {whole}; tasks it had not come to are missing, and those it was at may be."
+    ));
     base.remarks.extend(lost.iter().map(|(path, why)| format!("Lost: {path}: {why}.")));
     let readme = (layout::readme(), readme(&base).into_bytes());
     base.entries.push(settled.measure_bytes(&readme.0, &readme.1));

@@ -2,7 +2,7 @@
 
 use super::{Failure, print};
 use crate::{
-    bundle::{self, Destination},
+    bundle::{self, BundleError, Destination},
     exit::Exit,
 };
 use clap::Args;
@@ -26,7 +26,10 @@ pub(super) struct Salvage {
 }
 
 pub(super) fn verify(arguments: &Verify) -> Result<Exit, Failure> {
-    let report = bundle::verify(&arguments.bundle).map_err(Failure::usage)?;
+    let report = bundle::verify(&arguments.bundle).map_err(|error| match error {
+        BundleError::Damaged { .. } => Failure { exit: Exit::Incomplete, text: error.to_string() },
+        error => Failure::usage(error),
+    })?;
     let bytes = bytesize::ByteSize(report.bytes).display().si();
     print(&format!(
         "{}: {} files, {bytes}, the run {}\n",
@@ -42,6 +45,9 @@ pub(super) fn verify(arguments: &Verify) -> Result<Exit, Failure> {
 pub(super) fn salvage(arguments: &Salvage) -> Result<Exit, Failure> {
     let to = Destination::from_arg(arguments.to.as_deref()).map_err(Failure::usage)?;
     let salvaged = bundle::salvage(&arguments.partial, &to).map_err(Failure::no_bundle)?;
+    for (path, why) in &salvaged.lost {
+        eprintln!("lost: {path}: {why}");
+    }
     print(&format!("{}\n", salvaged.finished.path.display()));
-    Ok(Exit::Complete)
+    Ok(if salvaged.lost.is_empty() { Exit::Complete } else { Exit::Incomplete })
 }

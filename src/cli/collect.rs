@@ -17,7 +17,9 @@ use crate::{
 };
 use chrono::{DateTime, Local, Utc};
 use clap::{Args, ValueEnum};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+
+const DEFAULT_PROFILE: &str = "trust-domain-server";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -35,7 +37,7 @@ pub(super) struct Arguments {
     after: Option<String>,
 
     /// What evidence the workload needs: a name that `profiles` lists, or a file
-    #[arg(long, value_name = "NAME|FILE", default_value = "trust-domain-server", help_heading = "Which evidence")]
+    #[arg(long, value_name = "NAME|FILE", default_value = DEFAULT_PROFILE, help_heading = "Which evidence")]
     profile: String,
     /// Kinds to leave out: logs, previous-logs, scrapes, or resources by kubectl's name
     #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = "Which evidence")]
@@ -86,7 +88,7 @@ pub(super) struct Arguments {
     node_streams: u16,
     /// Requests at once to one cluster
     #[arg(long, value_name = "N", default_value = "32", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
-    cluster_streams: u16,
+    pub(super) cluster_streams: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -209,6 +211,38 @@ impl Arguments {
         Ok(Request { profile, window, skip: self.skip.iter().cloned().collect() })
     }
 
+    /// The command that asks these clusters for the same again, without the incident's time. Paths of
+    /// this machine, and contexts that have another name in the bundle, are left out of it.
+    fn command(&self, clusters: &[ClusterInfo]) -> String {
+        let mut words = vec!["kubectl-escalate collect".to_owned()];
+        let mut add = |flag: &str, value: &str| words.push(format!("{flag} {}", quoted(value)));
+        for context in clusters.iter().filter_map(|cluster| cluster.context.as_deref()) {
+            add("--context", context);
+        }
+        if !self.connection.all_namespaces {
+            let namespaces: BTreeSet<&String> = clusters.iter().flat_map(|cluster| &cluster.namespaces).collect();
+            namespaces.into_iter().for_each(|namespace| add("-n", namespace));
+        }
+        if let Some(selector) = &self.connection.selector {
+            add("-l", selector);
+        }
+        if self.profile != DEFAULT_PROFILE && !self.profile.contains(['/', '\\', '.']) {
+            add("--profile", &self.profile);
+        }
+        self.skip.iter().for_each(|kind| add("--skip", kind));
+        for (flag, value) in [("--before", &self.before), ("--after", &self.after)] {
+            if let Some(value) = value {
+                add(flag, value);
+            }
+        }
+        for (flag, given) in [("-A", self.connection.all_namespaces), ("--node-neighbours", self.node_neighbours)] {
+            if given {
+                words.push(flag.to_owned());
+            }
+        }
+        words.join(" ")
+    }
+
     fn key(&self) -> Result<Key, Failure> {
         let Some(path) = &self.redaction_key else { return Ok(Key::random()) };
         let bytes = std::fs::read(path)
@@ -263,7 +297,7 @@ impl Work<'_> {
             collect::notes(&bundle, &self.redactor, &self.arguments.note, &self.attachments).map_err(written)?;
         let (mut sites, mut plans, mut clusters) = (Vec::new(), Vec::new(), Vec::new());
         for Reached { name, connection, discovery, found, skew, info } in reached {
-            plans.push(plan::first(&self.request, &discovery.resources, &found.place));
+            plans.push(plan::first(&self.request, &discovery.resources, &discovery.failed, &found.place));
             clusters.push(info);
             sites.push(Site {
                 cluster: name,
@@ -289,12 +323,13 @@ impl Work<'_> {
             trust_domain: self.arguments.trust_domain.clone(),
             region: self.arguments.region.clone(),
             ticket: self.arguments.ticket.clone(),
+            command: self.arguments.command(&clusters),
             redaction_key_id: self.key_id,
             clusters,
             notes,
         };
         let draft = ledger.draft(&self.request, &collect::Run::default()).to_json().unwrap_or_default();
-        bundle.draft(&self.redactor.text(&draft).0).map_err(written)?;
+        bundle.draft(&clean_json(&self.redactor, &draft)).map_err(written)?;
         let run = collect::run(&sites, plans, self.arguments.limits(), stop, stopper).await;
         bar.clear();
         drop(sites);
@@ -338,7 +373,7 @@ fn last_files(
     let mut files = Vec::new();
     for cluster in &manifest.clusters {
         let text = serde_json::to_vec_pretty(cluster).unwrap_or_default();
-        files.push((layout::cluster_json(&cluster.name), redactor.text(&text).0));
+        files.push((layout::cluster_json(&cluster.name), clean_json(redactor, &text)));
     }
     files.push((layout::readme(), redactor.text(report::readme(manifest).as_bytes()).0));
     for (path, clean) in &files {
@@ -348,8 +383,28 @@ fn last_files(
     }
     manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
     let text = manifest.to_json().unwrap_or_default();
-    files.push((layout::manifest(), redactor.text(&text).0));
+    files.push((layout::manifest(), clean_json(redactor, &text)));
     files
+}
+
+/// JSON of ours, redacted as text, which keeps its order; as a value, should a secret in it have
+/// been cut such that it is JSON no more.
+fn clean_json(redactor: &Redactor, json: &[u8]) -> crate::redact::Clean {
+    let clean = redactor.text(json).0;
+    match (serde_json::from_slice::<serde::de::IgnoredAny>(clean.as_bytes()), serde_json::from_slice(json)) {
+        (Err(_), Ok(value)) => redactor.object(value).0.to_clean(),
+        _ => clean,
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 fn humantime(duration: Duration) -> String {

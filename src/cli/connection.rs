@@ -42,8 +42,8 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    pub(super) fn limits(&self) -> Limits {
-        Limits { idle: self.request_timeout, ..Limits::default() }
+    fn limits(&self, requests: usize) -> Limits {
+        Limits { idle: self.request_timeout, requests, ..Limits::default() }
     }
 
     pub(super) fn places(&self, connection: &Connection) -> Places {
@@ -55,9 +55,13 @@ impl Flags {
         }
     }
 
-    /// A client for each context asked for, in order; those whose credentials cannot be had come
+    /// A client for each context asked for, in order, with so many requests at once; those whose credentials cannot be had come
     /// with the reason.
-    pub(super) async fn connect(&self, stop: &Stop) -> Result<Vec<(String, Result<Connection, String>)>, Failure> {
+    pub(super) async fn connect(
+        &self,
+        stop: &Stop,
+        requests: usize,
+    ) -> Result<Vec<(String, Result<Connection, String>)>, Failure> {
         let contexts: Vec<Option<String>> = match &self.context[..] {
             [] => vec![None],
             named => named.iter().cloned().map(Some).collect(),
@@ -77,7 +81,7 @@ impl Flags {
                 impersonate: self.impersonate.clone(),
                 impersonate_groups: self.impersonate_groups.clone(),
             };
-            (context, connect(&target, self.limits(), stop.clone()).await)
+            (context, connect(&target, self.limits(requests), stop.clone()).await)
         });
         let mut connections = Vec::new();
         for (context, connected) in join_all(connecting).await {

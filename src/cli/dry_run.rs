@@ -51,7 +51,7 @@ pub(super) async fn print_plan(
 /// The plan of one cluster, through all its stages, in the order it would run.
 async fn whole(request: &Arc<Request>, cluster: &Reached) -> Result<Vec<Planned>, SourceError> {
     let (served, place) = (&cluster.discovery.resources, &cluster.found.place);
-    let mut plan = plan::first(request, served, place);
+    let mut plan = plan::first(request, served, &cluster.discovery.failed, place);
     let mut pods = Vec::new();
     let mut refused = Vec::new();
     let lists: Vec<_> =
@@ -98,6 +98,7 @@ fn line(planned: &Planned) -> String {
         None => task.request(),
         Some(Without::Absent(cause)) => format!("not asked: {cause}"),
         Some(Without::Skipped(cause)) => format!("skipped: {cause}"),
+        Some(Without::Failed(causes)) => format!("cannot be asked: {}", causes.join(": ")),
     };
     format!("  {required:<9} {:<44} {request}\n", task.target())
 }
@@ -105,8 +106,9 @@ fn line(planned: &Planned) -> String {
 fn json(planned: &Planned) -> serde_json::Value {
     let task = &planned.task;
     let without = planned.without.as_ref().map(|without| match without {
-        Without::Absent(cause) => ("absent", cause),
-        Without::Skipped(cause) => ("skipped", cause),
+        Without::Absent(cause) => ("absent", cause.clone()),
+        Without::Skipped(cause) => ("skipped", cause.clone()),
+        Without::Failed(causes) => ("failed", causes.join(": ")),
     });
     serde_json::json!({
         "id": task.id(),
@@ -115,7 +117,7 @@ fn json(planned: &Planned) -> serde_json::Value {
         "target": task.target(),
         "required": task.required,
         "request": without.is_none().then(|| task.request()),
-        "outcome": without.map(|(outcome, _)| outcome),
+        "outcome": without.as_ref().map(|(outcome, _)| outcome),
         "cause": without.map(|(_, cause)| cause),
     })
 }

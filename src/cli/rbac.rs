@@ -1,11 +1,11 @@
 //! `rbac`: the least Role and ClusterRole for this profile, these flags and these namespaces,
 //! generated from the plan.
 
-use super::{Failure, collect, print};
+use super::{Failure, collect, connection::Flags, print};
 use crate::{
     exit::Exit,
-    plan::{self, Place, Request, Resource, Right, Scope},
-    source::Stop,
+    plan::{self, Place, Request, Right, Scope},
+    source::{Stop, kubernetes::Discovery},
     yaml,
 };
 use clap::Args;
@@ -33,7 +33,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (_stopper, stop) = Stop::new();
     let flags = &arguments.collect.connection;
     let mut manifests = Vec::new();
-    for (context, connection) in flags.connect(&stop).await? {
+    for (context, connection) in flags.connect(&stop, arguments.collect.cluster_streams.into()).await? {
         let connection = connection.map_err(Failure::no_bundle)?;
         let discovery = connection.kubernetes.discover().await;
         let discovery = discovery.map_err(|error| {
@@ -49,7 +49,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         } else {
             flags.namespace.iter().cloned().collect()
         };
-        let rights = rights(&request, &discovery.resources, &namespaces, flags.namespace.is_empty());
+        let rights = rights(&request, &discovery, &namespaces, flags);
         manifests.extend(roles(&rights, &arguments.name, arguments.user.as_deref()));
     }
     let mut text = String::from(
@@ -66,12 +66,13 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// Every right that the plan for these namespaces may need. What pods will be there is not known,
 /// so the rights of logs and scrapes are those of any pod.
-fn rights(request: &Request, served: &[Resource], namespaces: &BTreeSet<String>, searches: bool) -> BTreeSet<Right> {
+fn rights(request: &Request, discovery: &Discovery, namespaces: &BTreeSet<String>, flags: &Flags) -> BTreeSet<Right> {
+    let served = &discovery.resources;
     let scope = |namespace: &String| {
         (namespace.clone(), Scope { own: request.profile.owns_namespace(namespace), ..Scope::default() })
     };
     let place = Place { namespaces: namespaces.iter().map(scope).collect() };
-    let mut rights: BTreeSet<Right> = plan::first(request, served, &place)
+    let mut rights: BTreeSet<Right> = plan::first(request, served, &discovery.failed, &place)
         .into_iter()
         .filter(|planned| planned.without.is_none())
         .flat_map(|planned| match place.is_wide() {
@@ -91,15 +92,16 @@ fn rights(request: &Request, served: &[Resource], namespaces: &BTreeSet<String>,
             rights.extend(plan::rights_of_neighbours(namespace));
         }
     }
-    if searches {
-        // Finding the servers without -n is a list over the cluster.
-        rights.insert(Right {
-            namespace: None,
-            group: String::new(),
-            resource: "pods".to_owned(),
-            verb: "list",
-            name: None,
-        });
+    let mut over_cluster = |resource: &str| {
+        let (group, resource) = (String::new(), resource.to_owned());
+        rights.insert(Right { namespace: None, group, resource, verb: "list", name: None });
+    };
+    // Finding the servers without -n is a list over the cluster; -A looks for those without pods, too.
+    if flags.namespace.is_empty() {
+        over_cluster("pods");
+        if flags.all_namespaces {
+            over_cluster("namespaces");
+        }
     }
     rights
 }

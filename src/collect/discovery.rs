@@ -3,7 +3,7 @@
 use super::{Done, Site};
 use crate::{
     bundle::{Outcome, layout},
-    plan::{Task, What},
+    plan::{Task, UnknownGroup, What},
 };
 
 pub(super) async fn collect(site: &Site) -> Done {
@@ -29,7 +29,7 @@ pub(super) async fn collect(site: &Site) -> Done {
     let mut done = Done::collected(entries);
     if !discovery.failed.is_empty() {
         done.outcome = Outcome::Truncated;
-        let text = |(group, causes): (String, Vec<String>)| format!("{group}: {}", causes.join(": "));
+        let text = |group: UnknownGroup| format!("{}: {}", group.group_version, group.causes.join(": "));
         done.causes = discovery.failed.into_iter().map(text).collect();
     }
     done

@@ -1,6 +1,6 @@
 //! One object by name: a node, a namespace, a definition.
 
-use super::{Done, Site};
+use super::{Done, Site, site::metadata_of};
 use crate::{
     bundle::layout,
     facts::identity,
@@ -17,6 +17,9 @@ pub(super) async fn collect(site: &Site, task: &Task, get: &GetTask) -> Done {
         Ok(object) => object,
         Err(error) => return Done::failed(&error, task),
     };
+    if get.metadata_only {
+        object = metadata_of(object);
+    }
     let is_node = get.resource.is("", "nodes");
     if let Some(images) = site.images.get().filter(|_| is_node && !site.node_neighbours) {
         leave_out_images(&mut object, images);

@@ -28,6 +28,8 @@ pub struct Ledger {
     pub region: Option<String>,
     /// `--ticket`.
     pub ticket: Option<String>,
+    /// The command that asks the same of the same clusters, without its time.
+    pub command: String,
     /// Names the redaction key.
     pub redaction_key_id: String,
     /// The clusters, those not reached among them.
@@ -123,7 +125,7 @@ impl Ledger {
         );
         manifest.entries = entries.into_values().collect();
         manifest.redactions_total = manifest.entries.iter().flat_map(|entry| entry.redactions.values()).sum();
-        manifest.checklist = checklist(&manifest, request, self.started);
+        manifest.checklist = checklist(&manifest, request, self.started, &self.command);
         manifest
     }
 }
@@ -185,15 +187,15 @@ fn task(record: &Record, settled: &Settled, entries: &mut BTreeMap<String, Entry
 }
 
 /// The runbook's list of what support needs, with what the bundle has of it.
-fn checklist(manifest: &Manifest, request: &Request, now: DateTime<Utc>) -> Vec<ChecklistItem> {
-    vec![logs(manifest, request, now), metrics(manifest), who(manifest), priority(manifest)]
+fn checklist(manifest: &Manifest, request: &Request, now: DateTime<Utc>, command: &str) -> Vec<ChecklistItem> {
+    vec![logs(manifest, request, now, command), metrics(manifest), who(manifest), priority(manifest)]
 }
 
 fn item(id: &str, text: &str, state: CheckState, detail: String, command: Option<String>) -> ChecklistItem {
     ChecklistItem { id: id.to_owned(), text: text.to_owned(), state, detail, command }
 }
 
-fn logs(manifest: &Manifest, request: &Request, now: DateTime<Utc>) -> ChecklistItem {
+fn logs(manifest: &Manifest, request: &Request, now: DateTime<Utc>, again: &str) -> ChecklistItem {
     let window = &request.window;
     let text = "logs from 15 minutes before to 15 minutes after the incident";
     let of_kind = |kind: &str| manifest.tasks.iter().filter(|task| task.kind == kind).collect::<Vec<_>>();
@@ -224,7 +226,7 @@ fn logs(manifest: &Manifest, request: &Request, now: DateTime<Utc>) -> Checklist
     match window.incident {
         None => {
             shortfalls = vec!["no incident time was given: these are the minutes before the collection".to_owned()];
-            command = Some("kubectl-escalate collect --incident-time TIME".to_owned());
+            command = Some(format!("{again} --incident-time TIME"));
         }
         Some(incident) if window.end > now => {
             shortfalls.push(format!("the window is not over until {}", rfc(window.end)));
@@ -233,16 +235,8 @@ fn logs(manifest: &Manifest, request: &Request, now: DateTime<Utc>) -> Checklist
             } else {
                 format!("{}/{}", rfc(incident.start), rfc(incident.end))
             };
-            let namespaces: String = manifest
-                .clusters
-                .iter()
-                .flat_map(|cluster| &cluster.namespaces)
-                .map(|name| format!(" -n {name}"))
-                .collect();
-            command = Some(format!(
-                "kubectl-escalate collect --incident-time {span}{namespaces}   # after {}",
-                rfc(window.end + TimeDelta::seconds(5))
-            ));
+            command =
+                Some(format!("{again} --incident-time {span}   # after {}", rfc(window.end + TimeDelta::seconds(5))));
         }
         Some(_) => {}
     }

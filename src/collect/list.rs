@@ -5,7 +5,7 @@
 
 mod write;
 
-use super::{Done, Site};
+use super::{Done, Site, site::metadata_of};
 use crate::{
     bundle::{IdentityClaim, Outcome},
     facts::identity,
@@ -14,7 +14,11 @@ use crate::{
     source::kubernetes::{ListHead, Row, Rows, SourceError},
 };
 use serde_json::Value;
+use std::time::Duration;
 use write::Pipe;
+
+/// Longest time for all pages of a list.
+const LONGEST: Duration = Duration::from_secs(120);
 
 pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     let mut gather = Gather {
@@ -29,11 +33,14 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
         last: String::new(),
         restarted: false,
     };
-    let listed = site.kubernetes.list(&task.path(), list.metadata_only, &mut gather).await;
+    let path = task.path();
+    let listing = site.kubernetes.list(&path, list.metadata_only, &mut gather);
+    let listed = tokio::time::timeout(LONGEST, listing).await;
+    let listed = listed.unwrap_or(Err(SourceError::TimedOut { what: "the whole list", after: LONGEST }));
     let Gather { pipe, pods, claims, found, restarted, .. } = gather;
     let (entries, failed) = pipe.finish(listed.as_ref().ok()).await;
     if let Some(error) = failed {
-        return Done { entries, ..error.into() };
+        return Done { entries, pods, claims, ..error.into() };
     }
     let mut done = match listed {
         Ok(_) => Done::new(if found == 0 { Outcome::Empty } else { Outcome::Collected }),
@@ -104,7 +111,8 @@ impl Rows for Gather {
         if !self.everywhere && !scope.is_some_and(|scope| scope.holds(&self.list.resource, &row.object)) {
             return;
         }
-        let (object, mut counts) = self.site.redactor.object(row.object);
+        let object = if self.list.metadata_only { metadata_of(row.object) } else { row.object };
+        let (object, mut counts) = self.site.redactor.object(object);
         let (cells, more) = self.site.redactor.object(Value::Array(row.cells));
         counts.merge(&more);
         if self.list.resource.is("", "pods") {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     bundle::{BundleError, Coverage, GapCause, Outcome, layout},
-    facts::identity::Extract,
+    facts::identity::{self, Extract},
     plan::{LogTask, Task},
     redact::{Counts, Stream},
     source::kubernetes::{BodyStream, SourceError},
@@ -28,9 +28,7 @@ const SILENCE: TimeDelta = TimeDelta::seconds(10);
 const SECOND_LOOK: Duration = Duration::from_millis(700);
 
 pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
-    // Asked beside the stream, so that the file's beginning costs no time.
-    let (taken, beginning) = tokio::join!(take(site, task, log), beginning(site, task, log));
-    let taken = match taken {
+    let taken = match take(site, task, log).await {
         Taken::ErrorText(_) => {
             // The container may just have been restarted: its status is settled a moment later.
             tokio::time::sleep(SECOND_LOOK).await;
@@ -44,14 +42,15 @@ pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
     match taken {
         Taken::Not(done) => *done,
         Taken::ErrorText(text) => gone_or_failed(log, &text),
-        Taken::Log(received) => finish(site, task, log, *received, beginning).await,
+        Taken::Log(received) => finish(site, task, log, *received).await,
     }
 }
 
 /// The kubelet keeps the log of one dead container at most, and names one that it has removed.
 fn gone_or_failed(log: &LogTask, text: &str) -> Done {
     let said = format!("the kubelet answered, as if it were the log: {text}");
-    if log.previous {
+    let is_gone = ["unable to retrieve container logs", "no such file or directory"].iter().any(|it| text.contains(it));
+    if log.previous && is_gone {
         let cause = "the node has removed the container of the run before, and its log with it".to_owned();
         return Done { causes: vec![cause, said], ..Done::new(Outcome::Absent) };
     }
@@ -220,14 +219,21 @@ fn write(
     *failed = written.err();
 }
 
-async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received, beginning: Beginning) -> Done {
+async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> Done {
     let Received { entry, counts, ended, extract, stop } = received;
     if log.name_is_reused && is_replaced(site, log).await {
         return replaced(log);
     }
+    // Asked last: a file that has begun before the window even now held all that was read.
+    let beginning = match &stop {
+        None => beginning(site, task, log).await,
+        Some(_) => Beginning::NotAsked,
+    };
     let coverage = coverage(site, log, &ended, stop.as_ref(), &beginning);
     let mut done = Done::new(if entry.is_some() { Outcome::Collected } else { Outcome::Empty });
-    done.claims = extract.claims(&format!("the log of {}/{}", log.pod, log.container), &site.cluster);
+    done.claims = extract.claims(&identity::of_log(&log.pod, &log.container), &site.cluster);
+    // Where we stopped ourselves, a line without its stamp is one that was cut in two.
+    let reached_end = stop.is_none();
     match stop {
         None => {}
         Some(Stopped::Limit(limit)) => {
@@ -244,7 +250,7 @@ async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received, beg
         }
         Some(Stopped::Bundle(error)) => return error.into(),
     }
-    if let Some(text) = ended.error {
+    if let Some(text) = ended.error.filter(|_| reached_end) {
         done.outcome = Outcome::Truncated;
         done.causes.push(format!("the kubelet ended the log with: {}", site.redactor.string(&text).0));
     }
@@ -314,13 +320,19 @@ fn coverage(site: &Site, log: &LogTask, ended: &Ended, stop: Option<&Stopped>, b
         (None, _) if ended.error.is_some() => {
             Some((GapCause::StreamFailed, format!("the kubelet broke off after {reached}"), false))
         }
-        (None, Beginning::At(at)) if *at > window.start && log.tail.is_none() => {
-            let cause = format!(
-                "the node's log file begins at {}; what the container wrote before was rotated away",
-                text(*at)
-            );
-            Some((GapCause::RotatedAway, cause, false))
-        }
+        (None, Beginning::At(at)) if *at > window.start && log.tail.is_none() => Some(match ended.first {
+            Some(first) if first < *at => {
+                let cause = "the log was rotated while it was read; whether older lines were rotated away before could not be told";
+                (GapCause::Unknown, cause.to_owned(), false)
+            }
+            _ => {
+                let cause = format!(
+                    "the node's log file begins at {}; what the container wrote before, if anything, was rotated away",
+                    text(*at)
+                );
+                (GapCause::RotatedAway, cause, false)
+            }
+        }),
         (None, Beginning::NotAsked) if begins_late(log, ended) => {
             let first = ended.first.map_or_else(String::new, text);
             let cause = format!(

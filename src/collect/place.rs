@@ -111,11 +111,11 @@ async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> 
     }
     // All that match: one whose servers are scaled to none has no pod to find it by.
     if found.is_empty() || places.all {
-        let named = by_name(kubernetes, profile).await?;
-        how = if found.is_empty() {
-            "by the namespaces' names".to_owned()
-        } else {
-            format!("{how} and by the namespaces' names")
+        let (named, may) = by_name(kubernetes, profile).await?;
+        how = match (found.is_empty(), may) {
+            (true, _) => "by the namespaces' names".to_owned(),
+            (false, true) => format!("{how} and by the namespaces' names"),
+            (false, false) => format!("{how}; namespaces may not be listed, so one without pods would not be found"),
         };
         named.into_iter().for_each(|name| {
             found.entry(name).or_default();
@@ -136,15 +136,15 @@ async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> 
     Ok((found, how))
 }
 
-/// The namespaces that the profile names, or whose names fit its pattern.
-async fn by_name(kubernetes: &Kubernetes, profile: &Profile) -> Result<Vec<String>, PlaceError> {
+/// The namespaces that the profile names, or whose names fit its pattern, and whether they could be listed.
+async fn by_name(kubernetes: &Kubernetes, profile: &Profile) -> Result<(Vec<String>, bool), PlaceError> {
     let mut names = Held::<Named>::default();
     match kubernetes.list("/api/v1/namespaces", true, &mut names).await {
         Ok(_) => {
             let names = names.0.into_iter().map(|held| held.metadata.name);
-            Ok(names.filter(|name| profile.owns_namespace(name)).collect())
+            Ok((names.filter(|name| profile.owns_namespace(name)).collect(), true))
         }
-        Err(SourceError::Status { code: 403, .. }) => Ok(profile.select.namespaces.clone()),
+        Err(SourceError::Status { code: 403, .. }) => Ok((profile.select.namespaces.clone(), false)),
         Err(error) => Err(error.into()),
     }
 }

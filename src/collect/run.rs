@@ -7,6 +7,7 @@
 use super::{Done, Shown, Site, collect};
 use crate::{
     bundle::{IdentityClaim, Outcome},
+    facts::identity,
     plan::{self, Planned, Pod, Priority, Task, What, Without},
     source::{Stop, StopReason, Stopper},
 };
@@ -133,6 +134,7 @@ pub async fn run(sites: &[Site], plans: Vec<Vec<Planned>>, limits: Limits, stop:
             }
         }
     }
+    identity::prefer(&mut scheduler.run.claims);
     scheduler.run
 }
 
@@ -149,6 +151,10 @@ impl Scheduler<'_> {
             added += 1;
             match &planned.without {
                 Some(Without::Absent(cause)) => self.settle(site, planned.task.clone(), Done::absent(cause.clone())),
+                Some(Without::Failed(causes)) => {
+                    let done = Done { causes: causes.clone(), ..Done::new(Outcome::Failed) };
+                    self.settle(site, planned.task.clone(), done);
+                }
                 Some(Without::Skipped(cause)) => {
                     let done = Done { causes: vec![cause.clone()], ..Done::new(Outcome::Skipped) };
                     self.settle(site, planned.task.clone(), done);

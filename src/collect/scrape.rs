@@ -15,8 +15,9 @@ pub(super) async fn collect(site: &Site, task: &Task, scrape: &ScrapeTask) -> Do
     let answer = site.kubernetes.get(&task.path(), "text/plain;version=0.0.4").await;
     let mut body = match answer {
         Ok(answer) => answer.body,
-        // The proxy's own words for a port that nobody listens on, and for a pod without an address.
-        Err(SourceError::Status { code: 502..=503, message, .. }) => {
+        // The proxy's own words for a port that nobody listens on, and for a pod without an address. Any
+        // other failure says nothing of the port: the node may be gone.
+        Err(SourceError::Status { code: 502..=503, message, .. }) if message.contains("connection refused") => {
             return Done {
                 hint: Some("metrics are off, or the process is not up; telemetry.enabled turns them on".to_owned()),
                 ..Done::absent(message)

@@ -7,10 +7,11 @@ use crate::{
     redact::{Clean, Counts, Redactor},
     source::{
         StopReason,
-        kubernetes::{Kubernetes, SourceError, causes},
+        kubernetes::{Kubernetes, SourceError},
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 use std::{
     collections::BTreeSet,
     sync::{Arc, OnceLock},
@@ -207,6 +208,14 @@ impl Done {
 
 impl From<BundleError> for Done {
     fn from(error: BundleError) -> Self {
-        Self { causes: causes(&error), disk_full: error.is_disk_full(), ..Self::new(Outcome::Failed) }
+        Self { causes: error.causes_without_paths(), disk_full: error.is_disk_full(), ..Self::new(Outcome::Failed) }
     }
+}
+
+/// An object's metadata, and what it is. A server may send all of it, whatever it was asked for.
+pub(super) fn metadata_of(mut object: Value) -> Value {
+    if let Some(members) = object.as_object_mut() {
+        members.retain(|name, _| matches!(name.as_str(), "apiVersion" | "kind" | "metadata"));
+    }
+    object
 }

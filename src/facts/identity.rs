@@ -168,7 +168,7 @@ impl Extract {
         self.found = found;
     }
 
-    /// What was found, as said by `source`.
+    /// What was found, as said by `source`, such as [`of_log`].
     #[must_use]
     pub fn claims(self, source: &str, cluster: &str) -> Vec<IdentityClaim> {
         let claim = |(what, value, name): (IdentityKind, String, String)| IdentityClaim {
@@ -194,6 +194,27 @@ impl Wanted {
         let value = lines[at..].split(|byte| *byte == b'"').next()?;
         let value = std::str::from_utf8(value).ok().filter(|value| !value.is_empty() && value.len() <= 255)?;
         Some((value.to_owned(), better.is_some() || self.better.is_none()))
+    }
+}
+
+/// The source of what a container's log says.
+#[must_use]
+pub fn of_log(pod: &str, container: &str) -> String {
+    format!("{OF_LOG}{pod}/{container}")
+}
+
+const OF_LOG: &str = "the log of ";
+
+/// Where metrics or labels answer, a log gives hints only: a server writes of other trust domains, too.
+pub fn prefer(claims: &mut [IdentityClaim]) {
+    let is_log = |claim: &IdentityClaim| claim.source.contains(&format!(" in {OF_LOG}"));
+    let better: BTreeSet<(IdentityKind, Option<String>)> = claims
+        .iter()
+        .filter(|claim| !claim.hint && !is_log(claim))
+        .map(|claim| (claim.what, claim.cluster.clone()))
+        .collect();
+    for claim in claims.iter_mut().filter(|claim| is_log(claim)) {
+        claim.hint |= better.contains(&(claim.what, claim.cluster.clone()));
     }
 }
 

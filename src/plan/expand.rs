@@ -1,6 +1,8 @@
 //! The stages of a plan: from a profile and discovery to lists, and from pods to what hangs on them.
 
-use super::{GetTask, ListTask, Place, Planned, Pod, Request, Resource, Right, Task, What, Without, resource};
+use super::{
+    GetTask, ListTask, Place, Planned, Pod, Request, Resource, Right, Task, UnknownGroup, What, Without, resource,
+};
 use crate::profile::{self, LogRule, ObjectRule};
 use std::collections::BTreeSet;
 
@@ -9,12 +11,12 @@ use std::collections::BTreeSet;
 /// A resource that the server does not serve gives a task too, so that the manifest shows that it
 /// was looked for.
 #[must_use]
-pub fn first(request: &Request, served: &[Resource], place: &Place) -> Vec<Planned> {
+pub fn first(request: &Request, served: &[Resource], unknown: &[UnknownGroup], place: &Place) -> Vec<Planned> {
     let ground = [What::Version, What::Discovery].map(|what| Planned::from(Task { what, required: false }));
     let mut plan = Vec::from(ground);
     for rule in &request.profile.objects {
         let Some(resource) = served.iter().find(|served| rule.resource.is(&served.plural, &served.group)) else {
-            plan.push(not_served(rule.resource.plural(), rule.resource.group(), rule.required));
+            plan.push(not_served(rule.resource.plural(), rule.resource.group(), rule.required, unknown));
             continue;
         };
         if rule.scope == profile::Scope::Namespace {
@@ -36,7 +38,7 @@ pub fn first(request: &Request, served: &[Resource], place: &Place) -> Vec<Plann
             }
         }
         if !found {
-            plan.push(not_served("*", &rule.group, rule.required));
+            plan.push(not_served("*", &rule.group, rule.required, unknown));
         }
     }
     for namespace in place.namespaces.keys() {
@@ -193,11 +195,18 @@ fn get(resource: &Resource, namespace: Option<&str>, name: &str, metadata_only: 
     Task { what: What::Get(get), required: false }
 }
 
-fn not_served(plural: &str, group: &str, required: bool) -> Planned {
+fn not_served(plural: &str, group: &str, required: bool, unknown: &[UnknownGroup]) -> Planned {
     let resource = Resource { group: group.to_owned(), plural: plural.to_owned(), ..resource::unknown() };
-    let cause = format!("the API server does not serve {resource}");
+    let of_group = |known: &&UnknownGroup| known.group_version.rsplit_once('/').map_or("", |(group, _)| group) == group;
+    let without = match unknown.iter().find(of_group) {
+        None => Without::Absent(format!("the API server does not serve {resource}")),
+        Some(UnknownGroup { group_version, causes }) => {
+            let cause = format!("whether {resource} is served could not be told: discovery of {group_version} failed");
+            Without::Failed([vec![cause], causes.clone()].concat())
+        }
+    };
     let list = ListTask { resource, namespace: None, labels: None, fields: None, metadata_only: false };
-    Planned { task: Task { what: What::List(list), required }, without: Some(Without::Absent(cause)) }
+    Planned { task: Task { what: What::List(list), required }, without: Some(without) }
 }
 
 /// Served by every server, and asked for before discovery could say so.
@@ -230,12 +239,22 @@ pub fn rights_of_pods(request: &Request, served: &[Resource], namespaces: &BTree
             rights.push(right(Some(namespace), "", "pods/proxy", "get"));
         }
     }
+    let wanted = |group: &str, plural: &str| {
+        served.iter().any(|served| served.is(group, plural) && !request.skips_resource(served))
+    };
     for rule in request.profile.objects.iter().filter(|rule| rule.scope == profile::Scope::Used) {
-        rights.push(right(None, rule.resource.group(), rule.resource.plural(), "get"));
-        let nodes =
-            served.iter().filter(|served| served.is("", "nodes") && rule.resource.is(&served.plural, &served.group));
-        for _ in nodes {
+        let (group, plural) = (rule.resource.group(), rule.resource.plural());
+        if !wanted(group, plural) {
+            continue;
+        }
+        rights.push(right(None, group, plural, "get"));
+        if (group, plural) != ("", "nodes") {
+            continue;
+        }
+        if wanted("coordination.k8s.io", "leases") {
             rights.push(right(Some("kube-node-lease"), "coordination.k8s.io", "leases", "get"));
+        }
+        if wanted("", "events") {
             rights.push(right(Some("default"), "", "events", "list"));
         }
     }

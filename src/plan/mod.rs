@@ -14,7 +14,7 @@ pub mod window;
 pub use expand::{expand, first, one_by_one, rights_of_neighbours, rights_of_pods};
 pub use pods::Pod;
 pub use related::{Neighbours, Related};
-pub use resource::{Resource, Right};
+pub use resource::{Resource, Right, UnknownGroup};
 pub use task::{GetTask, ListTask, LogTask, Planned, Priority, ScrapeTask, Task, What, Without};
 
 use crate::profile::Profile;

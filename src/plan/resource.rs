@@ -110,6 +110,15 @@ impl fmt::Display for Right {
     }
 }
 
+/// A group of which the server could not say what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownGroup {
+    /// Group and version, as in `metrics.k8s.io/v1beta1`.
+    pub group_version: String,
+    /// Why, outermost cause first.
+    pub causes: Vec<String>,
+}
+
 /// A resource that no server told us of.
 pub(super) fn unknown() -> Resource {
     Resource {

@@ -29,6 +29,8 @@ pub enum Without {
     Absent(String),
     /// The user or the profile leaves it out.
     Skipped(String),
+    /// What it takes to ask is not known, outermost cause first.
+    Failed(Vec<String>),
 }
 
 impl From<Task> for Planned {
@@ -296,12 +298,12 @@ impl Task {
         }
     }
 
-    /// Longest time it may take; a log has the whole run's.
+    /// Longest time it may take; a log has the whole run's, and a list sees to its own, so that what
+    /// came in that time is kept.
     #[must_use]
     pub fn limit(&self) -> Option<Duration> {
         match &self.what {
-            What::Log(_) => None,
-            What::List(_) => Some(Duration::from_secs(120)),
+            What::Log(_) | What::List(_) => None,
             _ => Some(Duration::from_secs(30)),
         }
     }

@@ -16,3 +16,4 @@ pub use model::{
     Select, Spec,
 };
 pub use name::{NameError, ResourceName, WorkloadKind, WorkloadName};
+pub use validate::is_path;

@@ -237,10 +237,7 @@ fn scrapes(found: &mut Findings, scrapes: &[Scrape]) {
         });
         found.unless(seen.insert(name), &at("name"), || format!("two scrapes are called `{name}`"));
         found.unless(scrape.port > 0, &at("port"), || "ports count from 1".to_owned());
-        let clean = path.starts_with('/') && path.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
-        found.unless(clean && !path.split(['/', '?']).any(|part| part == ".."), &at("path"), || {
-            format!("`{path}` is no path; write one such as `/metrics`")
-        });
+        found.unless(is_path(path), &at("path"), || format!("`{path}` is no path; write one such as `/metrics`"));
         found.each(&at("portAnnotations"), &scrape.port_annotations, is_label_key, "annotation's name");
         found.each(&at("pathAnnotations"), &scrape.path_annotations, is_label_key, "annotation's name");
         found.each(&at("portNames"), &scrape.port_names, |name| is_dns_label(name) && name.len() <= 15, "port's name");
@@ -248,6 +245,13 @@ fn scrapes(found: &mut Findings, scrapes: &[Scrape]) {
             found.unless(is_dns_label(container), &at("container"), || format!("`{container}` is no container's name"));
         }
     }
+}
+
+/// Whether `text` is the path of an endpoint, with a query perhaps, and leads nowhere else.
+pub fn is_path(text: &str) -> bool {
+    text.starts_with('/')
+        && text.bytes().all(|b| b.is_ascii_graphic() && !b"#%\\".contains(&b))
+        && !text.split(['/', '?']).any(|part| part == "..")
 }
 
 /// Whether objects of the group can hold signing keys.

@@ -2,7 +2,7 @@
 
 use kubectl_escalate::{
     plan::{
-        self, Neighbours, Place, Planned, Pod, Related, Request, Resource, Scope, Without,
+        self, Neighbours, Place, Planned, Pod, Related, Request, Resource, Scope, UnknownGroup, Without,
         window::{Window, parse_incident},
     },
     profile::Profile,
@@ -65,23 +65,48 @@ fn pods(values: &[Value], request: &Request) -> Vec<Pod> {
 #[test]
 fn few_namespaces_are_listed_each_and_many_at_once() {
     let request = request(&[]);
-    let few = ids(&plan::first(&request, &served(), &place(&["n1", "n2", "n3", "n4"])));
+    let few = ids(&plan::first(&request, &served(), &[], &place(&["n1", "n2", "n3", "n4"])));
     assert!(few.contains(&"list/n4/pods".to_owned()) && !few.contains(&"list/pods".to_owned()));
-    let many = ids(&plan::first(&request, &served(), &place(&["n1", "n2", "n3", "n4", "n5"])));
+    let many = ids(&plan::first(&request, &served(), &[], &place(&["n1", "n2", "n3", "n4", "n5"])));
     assert!(many.contains(&"list/pods".to_owned()) && !many.contains(&"list/n4/pods".to_owned()));
 }
 
 #[test]
 fn what_is_not_served_is_planned_as_absent() {
-    let plan = plan::first(&request(&[]), &served(), &place(&["n1"]));
+    let plan = plan::first(&request(&[]), &served(), &[], &place(&["n1"]));
     assert!(matches!(find(&plan, "list/services").without, Some(Without::Absent(_))));
+}
+
+#[test]
+fn what_cannot_be_known_to_be_served_is_planned_as_failed() {
+    let unknown = UnknownGroup { group_version: "metrics.k8s.io/v1beta1".to_owned(), causes: vec!["away".to_owned()] };
+    let plan = plan::first(&request(&[]), &served(), &[unknown], &place(&["n1"]));
+    let without = &find(&plan, "list/pods.metrics.k8s.io").without;
+    assert!(matches!(without, Some(Without::Failed(causes)) if causes[1] == "away"), "{without:?}");
+    assert!(matches!(find(&plan, "list/services").without, Some(Without::Absent(_))));
+}
+
+#[test]
+fn an_annotated_path_that_leads_elsewhere_is_not_taken() {
+    for (annotated, taken) in
+        [("/stats", "/stats"), ("/../../../secrets/x", "/metrics"), ("/a b", "/metrics"), ("/%2e%2e/x", "/metrics")]
+    {
+        let mut pod = pod("n1", "a");
+        pod["metadata"]["annotations"] = json!({ "prometheus.io/path": annotated });
+        let mut place = place(&["n1"]);
+        place.namespaces.get_mut("n1").expect("n1").pods.insert("a".to_owned());
+        let request = request(&[]);
+        let plan = plan::expand(&request, &served(), &place, pods(&[pod], &request));
+        let scrape = plan.iter().find(|planned| planned.task.kind() == "scrape").expect("a scrape");
+        assert!(scrape.task.path().ends_with(&format!("/proxy{taken}")), "{}", scrape.task.path());
+    }
 }
 
 #[test]
 fn nothing_called_secrets_is_planned_in_any_group() {
     for (name, _) in kubectl_escalate::profile::embedded() {
         let request = Request { profile: Profile::load(name).expect("a profile"), ..request(&[]) };
-        let plan = plan::first(&request, &served(), &place(&["n1"]));
+        let plan = plan::first(&request, &served(), &[], &place(&["n1"]));
         assert!(!ids(&plan).iter().any(|id| id.contains("secrets")), "{name}: {:#?}", ids(&plan));
         assert!(
             plan.iter().filter_map(|planned| planned.task.right()).all(|right| ["get", "list"].contains(&right.verb))
@@ -95,7 +120,7 @@ fn nothing_called_secrets_is_planned_in_any_group() {
 
 #[test]
 fn data_of_the_server_is_asked_for_by_metadata() {
-    let plan = plan::first(&request(&[]), &served(), &place(&["n1"]));
+    let plan = plan::first(&request(&[]), &served(), &[], &place(&["n1"]));
     let plan::What::List(list) = &find(&plan, "list/n1/serverconfigs.data.spirl.com").task.what else {
         panic!("a list")
     };
@@ -106,7 +131,7 @@ fn data_of_the_server_is_asked_for_by_metadata() {
 fn ids_are_unique_and_what_is_gone_first_is_asked_first() {
     let request = request(&[]);
     let place = place(&["n1"]);
-    let mut plan = plan::first(&request, &served(), &place);
+    let mut plan = plan::first(&request, &served(), &[], &place);
     plan.extend(plan::expand(&request, &served(), &place, pods(&[pod("n1", "a"), pod("n1", "b")], &request)));
     let distinct: BTreeSet<_> = ids(&plan).into_iter().collect();
     assert_eq!(distinct.len(), plan.len());
@@ -138,7 +163,7 @@ fn a_node_is_asked_for_once() {
 fn what_is_skipped_is_said_and_not_asked_for() {
     let request = request(&["logs", "deployments.apps"]);
     let place = place(&["n1"]);
-    let first = plan::first(&request, &served(), &place);
+    let first = plan::first(&request, &served(), &[], &place);
     assert!(matches!(find(&first, "list/n1/deployments.apps").without, Some(Without::Skipped(_))));
     assert!(matches!(find(&first, "kind/logs").without, Some(Without::Skipped(_))));
     let more = plan::expand(&request, &served(), &place, pods(&[pod("n1", "a")], &request));

@@ -7,17 +7,20 @@ use futures_util::StreamExt as _;
 use http_body_util::{BodyDataStream, BodyExt as _};
 use kube::client::Body;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// The body of one answer.
 pub struct BodyStream {
     stream: BodyDataStream<Body>,
     idle: Duration,
     stop: Stop,
+    /// Its place among the requests under way, given back when it is dropped.
+    _slot: Option<OwnedSemaphorePermit>,
 }
 
 impl BodyStream {
-    pub(super) fn new(body: Body, idle: Duration, stop: Stop) -> Self {
-        Self { stream: body.into_data_stream(), idle, stop }
+    pub(super) fn new(body: Body, idle: Duration, stop: Stop, slot: Option<OwnedSemaphorePermit>) -> Self {
+        Self { stream: body.into_data_stream(), idle, stop, _slot: slot }
     }
 
     /// The next bytes, or `None` at the end.

@@ -2,7 +2,7 @@
 //! too old for it. A group that fails costs only itself.
 
 use super::{Kubernetes, SourceError};
-use crate::plan::Resource;
+use crate::plan::{Resource, UnknownGroup};
 use futures_util::{StreamExt as _, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroupList, APIResourceList};
 use kube::core::discovery::v2::{ACCEPT_AGGREGATED_DISCOVERY_V2, APIGroupDiscovery, APIGroupDiscoveryList};
@@ -22,8 +22,8 @@ pub struct Document {
 pub struct Discovery {
     /// Every resource, each in its group's preferred version.
     pub resources: Vec<Resource>,
-    /// Groups that gave no answer, with the chain of causes.
-    pub failed: Vec<(String, Vec<String>)>,
+    /// Groups that gave no answer.
+    pub failed: Vec<UnknownGroup>,
     /// The documents behind it.
     pub documents: Vec<Document>,
 }
@@ -109,7 +109,9 @@ impl Kubernetes {
                     discovery.documents.push(Document { path, body });
                 }
                 Err(stopped @ SourceError::Stopped(_)) => return Err(stopped),
-                Err(error) => discovery.failed.push((group_version, error.causes())),
+                Err(error) => {
+                    discovery.failed.push(UnknownGroup { group_version, causes: error.causes() });
+                }
             }
         }
         Ok(())
@@ -123,7 +125,7 @@ fn aggregated(discovery: &mut Discovery, group: APIGroupDiscovery) {
         let number = version.version.unwrap_or_default();
         if version.freshness.as_deref() == Some("Stale") {
             let cause = "the API server could not reach the server behind this group lately".to_owned();
-            discovery.failed.push((format!("{name}/{number}"), vec![cause]));
+            discovery.failed.push(UnknownGroup { group_version: format!("{name}/{number}"), causes: vec![cause] });
         }
         for resource in version.resources {
             let Some(plural) = resource.resource else { continue };

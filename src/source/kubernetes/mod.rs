@@ -27,6 +27,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::sync::Semaphore;
 
 /// How long and how often we try.
 #[derive(Clone, Copy, Debug)]
@@ -37,11 +38,13 @@ pub struct Limits {
     pub retry_budget: Duration,
     /// Attempts of one request, the first included.
     pub attempts: u32,
+    /// Requests under way at once; one is until its answer's body has ended.
+    pub requests: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { idle: Duration::from_secs(20), retry_budget: Duration::from_secs(60), attempts: 6 }
+        Self { idle: Duration::from_secs(20), retry_budget: Duration::from_secs(60), attempts: 6, requests: 32 }
     }
 }
 
@@ -53,6 +56,7 @@ pub struct Kubernetes {
     stop: Stop,
     /// Milliseconds of waiting already spent on retries.
     waited: Arc<AtomicU64>,
+    slots: Arc<Semaphore>,
 }
 
 /// An answer whose status was a success; its body is still to be read.
@@ -69,7 +73,8 @@ impl Kubernetes {
     /// Wraps a client. Its own retries should be off.
     #[must_use]
     pub fn new(client: kube::Client, limits: Limits, stop: Stop) -> Self {
-        Self { client, limits, stop, waited: Arc::default() }
+        let slots = Arc::new(Semaphore::new(limits.requests));
+        Self { client, limits, stop, waited: Arc::default(), slots }
     }
 
     /// GETs a path (with its query) of the API server, asking for the media types of `accept`.
@@ -106,6 +111,12 @@ impl Kubernetes {
     ) -> Result<Result<Answer, (SourceError, Option<Duration>)>, SourceError> {
         let request =
             Request::get(path).header(header::ACCEPT, accept).body(Body::empty()).map_err(SourceError::Request)?;
+        let slot = tokio::select! {
+            biased;
+            reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),
+            // The semaphore is never closed.
+            slot = self.slots.clone().acquire_owned() => slot.ok(),
+        };
         let sent = tokio::select! {
             biased;
             reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),
@@ -118,10 +129,12 @@ impl Kubernetes {
                     after: self.limits.idle,
                 });
             }
-            Ok(Err(kube::Error::Auth(error))) => {
-                return Err(SourceError::Credentials { detail: causes(&error).join(": ") });
+            Ok(Err(error)) => {
+                return Err(match credentials(&error) {
+                    Some(detail) => SourceError::Credentials { detail },
+                    None => SourceError::Unreachable(Box::new(error)),
+                });
             }
-            Ok(Err(error)) => return Err(SourceError::Unreachable(Box::new(error))),
             Ok(Ok(response)) => response,
         };
         let (head, body) = response.into_parts();
@@ -131,7 +144,7 @@ impl Kubernetes {
             .and_then(|text| DateTime::parse_from_rfc2822(text).ok())
             .map(|date| date.with_timezone(&Utc));
         let after = header(header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
-        let body = BodyStream::new(body, self.limits.idle, self.stop.clone());
+        let body = BodyStream::new(body, self.limits.idle, self.stop.clone(), slot);
         if status.is_success() {
             return Ok(Ok(Answer { status: status.as_u16(), date, body }));
         }
@@ -181,6 +194,19 @@ impl Kubernetes {
     }
 }
 
+/// What was wrong with the credentials, if it was they: when a client is made, and again inside of
+/// its layers when they are renewed.
+fn credentials(error: &kube::Error) -> Option<String> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<kube::client::AuthError>() {
+            return Some(causes(error).join(": "));
+        }
+        cause = error.source();
+    }
+    None
+}
+
 /// Reads the Status object of a refusal; a proxy's page gives its first words.
 async fn refusal(status: StatusCode, body: BodyStream) -> Result<SourceError, SourceError> {
     #[derive(serde::Deserialize)]
@@ -209,8 +235,12 @@ async fn refusal(status: StatusCode, body: BodyStream) -> Result<SourceError, So
     })
 }
 
-/// A refusal names who asked, which nobody but them needs to know: `User "alice" cannot list …`.
+/// A refusal names who asked, which nobody but them needs to know: `User "alice" cannot list …`, and
+/// whom they asked to be: `users "bob" is forbidden: User "alice" cannot impersonate …`.
 fn without_user(message: &str) -> String {
+    if message.contains(" cannot impersonate ") {
+        return "the user cannot impersonate whom --as or --as-group names".to_owned();
+    }
     let Some((before, rest)) = message.split_once("User \"") else { return message.to_owned() };
     match rest.split_once('"') {
         Some((_, after)) => format!("{before}the user{after}"),

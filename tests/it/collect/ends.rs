@@ -234,8 +234,10 @@ fn a_full_disk_ends_the_run_with_a_bundle() {
     let held = ended.files();
     let opened = (ended.code == Some(3)).then(|| Bundle::open(&ended.out().join(&held[0])));
     let told = opened.as_ref().map(|bundle| (bundle.manifest().ended, bundle.manifest().tasks.len()));
+    let names_a_path = opened.as_ref().is_some_and(|bundle| bundle.holds(&out.to_string_lossy()));
     drop(opened);
     mount("umount", &[]);
     assert_eq!(told.map(|told| told.0), Some(Ended::DiskFull), "{held:?} {}", ended.stderr);
     assert_eq!(held.len(), 1);
+    assert!(!names_a_path, "a bundle says nothing of where it was made");
 }

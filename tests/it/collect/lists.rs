@@ -284,3 +284,35 @@ fn a_scrape_without_an_end_is_cut_and_said_to_be() {
     let task = bundle.task("scrape/tdd-one/spirl-server-7f9c-aaaaa/metrics");
     assert!(matches!(task.outcome, Outcome::Truncated | Outcome::TimedOut), "{task:?}");
 }
+
+#[test]
+fn metadata_is_all_that_is_kept_of_an_answer_with_more() {
+    let mut world = World::one();
+    world.object("serverconfigs", NAMESPACE, "main", json!({}));
+    let api = world.serve();
+    let list = json!({ "kind": "ServerConfigList", "apiVersion": "data.spirl.com/v1", "metadata": {}, "items": [
+        { "metadata": { "name": "main", "namespace": NAMESPACE }, "spec": { "wrapped": "bXkga2V5" } },
+    ] });
+    api.on(move |asked| asked.path.ends_with("/serverconfigs").then(|| Reply::json(&list)));
+    let bundle = Run::collect(&api).finish().exits(0).bundle();
+    bundle.outcome("list/tdd-one/serverconfigs.data.spirl.com", Outcome::Collected);
+    assert!(!bundle.holds("bXkga2V5"));
+}
+
+#[test]
+fn a_scrape_that_could_not_be_made_is_a_failure() {
+    let api = World::one().serve();
+    api.on(|asked| {
+        asked.path.contains("/proxy/").then(|| {
+            Reply::status(
+                503,
+                "ServiceUnavailable",
+                "error trying to reach service: dial tcp 10.1.2.3:9090: i/o timeout",
+            )
+        })
+    });
+    let ended = Run::collect(&api).finish().exits(3);
+    let bundle = ended.bundle();
+    let scrape = bundle.manifest().tasks.iter().find(|task| task.kind == "scrape").expect("a scrape");
+    assert_eq!(scrape.outcome, Outcome::Failed, "{scrape:?}");
+}

@@ -366,6 +366,15 @@ fn a_log_file_that_begins_within_the_window_was_rotated() {
     assert_eq!((coverage.complete, coverage.gap_cause), (false, Some(GapCause::RotatedAway)));
 }
 
+#[test]
+fn a_line_that_our_own_limit_cut_in_two_is_no_error_of_the_kubelet() {
+    let pieces = vec![bytes(LOG), bytes("2024-03-05T14:1"), Piece::Stall];
+    let api = with_log(move |_| Reply::pieces(pieces.clone()));
+    let bundle = Run::collect(&api).args(["--request-timeout", "1s"]).finish().bundle();
+    let task = bundle.outcome(CURRENT, Outcome::TimedOut);
+    assert!(!task.causes.join(" ").contains("kubelet ended"), "{task:?}");
+}
+
 /// A log with every kind of line, some of them broken.
 fn lines() -> impl Strategy<Value = Vec<u8>> {
     let stamped = (0_u32..90, 0_u32..60, "[ -~]{0,40}", any::<bool>()).prop_map(|(minute, second, text, is_far)| {

@@ -19,11 +19,16 @@ pub(crate) const INCIDENT: &str = "2024-03-05T14:05:00Z";
 /// A context's name, its server and its namespace.
 type Context = (String, String, Option<String>);
 
+/// Whom every context's user is but that of `login`.
+const USER: &str = "jane";
+
 /// A run of the program to be.
 pub(crate) struct Run {
     command: Command,
     home: TempDir,
     contexts: Vec<Context>,
+    /// The script that the first context logs in by.
+    login: Option<PathBuf>,
 }
 
 impl Run {
@@ -51,7 +56,7 @@ impl Run {
                 command.env(kept, value);
             }
         }
-        Self { command, home, contexts: Vec::new() }
+        Self { command, home, contexts: Vec::new(), login: None }
     }
 
     /// Adds a context; the first is the current one.
@@ -83,6 +88,12 @@ impl Run {
         self.home.path().join("out")
     }
 
+    /// Logs in to the first context by a script of sh.
+    pub(crate) fn login(mut self, script: &str) -> Self {
+        self.login = Some(self.file("login.sh", script));
+        self
+    }
+
     /// Writes a file into the home and gives its path.
     pub(crate) fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.home.path().join(name);
@@ -96,8 +107,15 @@ impl Run {
 
     pub(crate) fn spawn(mut self) -> Running {
         if !self.contexts.is_empty() {
-            let text = kubeconfig(&self.contexts).to_string();
-            std::fs::write(self.home.path().join("kubeconfig"), text).expect("a kubeconfig");
+            let mut config = kubeconfig(&self.contexts);
+            if let Some(script) = &self.login {
+                config["contexts"][0]["context"]["user"] = "login".into();
+                config["users"][1] = json!({ "name": "login", "user": { "exec": {
+                    "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
+                    "command": "/bin/sh", "args": [script, "--profile=jane-corp"],
+                } } });
+            }
+            std::fs::write(self.home.path().join("kubeconfig"), config.to_string()).expect("a kubeconfig");
         }
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("the program");
@@ -113,13 +131,13 @@ fn kubeconfig(contexts: &[Context]) -> Value {
         "apiVersion": "v1", "kind": "Config", "current-context": contexts[0].0,
         "clusters": each(&|(name, url, _)| json!({ "name": name, "cluster": { "server": url } })),
         "contexts": each(&|(name, _, namespace)| {
-            let mut context = json!({ "cluster": name, "user": "jane" });
+            let mut context = json!({ "cluster": name, "user": USER });
             if let Some(namespace) = namespace {
                 context["namespace"] = namespace.as_str().into();
             }
             json!({ "name": name, "context": context })
         }),
-        "users": [{ "name": "jane", "user": {} }],
+        "users": [{ "name": USER, "user": {} }, { "name": "nobody", "user": {} }],
     })
 }
 
