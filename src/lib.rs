@@ -8,11 +8,13 @@
 pub mod bundle;
 pub mod cli;
 pub mod collect;
+pub mod describe;
 pub mod exit;
 pub mod facts;
 pub mod plan;
 pub mod profile;
 pub mod redact;
+pub mod replay;
 pub mod report;
 pub mod source;
 pub mod yaml;

@@ -7,6 +7,7 @@
 
 mod entry;
 mod error;
+mod evidence;
 mod format;
 mod journal;
 pub mod layout;
@@ -29,6 +30,7 @@ use sha2::{Digest, Sha256};
 
 pub use entry::EntryWriter;
 pub use error::BundleError;
+pub use evidence::{Evidence, Gathered};
 pub use format::{
     CheckState, ChecklistItem, ClusterInfo, Coverage, Ended, EntryRecord, FORMAT, GapCause, IdentityClaim,
     IdentityKind, Manifest, Outcome, TaskRecord,
@@ -40,7 +42,7 @@ pub use reader::{BundleReader, EntryInfo, EntryReader};
 pub use salvage::{Salvaged, salvage};
 pub use settle::Settled;
 pub use verify::{Problem, Report, verify};
-pub use writer::{BundleWriter, Finished, Written};
+pub use writer::{BundleWriter, Finished, SoFar, Written};
 
 /// Lower-case hex.
 fn hex(bytes: &[u8]) -> String {

@@ -14,7 +14,7 @@ use zip::{CompressionMethod, ZipArchive};
 use super::error::BundleError;
 use super::format::{FORMAT, Manifest};
 use super::layout::{self, EntryPath};
-use super::storage::Section;
+use super::storage::{Section, StoreFile};
 
 /// Largest manifest that is read, in bytes.
 const MANIFEST_LIMIT: u64 = 256 << 20;
@@ -110,7 +110,8 @@ impl BundleReader {
         let Some(info) = self.entries.get(path) else {
             return Err(BundleError::Missing { path: path.to_owned() });
         };
-        let section = Section::new(Arc::clone(&self.file), info.at, info.compressed);
+        let file: Arc<dyn StoreFile> = self.file.clone();
+        let section = Section::new(file, info.at, info.compressed);
         Ok(EntryReader::new(section, info.stored, info.bytes, info.crc))
     }
 
@@ -242,13 +243,16 @@ pub struct EntryReader {
     done: bool,
 }
 
+/// Where an entry's bytes are in the zip.
+type Within = Section<Arc<dyn StoreFile>>;
+
 enum Inflate {
-    Stored(Section<Arc<File>>),
-    Deflated(Box<DeflateDecoder<BufReader<Section<Arc<File>>>>>),
+    Stored(Within),
+    Deflated(Box<DeflateDecoder<BufReader<Within>>>),
 }
 
 impl EntryReader {
-    pub(super) fn new(section: Section<Arc<File>>, stored: bool, bytes: u64, expect: u32) -> Self {
+    pub(super) fn new(section: Within, stored: bool, bytes: u64, expect: u32) -> Self {
         let inner = if stored {
             Inflate::Stored(section)
         } else {

@@ -96,7 +96,7 @@ struct Found {
 /// A partial bundle, and what has been found in it.
 struct Source<'a> {
     path: &'a Path,
-    file: Arc<File>,
+    file: Arc<dyn StoreFile>,
     len: u64,
     started: Option<DateTime<Utc>>,
     draft: Option<serde_json::Value>,

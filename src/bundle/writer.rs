@@ -5,7 +5,7 @@
 //! the file back to the last acknowledged entry. Room for the files that come last is set aside
 //! from the start, so that a full disk does not keep the bundle from being finished.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,11 +20,12 @@ use super::layout::EntryPath;
 use super::names::BundleName;
 use super::pack::{Packed, Packer};
 use super::place::{Destination, Place};
+use super::reader::EntryReader;
 use super::record::{DosTime, Facts};
 use super::reserve::Reserve;
 use super::settle::{PLACEHOLDER, Settled, Stored};
 use super::spool::Spool;
-use super::storage::{Disk, Storage, StoreFile};
+use super::storage::{Disk, Section, Storage, StoreFile};
 use crate::redact::Clean;
 
 /// What the last files' lines in the journal need, and more, on a disk without any room.
@@ -85,7 +86,7 @@ impl BundleWriter {
         })?;
         let state = State {
             open: true,
-            file,
+            file: file.into(),
             journal,
             reserve: Some(reserve),
             end: 0,
@@ -128,6 +129,14 @@ impl BundleWriter {
         let path = journal.path().to_owned();
         let wrote = journal.write(&Line::Draft(draft));
         wrote.map_err(|e| BundleError::io("write to the journal", &path, e))
+    }
+
+    /// What is acknowledged by now, to read it again.
+    #[must_use]
+    pub fn so_far(&self) -> SoFar {
+        let state = self.0.lock();
+        let entries = state.stored.iter().map(|one| (one.written.path.to_string(), one.clone())).collect();
+        SoFar { file: state.file.clone(), entries }
     }
 
     /// Ends the bundle under its final name. `last` gets every entry's settled path and returns the
@@ -183,6 +192,24 @@ impl BundleWriter {
     }
 }
 
+/// The entries of a bundle that is still being written. Those that come later are not in it.
+pub struct SoFar {
+    file: Arc<dyn StoreFile>,
+    entries: HashMap<String, Stored>,
+}
+
+impl SoFar {
+    /// Reads an entry as a stream, by the path it was written under.
+    ///
+    /// # Errors
+    /// [`BundleError::Missing`] when there is none yet.
+    pub fn open_entry(&self, path: &str) -> Result<EntryReader, BundleError> {
+        let one = self.entries.get(path).ok_or_else(|| BundleError::Missing { path: path.to_owned() })?;
+        let section = Section::new(self.file.clone(), one.offset + one.header as u64, one.facts.compressed);
+        Ok(EntryReader::new(section, false, one.facts.bytes, one.facts.crc))
+    }
+}
+
 /// What all clones of a writer, and all its entries, share.
 pub(super) struct Core {
     pub(super) storage: Arc<dyn Storage>,
@@ -194,7 +221,7 @@ pub(super) struct Core {
 
 pub(super) struct State {
     open: bool,
-    file: Box<dyn StoreFile>,
+    file: Arc<dyn StoreFile>,
     journal: Journal,
     reserve: Option<Reserve>,
     /// The byte after the last acknowledged entry.

@@ -326,12 +326,26 @@ impl Work<'_> {
             command: self.arguments.command(&clusters),
             redaction_key_id: self.key_id,
             clusters,
+            remarks: Vec::new(),
             notes,
         };
         let draft = ledger.draft(&self.request, &collect::Run::default()).to_json().unwrap_or_default();
         bundle.draft(&clean_json(&self.redactor, &draft)).map_err(written)?;
-        let run = collect::run(&sites, plans, self.arguments.limits(), stop, stopper).await;
+        let mut run = collect::run(&sites, plans, self.arguments.limits(), stop, stopper).await;
         bar.clear();
+        match stop.reason() {
+            None => {
+                let described = tokio::task::block_in_place(|| collect::describe(&sites, &mut run, self.started));
+                if let Err(error) = described {
+                    let why = error.causes_without_paths().join(": ");
+                    ledger.remarks.push(format!("not every object is described: {why}"));
+                    if error.is_disk_full() {
+                        stopper.stop(StopReason::DiskFull);
+                    }
+                }
+            }
+            Some(_) => ledger.remarks.push("objects are not described, for the run was cut short".to_owned()),
+        }
         drop(sites);
         ledger.finished = Some(Utc::now());
         ledger.ended = match stop.reason() {

@@ -34,6 +34,8 @@ pub struct Ledger {
     pub redaction_key_id: String,
     /// The clusters, those not reached among them.
     pub clusters: Vec<ClusterInfo>,
+    /// What else is to be said of the run.
+    pub remarks: Vec<String>,
     /// Entries of the user's own.
     pub notes: Vec<Entry>,
 }
@@ -117,6 +119,7 @@ impl Ledger {
         }
         manifest.tasks = run.records.iter().map(|record| task(record, settled, &mut entries)).collect();
         manifest.tasks.sort_by(|one, other| one.id.cmp(&other.id));
+        manifest.remarks.clone_from(&self.remarks);
         manifest.remarks.extend(
             settled
                 .dropped()
@@ -166,10 +169,16 @@ fn fill(entries: &mut BTreeMap<String, EntryRecord>, settled: &Settled, entry: &
 }
 
 fn task(record: &Record, settled: &Settled, entries: &mut BTreeMap<String, EntryRecord>) -> TaskRecord {
+    let id = format!("{}/{}", record.cluster, record.task.id());
+    let paths = record.done.entries.iter().filter_map(|entry| fill(entries, settled, entry, &id)).collect();
+    self::record(record, paths)
+}
+
+/// A task and what became of it, with the paths of its entries.
+pub(super) fn record(record: &Record, entries: Vec<String>) -> TaskRecord {
     let Record { cluster, task, started, duration, done } = record;
-    let id = format!("{cluster}/{}", task.id());
-    let paths = done.entries.iter().filter_map(|entry| fill(entries, settled, entry, &id)).collect();
     TaskRecord {
+        id: format!("{cluster}/{}", task.id()),
         kind: task.kind().to_owned(),
         cluster: Some(cluster.clone()),
         namespace: task.namespace().map(str::to_owned),
@@ -181,8 +190,7 @@ fn task(record: &Record, settled: &Settled, entries: &mut BTreeMap<String, Entry
         hint: done.hint.clone(),
         started: *started,
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-        entries: paths,
-        id,
+        entries,
     }
 }
 

@@ -7,6 +7,7 @@
 //! of zip.
 
 mod cut;
+mod describe;
 mod discovery;
 mod get;
 mod ledger;
@@ -20,6 +21,7 @@ mod site;
 mod table_text;
 mod version;
 
+pub use describe::describe;
 pub use ledger::Ledger;
 pub use note::{Attachment, NoteError, notes};
 pub use place::{Found, PlaceError, Places, find};

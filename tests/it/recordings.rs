@@ -2,9 +2,17 @@
 //! program reads them, and that collecting from one, served as an API server, gives it again.
 
 use crate::support::{Run, recorded, run::Bundle};
-use kubectl_escalate::bundle::{FORMAT, Outcome};
+use kubectl_escalate::{
+    bundle::{BundleReader, FORMAT, Outcome},
+    describe,
+    replay::Replay,
+};
 use serde_json::Value;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 fn recordings() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
@@ -46,7 +54,8 @@ fn evidence(bundle: &Bundle, cluster: &str) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     for path in bundle.paths() {
         let Some(within) = path.strip_prefix(&format!("clusters/{cluster}/")) else { continue };
-        if within == "cluster.json" {
+        // Ages in a description count from the collection: these are made anew below.
+        if within == "cluster.json" || within.ends_with("describe.txt") {
             continue;
         }
         let text = if path.ends_with(".json") {
@@ -60,6 +69,15 @@ fn evidence(bundle: &Bundle, cluster: &str) -> BTreeMap<String, String> {
             bundle.text(path)
         };
         files.insert(within.to_owned(), text);
+    }
+    let described = Mutex::new(Vec::new());
+    let reader = BundleReader::open(bundle.reader.path()).expect("a bundle");
+    let replay = Replay::to_describe(Arc::new(reader), cluster);
+    let now = "2026-12-01T00:00:00Z".parse().expect("a time");
+    describe::all(&replay, now, |one| described.lock().expect("no panic").push(one));
+    for describe::Described { object, text } in described.into_inner().expect("no panic") {
+        let within = object.namespace.unwrap_or_default();
+        files.insert(format!("{} {within}/{} described", object.resource.plural, object.name), text);
     }
     files
 }

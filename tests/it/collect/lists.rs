@@ -64,7 +64,7 @@ fn a_long_list_comes_whole_and_in_order() {
     let ended = ended.exits(0);
     assert_eq!(names(&ended), (0..1430).map(name).collect::<Vec<_>>());
     let bundle = ended.bundle();
-    assert_eq!(bundle.task(LIST).entries.len(), 1430 + 2);
+    assert_eq!(bundle.task(LIST).entries.len(), 2 * 1430 + 2);
     assert_eq!(bundle.text("clusters/prod/namespaces/tdd-one/configmaps.txt").lines().count(), 1430 + 1);
 }
 

@@ -1,0 +1,47 @@
+//! Evidence as it is read, wherever it lies: in a bundle, or in one that is still being written.
+
+use std::io::Read;
+
+use super::error::BundleError;
+use super::format::TaskRecord;
+use super::reader::BundleReader;
+use super::writer::SoFar;
+
+/// What a collection holds.
+pub trait Evidence: Send + Sync {
+    /// What was planned, and what became of it.
+    fn tasks(&self) -> &[TaskRecord];
+    /// Opens an entry by its path as the tasks name it.
+    ///
+    /// # Errors
+    /// When there is none of that path. That it is damaged shows when it is read.
+    fn open<'a>(&'a self, path: &str) -> Result<Box<dyn Read + Send + 'a>, BundleError>;
+}
+
+impl Evidence for BundleReader {
+    fn tasks(&self) -> &[TaskRecord] {
+        &self.manifest().tasks
+    }
+
+    fn open<'a>(&'a self, path: &str) -> Result<Box<dyn Read + Send + 'a>, BundleError> {
+        Ok(Box::new(self.open_entry(path)?))
+    }
+}
+
+/// A collection that has asked for all it wanted, and is not a bundle yet.
+pub struct Gathered {
+    /// Its tasks, with the paths that their entries were written under.
+    pub tasks: Vec<TaskRecord>,
+    /// Those entries.
+    pub entries: SoFar,
+}
+
+impl Evidence for Gathered {
+    fn tasks(&self) -> &[TaskRecord] {
+        &self.tasks
+    }
+
+    fn open<'a>(&'a self, path: &str) -> Result<Box<dyn Read + Send + 'a>, BundleError> {
+        Ok(Box::new(self.entries.open_entry(path)?))
+    }
+}

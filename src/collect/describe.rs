@@ -1,0 +1,68 @@
+//! Describes what was collected, when all tasks have ended: each object beside its YAML.
+
+use super::{Record, Run, Site, ledger, site::Entry};
+use crate::{
+    bundle::{BundleError, EntryPath, Gathered, layout},
+    describe::{self, Described},
+    plan::{Resource, Task, What},
+    replay::Replay,
+};
+use chrono::{DateTime, Utc};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Adds the descriptions of every cluster's objects to the records of the tasks that got them, as of
+/// `started`, this machine's time. Those that cannot be written are left out; the error is the first.
+///
+/// # Errors
+/// When an entry cannot be written.
+pub fn describe(sites: &[Site], run: &mut Run, started: DateTime<Utc>) -> Result<(), BundleError> {
+    let Some(first) = sites.first() else { return Ok(()) };
+    let tasks = run.records.iter().map(|record| ledger::record(record, paths(record))).collect();
+    let evidence = Arc::new(Gathered { tasks, entries: first.bundle.so_far() });
+    let written = Mutex::new((Vec::new(), None));
+    for site in sites {
+        let replay = Replay::to_describe(evidence.clone(), &site.cluster);
+        describe::all(&replay, started + site.skew, |described| {
+            let task = described.object.task;
+            let done = write(site, &run.records[task].task, &described);
+            let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+            match done {
+                Ok(entry) => written.0.push((task, entry)),
+                Err(error) => {
+                    written.1.get_or_insert(error);
+                }
+            }
+        });
+    }
+    let (mut entries, error) = written.into_inner().unwrap_or_else(PoisonError::into_inner);
+    entries.sort_by(|one: &(usize, Entry), other| (one.0, &one.1.path).cmp(&(other.0, &other.1.path)));
+    for (task, entry) in entries {
+        run.records[task].done.entries.push(entry);
+    }
+    error.map_or(Ok(()), Err)
+}
+
+fn paths(record: &Record) -> Vec<String> {
+    record.done.entries.iter().map(|entry| entry.path.to_string()).collect()
+}
+
+fn write(site: &Site, task: &Task, described: &Described) -> Result<Entry, BundleError> {
+    let (clean, counts) = site.redactor.text(described.text.as_bytes());
+    site.write(path(site, task, described), env!("CARGO_PKG_NAME"), &clean, counts)
+}
+
+fn path(site: &Site, task: &Task, described: &Described) -> EntryPath {
+    let object = &described.object;
+    let (cluster, namespace, name) = (&site.cluster, object.namespace.as_deref(), &object.name);
+    let short = |resource: &Resource| resource.short();
+    match (&task.what, namespace) {
+        (What::List(list), Some(namespace)) if list.resource.is("", "pods") => {
+            layout::pod_describe(cluster, namespace, name)
+        }
+        (What::List(list), namespace) => layout::object_describe(cluster, namespace, &short(&list.resource), name),
+        (What::Get(get), None) if get.resource.is("", "nodes") => layout::node_describe(cluster, name),
+        (What::Get(get), namespace) => layout::object_describe(cluster, namespace, &short(&get.resource), name),
+        // No other task gets objects.
+        (_, namespace) => layout::object_describe(cluster, namespace, &object.resource.plural, name),
+    }
+}

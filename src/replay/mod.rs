@@ -1,0 +1,341 @@
+//! Evidence as a read-only Kubernetes API: a tower service without a socket, to put under a
+//! `kube::Client`.
+//!
+//! What was collected is answered as the API server answered it: version and discovery, objects,
+//! lists with label and field selectors and in pages, tables, logs, scrapes. What was not is refused
+//! with a Status that says what became of it, never with an empty list.
+//!
+//! Where the evidence lies, a bundle or a collection that still runs, only [`Evidence`] knows.
+
+mod answer;
+mod index;
+mod log;
+mod request;
+mod select;
+mod table;
+
+use crate::{
+    bundle::{Evidence, Outcome, TaskRecord},
+    source::kubernetes::causes,
+    yaml,
+};
+use answer::{Answer, Refusal};
+use bytes::Bytes;
+use http::{Request, Response};
+use index::{Index, Place};
+use kube::client::Body;
+use request::{Asked, ListQuery};
+use serde_json::Value;
+use std::{
+    collections::{HashMap, HashSet},
+    convert::Infallible,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+use table::Table;
+
+/// One cluster's evidence as an API server. Clones share what was read, and each remembers its own
+/// refusals.
+pub struct Replay {
+    shared: Arc<Shared>,
+    refused: Arc<Mutex<Vec<String>>>,
+}
+
+struct Shared {
+    evidence: Arc<dyn Evidence>,
+    index: Index,
+    /// Tables that were read, by task and entry.
+    tables: Mutex<HashMap<(usize, String), Arc<Table>>>,
+    without_managed_fields: bool,
+    kinds: OnceLock<HashMap<(String, String), String>>,
+}
+
+impl Replay {
+    /// The evidence of one cluster, by its name in the bundle.
+    #[must_use]
+    pub fn new(evidence: Arc<dyn Evidence>, cluster: &str) -> Self {
+        Self::with(evidence, cluster, false)
+    }
+
+    /// Like [`Self::new`], with objects that lack their managed fields: half of most objects, and
+    /// nothing that describing prints.
+    #[must_use]
+    pub fn to_describe(evidence: Arc<dyn Evidence>, cluster: &str) -> Self {
+        Self::with(evidence, cluster, true)
+    }
+
+    fn with(evidence: Arc<dyn Evidence>, cluster: &str, without_managed_fields: bool) -> Self {
+        let index = Index::of(evidence.tasks(), cluster);
+        let (tables, kinds) = (Mutex::default(), OnceLock::new());
+        let shared = Shared { evidence, index, tables, without_managed_fields, kinds };
+        Self { shared: Arc::new(shared), refused: Arc::default() }
+    }
+
+    /// A client that asks this and nobody else. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn client(&self) -> kube::Client {
+        let (shared, refused) = (self.shared.clone(), self.refused.clone());
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let (shared, refused) = (shared.clone(), refused.clone());
+            async move { Ok::<Response<Body>, Infallible>(shared.answer(&request, &refused)) }
+        });
+        kube::Client::new(service, "default")
+    }
+
+    /// What was asked for since the last call and had not been collected, each once.
+    #[must_use]
+    pub fn take_refused(&self) -> Vec<String> {
+        std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// An object that was collected.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// What it is.
+    pub resource: kube::api::ApiResource,
+    /// The namespace it is in; none for an object of the cluster.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// The task that got it: its place in [`Evidence::tasks`].
+    pub task: usize,
+    /// Whether only its metadata was collected.
+    pub metadata_only: bool,
+}
+
+impl Replay {
+    /// Every object that was collected but events, each once, in the order of the tasks. What cannot
+    /// be read is left out: asking for it says why.
+    #[must_use]
+    pub fn objects(&self) -> Vec<Object> {
+        let (shared, mut seen, mut objects) = (&self.shared, HashSet::new(), Vec::new());
+        for (task, place, name) in shared.index.all() {
+            if place.plural == "events" {
+                continue;
+            }
+            let record = &shared.evidence.tasks()[task];
+            let mut add = |namespace: Option<&str>, name: &str, kind: String, metadata_only: bool| {
+                let resource = kube::api::ApiResource {
+                    group: place.group.clone(),
+                    version: place.version.clone(),
+                    api_version: answer::api_version(place),
+                    kind,
+                    plural: place.plural.clone(),
+                };
+                let (namespace, name) = (namespace.map(str::to_owned), name.to_owned());
+                if seen.insert((place.group.clone(), place.plural.clone(), namespace.clone(), name.clone())) {
+                    objects.push(Object { resource, namespace, name, task, metadata_only });
+                }
+            };
+            match name {
+                Some(name) if is_held(record) => {
+                    let object = record.entries.first().and_then(|entry| shared.read(entry).ok());
+                    let kind = object.and_then(|text| yaml::from_str::<Value>(&String::from_utf8_lossy(&text)).ok());
+                    let kind = kind.and_then(|object| object["kind"].as_str().map(str::to_owned)).unwrap_or_default();
+                    let metadata_only = kind == PARTIAL;
+                    let kind = if metadata_only { shared.kind(place) } else { kind };
+                    add(place.namespace.as_deref(), name, kind, metadata_only);
+                }
+                Some(_) => {}
+                None => {
+                    for entry in record.entries.iter().filter(|path| path.ends_with(".json")) {
+                        let Ok(table) = shared.table(task, entry) else { continue };
+                        for row in &table.rows {
+                            let metadata_only = row.kind.is_empty() || row.kind == PARTIAL;
+                            let kind = if metadata_only { shared.kind(place) } else { row.kind.clone() };
+                            let namespace = Some(row.namespace.as_str()).filter(|name| !name.is_empty());
+                            add(namespace, &row.name, kind, metadata_only);
+                        }
+                    }
+                }
+            }
+        }
+        objects
+    }
+
+    /// How many pods of a node are known to be in namespaces that were not collected.
+    #[must_use]
+    pub fn left_out(&self, node: &str) -> Option<u64> {
+        let query = ListQuery { fields: select::Fields::of(&format!("spec.nodeName={node}")), ..ListQuery::default() };
+        let tables = self.shared.tables(&Place::new("", "v1", None, "pods"), &query).ok()?;
+        tables.iter().filter_map(|table| table.remaining).max()
+    }
+}
+
+/// The kind under which an API server gives objects by their metadata only.
+const PARTIAL: &str = "PartialObjectMetadata";
+
+impl Clone for Replay {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone(), refused: Arc::default() }
+    }
+}
+
+impl Shared {
+    fn answer(self: &Arc<Self>, request: &Request<Body>, refused: &Mutex<Vec<String>>) -> Response<Body> {
+        let answer = match Asked::of(request) {
+            None => Err(Refusal::new(405, "MethodNotAllowed", "evidence is only read: GET is all that is answered")),
+            Some(asked) => self.find(&asked, request),
+        };
+        match answer {
+            Ok(answer) => answer.into_response(),
+            Err(refusal) => {
+                if let Some(missing) = &refusal.missing {
+                    let mut refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
+                    if !refused.contains(missing) {
+                        refused.push(missing.clone());
+                    }
+                }
+                refusal.into_response()
+            }
+        }
+    }
+
+    fn find(self: &Arc<Self>, asked: &Asked, request: &Request<Body>) -> Result<Answer, Refusal> {
+        let accept = request.headers().get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+        let accept = accept.unwrap_or_default();
+        match asked {
+            Asked::Document(path) => self.document(path),
+            Asked::Log { namespace, pod, query } => log::answer(self, namespace, pod, query),
+            Asked::Proxy(path) => self.scrape(path),
+            Asked::Get { place, name } => self.get(place, name, accept),
+            Asked::List { place, query } => self.list(place, query, accept),
+        }
+    }
+
+    /// Version and discovery, as they were answered.
+    fn document(&self, path: &str) -> Result<Answer, Refusal> {
+        let Some((task, entry)) = self.index.document(path) else {
+            return Err(Refusal::not_found(&format!("{path} was not collected")));
+        };
+        match entry {
+            Some(entry) => Ok(Answer::json(self.read(entry)?)),
+            None => Err(self.refusal(&[task], path)),
+        }
+    }
+
+    fn scrape(&self, path: &str) -> Result<Answer, Refusal> {
+        let Some(task) = self.index.by_path(path) else {
+            return Err(Refusal::new(503, "ServiceUnavailable", &format!("{path} was not collected")).missing(path));
+        };
+        let record = &self.evidence.tasks()[task];
+        match record.entries.first() {
+            Some(entry) => Ok(Answer::text(self.read(entry)?)),
+            // The proxy's own word for a port that nobody listens on.
+            None => Err(Refusal::new(503, "ServiceUnavailable", &record.causes.join(": ")).missing(&said(record))),
+        }
+    }
+
+    fn get(&self, place: &Place, name: &str, accept: &str) -> Result<Answer, Refusal> {
+        let metadata_only = accept.contains("as=PartialObjectMetadata");
+        if let Some(task) = self.index.by_path(&place.path(Some(name))) {
+            let Some(entry) = self.evidence.tasks()[task].entries.iter().find(|path| path.ends_with(".yaml")) else {
+                return Err(self.refusal(&[task], &place.named(name)));
+            };
+            let text = self.read(entry)?;
+            let object: Value = yaml::from_str(&String::from_utf8_lossy(&text))
+                .map_err(|error| Refusal::broken(&format!("{entry} is no YAML: {error}")))?;
+            return Ok(answer::object(
+                serde_json::to_vec(&object).unwrap_or_default().into(),
+                place,
+                metadata_only,
+                || self.kind(place),
+            ));
+        }
+        let tables = self.tables(place, &ListQuery::default())?;
+        let found = tables.iter().find_map(|table| table.named(place.namespace.as_deref(), name));
+        match found {
+            Some(row) => Ok(answer::object(row.object.clone(), place, metadata_only, || self.kind(place))),
+            None => Err(Refusal::not_found(&format!("{} \"{name}\" not found", place.resource()))),
+        }
+    }
+
+    fn list(&self, place: &Place, query: &ListQuery, accept: &str) -> Result<Answer, Refusal> {
+        let tables = self.tables(place, query)?;
+        answer::list(&tables, place, query, accept, || self.kind(place))
+    }
+
+    /// The tables that a list is answered from.
+    fn tables(&self, place: &Place, query: &ListQuery) -> Result<Vec<Arc<Table>>, Refusal> {
+        let tasks = self.index.covering(place, query);
+        let (held, without): (Vec<usize>, Vec<usize>) =
+            tasks.into_iter().partition(|task| is_held(&self.evidence.tasks()[*task]));
+        // Some namespace may hold what another was refused; whoever asks over the cluster gets what there is.
+        if held.is_empty() {
+            return Err(self.refusal(&without, &place.words()));
+        }
+        let mut tables = Vec::new();
+        for task in held {
+            let entries = &self.evidence.tasks()[task].entries;
+            let all = || entries.iter().filter(|path| path.ends_with(".json"));
+            let within = place.namespace.as_deref().map(|namespace| format!("/namespaces/{namespace}/"));
+            let own: Vec<&String> = match &within {
+                Some(within) => all().filter(|path| path.contains(within)).collect(),
+                None => all().collect(),
+            };
+            // A path that had to be shortened does not show its namespace.
+            for entry in if own.is_empty() { all().collect() } else { own } {
+                tables.push(self.table(task, entry)?);
+            }
+        }
+        Ok(tables)
+    }
+
+    /// The kind of a resource, as discovery said; made of its plural where that was not collected.
+    fn kind(&self, place: &Place) -> String {
+        let kinds = self.kinds.get_or_init(|| {
+            let documents = ["/api", "/apis"].map(|path| self.index.document(path).and_then(|found| found.1));
+            let read = |entry: &str| self.read(entry).ok().and_then(|text| serde_json::from_slice(&text).ok());
+            documents
+                .into_iter()
+                .flatten()
+                .filter_map(read)
+                .flat_map(|document: Value| answer::kinds(&document))
+                .collect()
+        });
+        let known = kinds.get(&(place.group.clone(), place.plural.clone())).cloned();
+        known.unwrap_or_else(|| answer::kind_of(&place.plural))
+    }
+
+    fn table(&self, task: usize, entry: &str) -> Result<Arc<Table>, Refusal> {
+        let key = (task, entry.to_owned());
+        let known = self.tables.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(table) = known {
+            return Ok(table);
+        }
+        let bytes = self.read(entry)?;
+        let table = Table::read(&bytes, self.without_managed_fields)
+            .map_err(|error| Refusal::broken(&format!("{entry} is no table: {error}")))?;
+        let table = Arc::new(table);
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(key, table.clone());
+        Ok(table)
+    }
+
+    fn read(&self, path: &str) -> Result<Bytes, Refusal> {
+        let mut bytes = Vec::new();
+        let mut open = self.evidence.open(path).map_err(|error| Refusal::broken(&causes(&error).join(": ")))?;
+        open.read_to_end(&mut bytes).map_err(|error| Refusal::broken(&format!("{path}: {error}")))?;
+        Ok(bytes.into())
+    }
+
+    /// Why there is none of something: what became of the tasks that would have got it.
+    fn refusal(&self, tasks: &[usize], what: &str) -> Refusal {
+        let records: Vec<&TaskRecord> = tasks.iter().map(|task| &self.evidence.tasks()[*task]).collect();
+        answer::refusal(&records, what)
+    }
+}
+
+/// Whether there is anything of a task, were it only that there is nothing.
+fn is_held(record: &TaskRecord) -> bool {
+    record.outcome == Outcome::Empty || !record.entries.is_empty()
+}
+
+/// What became of a task, in a line.
+fn said(record: &TaskRecord) -> String {
+    let causes = record.causes.join(": ");
+    let word = serde_json::to_value(record.outcome).ok().and_then(|value| value.as_str().map(str::to_owned));
+    let word = word.unwrap_or_default();
+    let within = record.namespace.as_deref().map(|name| format!(" of namespace {name}")).unwrap_or_default();
+    let why = if causes.is_empty() { word } else { format!("{word}: {causes}") };
+    format!("{}{within} ({why})", record.target)
+}

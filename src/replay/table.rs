@@ -1,0 +1,223 @@
+//! A table of the bundle: rows as compact bytes, under what they are looked for by.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::{borrow::Cow, collections::BTreeMap, collections::HashMap, sync::OnceLock};
+
+/// One object, and how the server printed it.
+pub(super) struct Row {
+    pub(super) cells: Bytes,
+    pub(super) object: Bytes,
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) labels: BTreeMap<String, String>,
+    /// Fields that lists are cut by, by their path.
+    fields: BTreeMap<&'static str, String>,
+}
+
+/// The rows of one entry.
+pub(super) struct Table {
+    pub(super) rows: Vec<Row>,
+    pub(super) columns: Bytes,
+    pub(super) resource_version: String,
+    /// How many more there are in the cluster, where that is known.
+    pub(super) remaining: Option<u64>,
+    /// Rows by the name of the object that an event is about.
+    about: OnceLock<HashMap<String, Vec<usize>>>,
+    names: OnceLock<HashMap<String, Vec<usize>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Raw<'a> {
+    #[serde(borrow, default)]
+    column_definitions: Option<&'a RawValue>,
+    #[serde(default)]
+    metadata: Option<RawMeta>,
+    #[serde(borrow)]
+    rows: Vec<RawRow<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct RawMeta {
+    resource_version: String,
+    remaining_item_count: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct RawRow<'a> {
+    #[serde(borrow)]
+    cells: &'a RawValue,
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+/// As much of an object as lists are cut by.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Seen<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    spec: Option<Spec<'a>>,
+    #[serde(borrow)]
+    status: Option<Status<'a>>,
+    #[serde(borrow)]
+    involved_object: Option<About<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    namespace: Cow<'a, str>,
+    labels: Option<BTreeMap<String, String>>,
+    #[serde(borrow)]
+    managed_fields: Option<&'a RawValue>,
+}
+
+// What these hold may be of any type in an object of any kind.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Spec<'a> {
+    #[serde(borrow)]
+    node_name: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Status<'a> {
+    #[serde(borrow)]
+    phase: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct About<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    namespace: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    uid: Cow<'a, str>,
+    #[serde(borrow)]
+    field_path: Cow<'a, str>,
+    #[serde(borrow)]
+    api_version: Cow<'a, str>,
+}
+
+impl Table {
+    pub(super) fn read(bytes: &Bytes, without_managed_fields: bool) -> serde_json::Result<Self> {
+        let raw: Raw = serde_json::from_slice(bytes)?;
+        let metadata = raw.metadata.unwrap_or_default();
+        Ok(Self {
+            rows: raw.rows.iter().map(|row| Row::read(row, without_managed_fields)).collect(),
+            columns: copied(raw.column_definitions.map_or("[]", RawValue::get)),
+            resource_version: metadata.resource_version,
+            remaining: metadata.remaining_item_count,
+            about: OnceLock::new(),
+            names: OnceLock::new(),
+        })
+    }
+
+    /// The row of a name, in a namespace if one is meant.
+    pub(super) fn named(&self, namespace: Option<&str>, name: &str) -> Option<&Row> {
+        let names = self.names.get_or_init(|| index(&self.rows, |row| Some(&row.name)));
+        let found = names.get(name)?.iter().map(|at| &self.rows[*at]);
+        found.into_iter().find(|row| namespace.is_none_or(|namespace| row.namespace == namespace))
+    }
+
+    /// Rows that are about an object of that name.
+    pub(super) fn about(&self, name: &str) -> impl Iterator<Item = &Row> {
+        let about = self.about.get_or_init(|| index(&self.rows, |row| row.fields.get("involvedObject.name")));
+        about.get(name).into_iter().flatten().map(|at| &self.rows[*at])
+    }
+}
+
+fn index(rows: &[Row], key: impl Fn(&Row) -> Option<&String>) -> HashMap<String, Vec<usize>> {
+    let mut index: HashMap<String, Vec<usize>> = HashMap::new();
+    for (at, row) in rows.iter().enumerate() {
+        if let Some(key) = key(row) {
+            index.entry(key.clone()).or_default().push(at);
+        }
+    }
+    index
+}
+
+impl Row {
+    fn read(row: &RawRow<'_>, without_managed_fields: bool) -> Self {
+        let text = row.object.get();
+        // An object that is none can still be listed.
+        let seen: Seen = serde_json::from_str(text).unwrap_or_default();
+        let Seen { kind, metadata, spec, status, involved_object } = seen;
+        let object = match metadata.managed_fields.filter(|_| without_managed_fields) {
+            Some(fields) => without(text, fields.get()),
+            None => copied(text),
+        };
+        let string = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+        let mut fields = BTreeMap::new();
+        let mut add = |name: &'static str, value: Option<String>| {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                fields.insert(name, value);
+            }
+        };
+        add("spec.nodeName", string(spec.and_then(|spec| spec.node_name)));
+        add("status.phase", string(status.and_then(|status| status.phase)));
+        if let Some(about) = involved_object {
+            add("involvedObject.kind", Some(about.kind.into_owned()));
+            add("involvedObject.namespace", Some(about.namespace.into_owned()));
+            add("involvedObject.name", Some(about.name.into_owned()));
+            add("involvedObject.uid", Some(about.uid.into_owned()));
+            add("involvedObject.fieldPath", Some(about.field_path.into_owned()));
+            add("involvedObject.apiVersion", Some(about.api_version.into_owned()));
+        }
+        Self {
+            cells: copied(row.cells.get()),
+            object,
+            namespace: metadata.namespace.into_owned(),
+            name: metadata.name.into_owned(),
+            kind: kind.into_owned(),
+            labels: metadata.labels.unwrap_or_default(),
+            fields,
+        }
+    }
+
+    /// The value of a field that lists may be cut by; empty when it has none.
+    pub(super) fn field(&self, name: &str) -> &str {
+        match name {
+            "metadata.name" => &self.name,
+            "metadata.namespace" => &self.namespace,
+            name => self.fields.get(name).map_or("", String::as_str),
+        }
+    }
+}
+
+fn copied(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
+}
+
+/// `object` without its managed fields, of which `fields` is the value within its text.
+fn without(object: &str, fields: &str) -> Bytes {
+    let from = fields.as_ptr() as usize - object.as_ptr() as usize;
+    let (mut start, mut end) = (from, from + fields.len());
+    let key = "\"managedFields\":";
+    if !object[..start].ends_with(key) {
+        return copied(object);
+    }
+    start -= key.len();
+    if object[end..].starts_with(',') {
+        end += 1;
+    } else if object[..start].ends_with(',') {
+        start -= 1;
+    }
+    [&object[..start], &object[end..]].concat().into()
+}
