@@ -65,14 +65,14 @@ impl Body {
         pem::unwrapped(&plain).or_else(|| pem::decoded(&self.digits)).unwrap_or_else(|| self.digits.clone())
     }
 
-    /// Takes the next line, without its newline. Markers for which `is_hidden` says so will be gone, being within a secret,
-    /// and do not count.
+    /// Takes the next line, without its newline. What `is_hidden` says so of will be gone, being within a secret, and
+    /// does not count.
     pub(super) fn line(&mut self, line: &[u8], is_hidden: impl Fn(usize) -> bool) -> Line {
         if marker(line, BEGIN, &is_hidden).is_some() {
             return Line::Over;
         }
         let end = marker(line, END, &is_hidden);
-        let part = self.part(&line[..end.unwrap_or(line.len())]);
+        let part = self.part(&line[..end.unwrap_or(line.len())], &is_hidden);
         if let Some((start, stop, _)) = part {
             let digits = &line[start..stop];
             let room = LONGEST_KEY.saturating_sub(self.digits.len());
@@ -99,11 +99,11 @@ impl Body {
     /// Where the key begins that fills `window`, the first of a line too long to
     /// be held.
     pub(super) fn fills(&self, window: &[u8]) -> Option<usize> {
-        let (start, end, _) = self.part(window).filter(|_| self.width == 0)?;
+        let (start, end, _) = self.part(window, |_| false).filter(|_| self.width == 0)?;
         (end == window.len()).then_some(start)
     }
 
-    fn part(&self, line: &[u8]) -> Option<(usize, usize, bool)> {
+    fn part(&self, line: &[u8], is_hidden: impl Fn(usize) -> bool) -> Option<(usize, usize, bool)> {
         // A word on a line of its own is base64 too: the last line of a key comes
         // right behind the one before it and fills its groups of four.
         let fits = |length: usize| match self.width {
@@ -124,7 +124,10 @@ impl Body {
         if self.anchor.is_empty() {
             return None;
         }
-        let first = memchr::memmem::find(&line[message..], &self.anchor)? + message + self.anchor.len();
+        let anchor = self.anchor.len();
+        let mut shown = line[message..].windows(anchor).enumerate().filter(|(_, window)| *window == self.anchor);
+        let (at, _) = shown.find(|(at, _)| !(0..anchor).any(|byte| is_hidden(message + at + byte)))?;
+        let first = message + at + anchor;
         let stop = digits_end(line, first);
         let closed = matches!(line.get(stop), None | Some(b'"' | b'\'' | b'\\' | b'\r' | b'-'));
         (closed && stop > first && fits(stop - first)).then_some((first, stop, false))

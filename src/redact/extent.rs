@@ -119,24 +119,3 @@ pub(super) fn plain_scalar(region: &Region<'_>, start: usize) -> Extent {
     let text = region.text[start..at].trim_ascii_end();
     Extent { end: start + text.len(), cut }
 }
-
-/// The end of a header's value that begins at `start`: the line's, or the quote's
-/// around the header.
-pub(super) fn header_end(region: &Region<'_>, start: usize) -> usize {
-    let end = region.run(start, |byte| !byte.is_ascii_control() && !matches!(byte, b'\'' | b'`'));
-    // Parameters have quotes of their own; a quote that nothing opened is not theirs.
-    let text = &region.text[start..end];
-    let mut at = 0;
-    while let Some(quote) = memchr::memchr(b'"', &text[at..]).map(|quote| at + quote) {
-        if !text[..quote].ends_with(b"=") {
-            let slashes = text[..quote].iter().rev().take_while(|byte| **byte == b'\\').count();
-            return start + quote - slashes;
-        }
-        let Some(close) = memchr::memchr(b'"', &text[quote + 1..]) else { return end };
-        at = quote + 1 + close + 1;
-    }
-    match memchr::memmem::find(text, b"\\n").or_else(|| memchr::memmem::find(text, b"\\r")) {
-        Some(escape) => start + escape,
-        None => end,
-    }
-}

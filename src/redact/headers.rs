@@ -3,6 +3,7 @@
 
 use super::base64;
 use super::jose;
+use super::names::Class;
 use super::rules::{Rule, token_length};
 use super::scan::{Found, Open, Region, Run, Secret};
 use super::shapes;
@@ -33,6 +34,9 @@ const SCHEMES: &[&[u8]] = &[
 const LISTS: &[&[u8]] =
     &[b"digest", b"hawk", b"oauth", b"signature", b"mac", b"aws4-hmac-sha256", b"sharedaccesssignature", b"gnap"];
 
+/// A longer first word is no scheme.
+const LONGEST_SCHEME: usize = 32;
+
 /// `Bearer` at `at`, in any casing, and the credential behind it.
 pub(super) fn bearer(region: &Region<'_>, at: usize) -> Found {
     let Some(start) = credential_start(region, at, b"bearer".len()) else { return Found::Nothing };
@@ -42,7 +46,8 @@ pub(super) fn bearer(region: &Region<'_>, at: usize) -> Found {
     }
     let credential = &region.text[start..end];
     // `Bearer realm="…"` is a challenge.
-    let is_challenge = credential.ends_with(b"=") && matches!(region.byte(end), Some(b'"' | b'\\'));
+    let is_challenge =
+        credential.strip_suffix(b"=").is_some_and(is_word) && matches!(region.byte(end), Some(b'"' | b'\\'));
     if is_challenge
         || !value::looks_random(credential)
         || is_harmless(credential)
@@ -88,16 +93,112 @@ pub(super) fn is_user_and_password(credential: &[u8]) -> bool {
         && std::str::from_utf8(&plain).is_ok_and(|text| !text.contains(char::is_control))
 }
 
+/// The end of a header's value without quotes that begins at `start`: the line's,
+/// or that of the string around the header. Parameters have quotes of their own.
+pub(super) fn end(region: &Region<'_>, class: Class, start: usize) -> usize {
+    let mut at = start;
+    // How often quotes of parameters are escaped; those around the header are so less often.
+    let mut known = None;
+    loop {
+        let mark = region.run(at, |byte| !byte.is_ascii_control() && !matches!(byte, b'"' | b'\'' | b'`' | b'\\'));
+        let sign = region.run(mark, |byte| byte == b'\\');
+        let escapes = sign - mark;
+        at = match region.byte(sign) {
+            Some(b'"') if names_parameter(class, &region.text[start..mark]) => {
+                match parameter_end(region, sign + 1, escapes, known == Some(escapes)) {
+                    Some(end) => end,
+                    None => return mark,
+                }
+            }
+            Some(b'"') => return mark,
+            // A line that ends within the string.
+            Some(b'n' | b'r') if escapes > 0 => return mark,
+            _ if escapes > 0 => sign,
+            _ => return mark,
+        };
+        known = known.or((at > sign).then_some(escapes));
+    }
+}
+
+/// Whether `head`, the beginning of a header's value, ends with a parameter's name
+/// and an equals sign, which padding of base64 can look like.
+fn names_parameter(class: Class, head: &[u8]) -> bool {
+    let Some(head) = head.strip_suffix(b"=") else { return false };
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let length = head.iter().rev().take_while(|byte| is_name(byte)).count();
+    let (before, name) = head.split_at(head.len() - length);
+    if name.is_empty() || !matches!(before.last(), None | Some(b' ' | b'\t' | b',' | b';')) {
+        return false;
+    }
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+    match before.iter().take(LONGEST_SCHEME).position(is_space) {
+        _ if class == Class::Cookie => true,
+        None => false,
+        // What stands first behind a scheme with one credential most often is that credential.
+        Some(word) if before[word..].iter().all(is_space) && !is_in(LISTS, &before[..word]) => is_word(name),
+        Some(_) => true,
+    }
+}
+
+/// Whether people made up `name`: in base64 cases are mixed.
+fn is_word(name: &[u8]) -> bool {
+    !name.is_empty()
+        && name.iter().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'-'))
+        && !value::looks_random(name)
+}
+
+/// The end of a parameter whose value begins at `start`, behind a quote that is
+/// escaped `escapes` times. None where that quote ends what is around the header,
+/// which it cannot if it is `known` to be a parameter's.
+fn parameter_end(region: &Region<'_>, start: usize, escapes: usize, known: bool) -> Option<usize> {
+    let is_line = |end: &usize| !region.text[start..*end].iter().any(u8::is_ascii_control);
+    let close = value::quoted_end(region, start, b'"', escapes).filter(is_line);
+    let (end, behind) = match close {
+        Some(close) if value::is_quote(region, close, b'"', escapes) => {
+            let behind = close + escapes + 1;
+            if !known && !ends_parameter(region, behind, escapes) {
+                return None;
+            }
+            (close, behind)
+        }
+        // Cut off, with its line or with the string that it is in.
+        enclosing => {
+            let end = region.run(start, |byte| !byte.is_ascii_control() && !matches!(byte, b'\'' | b'`'));
+            let end = enclosing.map_or(end, |enclosing| enclosing.min(end));
+            (end, end)
+        }
+    };
+    let value = &region.text[start..end];
+    // What stands between strings, or ends a list of them.
+    let is_between = !value.is_empty() && value.iter().all(|byte| b",:;[]{}() \t".contains(byte));
+    (known || !is_between || region.cut_at(end)).then_some(behind)
+}
+
+/// Whether a parameter may end at `at`, behind its closing quote.
+fn ends_parameter(region: &Region<'_>, at: usize, escapes: usize) -> bool {
+    let sign = region.run(at, |byte| byte == b'\\');
+    match region.byte(sign) {
+        None => true,
+        Some(b'"') => sign - at < escapes,
+        Some(b'n' | b'r' | b't') => sign > at,
+        Some(byte) => sign == at && !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'-' | b'/' | b'@' | b'$'),
+    }
+}
+
+fn is_in(schemes: &[&[u8]], word: &[u8]) -> bool {
+    schemes.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
+}
+
 /// The value of an Authorization header, from `start` to `end`.
 pub(super) fn authorization(region: &Region<'_>, from: usize, start: usize, end: usize) -> Found {
     let header = &region.text[start..end];
     let word = header.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(header.len());
-    let is_in = |schemes: &[&[u8]]| schemes.iter().any(|scheme| header[..word].eq_ignore_ascii_case(scheme));
-    let (first, rule) =
-        (value::skip_spaces(region, start + word), if is_in(&[b"bearer"]) { Rule::Bearer } else { Rule::Basic });
-    let (start, end, rule) = if is_in(LISTS) && first < end {
+    let scheme = &header[..word];
+    let first = value::skip_spaces(region, start + word);
+    let rule = if is_in(&[b"bearer"], scheme) { Rule::Bearer } else { Rule::Basic };
+    let (start, end, rule) = if is_in(LISTS, scheme) && first < end {
         (first, end, rule)
-    } else if is_in(SCHEMES) && first < end {
+    } else if is_in(SCHEMES, scheme) && first < end {
         let length =
             region.text[first..end].iter().position(|byte| matches!(byte, b' ' | b'\t' | b',' | b']' | b'}' | b')'));
         (first, length.map_or(end, |length| first + length), rule)
@@ -110,7 +211,14 @@ pub(super) fn authorization(region: &Region<'_>, from: usize, start: usize, end:
     if is_harmless(credential) || token_length(credential).is_some() || is_challenge(credential) {
         return Found::Nothing;
     }
-    Found::Secret(Secret { from, start, end, rule, plain: None })
+    Found::Secret(Secret { from, start, end, rule, plain: plain(credential) })
+}
+
+/// A credential that stands in a string, as it was before its quotes were escaped.
+fn plain(credential: &[u8]) -> Option<Vec<u8>> {
+    let quote = memchr::memchr(b'"', credential)?;
+    let escapes = value::backslashes_before(credential, quote, 0);
+    value::unescape(credential, (escapes + 1).ilog2() as usize)
 }
 
 /// Whether a credential is the parameters of a challenge.
@@ -126,5 +234,5 @@ pub(super) fn cookie(region: &Region<'_>, from: usize, start: usize, end: usize)
     if !is_pair || value::is_placeholder(header) {
         return Found::Nothing;
     }
-    Found::Secret(Secret { from, start, end, rule: Rule::Cookie, plain: None })
+    Found::Secret(Secret { from, start, end, rule: Rule::Cookie, plain: plain(header) })
 }

@@ -72,8 +72,9 @@ pub(super) fn may_follow(text: &[u8], at: usize) -> bool {
         name.iter().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'.' | b'$')).count();
     let may_end = match (name.get(more), name.get(more + 1)) {
         (Some(first), second) if first.is_ascii_alphabetic() => {
-            let second = second.map_or(0, u8::to_ascii_lowercase);
-            names::may_be_form(first.to_ascii_lowercase(), second)
+            // A capital behind a small letter begins another word, as in `secretsBase64`.
+            let second = second.filter(|second| first.is_ascii_uppercase() || second.is_ascii_lowercase());
+            names::may_be_form(first.to_ascii_lowercase(), second.map_or(0, u8::to_ascii_lowercase))
         }
         _ => true,
     };

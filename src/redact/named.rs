@@ -122,7 +122,9 @@ fn assigned(region: &Region<'_>, name: &Name, behind: usize, equals: bool) -> Fo
         return Found::Nothing;
     }
     match name.class {
-        Class::Authorization | Class::Cookie => return header(region, name, start, extent::header_end(region, start)),
+        Class::Authorization | Class::Cookie => {
+            return header(region, name, start, headers::end(region, name.class, start));
+        }
         Class::Auth | Class::Plain => return Found::Nothing,
         Class::Password | Class::Secret | Class::Secrets => {}
     }
@@ -222,7 +224,7 @@ fn list(region: &Region<'_>, name: &Name, at: usize) -> Found {
     let Some(quote) = region.byte(at + escapes).filter(|byte| matches!(byte, b'"' | b'\'')) else {
         return match name.class {
             Class::Authorization | Class::Cookie => {
-                let end = extent::header_end(region, at);
+                let end = headers::end(region, name.class, at);
                 let close = memchr::memchr(b']', &region.text[at..end]).map_or(end, |close| at + close);
                 header(region, name, at, close)
             }

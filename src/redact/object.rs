@@ -3,8 +3,11 @@
 //! Structure tells more than text can: which strings are names, labels and
 //! references of Kubernetes' own and stay, which are the value of an environment
 //! variable or the data of a Secret. All other strings are redacted as text.
+//!
+//! The object's own numbers have a type and stay. Those of a document within a
+//! string are text, and judged as such.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::Redactor;
 use super::clean::Counts;
@@ -94,9 +97,26 @@ impl Walk<'_> {
                 Value::String(text) => self.string(text, role),
                 Value::Array(items) => self.array(items, role, &mut todo),
                 Value::Object(members) => self.members(members, role, &mut todo),
-                Value::Null | Value::Bool(_) | Value::Number(_) => {}
+                Value::Number(number) => {
+                    if let Some(token) = self.number(number, role) {
+                        *value = Value::String(token);
+                    }
+                }
+                Value::Null | Value::Bool(_) => {}
             }
         }
+    }
+
+    /// The token for a number that is a secret.
+    fn number(&mut self, number: &Number, role: Role) -> Option<String> {
+        let Role::Named(class) = role else { return None };
+        if self.depth == 0 || !class.is_value() {
+            return None;
+        }
+        let text = number.to_string();
+        let rule = judge::named_secret(class, text.as_bytes())?;
+        self.counts.add(rule);
+        Some(self.redactor.key().token(rule, text.as_bytes()))
     }
 
     fn array<'v>(&mut self, items: &'v mut [Value], role: Role, todo: &mut Vec<(&'v mut Value, Role)>) {

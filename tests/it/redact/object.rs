@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::redactor;
 use super::samples::{CERTIFICATE, base64, jws, jws_parts, private_pem, word};
+use super::{hex, redacted, redactor};
 
 fn redact(object: &Value) -> (Value, String) {
     let (clean, counts) = redactor().object(object.clone());
@@ -163,6 +163,37 @@ fn json_within_strings() {
     // A name that is there twice must not hide a value.
     let (_, text) = redact(&json!({"x": r#"{"token":"abc123def456","token":""}"#}));
     assert!(!text.contains("abc123def456"), "{text}");
+}
+
+#[test]
+fn numbers_in_json_within_strings() {
+    let own = json!({"max_tokens": 4096, "token_ttl": 3600, "key_size": 2048, "port": 5432, "token": 83914726, "pin": 12345678, "secret": 2.5});
+    let inner = json!({"db": {"password": 83914726}, "passwords": [83914726, 12], "own": own});
+    let (clean, text) = redact(&json!({
+        "kind": "ConfigMap",
+        "metadata": {"annotations": {"example.org/config": json!({"deep": inner.to_string()}).to_string()}},
+        "data": {"app.json": inner.to_string(), "list.json": "[{\"DB_PASSWORD\": 83914726}]\n"},
+        "password": 83914726,
+    }));
+    // The object's own numbers have types that a string would not fit.
+    assert_eq!(clean["password"], 83914726);
+    let parsed =
+        |text: &Value| -> Value { serde_json::from_str(text.as_str().expect("a string")).expect("JSON still") };
+    let deep = parsed(&parsed(&clean["metadata"]["annotations"]["example.org/config"])["deep"]);
+    let log = redacted(r#"{"password":83914726}"#);
+    for document in [&parsed(&clean["data"]["app.json"]), &deep] {
+        is_token(&document["db"]["password"], "named-secret");
+        assert_eq!(hex(document["db"]["password"].as_str().expect("a token")), hex(&log));
+        assert_eq!(document["passwords"][0], document["db"]["password"]);
+        assert_eq!(document["passwords"][1], 12);
+        assert_eq!(document["own"], own);
+    }
+    assert_eq!(text.matches(hex(&log)).count(), 5, "{text}");
+    // Parsing rounds what has more digits than a type.
+    let (_, text) = redact(&json!({"app.json": format!(r#"{{"password":{}}}"#, "83914726".repeat(4))}));
+    assert!(!text.contains("8391") && !text.contains("8.391"), "{text}");
+    // What stays in an object stays in a log.
+    assert_eq!(redacted(&own.to_string()), own.to_string());
 }
 
 #[test]

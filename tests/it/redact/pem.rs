@@ -163,6 +163,17 @@ fn with_others_between_their_lines() {
 }
 
 #[test]
+fn with_secrets_before_their_lines() {
+    let pem = private_pem();
+    let [_, body, ..] = bodies(&pem)[..] else { panic!("no body") };
+    // The quote that stands before each line of the key is in the secret too.
+    let text = format!("1\"-----BEGIN PRIVATE KEY-----\nCookie: a=\"b\" \"{body}\"\n");
+    let clean = redacted(&text);
+    assert!(!clean.contains(&body[..24]) && clean.ends_with(">\"\n"), "{clean}");
+    assert_eq!(redacted(&clean), clean, "not stable");
+}
+
+#[test]
 fn certificates_beside_them_stay() {
     let pem = private_pem();
     let clean = replaces(&format!("{CERTIFICATE}{pem}{CERTIFICATE}"), &pem);

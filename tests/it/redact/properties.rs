@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use kubectl_escalate::redact::{Key, Redactor};
 
@@ -28,6 +28,10 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         "postgres://bob:halibut@db/x".to_owned(),
         "Authorization: Bearer ".to_owned(),
         "Basic Ym9iOnN3b3JkZmlzaA==".to_owned(),
+        "Authorization: Basic Ym9iOnN3b3JkZmlzaDE=\",\"x\":\"".to_owned(),
+        "Authorization: Digest username=\"bob\", response=\"a1b2c3\"".to_owned(),
+        r#"Authorization: Digest username=\"bob\", response=\"a1b2c3\"""#.to_owned(),
+        r#"Cookie: a=\"b\"; c="#.to_owned(),
         format!("gh{}{}", "p_", word(1, 36)),
         "<named-secret:0123456789abcdef0123>".to_owned(),
         "\"password\":\"".to_owned(),
@@ -136,6 +140,28 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// A header with a credential of any padding, in which the first item stands.
+fn header() -> impl Strategy<Value = (String, String)> {
+    ("[a-z]{1,3}[A-Z][a-zA-Z0-9]{9,14}[0-9]", 0..8).prop_map(|(secret, form)| {
+        let digits = base64(secret.as_bytes());
+        let basic = base64(format!("bob:{secret}").as_bytes());
+        let nonce = base64(&secret.as_bytes()[1..]);
+        match form {
+            0 => (basic.clone(), format!("Authorization: Basic {basic}")),
+            1 => (basic.clone(), format!("proxy-authorization: basic {basic}")),
+            2 => (digits.clone(), format!("Authorization: Bearer {digits}")),
+            3 => (digits.clone(), format!("Bearer {digits}")),
+            4 => (basic.clone(), format!("Basic {basic}")),
+            5 => {
+                let rest = format!(r#"uri="/", nonce="{nonce}", qop=auth, response="{secret}""#);
+                (secret, format!(r#"Authorization: Digest username="bob", realm="", {rest}"#))
+            }
+            6 => (digits.clone(), format!("Cookie: a=b; session={digits}")),
+            _ => (secret.clone(), format!(r#"Set-Cookie: SESSION="{secret}"; Path=/"#)),
+        }
+    })
+}
+
 /// `value` with every string made empty.
 fn shape(value: &Value) -> Value {
     match value {
@@ -186,6 +212,48 @@ proptest! {
         let (text, _) = redactor().text(input.as_bytes());
         let string = redacted(&input);
         prop_assert_eq!(string.as_bytes(), text.as_bytes());
+    }
+
+    #[test]
+    fn headers_end_with_their_strings(
+        (secret, header) in header(),
+        before in prop::sample::select(vec!["", "sent ", "a \"b\" c, ", "GET / HTTP/1.1\r\n"]),
+        after in prop::sample::select(vec!["", " failed", ", x", "; y=\"z\"", " err=", "\r\nHost: x\r\n"]),
+        depth in 0..3,
+    ) {
+        let told = format!("{before}{header}{after}");
+        let others = json!({"level": "error", "list": ["x", "", 7], "zone": {"a": "b=", "c": "\"d\""}});
+        let mut line = others.clone();
+        line["msg"] = Value::from(told.clone());
+        line["list"][1] = Value::from(told.clone());
+        line["zone"]["b"] = Value::from(told);
+        let mut text = line.to_string();
+        for _ in 0..depth {
+            text = json!({"log": text, "stream": "stderr"}).to_string();
+        }
+        let mut clean = redacted(&text);
+        prop_assert!(!clean.contains(&secret), "{} in {}", secret, clean);
+        for _ in 0..depth {
+            let outer: Value = serde_json::from_str(&clean).expect("JSON still");
+            prop_assert_eq!(&outer["stream"], "stderr");
+            clean = outer["log"].as_str().expect("a string").to_owned();
+        }
+        let mut clean: Value = serde_json::from_str(&clean).expect("JSON still");
+        let found = [&clean["msg"], &clean["list"][1], &clean["zone"]["b"]].map(|told| told.as_str().expect("a string"));
+        let alone = redacted(&header);
+        let (start, end) = (alone.find('<').expect("a token"), alone.find('>').expect("an end") + 1);
+        for told in found {
+            prop_assert!(told.starts_with(&format!("{before}{}", &alone[..start])), "{}", told);
+        }
+        // A list has no end but that of its line.
+        let is_list = header.contains(['"', ';']);
+        if after.is_empty() || after.starts_with('\r') || !is_list && !after.starts_with(';') {
+            prop_assert!(found.iter().all(|told| told.contains(&alone[..end])), "{} is not in {:?}", alone, found);
+        }
+        clean["list"][1] = Value::from("");
+        clean.as_object_mut().expect("an object").remove("msg");
+        clean["zone"].as_object_mut().expect("an object").remove("b");
+        prop_assert_eq!(clean, others);
     }
 
     #[test]

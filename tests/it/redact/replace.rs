@@ -77,6 +77,58 @@ fn credentials_of_headers() {
 }
 
 #[test]
+fn headers_within_strings() {
+    let secret = word(1, 32);
+    for (header, rule) in [
+        // Padding at the end of a string is no parameter's opening quote.
+        (format!("Authorization: Basic {}", base64(b"bob:halibut")), "basic-auth"),
+        (format!("Authorization: Basic {}", base64(b"bob:halibut1")), "basic-auth"),
+        (format!("Authorization: Basic {}", base64(b"bob:halibut12")), "basic-auth"),
+        (format!("Basic {}", base64(b"bob:halibut12")), "basic-auth"),
+        (format!("Authorization: Bearer {secret}="), "bearer"),
+        (format!("Bearer {secret}="), "bearer"),
+        (format!("Bearer {secret}=="), "bearer"),
+        (format!("authorization: {secret}="), "named-secret"),
+        (format!("Cookie: a={secret}="), "cookie"),
+        // Parameters have quotes of their own.
+        (format!(r#"Authorization: Digest username="o'b", uri="/", realm="", response="{secret}""#), "basic-auth"),
+        (format!(r#"Authorization: Token token="{secret}""#), "basic-auth"),
+        (format!(r#"Set-Cookie: SID="{secret}"; Path=/"#), "cookie"),
+    ] {
+        let credential = header.split_once(": ").map_or(header.as_str(), |(_, value)| value);
+        let credential = credential.split_once(' ').map_or(credential, |(_, credential)| credential);
+        let alone = replaces(&header, &[&secret, credential], rule);
+        let string = |text: &str| serde_json::to_string(text).expect("a string");
+        let escaped = string(&header);
+        for (before, inner, after) in [
+            (r#"{"msg":"#, escaped.clone(), r#","level":"error"}"#),
+            (r#"{"msg":"#, escaped.clone(), "}"),
+            (r#"{"msg": "#, escaped.clone(), r#", "@level": "error"}"#),
+            (r#"["a","#, escaped.clone(), r#",""]"#),
+            (r#"level=info msg="#, escaped.clone(), r#" err=" none" x="" "#),
+            (r#"{"msg":"#, string(&format!("GET / HTTP/1.1\r\n{header}\r\nHost: x")), "}"),
+            (r#"{"deep":"#, string(&format!(r#"{{"msg":{escaped},"level":"error"}}"#)), "}"),
+            (r#"{"deep":"#, string(&format!(r#"{{"msg":{escaped}}}"#)), r#","level":"error"}"#),
+        ] {
+            let text = format!("{before}{inner}{after}");
+            let clean = replaces(&text, &[&secret], rule);
+            let (start, end) = (clean.find('<').expect("a token"), clean.find('>').expect("an end"));
+            assert_eq!(super::hex(&clean), super::hex(&alone), "{text} became {clean}");
+            assert!(text.starts_with(&clean[..start]) && text.ends_with(&clean[end + 1..]), "{text} became {clean}");
+        }
+    }
+    // Cut off with what it stands in.
+    for text in [
+        format!(r#"Authorization: Digest username="bob", response="{secret}"#),
+        format!(r#"{{"msg":"Authorization: Digest username=\"bob\", response=\"{secret}","x":1}}"#),
+        format!(r#"-H 'Authorization: Digest username="bob", response="{secret}' x"#),
+    ] {
+        let clean = replaces(&text, &[&secret, "bob"], "basic-auth");
+        assert!(text.ends_with(&clean[clean.find('>').expect("an end") + 1..]), "{clean}");
+    }
+}
+
+#[test]
 fn passwords_of_urls() {
     for url in [
         "postgres://bob:S@db:5432/x?sslmode=disable",
@@ -207,6 +259,13 @@ fn values_of_names() {
     replaces("- name: DB_PASSWORD\n  value: halibut\n- name: X\n  value: plain\n", &[secret], "named-secret");
     let clean = replaces("password: |\n  hali\n  but\nother: |\n  stays\n", &["hali", "but"], "named-secret");
     assert!(clean.ends_with("\nother: |\n  stays\n"), "{clean}");
+}
+
+#[test]
+fn names_on_long_lines() {
+    for name in ["password", "secretsBase64", "tokensB64", "apiKeysOld", "db_credentials", "keyPassphrase"] {
+        replaces(&format!("{name}=halibut {}", "and more ".repeat(40)), &["halibut"], "named-secret");
+    }
 }
 
 #[test]
