@@ -88,10 +88,8 @@ async fn describe(client: &kube::Client, replay: &Replay, object: &Object, optio
         below.push("Only its metadata was collected.".to_owned());
     }
     below.extend(replay.take_refused().into_iter().map(|missing| format!("Not collected: {missing}")));
-    if resource.kind == "Node"
-        && let Some(count) = replay.left_out(name).filter(|count| *count > 0)
-    {
-        below.push(format!("Left out: {count} pods of other namespaces; --node-neighbours adds them"));
+    if resource.kind == "Node" && !replay.has_neighbours(name) {
+        below.push("Left out: pods of namespaces that were not collected; --node-neighbours adds them.".to_owned());
     }
     if !below.is_empty() {
         text.push('\n');

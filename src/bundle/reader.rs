@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use zip::{CompressionMethod, ZipArchive};
 use super::error::BundleError;
 use super::format::{FORMAT, Manifest};
 use super::layout::{self, EntryPath};
-use super::storage::{Section, StoreFile};
+use super::storage::{Held, Section, StoreFile};
 
 /// Largest manifest that is read, in bytes.
 const MANIFEST_LIMIT: u64 = 256 << 20;
@@ -38,13 +38,18 @@ pub struct EntryInfo {
 }
 
 /// A bundle that is open. Any number of its entries can be read at once.
-#[derive(Debug)]
 pub struct BundleReader {
     path: PathBuf,
-    file: Arc<File>,
+    file: Arc<dyn StoreFile>,
     folder: String,
     entries: BTreeMap<String, EntryInfo>,
     manifest: Manifest,
+}
+
+impl std::fmt::Debug for BundleReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BundleReader").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl BundleReader {
@@ -55,8 +60,20 @@ impl BundleReader {
     /// ([`BundleError::Newer`]), or not whole ([`BundleError::Damaged`]).
     pub fn open(path: &Path) -> Result<Self, BundleError> {
         let file = File::open(path).map_err(|e| BundleError::io("open", path, e))?;
-        let file = Arc::new(file);
-        let (folder, entries) = list(path, &file)?;
+        let list_of = file.try_clone().map_err(|e| BundleError::io("read", path, e))?;
+        Self::read_from(path, BufReader::new(list_of), Arc::new(file))
+    }
+
+    /// Opens a bundle that is part of this program; `name` stands for its path.
+    ///
+    /// # Errors
+    /// As those of [`Self::open`].
+    pub fn held(name: &str, bytes: &'static [u8]) -> Result<Self, BundleError> {
+        Self::read_from(Path::new(name), io::Cursor::new(bytes), Arc::new(Held(bytes)))
+    }
+
+    fn read_from(path: &Path, source: impl Read + Seek, file: Arc<dyn StoreFile>) -> Result<Self, BundleError> {
+        let (folder, entries) = list(path, source)?;
         let (started, window) = Default::default();
         let manifest = Manifest::new(started, window, window);
         let mut reader = Self { path: path.to_owned(), file, folder, entries, manifest };
@@ -110,8 +127,7 @@ impl BundleReader {
         let Some(info) = self.entries.get(path) else {
             return Err(BundleError::Missing { path: path.to_owned() });
         };
-        let file: Arc<dyn StoreFile> = self.file.clone();
-        let section = Section::new(file, info.at, info.compressed);
+        let section = Section::new(self.file.clone(), info.at, info.compressed);
         Ok(EntryReader::new(section, info.stored, info.bytes, info.crc))
     }
 
@@ -160,13 +176,12 @@ impl BundleReader {
 }
 
 /// Every file of the zip by its path in the one folder, and that folder's name.
-fn list(path: &Path, file: &Arc<File>) -> Result<(String, BTreeMap<String, EntryInfo>), BundleError> {
+fn list(path: &Path, source: impl Read + Seek) -> Result<(String, BTreeMap<String, EntryInfo>), BundleError> {
     let refuse = |why: &str| BundleError::NotABundle { path: path.to_owned(), why: why.to_owned() };
     let no_zip = |e: zip::result::ZipError| match e {
         zip::result::ZipError::Io(e) if e.kind() != io::ErrorKind::UnexpectedEof => BundleError::io("read", path, e),
         e => refuse(&format!("it is no whole zip file ({e}); was it cut off on its way?")),
     };
-    let source = BufReader::new(file.try_clone().map_err(|e| BundleError::io("read", path, e))?);
     let mut zip = ZipArchive::new(source).map_err(no_zip)?;
     if zip.len() > MOST {
         return Err(refuse("it has more than a million entries"));

@@ -67,6 +67,30 @@ pub trait StoreFile: Send + Sync {
     fn sync(&self) -> io::Result<()>;
 }
 
+/// Bytes of this program, as a file that is only read.
+pub(super) struct Held(pub(super) &'static [u8]);
+
+impl StoreFile for Held {
+    fn write_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
+        let rest = usize::try_from(at).ok().and_then(|at| self.0.get(at..)).unwrap_or_default();
+        let n = rest.len().min(buf.len());
+        buf[..n].copy_from_slice(&rest[..n]);
+        Ok(n)
+    }
+
+    fn set_len(&self, _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The disks of this machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Disk;

@@ -1,6 +1,10 @@
 //! `collect`: an incident into a bundle.
 
-use super::{Failure, connection, dry_run, parse, print, progress::Bar, reach::Reached};
+use super::{
+    Failure, connection, dry_run, parse, print,
+    progress::Bar,
+    reach::{Clusters, Reached},
+};
 use crate::{
     bundle::{BundleWriter, ClusterInfo, Destination, Ended, layout},
     collect::{self, Attachment, Ledger, Limits, Site},
@@ -42,7 +46,7 @@ pub(super) struct Arguments {
     /// Kinds to leave out: logs, previous-logs, scrapes, or resources by kubectl's name
     #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = "Which evidence")]
     skip: Vec<String>,
-    /// Show nodes with the images of other workloads, too
+    /// Show nodes with the images and pods of other workloads, too
     #[arg(long, help_heading = "Which evidence")]
     node_neighbours: bool,
     /// A note for support; repeatable, redacted like the rest
@@ -97,7 +101,7 @@ pub(super) enum Output {
     Json,
 }
 
-pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) async fn run(arguments: &Arguments, clusters: &Clusters) -> Result<Exit, Failure> {
     let started = Utc::now();
     let request = Arc::new(arguments.request(started)?);
     let attachments: Vec<Attachment> =
@@ -110,14 +114,14 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (stopper, stop) = Stop::new();
     let stopper = Arc::new(stopper);
     if arguments.dry_run {
-        let (reached, unreached) = arguments.reach(&request, &stop).await?;
+        let (reached, unreached) = arguments.reach(&request, clusters, &stop).await?;
         return dry_run::print_plan(&request, &reached, &unreached, arguments).await;
     }
     let to = Destination::from_arg(arguments.to.as_deref()).map_err(Failure::usage)?;
     let bundle = BundleWriter::create(&to, started).map_err(Failure::no_bundle)?;
     listen(&stopper, arguments.deadline);
     // Whatever ends the run before there is a bundle leaves nothing behind.
-    match arguments.reach(&request, &stop).await {
+    match arguments.reach(&request, clusters, &stop).await {
         Ok((reached, _)) if reached.is_empty() => {
             bundle.abandon();
             Err(match stop.reason() {
@@ -208,7 +212,12 @@ impl Arguments {
                 )));
             }
         }
-        Ok(Request { profile, window, skip: self.skip.iter().cloned().collect() })
+        Ok(Request {
+            profile,
+            window,
+            skip: self.skip.iter().cloned().collect(),
+            node_neighbours: self.node_neighbours,
+        })
     }
 
     /// The command that asks these clusters for the same again, without the incident's time. Paths of
@@ -312,7 +321,6 @@ impl Work<'_> {
                 log_limit: self.arguments.log_limit,
                 skew,
                 images: Arc::default(),
-                node_neighbours: self.arguments.node_neighbours,
             });
         }
         clusters.extend(unreached);

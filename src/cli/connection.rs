@@ -42,7 +42,7 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    fn limits(&self, requests: usize) -> Limits {
+    pub(super) fn limits(&self, requests: usize) -> Limits {
         Limits { idle: self.request_timeout, requests, ..Limits::default() }
     }
 

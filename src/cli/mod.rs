@@ -6,6 +6,7 @@
 mod bundles;
 mod collect;
 mod connection;
+mod demo;
 mod dry_run;
 mod parse;
 mod profiles;
@@ -29,6 +30,8 @@ struct Cli {
 enum Verb {
     /// Collect the evidence of an incident into a bundle.
     Collect(Box<collect::Arguments>),
+    /// Collect an incident that was recorded, without any cluster, to see what a bundle is.
+    Demo(demo::Arguments),
     /// Print the least Role and ClusterRole that collecting needs.
     Rbac(Box<rbac::Arguments>),
     /// Check a bundle: every file against its hash, and nothing more or less than its manifest says.
@@ -69,7 +72,8 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     let ended = match cli.verb {
-        Verb::Collect(arguments) => block_on(collect::run(&arguments)),
+        Verb::Collect(arguments) => block_on(collect::run(&arguments, &reach::Clusters::Contexts)),
+        Verb::Demo(arguments) => block_on(demo::run(&arguments)),
         Verb::Rbac(arguments) => block_on(rbac::run(&arguments)),
         Verb::Verify(arguments) => bundles::verify(&arguments),
         Verb::Salvage(arguments) => bundles::salvage(&arguments),

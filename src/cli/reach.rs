@@ -1,6 +1,6 @@
 //! Which clusters answer, and where the workload is in each.
 
-use super::{Failure, collect::Arguments};
+use super::{Failure, collect::Arguments, demo::Recording};
 use crate::{
     bundle::ClusterInfo,
     collect::{self, Found, PlaceError},
@@ -13,6 +13,14 @@ use crate::{
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
+
+/// What is asked.
+pub(super) enum Clusters {
+    /// The clusters of the user's contexts.
+    Contexts,
+    /// A bundle, in their place.
+    Recording(Recording),
+}
 
 /// One cluster that answered.
 pub(super) struct Reached {
@@ -29,9 +37,14 @@ impl Arguments {
     pub(super) async fn reach(
         &self,
         request: &Request,
+        clusters: &Clusters,
         stop: &Stop,
     ) -> Result<(Vec<Reached>, Vec<ClusterInfo>), Failure> {
-        let connections = self.connection.connect(stop, self.cluster_streams.into()).await?;
+        let requests = self.cluster_streams.into();
+        let connections = match clusters {
+            Clusters::Contexts => self.connection.connect(stop, requests).await?,
+            Clusters::Recording(recording) => recording.connect(self.connection.limits(requests), stop),
+        };
         let many = connections.len() > 1;
         let names: BTreeMap<&str, &str> =
             self.cluster_name.iter().map(|(context, name)| (context.as_str(), name.as_str())).collect();
@@ -68,7 +81,13 @@ impl Arguments {
         let (mut reached, mut unreached, mut usage, mut missing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (mut info, answered) in join_all(asking).await {
             match answered {
-                Ok(cluster) => reached.push(cluster),
+                Ok(mut cluster) => {
+                    // A recording's clock stands where it was made: that is no skew.
+                    if matches!(clusters, Clusters::Recording(_)) {
+                        cluster.info.clock_skew_ms = None;
+                    }
+                    reached.push(cluster);
+                }
                 Err(Trouble::Usage(text)) => usage.push(if many { format!("{}: {text}", info.name) } else { text }),
                 Err(Trouble::Missing(text)) => missing.push((info, text)),
                 Err(Trouble::Unreached { why, causes }) => {

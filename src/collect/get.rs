@@ -21,7 +21,7 @@ pub(super) async fn collect(site: &Site, task: &Task, get: &GetTask) -> Done {
         object = metadata_of(object);
     }
     let is_node = get.resource.is("", "nodes");
-    if let Some(images) = site.images.get().filter(|_| is_node && !site.node_neighbours) {
+    if let Some(images) = site.images.get().filter(|_| is_node && !site.request.node_neighbours) {
         leave_out_images(&mut object, images);
     }
     let (clean, mut counts) = site.redactor.object(object);

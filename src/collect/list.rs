@@ -3,6 +3,7 @@
 //! Rows are redacted and written one by one while the list is still being received, so that memory
 //! holds a few objects and not the list.
 
+mod neighbours;
 mod write;
 
 use super::{Done, Site, site::metadata_of};
@@ -108,14 +109,20 @@ impl Rows for Gather {
             return;
         }
         let scope = self.site.place.namespaces.get(&namespace);
-        if !self.everywhere && !scope.is_some_and(|scope| scope.holds(&self.list.resource, &row.object)) {
+        let is_ours = scope.is_some_and(|scope| scope.holds(&self.list.resource, &row.object));
+        let are_neighbours = self.list.is_of_neighbours();
+        if if are_neighbours { is_ours } else { !is_ours && !self.everywhere } {
             return;
         }
-        let object = if self.list.metadata_only { metadata_of(row.object) } else { row.object };
+        let object = match self.list.metadata_only {
+            true => metadata_of(row.object),
+            false if are_neighbours => neighbours::brief(&row.object),
+            false => row.object,
+        };
         let (object, mut counts) = self.site.redactor.object(object);
         let (cells, more) = self.site.redactor.object(Value::Array(row.cells));
         counts.merge(&more);
-        if self.list.resource.is("", "pods") {
+        if self.list.resource.is("", "pods") && !are_neighbours {
             self.pods.extend(Pod::read(&self.site.request, object.value()));
             if scope.is_some_and(|scope| scope.pods.contains(&name)) {
                 self.claims.extend(identity::of_pod(&self.site.names, &object, &self.site.cluster));

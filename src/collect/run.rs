@@ -285,5 +285,5 @@ impl Scheduler<'_> {
 }
 
 fn lists_pods(task: &Task) -> bool {
-    matches!(&task.what, What::List(list) if list.resource.is("", "pods"))
+    matches!(&task.what, What::List(list) if list.resource.is("", "pods") && !list.is_of_neighbours())
 }

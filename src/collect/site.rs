@@ -65,8 +65,6 @@ pub struct Site {
     pub skew: TimeDelta,
     /// Images of the pods that were seen: of a node, only these are shown.
     pub images: Arc<OnceLock<BTreeSet<String>>>,
-    /// Whether nodes are shown with all their images and pods.
-    pub node_neighbours: bool,
 }
 
 impl Site {

@@ -131,6 +131,17 @@ fn of_node(request: &Request, served: &[Resource], resource: &Resource, rule: &O
     let find = |group: &str, plural: &str| {
         served.iter().find(|served| served.is(group, plural)).filter(|resource| !request.skips_resource(resource))
     };
+    if let Some(pods) = find("", "pods").filter(|_| request.node_neighbours) {
+        let fields = Some(format!("spec.nodeName={node}"));
+        let list = ListTask { resource: pods.clone(), namespace: None, labels: None, fields, metadata_only: false };
+        plan.push(Task { what: What::List(list), required: false }.into());
+    }
+    // What dynamic resource allocation offers on the node.
+    if let Some(slices) = find("resource.k8s.io", "resourceslices") {
+        let fields = Some(format!("spec.nodeName={node}"));
+        let list = ListTask { resource: slices.clone(), namespace: None, labels: None, fields, metadata_only: false };
+        plan.push(Task { what: What::List(list), required: false }.into());
+    }
     if let Some(leases) = find("coordination.k8s.io", "leases") {
         plan.push(get(leases, Some("kube-node-lease"), node, false).into());
     }
@@ -250,6 +261,12 @@ pub fn rights_of_pods(request: &Request, served: &[Resource], namespaces: &BTree
         rights.push(right(None, group, plural, "get"));
         if (group, plural) != ("", "nodes") {
             continue;
+        }
+        if request.node_neighbours {
+            rights.push(right(None, "", "pods", "list"));
+        }
+        if wanted("resource.k8s.io", "resourceslices") {
+            rights.push(right(None, "resource.k8s.io", "resourceslices", "list"));
         }
         if wanted("coordination.k8s.io", "leases") {
             rights.push(right(Some("kube-node-lease"), "coordination.k8s.io", "leases", "get"));

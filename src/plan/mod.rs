@@ -30,6 +30,8 @@ pub struct Request {
     pub window: Window,
     /// Kinds left out: `logs`, `previous-logs`, `scrapes`, or a resource by kubectl's name.
     pub skip: BTreeSet<String>,
+    /// Whether nodes are shown with all their images and pods, those of others too.
+    pub node_neighbours: bool,
 }
 
 impl Request {

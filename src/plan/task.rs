@@ -73,6 +73,14 @@ pub struct ListTask {
     pub metadata_only: bool,
 }
 
+impl ListTask {
+    /// Whether these are the pods of a node, of whom only what the node's description shows is kept.
+    #[must_use]
+    pub fn is_of_neighbours(&self) -> bool {
+        self.resource.is("", "pods") && self.fields.is_some()
+    }
+}
+
 /// See [`What::Get`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetTask {
@@ -288,7 +296,9 @@ impl Task {
         match &self.what {
             What::Version | What::Discovery => Priority::Ground,
             What::List(list)
-                if list.resource.group.is_empty() && ["pods", "events"].contains(&list.resource.plural.as_str()) =>
+                if list.resource.group.is_empty()
+                    && ["pods", "events"].contains(&list.resource.plural.as_str())
+                    && !list.is_of_neighbours() =>
             {
                 Priority::Volatile
             }

@@ -79,7 +79,10 @@ impl Refusal {
 }
 
 /// Why there is none of something, by what became of the tasks that would have got it.
-pub(super) fn refusal(records: &[&TaskRecord], what: &str) -> Refusal {
+pub(super) fn refusal(records: &[&TaskRecord], what: &str, is_served: bool) -> Refusal {
+    if records.is_empty() && !is_served {
+        return Refusal::not_found("the server could not find the requested resource");
+    }
     let Some(first) = records.first() else {
         let message = format!("{what} was not collected: no task asked for it");
         return Refusal::not_found(&message).missing(&message);
@@ -171,12 +174,16 @@ pub(super) fn list(
         Some(name) => Box::new(table.about(name)) as Box<dyn Iterator<Item = &Row>>,
         None => Box::new(table.rows.iter()),
     });
-    let rows: Vec<&Row> = selected
+    let mut rows: Vec<&Row> = selected
         .filter(|row| place.namespace.as_deref().is_none_or(|namespace| row.namespace == namespace))
         .filter(|row| labels.as_ref().is_none_or(|labels| labels.select(&row.labels)))
         .filter(|row| query.fields.hold(|name| row.field(name)))
         .filter(|row| seen.insert((&row.namespace, &row.name)))
         .collect();
+    if tables.len() > 1 {
+        // As an API server lists: in the order of its keys.
+        rows.sort_by_cached_key(|row| format!("{}/{}", row.namespace, row.name));
+    }
     let end = if query.limit == 0 { rows.len() } else { (query.from + query.limit).min(rows.len()) };
     let page = rows.get(query.from..end).unwrap_or_default();
     let first = tables.first();
@@ -184,8 +191,6 @@ pub(super) fn list(
     if end < rows.len() {
         metadata["continue"] = end.to_string().into();
         metadata["remainingItemCount"] = (rows.len() - end).into();
-    } else if let Some(remaining) = tables.iter().filter_map(|table| table.remaining).max() {
-        metadata["remainingItemCount"] = remaining.into();
     }
     let is_table = accept.contains("as=Table") && first.is_some_and(|table| table.columns.len() > 2);
     let metadata_only = accept.contains("as=PartialObjectMetadataList");

@@ -171,6 +171,12 @@ impl Index {
         self.logs.get(&(namespace.to_owned(), pod.to_owned(), container.to_owned(), previous)).copied()
     }
 
+    /// Whether a task asked for all pods of a node.
+    pub(super) fn has_neighbours(&self, node: &str) -> bool {
+        let pods = self.lists.get(&(String::new(), "pods".to_owned()));
+        pods.into_iter().flatten().any(|list| list.fields.exactly("spec.nodeName") == Some(node))
+    }
+
     /// The tasks that got what a list asks for, or should have. A task that was cut by fields has all
     /// of what is cut by the same and more; a list over the cluster is the sum of all there are.
     pub(super) fn covering(&self, place: &Place, query: &ListQuery) -> Vec<usize> {

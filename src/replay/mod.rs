@@ -21,6 +21,7 @@ use crate::{
 };
 use answer::{Answer, Refusal};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use http::{Request, Response};
 use index::{Index, Place};
 use kube::client::Body;
@@ -30,6 +31,7 @@ use std::{
     collections::{HashMap, HashSet},
     convert::Infallible,
     sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Instant,
 };
 use table::Table;
 
@@ -47,27 +49,40 @@ struct Shared {
     tables: Mutex<HashMap<(usize, String), Arc<Table>>>,
     without_managed_fields: bool,
     kinds: OnceLock<HashMap<(String, String), String>>,
+    /// What time it was for the cluster, and since when it goes on from there.
+    clock: Option<(DateTime<Utc>, Instant)>,
 }
 
 impl Replay {
     /// The evidence of one cluster, by its name in the bundle.
     #[must_use]
     pub fn new(evidence: Arc<dyn Evidence>, cluster: &str) -> Self {
-        Self::with(evidence, cluster, false)
+        Self::with(evidence, cluster, false, None)
     }
 
     /// Like [`Self::new`], with objects that lack their managed fields: half of most objects, and
     /// nothing that describing prints.
     #[must_use]
     pub fn to_describe(evidence: Arc<dyn Evidence>, cluster: &str) -> Self {
-        Self::with(evidence, cluster, true)
+        Self::with(evidence, cluster, true, None)
     }
 
-    fn with(evidence: Arc<dyn Evidence>, cluster: &str, without_managed_fields: bool) -> Self {
+    fn with(
+        evidence: Arc<dyn Evidence>,
+        cluster: &str,
+        without_managed_fields: bool,
+        clock: Option<(DateTime<Utc>, Instant)>,
+    ) -> Self {
         let index = Index::of(evidence.tasks(), cluster);
         let (tables, kinds) = (Mutex::default(), OnceLock::new());
-        let shared = Shared { evidence, index, tables, without_managed_fields, kinds };
+        let shared = Shared { evidence, index, tables, without_managed_fields, kinds, clock };
         Self { shared: Arc::new(shared), refused: Arc::default() }
+    }
+
+    /// The same evidence, with a clock: each answer is dated `now`, and later by what has passed since.
+    #[must_use]
+    pub fn dated(evidence: Arc<dyn Evidence>, cluster: &str, now: DateTime<Utc>) -> Self {
+        Self::with(evidence, cluster, false, Some((now, Instant::now())))
     }
 
     /// A client that asks this and nobody else. Must be called within a tokio runtime.
@@ -114,6 +129,10 @@ impl Replay {
                 continue;
             }
             let record = &shared.evidence.tasks()[task];
+            // Of a node's other pods too little is there to describe them.
+            if record.id.contains("/pods?") {
+                continue;
+            }
             let mut add = |namespace: Option<&str>, name: &str, kind: String, metadata_only: bool| {
                 let resource = kube::api::ApiResource {
                     group: place.group.clone(),
@@ -153,12 +172,10 @@ impl Replay {
         objects
     }
 
-    /// How many pods of a node are known to be in namespaces that were not collected.
+    /// Whether the pods of a node that are in namespaces not collected were asked for.
     #[must_use]
-    pub fn left_out(&self, node: &str) -> Option<u64> {
-        let query = ListQuery { fields: select::Fields::of(&format!("spec.nodeName={node}")), ..ListQuery::default() };
-        let tables = self.shared.tables(&Place::new("", "v1", None, "pods"), &query).ok()?;
-        tables.iter().filter_map(|table| table.remaining).max()
+    pub fn has_neighbours(&self, node: &str) -> bool {
+        self.shared.index.has_neighbours(node)
     }
 }
 
@@ -177,7 +194,7 @@ impl Shared {
             None => Err(Refusal::new(405, "MethodNotAllowed", "evidence is only read: GET is all that is answered")),
             Some(asked) => self.find(&asked, request),
         };
-        match answer {
+        let mut response = match answer {
             Ok(answer) => answer.into_response(),
             Err(refusal) => {
                 if let Some(missing) = &refusal.missing {
@@ -188,7 +205,12 @@ impl Shared {
                 }
                 refusal.into_response()
             }
+        };
+        let date = self.clock.map(|(then, since)| (then + since.elapsed()).format("%a, %d %b %Y %H:%M:%S GMT"));
+        if let Some(date) = date.and_then(|date| date.to_string().parse().ok()) {
+            response.headers_mut().insert(http::header::DATE, date);
         }
+        response
     }
 
     fn find(self: &Arc<Self>, asked: &Asked, request: &Request<Body>) -> Result<Answer, Refusal> {
@@ -262,7 +284,7 @@ impl Shared {
             tasks.into_iter().partition(|task| is_held(&self.evidence.tasks()[*task]));
         // Some namespace may hold what another was refused; whoever asks over the cluster gets what there is.
         if held.is_empty() {
-            return Err(self.refusal(&without, &place.words()));
+            return Err(self.refusal_at(&without, place));
         }
         let mut tables = Vec::new();
         for task in held {
@@ -283,7 +305,13 @@ impl Shared {
 
     /// The kind of a resource, as discovery said; made of its plural where that was not collected.
     fn kind(&self, place: &Place) -> String {
-        let kinds = self.kinds.get_or_init(|| {
+        let known = self.kinds().get(&(place.group.clone(), place.plural.clone())).cloned();
+        known.unwrap_or_else(|| answer::kind_of(&place.plural))
+    }
+
+    /// Kinds by group and plural, as discovery said; none where it was not collected.
+    fn kinds(&self) -> &HashMap<(String, String), String> {
+        self.kinds.get_or_init(|| {
             let documents = ["/api", "/apis"].map(|path| self.index.document(path).and_then(|found| found.1));
             let read = |entry: &str| self.read(entry).ok().and_then(|text| serde_json::from_slice(&text).ok());
             documents
@@ -292,9 +320,7 @@ impl Shared {
                 .filter_map(read)
                 .flat_map(|document: Value| answer::kinds(&document))
                 .collect()
-        });
-        let known = kinds.get(&(place.group.clone(), place.plural.clone())).cloned();
-        known.unwrap_or_else(|| answer::kind_of(&place.plural))
+        })
     }
 
     fn table(&self, task: usize, entry: &str) -> Result<Arc<Table>, Refusal> {
@@ -321,7 +347,15 @@ impl Shared {
     /// Why there is none of something: what became of the tasks that would have got it.
     fn refusal(&self, tasks: &[usize], what: &str) -> Refusal {
         let records: Vec<&TaskRecord> = tasks.iter().map(|task| &self.evidence.tasks()[*task]).collect();
-        answer::refusal(&records, what)
+        answer::refusal(&records, what, true)
+    }
+
+    /// The same of a resource, which a server may not have.
+    fn refusal_at(&self, tasks: &[usize], place: &Place) -> Refusal {
+        let records: Vec<&TaskRecord> = tasks.iter().map(|task| &self.evidence.tasks()[*task]).collect();
+        let kinds = self.kinds();
+        let is_served = kinds.is_empty() || kinds.contains_key(&(place.group.clone(), place.plural.clone()));
+        answer::refusal(&records, &place.words(), is_served)
     }
 }
 

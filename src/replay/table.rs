@@ -22,8 +22,6 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     pub(super) columns: Bytes,
     pub(super) resource_version: String,
-    /// How many more there are in the cluster, where that is known.
-    pub(super) remaining: Option<u64>,
     /// Rows by the name of the object that an event is about.
     about: OnceLock<HashMap<String, Vec<usize>>>,
     names: OnceLock<HashMap<String, Vec<usize>>>,
@@ -44,7 +42,6 @@ struct Raw<'a> {
 #[serde(default, rename_all = "camelCase")]
 struct RawMeta {
     resource_version: String,
-    remaining_item_count: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -123,7 +120,6 @@ impl Table {
             rows: raw.rows.iter().map(|row| Row::read(row, without_managed_fields)).collect(),
             columns: copied(raw.column_definitions.map_or("[]", RawValue::get)),
             resource_version: metadata.resource_version,
-            remaining: metadata.remaining_item_count,
             about: OnceLock::new(),
             names: OnceLock::new(),
         })

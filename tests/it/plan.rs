@@ -19,6 +19,7 @@ fn request(skip: &[&str]) -> Request {
         profile: Profile::load("trust-domain-server").expect("a profile"),
         window: Window::new(Some(incident), None, None, now).expect("a window"),
         skip: skip.iter().map(|kind| (*kind).to_owned()).collect(),
+        node_neighbours: false,
     }
 }
 

@@ -139,7 +139,7 @@ impl Writer {
     }
 
     fn write(&mut self, row: Kept) -> Result<(), BundleError> {
-        if self.ended.contains(&row.namespace) {
+        if self.ended.contains(&self.namespace_of(&row)) {
             self.late.entry(row.namespace.clone()).or_default().push(row);
             return Ok(());
         }
@@ -159,7 +159,11 @@ impl Writer {
 
     /// Cluster-scoped kinds have one table, and so has what is listed by a query over namespaces.
     fn namespace_of(&self, row: &Kept) -> String {
-        if self.list.resource.namespaced { row.namespace.clone() } else { String::new() }
+        if self.list.resource.namespaced && !self.list.is_of_neighbours() {
+            row.namespace.clone()
+        } else {
+            String::new()
+        }
     }
 
     /// Ends what is open, and writes what has no rows: that there are none is evidence, too, for a
@@ -186,7 +190,9 @@ impl Writer {
         let asked = match &self.list.namespace {
             _ if !complete => Vec::new(),
             Some(namespace) => vec![namespace.clone()],
-            None if self.list.resource.namespaced => self.site.place.namespaces.keys().cloned().collect(),
+            None if self.list.resource.namespaced && !self.list.is_of_neighbours() => {
+                self.site.place.namespaces.keys().cloned().collect()
+            }
             None => vec![String::new()],
         };
         for namespace in asked {
@@ -222,8 +228,9 @@ impl Writer {
         open.table.write(&Clean::literal("}"))?;
         open.cells.push(cells);
         open.counts.merge(&counts);
-        // An event says no more as YAML than in its table; thousands of files would hide the rest.
-        if self.list.resource.plural == "events" {
+        // An event says no more as YAML than in its table, and a neighbour is there for its node's
+        // description only; thousands of files would hide the rest.
+        if self.list.resource.plural == "events" || self.list.is_of_neighbours() {
             return Ok(());
         }
         let path = match self.within(&open.namespace) {
@@ -254,7 +261,7 @@ impl Writer {
     }
 
     fn within<'n>(&self, namespace: &'n str) -> Option<&'n str> {
-        Some(namespace).filter(|_| self.list.resource.namespaced)
+        Some(namespace).filter(|_| self.list.resource.namespaced && !self.list.is_of_neighbours())
     }
 
     fn short(&self, part: &str) -> String {

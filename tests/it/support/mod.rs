@@ -2,6 +2,7 @@
 //! that it serves, a bundle served as one, and the program run against them.
 
 pub(crate) mod api;
+pub(crate) mod evidence;
 pub(crate) mod recorded;
 pub(crate) mod run;
 pub(crate) mod world;
