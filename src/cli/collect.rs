@@ -43,7 +43,7 @@ pub(super) struct Arguments {
     /// What evidence the workload needs: a name that `profiles` lists, or a file
     #[arg(long, value_name = "NAME|FILE", default_value = DEFAULT_PROFILE, help_heading = "Which evidence")]
     profile: String,
-    /// Kinds to leave out: logs, previous-logs, scrapes, or resources by kubectl's name
+    /// Kinds to leave out: logs, previous-logs, scrapes, descriptions, or resources by kubectl's name
     #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = "Which evidence")]
     skip: Vec<String>,
     /// Show nodes with the images and pods of other workloads, too
@@ -192,7 +192,7 @@ impl Arguments {
         let window =
             Window::new(incident, duration(&self.before)?, duration(&self.after)?, now).map_err(Failure::usage)?;
         let known = |kind: &str| {
-            ["logs", "previous-logs", "scrapes"].contains(&kind)
+            plan::KINDS.contains(&kind)
                 || profile
                     .objects
                     .iter()
@@ -207,8 +207,9 @@ impl Arguments {
             }
             if !known(kind) {
                 return Err(Failure::usage(format!(
-                    "--skip {kind}: the profile {} has no such kind; give logs, previous-logs, scrapes or a resource of the profile",
-                    profile.name
+                    "--skip {kind}: the profile {} has no such kind; give {} or a resource of the profile",
+                    profile.name,
+                    plan::KINDS.join(", ")
                 )));
             }
         }
@@ -342,6 +343,7 @@ impl Work<'_> {
         let mut run = collect::run(&sites, plans, self.arguments.limits(), stop, stopper).await;
         bar.clear();
         match stop.reason() {
+            None if self.request.skips("descriptions") => {}
             None => {
                 let described = tokio::task::block_in_place(|| collect::describe(&sites, &mut run, self.started));
                 if let Err(error) = described {

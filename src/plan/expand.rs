@@ -58,11 +58,14 @@ pub fn first(request: &Request, served: &[Resource], unknown: &[UnknownGroup], p
     plan
 }
 
+/// What `--skip` leaves out as a whole.
+pub const KINDS: [&str; 4] = ["logs", "previous-logs", "scrapes", "descriptions"];
+
 /// The kinds that are left out as a whole.
 fn left_out(request: &Request) -> impl Iterator<Item = Planned> {
-    let kinds = ["logs", "previous-logs", "scrapes"].into_iter().filter(|kind| request.skips(kind));
+    let kinds = KINDS.iter().filter(|kind| request.skips(kind));
     kinds.map(|kind| Planned {
-        task: Task { what: What::Kind(kind.to_owned()), required: false },
+        task: Task { what: What::Kind((*kind).to_owned()), required: false },
         without: Some(Without::Skipped("left out by --skip".to_owned())),
     })
 }

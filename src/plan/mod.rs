@@ -11,7 +11,7 @@ mod resource;
 mod task;
 pub mod window;
 
-pub use expand::{expand, first, one_by_one, rights_of_neighbours, rights_of_pods};
+pub use expand::{KINDS, expand, first, one_by_one, rights_of_neighbours, rights_of_pods};
 pub use pods::Pod;
 pub use related::{Neighbours, Related};
 pub use resource::{Resource, Right, UnknownGroup};

@@ -176,7 +176,7 @@ pub(super) fn list(
     });
     let mut rows: Vec<&Row> = selected
         .filter(|row| place.namespace.as_deref().is_none_or(|namespace| row.namespace == namespace))
-        .filter(|row| labels.as_ref().is_none_or(|labels| labels.select(&row.labels)))
+        .filter(|row| labels.as_ref().is_none_or(|labels| labels.select(&row.labels())))
         .filter(|row| query.fields.hold(|name| row.field(name)))
         .filter(|row| seen.insert((&row.namespace, &row.name)))
         .collect();

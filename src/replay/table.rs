@@ -12,9 +12,10 @@ pub(super) struct Row {
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) kind: String,
-    pub(super) labels: BTreeMap<String, String>,
-    /// Fields that lists are cut by, by their path.
-    fields: BTreeMap<&'static str, String>,
+    /// As JSON; empty when there are none.
+    labels: Box<str>,
+    /// Fields that lists are cut by, by their path. A few, in thousands of rows: no map.
+    fields: Box<[(&'static str, Box<str>)]>,
 }
 
 /// The rows of one entry.
@@ -75,7 +76,8 @@ struct Metadata<'a> {
     name: Cow<'a, str>,
     #[serde(borrow)]
     namespace: Cow<'a, str>,
-    labels: Option<BTreeMap<String, String>>,
+    #[serde(borrow)]
+    labels: Option<&'a RawValue>,
     #[serde(borrow)]
     managed_fields: Option<&'a RawValue>,
 }
@@ -127,23 +129,25 @@ impl Table {
 
     /// The row of a name, in a namespace if one is meant.
     pub(super) fn named(&self, namespace: Option<&str>, name: &str) -> Option<&Row> {
-        let names = self.names.get_or_init(|| index(&self.rows, |row| Some(&row.name)));
+        let names = self.names.get_or_init(|| index(&self.rows, |row| Some(row.name.as_str())));
         let found = names.get(name)?.iter().map(|at| &self.rows[*at]);
         found.into_iter().find(|row| namespace.is_none_or(|namespace| row.namespace == namespace))
     }
 
     /// Rows that are about an object of that name.
     pub(super) fn about(&self, name: &str) -> impl Iterator<Item = &Row> {
-        let about = self.about.get_or_init(|| index(&self.rows, |row| row.fields.get("involvedObject.name")));
+        let about = self.about.get_or_init(|| {
+            index(&self.rows, |row| Some(row.field("involvedObject.name")).filter(|name| !name.is_empty()))
+        });
         about.get(name).into_iter().flatten().map(|at| &self.rows[*at])
     }
 }
 
-fn index(rows: &[Row], key: impl Fn(&Row) -> Option<&String>) -> HashMap<String, Vec<usize>> {
+fn index(rows: &[Row], key: impl Fn(&Row) -> Option<&str>) -> HashMap<String, Vec<usize>> {
     let mut index: HashMap<String, Vec<usize>> = HashMap::new();
     for (at, row) in rows.iter().enumerate() {
         if let Some(key) = key(row) {
-            index.entry(key.clone()).or_default().push(at);
+            index.entry(key.to_owned()).or_default().push(at);
         }
     }
     index
@@ -160,10 +164,10 @@ impl Row {
             None => copied(text),
         };
         let string = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
-        let mut fields = BTreeMap::new();
+        let mut fields: Vec<(&'static str, Box<str>)> = Vec::new();
         let mut add = |name: &'static str, value: Option<String>| {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
-                fields.insert(name, value);
+                fields.push((name, value.into()));
             }
         };
         add("spec.nodeName", string(spec.and_then(|spec| spec.node_name)));
@@ -182,9 +186,14 @@ impl Row {
             namespace: metadata.namespace.into_owned(),
             name: metadata.name.into_owned(),
             kind: kind.into_owned(),
-            labels: metadata.labels.unwrap_or_default(),
-            fields,
+            labels: metadata.labels.map_or("", RawValue::get).into(),
+            fields: fields.into(),
         }
+    }
+
+    /// Its labels.
+    pub(super) fn labels(&self) -> BTreeMap<String, String> {
+        serde_json::from_str(&self.labels).unwrap_or_default()
     }
 
     /// The value of a field that lists may be cut by; empty when it has none.
@@ -192,7 +201,7 @@ impl Row {
         match name {
             "metadata.name" => &self.name,
             "metadata.namespace" => &self.namespace,
-            name => self.fields.get(name).map_or("", String::as_str),
+            name => self.fields.iter().find(|field| field.0 == name).map_or("", |field| &field.1),
         }
     }
 }
