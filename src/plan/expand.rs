@@ -20,7 +20,7 @@ pub fn first(request: &Request, served: &[Resource], unknown: &[UnknownGroup], p
             continue;
         };
         if rule.scope == profile::Scope::Namespace {
-            plan.extend(by_rule(resource, rule, place));
+            plan.extend(by_rule(request, served, resource, rule, place));
         }
     }
     for rule in &request.profile.custom_resources {
@@ -161,9 +161,18 @@ fn of_node(request: &Request, served: &[Resource], resource: &Resource, rule: &O
     plan
 }
 
-fn by_rule(resource: &Resource, rule: &ObjectRule, place: &Place) -> Vec<Planned> {
+fn by_rule(
+    request: &Request,
+    served: &[Resource],
+    resource: &Resource,
+    rule: &ObjectRule,
+    place: &Place,
+) -> Vec<Planned> {
     if rule.names.is_empty() {
         return lists(resource, place, rule.required, rule.labels.as_deref(), rule.metadata_only);
+    }
+    if resource.is("", "nodes") {
+        return rule.names.iter().flat_map(|node| of_node(request, served, resource, rule, node)).collect();
     }
     let spaces: Vec<Option<&str>> = match resource.namespaced {
         true => place.namespaces.keys().map(|name| Some(name.as_str())).collect(),
