@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::BundleError;
 use super::names::{BundleName, CAPS, Cap, by_hash, segment, shorten};
@@ -35,16 +36,20 @@ pub const FACTS: &str = "facts.json";
 
 /// The path of one file, relative to the bundle's folder: safe on every file system.
 ///
-/// Two of them are equal when their paths are, whatever names they carry.
+/// Two of them are equal when their paths are, whatever names they carry. Clones share both: there
+/// are thousands, and each is held by whoever has a part in its entry.
 #[derive(Clone, Debug)]
-pub struct EntryPath {
+pub struct EntryPath(Arc<Named>);
+
+#[derive(Debug)]
+struct Named {
     path: String,
     names: BTreeMap<String, String>,
 }
 
 impl PartialEq for EntryPath {
     fn eq(&self, other: &Self) -> bool {
-        self.path == other.path
+        self.as_str() == other.as_str()
     }
 }
 
@@ -58,13 +63,13 @@ impl PartialOrd for EntryPath {
 
 impl Ord for EntryPath {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.path.cmp(&other.path)
+        self.as_str().cmp(other.as_str())
     }
 }
 
 impl std::hash::Hash for EntryPath {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.path.hash(state);
+        self.as_str().hash(state);
     }
 }
 
@@ -87,25 +92,28 @@ impl EntryPath {
                 return Err(refuse(why));
             }
         }
-        Ok(Self { path: path.to_owned(), names: BTreeMap::new() })
+        Ok(Self::of(path.to_owned(), BTreeMap::new()))
     }
 
     /// The same path, with the names it was made of.
-    pub(super) fn with_names(mut self, names: BTreeMap<String, String>) -> Self {
-        self.names = names;
-        self
+    pub(super) fn with_names(self, names: BTreeMap<String, String>) -> Self {
+        Self::of(self.0.path.clone(), names)
+    }
+
+    fn of(path: String, names: BTreeMap<String, String>) -> Self {
+        Self(Arc::new(Named { path, names }))
     }
 
     /// The path as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.path
+        &self.0.path
     }
 
     /// Full names of everything the path names: role (`cluster`, `namespace`, `pod`, …) → name.
     #[must_use]
     pub fn names(&self) -> &BTreeMap<String, String> {
-        &self.names
+        &self.0.names
     }
 
     /// The full names that cannot be read off `settled`, the path as it stands in the zip: what
@@ -118,19 +126,19 @@ impl EntryPath {
                 .any(|part| part.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
         };
         let hidden = |(_, name): &(&String, &String)| !shown(name);
-        self.names.iter().filter(hidden).map(|(role, name)| (role.clone(), name.clone())).collect()
+        self.0.names.iter().filter(hidden).map(|(role, name)| (role.clone(), name.clone())).collect()
     }
 }
 
 impl fmt::Display for EntryPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path)
+        f.write_str(self.as_str())
     }
 }
 
 impl AsRef<str> for EntryPath {
     fn as_ref(&self) -> &str {
-        &self.path
+        &self.0.path
     }
 }
 
@@ -184,7 +192,7 @@ impl Maker {
     }
 
     fn done(self) -> EntryPath {
-        EntryPath { path: self.path, names: self.names }
+        EntryPath::of(self.path, self.names)
     }
 }
 
