@@ -52,6 +52,8 @@ pub(super) fn is_own(name: &str, value: &Value) -> bool {
         | "privateKeySecretRef" => refers(value),
         // The names of Secrets in a ServiceAccount, and a volume's source.
         "secrets" => value.as_array().is_some_and(|items| items.iter().all(is_reference)),
+        // A quota counts Secrets as `secrets`.
+        "hard" | "used" => value.as_object().is_some_and(|members| members.values().all(is_amount)),
         "secret" | "serviceAccountToken" => value.is_object() && is_volume_source(value),
         // What identifies an object, an image, a process.
         "image" | "imageID" | "containerID" | "uid" | "resourceVersion" | "apiVersion" | "kind" | "nodeName"
@@ -95,6 +97,15 @@ fn is_reference(value: &Value) -> bool {
                 | "group"
         )
     })
+}
+
+/// Whether `value` is an amount as Kubernetes writes it: `10`, `500m`, `1Gi`, `1e3`.
+fn is_amount(value: &Value) -> bool {
+    let Some(text) = value.as_str() else { return false };
+    let digits = text.trim_end_matches(|end: char| end.is_ascii_alphabetic());
+    text.len() - digits.len() <= 2
+        && !digits.is_empty()
+        && digits.chars().all(|c| c.is_ascii_digit() || "+-.eE".contains(c))
 }
 
 fn is_volume_source(value: &Value) -> bool {

@@ -214,6 +214,14 @@ fn custom_resources() {
 }
 
 #[test]
+fn a_quota_counts_secrets_and_holds_none() {
+    let amounts = json!({"secrets": "1M", "count/secrets": "10", "requests.cpu": "500m", "limits.memory": "1.5Gi"});
+    keeps(&json!({"kind": "ResourceQuota", "spec": {"hard": amounts}, "status": {"hard": amounts, "used": amounts}}));
+    let (_, text) = redact(&json!({"hard": {"secrets": "halibut-in-butter-19"}}));
+    assert!(!text.contains("halibut"), "{text}");
+}
+
+#[test]
 fn names_numbers_and_structure_stay() {
     let secret = word(6, 20);
     let object = json!({"password=abc": 1, (secret.clone()): {"password": 12345, "token": null, "secret": true}, "list": [[], {}, ""]});
