@@ -172,6 +172,15 @@ impl Replay {
         objects
     }
 
+    /// An object of [`Self::objects`] as JSON; `None` for what cannot be read.
+    #[must_use]
+    pub fn raw(&self, object: &Object) -> Option<Bytes> {
+        let Object { resource, namespace, name, .. } = object;
+        let place = Place::new(&resource.group, &resource.version, namespace.as_deref(), &resource.plural);
+        let tables = self.shared.tables(&place, &ListQuery::default()).ok()?;
+        tables.iter().find_map(|table| table.named(namespace.as_deref(), name)).map(|row| row.object.clone())
+    }
+
     /// Whether the pods of a node that are in namespaces not collected were asked for.
     #[must_use]
     pub fn has_neighbours(&self, node: &str) -> bool {
@@ -243,7 +252,10 @@ impl Shared {
         let record = &self.evidence.tasks()[task];
         match record.entries.first() {
             Some(entry) => Ok(Answer::text(self.read(entry)?)),
-            // The proxy's own word for a port that nobody listens on.
+            // The proxy's own words for a pod without an address, and for a port that nobody listens on.
+            None if record.outcome == Outcome::Absent && !record.causes.concat().contains("connection refused") => {
+                Err(Refusal::new(400, "BadRequest", &format!("address not allowed: {}", record.causes.join(": "))))
+            }
             None => Err(Refusal::new(503, "ServiceUnavailable", &record.causes.join(": ")).missing(&said(record))),
         }
     }
@@ -252,7 +264,12 @@ impl Shared {
         let metadata_only = accept.contains("as=PartialObjectMetadata");
         if let Some(task) = self.index.by_path(&place.path(Some(name))) {
             let Some(entry) = self.evidence.tasks()[task].entries.iter().find(|path| path.ends_with(".yaml")) else {
-                return Err(self.refusal(&[task], &place.named(name)));
+                let record = &self.evidence.tasks()[task];
+                return Err(match record.outcome {
+                    // In the API server's own words.
+                    Outcome::Absent => Refusal::not_found(&format!("{} \"{name}\" not found", place.resource())),
+                    _ => self.refusal(&[task], &place.named(name)),
+                });
             };
             let text = self.read(entry)?;
             let object: Value = yaml::from_str(&String::from_utf8_lossy(&text))

@@ -39,9 +39,10 @@ pub(crate) fn kubectl_json(args: &[&str]) -> Value {
     serde_json::from_slice(&kubectl(&[args, &["-o", "json"]].concat())).expect("kubectl prints JSON")
 }
 
-/// Applies objects, as YAML or JSON.
+/// Applies objects, as YAML or JSON; by the server, so that no annotation repeats them.
 pub(crate) fn apply(objects: &str) {
-    kubectl_with(&["apply", "-f", "-"], Some(objects)).unwrap_or_else(|why| panic!("kubectl apply: {why}\n{objects}"));
+    kubectl_with(&["apply", "--server-side", "--force-conflicts", "-f", "-"], Some(objects))
+        .unwrap_or_else(|why| panic!("kubectl apply: {why}\n{objects}"));
 }
 
 fn kubectl_with(args: &[&str], input: Option<&str>) -> Result<Vec<u8>, String> {

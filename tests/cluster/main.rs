@@ -9,9 +9,11 @@
 
 mod bundle;
 mod kubernetes;
+mod replayed;
 mod tool;
 
 mod choice;
+mod describe;
 mod ending;
 mod errors;
 mod logs;

@@ -1,6 +1,7 @@
-//! Every incident becomes a sound bundle whose tasks ended as the incident makes them end.
+//! Every incident becomes a sound bundle whose tasks ended as the incident makes them end, and which
+//! collecting from its replay gives again.
 
-use crate::{bundle::text, kubernetes::incidents, tool::collect};
+use crate::{bundle::text, kubernetes::incidents, replayed, tool::collect};
 use serde_json::Value;
 use std::{sync::Mutex, thread};
 
@@ -154,7 +155,9 @@ fn look_at(name: &str, namespace: &str) -> String {
     let region = if expected == UNSCHEDULABLE { Value::Null } else { "eu-west-1".into() };
     assert_eq!(bundle.manifest["region"], region, "{name}: region");
     assert_eq!(run.code, if is_whole && known { 0 } else { 3 }, "{name}: exit code; it said:\n{}", run.stderr);
-    row
+    let (files, described) = replayed::comes_back(name, &bundle);
+    assert!(files >= 20 && described >= 5, "{name}: only {files} files and {described} descriptions came back");
+    format!("{row}  {files} files and {described} descriptions come back")
 }
 
 /// What a log or a scrape is of: its kind with its container or endpoint.

@@ -62,6 +62,14 @@ impl Run {
     }
 }
 
+/// `demo` into a folder of its own: no cluster is asked.
+pub(crate) fn demo(args: &[&str]) -> Run {
+    let _permit = Permit::take();
+    let folder = tempfile::tempdir().expect("a folder");
+    let done = program().arg("demo").arg("--to").arg(folder.path()).args(args).output().expect("the program runs");
+    Run::of(done, folder)
+}
+
 fn collecting(kubeconfig: &Path, folder: &Path, args: &[&str]) -> Command {
     let mut command = program();
     command.arg("collect").arg("--kubeconfig").arg(kubeconfig).arg("--to").arg(folder).args(args);

@@ -98,6 +98,21 @@ fn every_task_has_one_outcome_and_its_words() {
 }
 
 #[test]
+fn describing_asks_for_nothing() {
+    let asked = |skipped: &str| {
+        let api = World::one().serve();
+        let bundle = Run::collect(&api).args(["--skip", skipped]).finish().exits(0).bundle();
+        let described = bundle.paths().iter().filter(|path| path.ends_with("describe.txt")).count();
+        let mut asked: Vec<String> = api.asked().iter().map(|asked| asked.path.clone()).collect();
+        asked.sort_unstable();
+        (described, asked)
+    };
+    let ((none, without), (some, with)) = (asked("leases,descriptions"), asked("leases"));
+    assert!(none == 0 && some > 5, "{none} and {some} descriptions");
+    assert_eq!(without, with);
+}
+
+#[test]
 fn the_manifest_says_who_this_is() {
     let api = World::one().serve();
     let ended = Run::collect(&api).args(["--ticket", "SUP-1"]).finish().exits(0);

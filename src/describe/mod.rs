@@ -4,6 +4,8 @@
 //! deskribe is young and has one maintainer: it is used here and nowhere else, and held to kubectl by
 //! a test that compares both on a real cluster.
 
+mod kubectl;
+
 use crate::replay::{Object, Replay};
 use chrono::{DateTime, Utc};
 use deskribe::RenderOptions;
@@ -32,7 +34,11 @@ const BATCH: usize = 8;
 /// Describes every object of `replay` as of `now`, in UTC, and gives each to `take`, from several
 /// threads and in no order. An object that cannot be described gets a line that says why.
 pub fn all(replay: &Replay, now: DateTime<Utc>, take: impl Fn(Described) + Sync) {
-    let objects = replay.objects();
+    each(replay, &replay.objects(), now, take);
+}
+
+/// Like [`all`], of these objects.
+pub fn each(replay: &Replay, objects: &[Object], now: DateTime<Utc>, take: impl Fn(Described) + Sync) {
     let next = AtomicUsize::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST).min(objects.len() / BATCH + 1);
     let work = || {
@@ -80,7 +86,7 @@ async fn describe(client: &kube::Client, replay: &Replay, object: &Object, optio
         Err(_) => Err("it is not as objects of its kind are".to_owned()),
     };
     let mut text = match described {
-        Ok(text) => text,
+        Ok(text) => kubectl::set_right(&resource.kind, text, || replay.raw(object)),
         Err(why) => format!("The {} {name} could not be described: {why}\n", resource.kind),
     };
     let mut below = Vec::new();

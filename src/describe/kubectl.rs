@@ -1,0 +1,179 @@
+//! What deskribe 0.2.0 prints otherwise than kubectl 1.37 does, set right: over its text, and where
+//! that does not tell, over the object. Each function goes when a later deskribe needs it no more;
+//! the comparison on a real cluster (`tests/cluster/describe.rs`) says when.
+
+use bytes::Bytes;
+use memchr::memmem;
+use serde_json::Value;
+use std::{borrow::Cow, fmt::Write as _};
+
+/// `text` as kubectl prints it. `object` gives the object as JSON; it is asked only when it is needed.
+pub(super) fn set_right(kind: &str, text: String, object: impl FnOnce() -> Option<Bytes>) -> String {
+    match kind {
+        "Node" => without_proxy_version(text),
+        "Pod" => pod(text, object),
+        _ => containers(text),
+    }
+}
+
+/// kubectl prints it no more, since no kubelet reports it.
+fn without_proxy_version(mut text: String) -> String {
+    if let Some(at) = text.find("\n  Kube-Proxy Version:") {
+        let end = text[at + 1..].find('\n').map_or(text.len(), |end| at + 1 + end);
+        text.replace_range(at..end, "");
+    }
+    text
+}
+
+fn pod(mut text: String, object: impl FnOnce() -> Option<Bytes>) -> String {
+    let raw = object();
+    let raw = raw.as_deref().unwrap_or_default();
+    let has_references = text.contains(" (v1:metadata.");
+    let has_zeros = memmem::find_iter(raw, b":\"0").any(|at| raw.get(at + 3).is_some_and(u8::is_ascii_digit));
+    if (has_references || has_zeros)
+        && let Ok(object) = serde_json::from_slice::<Value>(raw)
+    {
+        text = without_references(text, &object);
+        text = with_zeros(text, &object);
+    }
+    if text.contains("EphemeralVolume (an inline") {
+        text = claim_templates(&text);
+    }
+    containers(text)
+}
+
+/// Containers of pods and of what has a template of them.
+fn containers(text: String) -> String {
+    let is_touched = |line: &str| line.contains(" http-get ") || line.contains(",path=\"");
+    if !text.lines().any(is_touched) {
+        return text;
+    }
+    by_line(&text, |line| match line.split_once(" http-get ") {
+        Some((head, rest)) => {
+            let (address, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+            let gap = if rest.is_empty() { "" } else { " " };
+            Cow::Owned(format!("{head} http-get {}{gap}{rest}", escaped(address)))
+        }
+        None => sub_path(line).map_or(Cow::Borrowed(line), Cow::Owned),
+    })
+}
+
+/// Go's URLs have these escaped in a path: https://pkg.go.dev/net/url#URL.EscapedPath.
+fn escaped(address: &str) -> String {
+    address.chars().fold(String::with_capacity(address.len()), |mut out, letter| {
+        // Writing to a String cannot fail.
+        let _ = match letter {
+            '!' | '\'' | '(' | ')' | '*' => write!(out, "%{:02X}", u32::from(letter)),
+            _ => write!(out, "{letter}"),
+        };
+        out
+    })
+}
+
+/// A mount's sub-path, quoted as JSON, in the quotes of Go.
+fn sub_path(line: &str) -> Option<String> {
+    let (head, rest) = line.split_once(",path=\"")?;
+    if rest.is_ascii() {
+        return None;
+    }
+    let end = rest.rfind('"')?;
+    let path: String = serde_json::from_str(&format!("\"{}\"", &rest[..end])).ok()?;
+    let quoted = path.chars().fold(String::new(), |mut out, letter| {
+        let code = u32::from(letter);
+        // Behind a letter, `Debug` escapes what is not printable, which is what Go does not print either.
+        let is_shown = format!("{:?}", format!("a{letter}")).contains(letter);
+        let _ = match letter {
+            '"' | '\\' => write!(out, "\\{letter}"),
+            _ if is_shown => write!(out, "{letter}"),
+            _ if code < 0x80 => write!(out, "{}", letter.escape_default()),
+            _ if code < 0x1_0000 => write!(out, "\\u{code:04x}"),
+            _ => write!(out, "\\U{code:08x}"),
+        };
+        out
+    });
+    Some(format!("{head},path=\"{quoted}{}", &rest[end..]))
+}
+
+/// Of a pod's fields, kubectl resolves name and namespace alone in a variable.
+fn without_references(mut text: String, object: &Value) -> String {
+    let metadata = &object["metadata"];
+    let mut forget = |path: &str, value: &str| {
+        if !value.is_empty() {
+            text = text.replace(&format!("{value} (v1:{path})"), &format!(" (v1:{path})"));
+        }
+    };
+    forget("metadata.uid", metadata["uid"].as_str().unwrap_or_default());
+    for part in ["labels", "annotations"] {
+        for (key, value) in metadata[part].as_object().into_iter().flatten() {
+            forget(&format!("metadata.{part}['{key}']"), value.as_str().unwrap_or_default());
+        }
+    }
+    // The gap before an empty value is the one that its column has.
+    text
+}
+
+/// Amounts that are written with leading zeros are printed as they are written.
+fn with_zeros(text: String, object: &Value) -> String {
+    let (mut resources, mut part) = (&Value::Null, "");
+    let spec = &object["spec"];
+    let containers = ["initContainers", "containers", "ephemeralContainers"];
+    let find = |name: &str| {
+        let all = containers.iter().flat_map(|kind| spec[*kind].as_array().into_iter().flatten());
+        all.filter(|container| container["name"] == name).map(|container| &container["resources"]).next()
+    };
+    by_line(&text, |line| {
+        let trimmed = line.trim_start();
+        match line.len() - trimmed.len() {
+            2 => resources = find(trimmed.trim_end_matches(':')).unwrap_or(&Value::Null),
+            4 => part = if trimmed == "Limits:" { "limits" } else { "requests" },
+            6 => {
+                let amount = trimmed.split_once(':').and_then(|(name, shown)| {
+                    let written = resources[part][name].as_str()?;
+                    let zeros =
+                        written.starts_with('0') && written[1..].starts_with(|next: char| next.is_ascii_digit());
+                    zeros.then(|| (line.len() - shown.trim_start().len(), written))
+                });
+                if let Some((from, written)) = amount {
+                    return Cow::Owned(format!("{}{written}", &line[..from]));
+                }
+            }
+            _ => {}
+        }
+        Cow::Borrowed(line)
+    })
+}
+
+/// The template of a claim within a pod, indented as kubectl does; the capacity of a volume that is
+/// named and that nobody has measured is printed as none.
+fn claim_templates(text: &str) -> String {
+    let (mut inside, mut is_named, mut values) = (false, false, usize::MAX);
+    by_line(text, |line| {
+        let trimmed = line.trim_start();
+        let indent = line.len() - trimmed.len();
+        if indent < 4 {
+            (inside, is_named, values) = (false, false, usize::MAX);
+        } else if trimmed.starts_with("Type:") && trimmed.contains("EphemeralVolume (an inline") {
+            inside = true;
+        }
+        if inside && indent == 4 {
+            if let Some(annotations) = trimmed.strip_prefix("Annotations:") {
+                values = line.len() - annotations.trim_start().len() + 2;
+            }
+            is_named |= trimmed.strip_prefix("Volume:").is_some_and(|name| !name.trim().is_empty());
+            if is_named && trimmed.trim_end() == "Capacity:" {
+                return Cow::Owned(format!("{line}0"));
+            }
+        }
+        if inside && indent == values { Cow::Borrowed(&line[4..]) } else { Cow::Borrowed(line) }
+    })
+}
+
+fn by_line<'a>(text: &'a str, mut change: impl FnMut(&'a str) -> Cow<'a, str>) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+        out.push_str(&change(line));
+        out.push_str(end);
+    }
+    out
+}
