@@ -301,8 +301,7 @@ fn coverage(site: &Site, log: &LogTask, ended: &Ended, stop: Option<&Stopped>, b
         last: ended.last,
         lines: ended.lines,
         complete: true,
-        gap: None,
-        gap_cause: None,
+        ..Coverage::default()
     };
     let text = |at: DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let reached = ended.last.map_or_else(|| "its beginning".to_owned(), text);
