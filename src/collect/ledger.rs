@@ -233,7 +233,7 @@ fn logs(manifest: &Manifest, request: &Request, now: DateTime<Utc>, again: &str)
     let rfc = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
     match window.incident {
         None => {
-            shortfalls = vec!["no incident time was given: these are the minutes before the collection".to_owned()];
+            shortfalls.insert(0, "no incident time was given: these are the minutes before the collection".to_owned());
             command = Some(format!("{again} --incident-time TIME"));
         }
         Some(incident) if window.end > now => {
