@@ -322,6 +322,7 @@ impl Work<'_> {
                 log_limit: self.arguments.log_limit,
                 skew,
                 images: Arc::default(),
+                seen: Arc::default(),
             });
         }
         clusters.extend(unreached);
