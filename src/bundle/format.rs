@@ -11,6 +11,8 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::coverage::{ContainerCoverage, Coverage};
+use super::stamp;
 use crate::redact::Counts;
 
 /// The format this version writes, and the newest it can read.
@@ -108,6 +110,9 @@ pub struct Manifest {
     /// Every file of the bundle but the manifest itself.
     #[serde(default)]
     pub entries: Vec<EntryRecord>,
+    /// Every container of the pods that the profile takes, with what its logs cover together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<ContainerCoverage>,
     /// What a reader should know about the bundle as a whole: evidence that was gathered and then
     /// lost to a full disk, entries that could not be salvaged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -147,6 +152,7 @@ impl Manifest {
             clusters: Vec::new(),
             tasks: Vec::new(),
             entries: Vec::new(),
+            containers: Vec::new(),
             remarks: Vec::new(),
         }
     }
@@ -391,97 +397,5 @@ impl EntryRecord {
     /// Says how often each rule replaced something in it.
     pub fn set_redactions(&mut self, counts: &Counts) {
         self.redactions = counts.iter().map(|(rule, n)| (rule.to_owned(), n)).collect();
-    }
-}
-
-/// Which part of the window an entry really covers, and why the rest is missing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Coverage {
-    /// Time of the first line (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    pub first: Option<DateTime<Utc>>,
-    /// Time of the last line (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    pub last: Option<DateTime<Utc>>,
-    /// Lines in the entry.
-    pub lines: u64,
-    /// Whether nothing of the window is missing.
-    pub complete: bool,
-    /// What is missing, in words.
-    #[serde(default)]
-    pub gap: Option<String>,
-    /// Why.
-    #[serde(default)]
-    pub gap_cause: Option<GapCause>,
-}
-
-/// Why a part of the window is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum GapCause {
-    /// The node had rotated the log away.
-    RotatedAway,
-    /// The container started inside the window.
-    ContainerNotStarted,
-    /// The container ended inside the window.
-    ContainerEnded,
-    /// The node no longer had the previous container's log.
-    PreviousInstanceGone,
-    /// The window was not over when the log was read.
-    WindowNotOver,
-    /// A limit of this program cut it.
-    CutByLimit,
-    /// The stream broke.
-    StreamFailed,
-    /// Reading was refused.
-    Forbidden,
-    /// Reading took longer than it was given.
-    TimedOut,
-    /// The run ended first.
-    Cancelled,
-    /// It could not be told.
-    Unknown,
-}
-
-/// RFC 3339 in UTC, with as many digits of a second as there are.
-mod stamp {
-    use chrono::{DateTime, SecondsFormat, Utc};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn text(at: &DateTime<Utc>) -> String {
-        at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-    }
-
-    fn parse<E: Error>(s: &str) -> Result<DateTime<Utc>, E> {
-        DateTime::parse_from_rfc3339(s)
-            .map(|t| t.with_timezone(&Utc))
-            .map_err(|e| E::custom(format!("{s:?} is no RFC 3339 time: {e}")))
-    }
-
-    pub(super) fn serialize<S: Serializer>(at: &DateTime<Utc>, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&text(at))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<DateTime<Utc>, D::Error> {
-        parse(&String::deserialize(d)?)
-    }
-
-    pub(super) mod option {
-        use super::{DateTime, Deserialize, Deserializer, Serializer, Utc, parse, text};
-
-        pub(in super::super) fn serialize<S: Serializer>(at: &Option<DateTime<Utc>>, s: S) -> Result<S::Ok, S::Error> {
-            match at {
-                Some(at) => s.serialize_some(&text(at)),
-                None => s.serialize_none(),
-            }
-        }
-
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-            d: D,
-        ) -> Result<Option<DateTime<Utc>>, D::Error> {
-            Option::<String>::deserialize(d)?.map(|s| parse(&s)).transpose()
-        }
     }
 }

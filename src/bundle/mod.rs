@@ -5,6 +5,7 @@
 //! Nothing reaches the zip but [`Clean`](crate::redact::Clean) bytes, and nothing in here knows
 //! Kubernetes: an entry is a path and some bytes.
 
+mod coverage;
 mod entry;
 mod error;
 mod evidence;
@@ -20,6 +21,7 @@ mod reserve;
 mod salvage;
 mod settle;
 mod spool;
+mod stamp;
 pub mod storage;
 mod verify;
 mod writer;
@@ -28,12 +30,13 @@ use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
+pub use coverage::{ContainerCoverage, Coverage, Gap, GapCause, Interval};
 pub use entry::EntryWriter;
 pub use error::BundleError;
 pub use evidence::{Evidence, Gathered};
 pub use format::{
-    CheckState, ChecklistItem, ClusterInfo, Coverage, Ended, EntryRecord, FORMAT, GapCause, IdentityClaim,
-    IdentityKind, Manifest, Outcome, TaskRecord,
+    CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, FORMAT, IdentityClaim, IdentityKind, Manifest, Outcome,
+    TaskRecord,
 };
 pub use layout::EntryPath;
 pub use names::{BundleName, NamePart};

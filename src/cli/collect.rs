@@ -108,7 +108,7 @@ pub(super) async fn run(arguments: &Arguments, clusters: &Clusters) -> Result<Ex
         arguments.attach.iter().map(|path| Attachment::read(path)).collect::<Result<_, _>>().map_err(Failure::usage)?;
     let key = arguments.key()?;
     eprint!("{}", request.window.echo(started, &Local));
-    if let Some(warning) = request.window.unfinished(started) {
+    for warning in request.window.shortfalls().into_iter().chain(request.window.unfinished(started)) {
         eprintln!("{warning}");
     }
     let (stopper, stop) = Stop::new();
@@ -322,6 +322,7 @@ impl Work<'_> {
                 log_limit: self.arguments.log_limit,
                 skew,
                 images: Arc::default(),
+                seen: Arc::default(),
             });
         }
         clusters.extend(unreached);

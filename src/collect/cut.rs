@@ -29,6 +29,7 @@ pub(super) struct Cut {
     stamped: bool,
     /// The current line, if it has no stamp.
     foreign: Option<Vec<u8>>,
+    begins: Option<Stamp>,
     first: Option<Stamp>,
     last: Option<Stamp>,
     lines: u64,
@@ -65,6 +66,13 @@ fn parse(stamp: &[u8]) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(std::str::from_utf8(stamp).ok()?).ok().map(|at| at.with_timezone(&Utc))
 }
 
+fn copied(stamp: &[u8]) -> Stamp {
+    let mut text = [0; STAMP];
+    let length = stamp.len().min(STAMP);
+    text[..length].copy_from_slice(&stamp[..length]);
+    (text, length)
+}
+
 /// The stamp at a line's beginning; `Err` when more bytes are needed to say.
 fn stamp(line: &[u8]) -> Result<Option<&[u8]>, ()> {
     let shape = b"dddd-dd-ddTdd:dd:dd";
@@ -93,6 +101,7 @@ impl Cut {
             over: false,
             stamped: false,
             foreign: None,
+            begins: None,
             first: None,
             last: None,
             lines: 0,
@@ -161,17 +170,18 @@ impl Cut {
     fn begin_line(&mut self, line: &[u8]) {
         match stamp(line) {
             Ok(Some(stamp)) => {
+                if !self.stamped {
+                    self.begins = Some(copied(stamp));
+                }
                 self.stamped = true;
                 self.foreign = None;
                 self.over = self.past.is_before(stamp);
                 let after_start = self.start.as_ref().is_none_or(|start| start.is_before(stamp));
                 self.keep = after_start && !self.over && !self.end.is_before(stamp);
                 if self.keep {
-                    let mut text = [0; STAMP];
-                    let length = stamp.len().min(STAMP);
-                    text[..length].copy_from_slice(&stamp[..length]);
-                    self.first.get_or_insert((text, length));
-                    self.last = Some((text, length));
+                    let stamp = copied(stamp);
+                    self.first.get_or_insert(stamp);
+                    self.last = Some(stamp);
                     self.lines += 1;
                 }
             }
@@ -194,6 +204,8 @@ impl Cut {
         let time = |stamp: Option<Stamp>| stamp.and_then(|(text, length)| parse(&text[..length]));
         let unfinished = self.in_line || !self.stamped;
         Ended {
+            is_over: self.over,
+            begins: time(self.begins),
             first: time(self.first),
             last: time(self.last),
             lines: self.lines,
@@ -209,6 +221,10 @@ impl Cut {
 /// What is known when a stream has ended.
 #[derive(Debug)]
 pub(super) struct Ended {
+    /// Whether all that followed lay behind the window.
+    pub(super) is_over: bool,
+    /// Time of the first line that came, kept or not.
+    pub(super) begins: Option<DateTime<Utc>>,
     /// Time of the first line kept.
     pub(super) first: Option<DateTime<Utc>>,
     /// Time of the last line kept.

@@ -1,13 +1,16 @@
 //! From what a run gave to the manifest: every task with its outcome, every entry with its source,
 //! and the checklist over them. Pure.
 
-use super::{Entry, Record, Run};
+use super::{Entry, Record, Run, containers};
 use crate::{
     bundle::{
         BundleName, CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, GapCause, IdentityClaim, IdentityKind,
         Manifest, NamePart, Outcome, Settled, TaskRecord,
     },
-    facts::identity::{self, settle},
+    facts::{
+        coverage,
+        identity::{self, settle},
+    },
     plan::Request,
 };
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -127,6 +130,7 @@ impl Ledger {
                 .map(|lost| format!("{} was gathered, and lost to a full disk", lost.path.as_str())),
         );
         manifest.entries = entries.into_values().collect();
+        manifest.containers = containers::coverage(request, run, settled);
         manifest.redactions_total = manifest.entries.iter().flat_map(|entry| entry.redactions.values()).sum();
         manifest.checklist = checklist(&manifest, request, self.started, &self.command);
         manifest
@@ -206,49 +210,41 @@ fn item(id: &str, text: &str, state: CheckState, detail: String, command: Option
 fn logs(manifest: &Manifest, request: &Request, now: DateTime<Utc>, again: &str) -> ChecklistItem {
     let window = &request.window;
     let text = "logs from 15 minutes before to 15 minutes after the incident";
-    let of_kind = |kind: &str| manifest.tasks.iter().filter(|task| task.kind == kind).collect::<Vec<_>>();
-    let (current, previous) = (of_kind("log"), of_kind("previous-log"));
-    let coverage = |task: &TaskRecord| {
-        let entry = manifest.entries.iter().find(|entry| task.entries.contains(&entry.path));
-        entry.and_then(|entry| entry.coverage.clone())
-    };
-    let had = |task: &&&TaskRecord| !task.entries.is_empty();
-    let taken = current.iter().chain(&previous).filter(had).count();
-    let mut gaps = Vec::new();
-    for task in current.iter().chain(&previous) {
-        match coverage(task) {
-            Some(coverage) if !coverage.complete && coverage.gap_cause != Some(GapCause::WindowNotOver) => {
-                gaps.push(format!("{}: {}", task.target, coverage.gap.unwrap_or_default()));
-            }
-            Some(_) => {}
-            None if matches!(
-                task.outcome,
-                Outcome::Collected | Outcome::Empty | Outcome::Absent | Outcome::Skipped
-            ) => {}
-            None => gaps.push(format!("{}: {}", task.target, task.causes.first().map_or("no answer", String::as_str))),
-        }
-    }
+    let is_log = |task: &&TaskRecord| task.kind == "log" || task.kind == "previous-log";
+    let taken = manifest.tasks.iter().filter(is_log).filter(|task| !task.entries.is_empty()).count();
+    let lacking = coverage::logs_lack(manifest);
+    let gaps = || manifest.containers.iter().flat_map(|container| &container.gaps);
+    let lacks = |cause: GapCause| gaps().any(|gap| gap.missing && gap.cause == cause);
     let mut shortfalls = window.shortfalls();
     let mut command = None;
     let rfc = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
     match window.incident {
         None => {
-            shortfalls = vec!["no incident time was given: these are the minutes before the collection".to_owned()];
+            shortfalls.insert(0, "no incident time was given: these are the minutes before the collection".to_owned());
             command = Some(format!("{again} --incident-time TIME"));
         }
-        Some(incident) if window.end > now => {
-            shortfalls.push(format!("the window is not over until {}", rfc(window.end)));
+        Some(incident) => {
             let span = if incident.start == incident.end {
                 rfc(incident.start)
             } else {
                 format!("{}/{}", rfc(incident.start), rfc(incident.end))
             };
-            command =
-                Some(format!("{again} --incident-time {span}   # after {}", rfc(window.end + TimeDelta::seconds(5))));
+            let same = format!("{again} --incident-time {span}");
+            // Of a window that ended while its logs were read, nothing need be missing.
+            let is_open = window.end > now
+                && (manifest.containers.is_empty() || gaps().any(|gap| gap.missing && gap.to == window.end));
+            if is_open {
+                command = Some(format!("{same}   # after {}", rfc(window.end + TimeDelta::seconds(5))));
+            } else if lacks(GapCause::CutByLimit) {
+                command = Some(format!("{same} --log-limit SIZE"));
+            }
+            // Where a container lacks the end, its line says so.
+            if is_open && !lacks(GapCause::WindowNotOver) {
+                shortfalls.push(format!("the window is not over until {}", rfc(window.end)));
+            }
         }
-        Some(_) => {}
     }
-    let state = match (taken, shortfalls.is_empty() && gaps.is_empty()) {
+    let state = match (taken, shortfalls.is_empty() && lacking.is_empty()) {
         (0, _) => CheckState::No,
         (_, true) => CheckState::Yes,
         (_, false) => CheckState::Partial,
@@ -259,7 +255,7 @@ fn logs(manifest: &Manifest, request: &Request, now: DateTime<Utc>, again: &str)
         rfc(window.start),
         rfc(window.end.min(now))
     );
-    for missing in shortfalls.into_iter().chain(gaps) {
+    for missing in shortfalls.into_iter().chain(lacking) {
         detail.push_str("; ");
         detail.push_str(&missing);
     }

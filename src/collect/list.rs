@@ -3,6 +3,7 @@
 //! Rows are redacted and written one by one while the list is still being received, so that memory
 //! holds a few objects and not the list.
 
+mod events;
 mod neighbours;
 mod write;
 
@@ -14,6 +15,7 @@ use crate::{
     redact::{CleanJson, Counts},
     source::kubernetes::{ListHead, Row, Rows, SourceError},
 };
+use events::Reach;
 use serde_json::Value;
 use std::time::Duration;
 use write::Pipe;
@@ -28,6 +30,7 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
         everywhere: list.fields.is_some() || !list.resource.namespaced,
         list: list.clone(),
         pipe: Pipe::new(site, list, task.request()),
+        reach: Reach::new(site, list),
         pods: Vec::new(),
         claims: Vec::new(),
         found: 0,
@@ -38,8 +41,13 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     let listing = site.kubernetes.list(&path, list.metadata_only, &mut gather);
     let listed = tokio::time::timeout(LONGEST, listing).await;
     let listed = listed.unwrap_or(Err(SourceError::TimedOut { what: "the whole list", after: LONGEST }));
-    let Gather { pipe, pods, claims, found, restarted, .. } = gather;
-    let (entries, failed) = pipe.finish(listed.as_ref().ok()).await;
+    let Gather { pipe, reach, pods, claims, found, restarted, .. } = gather;
+    let (mut entries, failed) = pipe.finish(listed.as_ref().ok()).await;
+    if let Some(reach) = reach {
+        let unwritten = failed.as_ref().map(|error| error.causes_without_paths().join(": "));
+        let broken = listed.as_ref().err().map(|error| error.causes().join(": ")).or(unwritten);
+        reach.cover(site, list, &mut entries, broken.as_deref());
+    }
     if let Some(error) = failed {
         return Done { entries, pods, claims, ..error.into() };
     }
@@ -85,6 +93,8 @@ struct Gather {
     list: ListTask,
     everywhere: bool,
     pipe: Pipe,
+    /// Of a list of events.
+    reach: Option<Reach>,
     pods: Vec<Pod>,
     claims: Vec<IdentityClaim>,
     found: usize,
@@ -108,11 +118,17 @@ impl Rows for Gather {
         if self.restarted && key <= self.last {
             return;
         }
+        if let Some(reach) = &mut self.reach {
+            reach.see(&row.object);
+        }
         let scope = self.site.place.namespaces.get(&namespace);
         let is_ours = scope.is_some_and(|scope| scope.holds(&self.list.resource, &row.object));
         let are_neighbours = self.list.is_of_neighbours();
         if if are_neighbours { is_ours } else { !is_ours && !self.everywhere } {
             return;
+        }
+        if let Some(reach) = &mut self.reach {
+            reach.keep(&namespace, &row.object);
         }
         let object = match self.list.metadata_only {
             true => metadata_of(row.object),

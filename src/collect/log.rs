@@ -10,20 +10,24 @@ use super::{
     site::Writing,
 };
 use crate::{
-    bundle::{BundleError, Coverage, GapCause, Outcome, layout},
-    facts::identity::{self, Extract},
-    plan::{LogTask, Task},
+    bundle::{BundleError, GapCause, Interval, Outcome, layout},
+    facts::{
+        coverage::{self, Begins, Log, Run},
+        identity::{self, Extract},
+    },
+    plan::{LogTask, Pod, Task},
     redact::{Counts, Stream},
-    source::kubernetes::{BodyStream, SourceError},
+    source::{
+        StopReason,
+        kubernetes::{BodyStream, SourceError},
+    },
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use std::time::Duration;
 
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
-/// How well the two clocks are known to agree.
-const CLOCKS: TimeDelta = TimeDelta::seconds(2);
-/// A program that says nothing for longer after its start is rare.
-const SILENCE: TimeDelta = TimeDelta::seconds(10);
+/// Time for a kubelet that has just failed to say where a log begins.
+const ONE_MORE_ANSWER: Duration = Duration::from_secs(3);
 /// Time for the kubelet to settle when it answered with an error text.
 const SECOND_LOOK: Duration = Duration::from_millis(700);
 
@@ -32,8 +36,8 @@ pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
         Taken::ErrorText(_) => {
             // The container may just have been restarted: its status is settled a moment later.
             tokio::time::sleep(SECOND_LOOK).await;
-            if is_replaced(site, log).await {
-                return replaced(log);
+            if let Some(done) = not_listed(site, log).await {
+                return done;
             }
             take(site, task, log).await
         }
@@ -52,9 +56,21 @@ fn gone_or_failed(log: &LogTask, text: &str) -> Done {
     let is_gone = ["unable to retrieve container logs", "no such file or directory"].iter().any(|it| text.contains(it));
     if log.previous && is_gone {
         let cause = "the node has removed the container of the run before, and its log with it".to_owned();
-        return Done { causes: vec![cause, said], ..Done::new(Outcome::Absent) };
+        let log = Some(gone(&cause));
+        return Done { causes: vec![cause, said], log, ..Done::new(Outcome::Absent) };
     }
-    Done { causes: vec![said], ..Done::new(Outcome::Failed) }
+    let log = (is_gone && log.ended.is_some()).then(|| gone("the node has removed the container, and its log with it"));
+    Done { causes: vec![said], log, ..Done::new(Outcome::Failed) }
+}
+
+/// A run whose log there is no more.
+fn gone(text: &str) -> Log {
+    Log::Not(coverage::Stopped { cause: GapCause::PreviousInstanceGone, text: text.to_owned() })
+}
+
+/// A container that the node knows no run of: none but one that its status told of.
+fn never_or_gone(log: &LogTask, text: &str) -> Log {
+    if log.previous || log.started.is_some() { gone(text) } else { Log::Never }
 }
 
 enum Taken {
@@ -72,6 +88,8 @@ struct Received {
     ended: Ended,
     extract: Extract,
     stop: Option<Stopped>,
+    /// When it ended, by the API server's clock.
+    until: DateTime<Utc>,
 }
 
 /// Why the stream was left before its end.
@@ -84,7 +102,8 @@ enum Stopped {
 async fn take(site: &Site, task: &Task, log: &LogTask) -> Taken {
     let answer = match site.kubernetes.get(&task.path(), "*/*").await {
         Ok(answer) if answer.status == 204 => {
-            return Taken::Not(Box::new(Done::absent("the pod is not scheduled, so nothing has run")));
+            let cause = "the pod is not scheduled, so nothing has run";
+            return Taken::Not(Box::new(Done { log: Some(never_or_gone(log, cause)), ..Done::absent(cause) }));
         }
         Ok(answer) => answer,
         Err(error) => return Taken::Not(Box::new(no_log(&error, task, log))),
@@ -97,16 +116,17 @@ async fn take(site: &Site, task: &Task, log: &LogTask) -> Taken {
 /// The refusals that mean "there is none".
 fn no_log(error: &SourceError, task: &Task, log: &LogTask) -> Done {
     match error {
-        SourceError::Status { code: 404, .. } => Done {
-            causes: [vec![format!("the pod {} was deleted after it was listed", log.pod)], error.causes()].concat(),
-            ..Done::new(Outcome::Absent)
-        },
+        SourceError::Status { code: 404, .. } => {
+            let cause = format!("the pod {} was deleted after it was listed", log.pod);
+            let log = Some(gone(&cause));
+            Done { causes: [vec![cause], error.causes()].concat(), log, ..Done::new(Outcome::Absent) }
+        }
         // "waiting to start", "previous terminated container … not found", "is not available":
         // https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/kubelet/kubelet_pods.go (validateContainerLogStatus).
         SourceError::Status { code: 400, message, .. }
             if ["waiting to start", "not found", "not available"].iter().any(|text| message.contains(text)) =>
         {
-            Done::absent(message.clone())
+            Done { log: Some(never_or_gone(log, message)), ..Done::absent(message.clone()) }
         }
         error => Done::failed(error, task),
     }
@@ -191,7 +211,10 @@ impl<'a> Pump<'a> {
         }
         match &ended.error {
             Some(text) if !ended.is_log && stop.is_none() => Taken::ErrorText(site.redactor.string(text).0),
-            _ => Taken::Log(Box::new(Received { entry: self.entry, counts, ended, extract, stop })),
+            _ => {
+                let until = site.now();
+                Taken::Log(Box::new(Received { entry: self.entry, counts, ended, extract, stop, until }))
+            }
         }
     }
 }
@@ -220,18 +243,28 @@ fn write(
 }
 
 async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> Done {
-    let Received { entry, counts, ended, extract, stop } = received;
-    if log.name_is_reused && is_replaced(site, log).await {
-        return replaced(log);
+    let Received { entry, counts, ended, extract, stop, until } = received;
+    if log.name_is_reused
+        && let Some(done) = not_listed(site, log).await
+    {
+        return done;
     }
-    // Asked last: a file that has begun before the window even now held all that was read.
-    let beginning = match &stop {
-        None => beginning(site, task, log).await,
-        Some(_) => Beginning::NotAsked,
+    let window = &site.request.window;
+    let stream = coverage::Stream {
+        // A run that was over before the window has no start to cut at: its last lines are wanted.
+        from: log.since.map(|_| window.start),
+        begins: begins(site, task, log, &ended, stop.as_ref()).await,
+        first: ended.first,
+        last: ended.last,
+        until: if ended.is_over { until.max(window.end) } else { until },
+        stopped: stopped(site, &ended, stop.as_ref()),
     };
-    let coverage = coverage(site, log, &ended, stop.as_ref(), &beginning);
+    let run = Run { started: log.started, ended: log.ended, log: Log::Read(vec![stream]) };
+    let interval = Interval { from: window.start, to: window.end };
+    let coverage = coverage::of_run(interval, &run).coverage(ended.first, ended.last, ended.lines);
     let mut done = Done::new(if entry.is_some() { Outcome::Collected } else { Outcome::Empty });
     done.claims = extract.claims(&identity::of_log(&log.pod, &log.container), &site.cluster);
+    done.log = Some(run.log);
     // Where we stopped ourselves, a line without its stamp is one that was cut in two.
     let reached_end = stop.is_none();
     match stop {
@@ -242,7 +275,7 @@ async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> 
             done.hint = Some("raise it with --log-limit, or narrow the window".to_owned());
         }
         Some(Stopped::Source(error)) => {
-            done = Done { claims: done.claims, ..Done::failed(&error, task) };
+            done = Done { claims: done.claims, log: done.log, ..Done::failed(&error, task) };
             // What has come is in the bundle; only the rest is missing.
             if entry.is_some() && done.outcome == Outcome::Failed {
                 done.outcome = Outcome::Truncated;
@@ -266,127 +299,108 @@ async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> 
     done
 }
 
-/// The time at which the log file that the kubelet reads begins.
-enum Beginning {
-    At(DateTime<Utc>),
-    /// Not asked, since the container started within the window.
-    NotAsked,
-    Unknown,
+/// Why what came is not all, if it is not.
+fn stopped(site: &Site, ended: &Ended, stop: Option<&Stopped>) -> Option<coverage::Stopped> {
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let reached = ended.last.map_or_else(|| "its beginning".to_owned(), text);
+    let (cause, text) = match stop {
+        Some(Stopped::Limit(limit)) => {
+            (GapCause::CutByLimit, format!("cut by the limit of {limit} bytes after {reached}"))
+        }
+        Some(Stopped::Source(SourceError::Stopped(StopReason::Interrupted))) => {
+            (GapCause::Cancelled, format!("the run was interrupted after {reached}"))
+        }
+        Some(Stopped::Source(SourceError::Stopped(StopReason::Deadline))) => {
+            (GapCause::TimedOut, format!("the run's deadline passed after {reached}"))
+        }
+        Some(Stopped::Source(SourceError::TimedOut { .. })) => {
+            (GapCause::TimedOut, format!("nothing more came after {reached}"))
+        }
+        Some(_) => (GapCause::StreamFailed, format!("the stream broke after {reached}")),
+        None => {
+            let said = site.redactor.string(ended.error.as_ref()?).0;
+            (GapCause::StreamFailed, format!("the kubelet broke off after {reached}: {said}"))
+        }
+    };
+    Some(coverage::Stopped { cause, text })
 }
 
-/// Asks for the first bytes of the log file: the kubelet reads only the newest file of a container,
-/// so a file that begins after the window's start says that older lines were rotated away.
-async fn beginning(site: &Site, task: &Task, log: &LogTask) -> Beginning {
-    if log.started.is_none_or(|started| started >= site.request.window.start) {
-        return Beginning::NotAsked;
+/// Where the log's file begins.
+///
+/// The kubelet reads only the newest file of a container, so one that begins after the window's
+/// start says that older lines were rotated away, or that the container was restarted.
+async fn begins(site: &Site, task: &Task, log: &LogTask, ended: &Ended, stop: Option<&Stopped>) -> Begins {
+    let begins = match log.started {
+        // It was asked for from before its start on: what came first is what the file begins with.
+        Some(started) if started >= site.request.window.start => ended.begins.map_or(Begins::Empty, Begins::At),
+        _ if log.since.is_none() => Begins::Unknown,
+        _ => match stop {
+            // Asked last: a file that has begun before the window even now held all that was read.
+            None | Some(Stopped::Limit(_)) => beginning(site, task, log).await,
+            Some(Stopped::Source(SourceError::Stopped(_)) | Stopped::Bundle(_)) => Begins::Unknown,
+            Some(Stopped::Source(_)) => {
+                tokio::time::timeout(ONE_MORE_ANSWER, beginning(site, task, log)).await.unwrap_or(Begins::Unknown)
+            }
+        },
+    };
+    match (begins, site.seen.get()) {
+        // A file this young is that of a restart, too.
+        (Begins::At(at), Some(seen)) if at > *seen && !log.previous => restarted(site, log, at).await,
+        _ => begins,
     }
+}
+
+/// Asks for the first bytes of the log's file.
+async fn beginning(site: &Site, task: &Task, log: &LogTask) -> Begins {
     let all =
         Task { what: crate::plan::What::Log(LogTask { since: None, tail: None, ..log.clone() }), required: false };
     debug_assert_ne!(task.path(), all.path(), "the window's own request has a start or a tail");
     let first = async {
         let answer = site.kubernetes.get(&format!("{}&limitBytes=64", all.path()), "*/*").await.ok()?;
         let bytes = answer.body.whole(4 << 10).await.ok()?;
+        if bytes.is_empty() {
+            return Some(Begins::Empty);
+        }
         let text = std::str::from_utf8(bytes.get(..bytes.iter().position(|byte| *byte == b' ')?)?).ok()?.to_owned();
-        DateTime::parse_from_rfc3339(&text).ok().map(|at| at.with_timezone(&Utc))
+        DateTime::parse_from_rfc3339(&text).ok().map(|at| Begins::At(at.with_timezone(&Utc)))
     };
-    first.await.map_or(Beginning::Unknown, Beginning::At)
+    first.await.unwrap_or(Begins::Unknown)
 }
 
-/// Which part of the window the log covers. The first cause that holds is the one that is named:
-/// those of our own making before those of the cluster's.
-fn coverage(site: &Site, log: &LogTask, ended: &Ended, stop: Option<&Stopped>, beginning: &Beginning) -> Coverage {
-    let window = &site.request.window;
-    let mut coverage = Coverage {
-        first: ended.first,
-        last: ended.last,
-        lines: ended.lines,
-        complete: true,
-        gap: None,
-        gap_cause: None,
+/// Whether a file that began at `at`, after the pod was listed, is that of another run, which the
+/// pod's status says, asked for again.
+async fn restarted(site: &Site, log: &LogTask, at: DateTime<Utc>) -> Begins {
+    let path = format!("/api/v1/namespaces/{}/pods/{}", log.namespace, log.pod);
+    let Ok(pod) = site.kubernetes.get_json::<serde_json::Value>(&path, "application/json").await else {
+        return Begins::Unknown;
     };
-    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    let reached = ended.last.map_or_else(|| "its beginning".to_owned(), text);
-    let gap = match (stop, beginning) {
-        (Some(Stopped::Limit(_)), _) => {
-            Some((GapCause::CutByLimit, format!("cut by the limit after {reached}"), false))
-        }
-        (Some(Stopped::Source(SourceError::Stopped(_))), _) => {
-            Some((GapCause::Cancelled, format!("the run ended after {reached}"), false))
-        }
-        (Some(Stopped::Source(SourceError::TimedOut { .. })), _) => {
-            Some((GapCause::TimedOut, format!("nothing more came after {reached}"), false))
-        }
-        (Some(_), _) => Some((GapCause::StreamFailed, format!("the stream broke after {reached}"), false)),
-        (None, _) if ended.error.is_some() => {
-            Some((GapCause::StreamFailed, format!("the kubelet broke off after {reached}"), false))
-        }
-        (None, Beginning::At(at)) if *at > window.start && log.tail.is_none() => Some(match ended.first {
-            Some(first) if first < *at => {
-                let cause = "the log was rotated while it was read; whether older lines were rotated away before could not be told";
-                (GapCause::Unknown, cause.to_owned(), false)
-            }
-            _ => {
-                let cause = format!(
-                    "the node's log file begins at {}; what the container wrote before, if anything, was rotated away",
-                    text(*at)
-                );
-                (GapCause::RotatedAway, cause, false)
-            }
-        }),
-        (None, Beginning::NotAsked) if begins_late(log, ended) => {
-            let first = ended.first.map_or_else(String::new, text);
-            let cause = format!(
-                "the log begins at {first}, a while after its container started; whether older lines were rotated away could not be told"
-            );
-            Some((GapCause::Unknown, cause, false))
-        }
-        (None, Beginning::Unknown) if ended.first.is_none_or(|first| first > window.start) => {
-            Some((GapCause::Unknown, "whether older lines were rotated away could not be told".to_owned(), false))
-        }
-        _ if window.end > site.now() + CLOCKS => Some((
-            GapCause::WindowNotOver,
-            format!("the window ends at {}, after the collection", text(window.end)),
-            false,
-        )),
-        // What a container did not live through is not missing.
-        _ => match (log.started, log.ended) {
-            (_, Some(end)) if end < window.end => {
-                Some((GapCause::ContainerEnded, format!("the container ended at {}", text(end)), true))
-            }
-            (Some(start), _) if start > window.start => {
-                Some((GapCause::ContainerNotStarted, format!("the container started at {}", text(start)), true))
-            }
-            _ => None,
-        },
-    };
-    if let Some((cause, text, complete)) = gap {
-        coverage.gap = Some(text);
-        coverage.gap_cause = Some(cause);
-        coverage.complete = complete;
+    let Some(pod) = Pod::read(&site.request, &pod) else { return Begins::Unknown };
+    let started = pod.runs().find(|runs| runs.container == log.container).and_then(|runs| runs.current?.started);
+    match (started, log.started) {
+        (Some(now), Some(listed)) if now > listed => Begins::Restarted(at),
+        (Some(_), Some(_)) => Begins::At(at),
+        _ => Begins::Unknown,
     }
-    coverage
 }
 
-/// A log read from its container's start on that begins well after it: the container was silent, or
-/// wrote so much that the node has rotated the beginning away.
-fn begins_late(log: &LogTask, ended: &Ended) -> bool {
-    log.tail.is_none() && log.started.zip(ended.first).is_some_and(|(started, first)| first > started + SILENCE)
-}
-
-/// A log request carries no UID: a pod that took the name answers for the one that was listed.
-async fn is_replaced(site: &Site, log: &LogTask) -> bool {
+/// A log request carries no UID: a pod that took the name answers for the one that was listed. This
+/// is what became of the latter then.
+async fn not_listed(site: &Site, log: &LogTask) -> Option<Done> {
     let path = format!("/api/v1/namespaces/{}/pods/{}", log.namespace, log.pod);
     match site.kubernetes.get_json::<serde_json::Value>(&path, METADATA).await {
-        Ok(pod) => pod["metadata"]["uid"].as_str().is_some_and(|uid| uid != log.uid),
-        // When the run ends before it can be told, no log is better than another pod's. A user who
-        // may not read single pods is told by the listed UID alone.
-        Err(error) => matches!(error, SourceError::Stopped(_)),
+        Ok(pod) => pod["metadata"]["uid"].as_str().is_some_and(|uid| uid != log.uid).then(|| replaced(log)),
+        // When the run ends before it can be told, no log is better than another pod's.
+        Err(SourceError::Stopped(reason)) => Some(Done::stopped(reason)),
+        // A user who may not read single pods is told by the listed UID alone.
+        Err(_) => None,
     }
 }
 
 fn replaced(log: &LogTask) -> Done {
+    let cause = format!("the pod {} was replaced by another of the same name; its log went with it", log.pod);
     Done {
-        causes: vec![format!("the pod {} was replaced by another of the same name; its log went with it", log.pod)],
+        log: Some(gone(&cause)),
+        causes: vec![cause],
         hint: Some("collect again to get the new pod's log".to_owned()),
         ..Done::new(Outcome::Absent)
     }

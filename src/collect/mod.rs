@@ -6,6 +6,7 @@
 //! a path to `bundle/layout.rs` and a test file. Collectors know the bundle's entries and nothing
 //! of zip.
 
+mod containers;
 mod cut;
 mod describe;
 mod discovery;
@@ -25,7 +26,7 @@ pub use describe::describe;
 pub use ledger::Ledger;
 pub use note::{Attachment, NoteError, notes};
 pub use place::{Found, PlaceError, Places, find};
-pub use run::{Limits, Record, Run, run};
+pub use run::{Container, Limits, Record, Run, run};
 pub use site::{Done, Entry, Progress, Shown, Site};
 
 use crate::plan::{Task, What};

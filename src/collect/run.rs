@@ -8,7 +8,7 @@ use super::{Done, Shown, Site, collect};
 use crate::{
     bundle::{IdentityClaim, Outcome},
     facts::identity,
-    plan::{self, Planned, Pod, Priority, Task, What, Without},
+    plan::{self, Planned, Pod, Priority, Runs, Task, What, Without},
     source::{Stop, StopReason, Stopper},
 };
 use chrono::{DateTime, Utc};
@@ -46,11 +46,24 @@ pub struct Record {
     pub done: Done,
 }
 
+/// A container whose logs were asked for, as its pod's status had it.
+#[derive(Clone, Debug)]
+pub struct Container {
+    /// The cluster's name.
+    pub cluster: String,
+    /// When the status was asked for, by the API server's clock.
+    pub seen: DateTime<Utc>,
+    /// What it said.
+    pub runs: Runs,
+}
+
 /// What a run gave.
 #[derive(Debug, Default)]
 pub struct Run {
     /// Every task, each once.
     pub records: Vec<Record>,
+    /// Every container that the profile takes.
+    pub containers: Vec<Container>,
     /// What was said about who this is.
     pub claims: Vec<IdentityClaim>,
 }
@@ -77,9 +90,20 @@ struct Scheduler<'a> {
     known: BTreeSet<(usize, String)>,
     running: HashMap<Id, Running>,
     tasks: JoinSet<Done>,
-    /// Pods seen so far, and how many lists of pods are still to come, for each site.
-    pods: Vec<(Vec<Pod>, usize)>,
+    /// For each site.
+    pods: Vec<Pods>,
     run: Run,
+}
+
+/// Pods of one cluster.
+#[derive(Default)]
+struct Pods {
+    /// Those seen so far.
+    seen: Vec<Pod>,
+    /// How many lists of them are still to come.
+    awaited: usize,
+    /// When the first of these lists was asked for.
+    asked: Option<DateTime<Utc>>,
 }
 
 /// Runs `plans`, one for each site, and what comes of them.
@@ -92,7 +116,7 @@ pub async fn run(sites: &[Site], plans: Vec<Vec<Planned>>, limits: Limits, stop:
         known: BTreeSet::new(),
         running: HashMap::new(),
         tasks: JoinSet::new(),
-        pods: sites.iter().map(|_| (Vec::new(), 0)).collect(),
+        pods: sites.iter().map(|_| Pods::default()).collect(),
         run: Run::default(),
     };
     for (site, plan) in plans.into_iter().enumerate() {
@@ -146,7 +170,7 @@ impl Scheduler<'_> {
                 continue;
             }
             if lists_pods(&planned.task) && planned.without.is_none() {
-                self.pods[site].1 += 1;
+                self.pods[site].awaited += 1;
             }
             added += 1;
             match &planned.without {
@@ -237,9 +261,11 @@ impl Scheduler<'_> {
         task.required &= instead.is_empty();
         self.add(site, instead);
         if lists_pods(&task) {
-            self.pods[site].0.append(&mut done.pods);
-            self.pods[site].1 -= 1;
-            if self.pods[site].1 == 0 {
+            let pods = &mut self.pods[site];
+            pods.seen.append(&mut done.pods);
+            pods.awaited -= 1;
+            pods.asked = Some(pods.asked.map_or(started, |asked| asked.min(started)));
+            if pods.awaited == 0 {
                 self.expand(site);
             }
         }
@@ -249,11 +275,18 @@ impl Scheduler<'_> {
     /// All pods of a cluster were seen: plans what hangs on them.
     fn expand(&mut self, at: usize) {
         let site = &self.sites[at];
-        let mut pods = std::mem::take(&mut self.pods[at].0);
+        let Pods { seen: mut pods, asked, .. } = std::mem::take(&mut self.pods[at]);
         pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
         let images = pods.iter().flat_map(|pod| pod.images.iter().cloned()).collect();
+        let seen = asked.unwrap_or_else(Utc::now) + site.skew;
         // Set once: a cluster's pods are complete once.
-        let _ = site.images.set(images);
+        let _ = (site.images.set(images), site.seen.set(seen));
+        let logs = &site.request.profile.logs;
+        if logs.current.is_some() || logs.previous.is_some() {
+            let taken = plan::taken(&site.request, pods.clone());
+            let container = |runs| Container { cluster: site.cluster.clone(), seen, runs };
+            self.run.containers.extend(taken.iter().flat_map(Pod::runs).map(container));
+        }
         let plan = plan::expand(&site.request, &site.served, &site.place, pods);
         self.add(at, plan);
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     bundle::{BundleError, BundleWriter, Coverage, EntryPath, EntryWriter, IdentityClaim, Outcome},
-    facts::identity::Names,
+    facts::{coverage::Log, identity::Names},
     plan::{Place, Planned, Pod, Request, Resource, Task},
     redact::{Clean, Counts, Redactor},
     source::{
@@ -65,6 +65,8 @@ pub struct Site {
     pub skew: TimeDelta,
     /// Images of the pods that were seen: of a node, only these are shown.
     pub images: Arc<OnceLock<BTreeSet<String>>>,
+    /// When these pods were asked for, by the API server's clock: what their status says is as old.
+    pub seen: Arc<OnceLock<DateTime<Utc>>>,
 }
 
 impl Site {
@@ -147,6 +149,8 @@ pub struct Done {
     pub pods: Vec<Pod>,
     /// What it says about who this is.
     pub claims: Vec<IdentityClaim>,
+    /// What became of a container's log, where the outcome does not say it.
+    pub log: Option<Log>,
     /// Whether it failed for want of room to write.
     pub disk_full: bool,
 }
@@ -161,6 +165,7 @@ impl Done {
             instead: Vec::new(),
             pods: Vec::new(),
             claims: Vec::new(),
+            log: None,
             disk_full: false,
         }
     }

@@ -1,3 +1,5 @@
-//! Small typed extracts of clean evidence, taken while it streams by. Pure: no IO, no clock.
+//! Small typed extracts of clean evidence, taken while it streams by, and what was observed of its
+//! time. Pure: no IO, no clock.
 
+pub mod coverage;
 pub mod identity;

@@ -81,19 +81,30 @@ pub fn one_by_one(list: &Task, place: &Place) -> Vec<Task> {
     place.namespaces.keys().map(within).collect()
 }
 
-/// What hangs on the pods of one cluster that belong to the workload: logs, scrapes, nodes.
+/// The pods that the profile takes, unhealthy ones first, of those that were seen.
 #[must_use]
-pub fn expand(request: &Request, served: &[Resource], place: &Place, mut pods: Vec<Pod>) -> Vec<Planned> {
-    let mut plan = Vec::new();
+pub fn taken(request: &Request, mut pods: Vec<Pod>) -> Vec<Pod> {
     let limit = request.profile.select.limit.map_or(usize::MAX, |limit| limit as usize);
     if pods.len() > limit {
         // Stable, so that among equals the order of the list decides.
         pods.sort_by_key(|pod| !pod.is_unhealthy());
-        let cause = format!(
-            "the profile takes {limit} pods, unhealthy ones first; {} more are listed only",
-            pods.len() - limit
-        );
         pods.truncate(limit);
+    }
+    pods
+}
+
+/// What hangs on the pods of one cluster that belong to the workload: logs, scrapes, nodes.
+#[must_use]
+pub fn expand(request: &Request, served: &[Resource], place: &Place, pods: Vec<Pod>) -> Vec<Planned> {
+    let mut plan = Vec::new();
+    let seen = pods.len();
+    let pods = taken(request, pods);
+    if pods.len() < seen {
+        let cause = format!(
+            "the profile takes {} pods, unhealthy ones first; {} more are listed only",
+            pods.len(),
+            seen - pods.len()
+        );
         plan.push(Planned {
             task: Task { what: What::Kind("further pods".to_owned()), required: false },
             without: Some(Without::Skipped(cause)),
@@ -255,7 +266,7 @@ pub fn rights_of_pods(request: &Request, served: &[Resource], namespaces: &BTree
     for namespace in namespaces {
         if !request.skips("logs") {
             rights.push(right(Some(namespace), "", "pods/log", "get"));
-            // A pod may have been replaced under its name: its UID tells.
+            // A pod may have been replaced under its name, or its container restarted: UID and status tell.
             rights.push(right(Some(namespace), "", "pods", "get"));
         }
         if !request.skips("scrapes") && !request.profile.scrapes.is_empty() {

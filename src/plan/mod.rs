@@ -11,8 +11,8 @@ mod resource;
 mod task;
 pub mod window;
 
-pub use expand::{KINDS, expand, first, one_by_one, rights_of_neighbours, rights_of_pods};
-pub use pods::Pod;
+pub use expand::{KINDS, expand, first, one_by_one, rights_of_neighbours, rights_of_pods, taken};
+pub use pods::{Pod, Run, Runs};
 pub use related::{Neighbours, Related};
 pub use resource::{Resource, Right, UnknownGroup};
 pub use task::{GetTask, ListTask, LogTask, Planned, Priority, ScrapeTask, Task, What, Without};

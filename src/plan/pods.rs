@@ -33,6 +33,7 @@ pub struct Pod {
     uid: String,
     name_is_reused: bool,
     unhealthy: bool,
+    started: Option<DateTime<Utc>>,
     containers: Vec<Container>,
     scrapes: Vec<(ScrapeTask, bool)>,
 }
@@ -45,10 +46,34 @@ pub(super) struct Container {
     last: Option<Run>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    started: Option<DateTime<Utc>>,
-    ended: Option<DateTime<Utc>>,
+/// One run of a container, as far as its status knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// When it started.
+    pub started: Option<DateTime<Utc>>,
+    /// When it ended, if it has.
+    pub ended: Option<DateTime<Utc>>,
+}
+
+/// What a pod's status says of the runs of one container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runs {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// The container.
+    pub container: String,
+    /// When the pod was started.
+    pub pod_started: Option<DateTime<Utc>>,
+    /// How often the container was restarted.
+    pub restarts: u32,
+    /// Why it waits to run, if it does.
+    pub waits: Option<String>,
+    /// The run before the last start, if there was one.
+    pub previous: Option<Run>,
+    /// The run since, unless it waits for that.
+    pub current: Option<Run>,
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +99,7 @@ struct Metadata {
     name: String,
     #[serde(default)]
     uid: String,
+    creation_timestamp: Option<Time>,
     owner_references: Option<Vec<OwnerReference>>,
     annotations: Option<BTreeMap<String, String>>,
 }
@@ -84,7 +110,8 @@ impl Pod {
     pub fn read(request: &Request, object: &serde_json::Value) -> Option<Self> {
         let Seen { metadata, spec, status } = Seen::deserialize(object).ok()?;
         let status = status.unwrap_or_default();
-        let Metadata { namespace, name, uid, owner_references: owners, annotations } = metadata;
+        let Metadata { namespace, name, uid, creation_timestamp: created, owner_references: owners, annotations } =
+            metadata;
         let owners = owners.unwrap_or_default();
         let annotations = annotations.unwrap_or_default();
         let ready = status.conditions.iter().flatten().any(|held| held.type_ == "Ready" && held.status == "True");
@@ -98,6 +125,7 @@ impl Pod {
             uid,
             name_is_reused: !owners.iter().any(|owner| OWN_NAMES.contains(&owner.kind.as_str())),
             unhealthy: !ready || restarted,
+            started: status.start_time.as_ref().or(created.as_ref()).and_then(instant),
             images: images(&spec),
             containers: containers(&request.profile.logs, &spec, &status),
             node: spec.node_name.filter(|node| !node.is_empty()),
@@ -110,6 +138,27 @@ impl Pod {
 
     pub(super) fn containers(&self) -> &[Container] {
         &self.containers
+    }
+
+    /// What its status says of its containers, those of whom logs are asked for.
+    pub fn runs(&self) -> impl Iterator<Item = Runs> {
+        self.containers.iter().map(|container| {
+            let restarts = u32::try_from(container.restarts).unwrap_or_default();
+            let waits = match &container.state {
+                State::Waiting(reason) => Some(reason.clone()),
+                _ => None,
+            };
+            Runs {
+                namespace: self.namespace.clone(),
+                pod: self.name.clone(),
+                container: container.name.clone(),
+                pod_started: self.started,
+                restarts,
+                waits,
+                previous: container.last.or((restarts > 0).then(Run::default)),
+                current: container.state.run(),
+            }
+        })
     }
 
     pub(super) fn scrapes(&self) -> impl Iterator<Item = Planned> {
@@ -128,11 +177,7 @@ impl Pod {
 
     /// The log of what runs now, or ran last and was not restarted.
     pub(super) fn current_log(&self, container: &Container, required: bool, window: &Window) -> Planned {
-        let run = match &container.state {
-            State::Running(started) => Some(Run { started: *started, ended: None }),
-            State::Ended(run) => Some(*run),
-            State::Waiting(_) | State::Unknown => None,
-        };
+        let run = container.state.run();
         // A container that waits to be restarted answers for "current" with the log of its last run:
         // https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/kubelet/kubelet_pods.go (validateContainerLogStatus).
         let without = match &container.state {
@@ -226,6 +271,18 @@ fn endpoint(
         path: path.unwrap_or_else(|| rule.path.clone()),
     };
     Some((task, rule.required))
+}
+
+impl State {
+    /// The run since the last start, unless it is waited for.
+    fn run(&self) -> Option<Run> {
+        match self {
+            Self::Running(started) => Some(Run { started: *started, ended: None }),
+            Self::Ended(run) => Some(*run),
+            Self::Waiting(_) => None,
+            Self::Unknown => Some(Run::default()),
+        }
+    }
 }
 
 impl From<&ContainerStateTerminated> for Run {

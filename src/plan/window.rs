@@ -165,16 +165,23 @@ impl Window {
             .collect()
     }
 
-    /// Warnings, one for each side of the incident that has less than the 15 minutes support asks for.
+    /// Warnings, one for each side of the incident that has less than the 15 minutes support asks for;
+    /// without an incident, what comes before now.
     pub fn shortfalls(&self) -> Vec<String> {
-        let Some(incident) = self.incident else { return Vec::new() };
-        [("before", incident.start - self.start), ("after", self.end - incident.end)]
-            .into_iter()
-            .filter(|(_, had)| *had < RECOMMENDED)
-            .map(|(side, had)| {
-                format!("only {} {side} the incident; support asks for at least 15 min (--{side} 15m)", words(had))
-            })
-            .collect()
+        let sides = match self.incident {
+            Some(incident) => {
+                vec![
+                    ("before", "the incident", incident.start - self.start),
+                    ("after", "the incident", self.end - incident.end),
+                ]
+            }
+            None => vec![("before", "now", self.length())],
+        };
+        let short = sides.into_iter().filter(|(.., had)| *had < RECOMMENDED);
+        let warning = |(side, what, had)| {
+            format!("only {} {side} {what}; support asks for at least 15 min (--{side} 15m)", words(had))
+        };
+        short.map(warning).collect()
     }
 
     /// A warning when part of the window is yet to come, so that a run now cannot have it.

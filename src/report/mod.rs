@@ -6,8 +6,17 @@ mod terminal;
 pub use readme::readme;
 pub use terminal::summary;
 
-use crate::bundle::{CheckState, Manifest, Outcome, TaskRecord};
+use crate::{
+    bundle::{CheckState, Manifest, Outcome, TaskRecord},
+    facts::coverage,
+};
 use chrono::{DateTime, SecondsFormat, Utc};
+use std::collections::BTreeSet;
+
+/// At most this many details of an item are shown; the manifest has all.
+const DETAILS: usize = 8;
+/// Kinds of tasks that give logs.
+const LOGS: &[&str] = &["log", "previous-log"];
 
 fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
@@ -27,8 +36,8 @@ fn checklist(manifest: &Manifest, text: &mut String) {
     for item in &manifest.checklist {
         text.push_str(&format!("{} {}\n", mark(item.state), item.text));
         let mut details: Vec<&str> = item.detail.split("; ").collect();
-        let more = details.len().saturating_sub(6);
-        details.truncate(6);
+        let more = details.len().saturating_sub(DETAILS);
+        details.truncate(DETAILS);
         details.iter().for_each(|detail| text.push_str(&format!("            {detail}\n")));
         if more > 0 {
             text.push_str(&format!("            and {more} more, in manifest.json\n"));
@@ -116,18 +125,23 @@ fn lacks(manifest: &Manifest) -> Vec<String> {
     lacks.iter().map(Lack::line).collect()
 }
 
+/// What is missing of the window though it was asked for: of logs, a line for all that lack the same.
+fn gaps(manifest: &Manifest) -> Vec<String> {
+    coverage::logs_lack(manifest).into_iter().chain(coverage::events_lack(manifest)).collect()
+}
+
 /// What the bundle holds, a few words a kind.
 fn holdings(manifest: &Manifest) -> String {
-    let count = |kinds: &[&str]| {
-        let of_kind = manifest.tasks.iter().filter(|task| kinds.contains(&task.kind.as_str()));
-        of_kind.map(|task| task.entries.len()).sum::<usize>()
-    };
-    let lines: u64 =
-        manifest.entries.iter().filter_map(|entry| entry.coverage.as_ref()).map(|coverage| coverage.lines).sum();
+    let of_kinds =
+        |kinds: &'static [&str]| manifest.tasks.iter().filter(move |task| kinds.contains(&task.kind.as_str()));
+    let count = |kinds| of_kinds(kinds).map(|task| task.entries.len()).sum::<usize>();
+    let logs: BTreeSet<&str> = of_kinds(LOGS).map(|task| task.id.as_str()).collect();
+    let of_logs = manifest.entries.iter().filter(|entry| logs.contains(entry.task.as_str()));
+    let lines: u64 = of_logs.filter_map(|entry| entry.coverage.as_ref()).map(|coverage| coverage.lines).sum();
     let bytes: u64 = manifest.entries.iter().map(|entry| entry.bytes).sum();
     format!(
         "{} with {lines} lines, {} of objects and events, {}; {} before compression",
-        counted(count(&["log", "previous-log"]), "log"),
+        counted(count(LOGS), "log"),
         counted(count(&["list", "object"]), "file"),
         counted(count(&["scrape"]), "scrape"),
         bytesize::ByteSize(bytes).display().si(),

@@ -1,6 +1,6 @@
 //! README.txt, the first file that whoever opens the zip reads.
 
-use super::{checklist, holdings, lacks, time};
+use super::{checklist, gaps, holdings, lacks, time};
 use crate::bundle::Manifest;
 
 /// The text of README.txt.
@@ -57,7 +57,8 @@ clusters/<cluster>/namespaces/<namespace>/
 clusters/<cluster>/metrics/      what the servers' /metrics answered during the collection
 clusters/<cluster>/nodes/        the nodes that the pods ran on
 notes/                           what the sender added
-manifest.json                    every task and what became of it; every file, its hash and what it covers
+manifest.json                    every task and what became of it; every file, its hash and what it covers;
+                                 \"containers\": which part of the window each container's logs cover, and why no more
 
 Every log line begins with the node's timestamp. Error lines of all JSON logs, in order of time:
 
@@ -69,7 +70,7 @@ same token all over this bundle, and in others made with the same redaction key.
 ",
     );
     text.push_str("\nWhat is missing\n---------------\n");
-    let lacks = lacks(manifest);
+    let lacks = [lacks(manifest), gaps(manifest)].concat();
     if lacks.is_empty() {
         text.push_str("Nothing that was asked for.\n");
     }

@@ -1,7 +1,10 @@
 //! The last words of a run in the terminal: a screenful.
 
 use super::{checklist, holdings, lacks};
-use crate::bundle::{Ended, Manifest};
+use crate::{
+    bundle::{Ended, Manifest},
+    facts::coverage,
+};
 
 /// At most this many lacks are shown; README.txt has all.
 const LACKS: usize = 8;
@@ -31,6 +34,10 @@ pub fn summary(manifest: &Manifest, bytes: u64, sha256: &str) -> String {
     }
     if lacks.len() > LACKS {
         text.push_str(&format!("lacks    {} more, in README.txt\n", lacks.len() - LACKS));
+    }
+    // The checklist has what is missing of logs.
+    if let Some(lack) = coverage::events_lack(manifest) {
+        text.push_str(&format!("lacks    {lack}\n"));
     }
     text.push_str("next     attach the bundle to your ticket with Defakto support\n");
     text.push_str(&format!("size     {}, sha256 {sha256}\n", bytesize::ByteSize(bytes).display().si()));

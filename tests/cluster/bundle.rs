@@ -2,6 +2,7 @@
 //! plain JSON, hashes worked out anew.
 
 use crate::tool::program_text;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -86,6 +87,7 @@ impl Bundle {
         other_programs_accept(&self.path);
         self.hashes_hold();
         self.tasks_are_settled();
+        self.the_window_is_accounted_for();
         self.checklist_is_everywhere();
         program_text(&["verify", &self.path.to_string_lossy()]);
     }
@@ -137,6 +139,47 @@ impl Bundle {
             let is_no_evidence =
                 task.is_empty() && (entry["source"] == "kubectl-escalate" || path.starts_with("notes/"));
             assert!(is_owned || is_no_evidence, "{path} is no task's");
+        }
+    }
+
+    /// Of every container, and of every entry with coverage, what is covered and what is not are
+    /// exactly the window.
+    fn the_window_is_accounted_for(&self) {
+        let time = |value: &Value| text(value).parse::<DateTime<Utc>>().expect("a time");
+        let window = (time(&self.manifest["window_start"]), time(&self.manifest["window_end"]));
+        let check = |what: &str, coverage: &Value| {
+            let parts = ["covered", "gaps"].map(|list| coverage[list].as_array().expect("a list"));
+            let bounds = |part: &Value| (time(&part["from"]), time(&part["to"]));
+            let mut parts: Vec<_> = parts.into_iter().flatten().map(bounds).collect();
+            parts.sort();
+            let ends = parts.first().zip(parts.last()).map(|(first, last)| (first.0, last.1));
+            assert_eq!(ends, Some(window), "{what}: {coverage:#}");
+            assert!(parts.windows(2).all(|pair| pair[0].1 == pair[1].0), "{what}: {coverage:#}");
+            let missing = coverage["gaps"].as_array().expect("gaps").iter().any(|gap| gap["missing"] == true);
+            assert_eq!(coverage["complete"], !missing, "{what}: {coverage:#}");
+        };
+        let entries = self.manifest["entries"].as_array().expect("entries").iter();
+        entries
+            .filter(|entry| !entry["coverage"].is_null())
+            .for_each(|entry| check(text(&entry["path"]), &entry["coverage"]));
+        let containers = self.manifest["containers"].as_array().into_iter().flatten();
+        let mut known = BTreeSet::new();
+        for container in containers {
+            let name = ["pod", "container"].map(|part| text(&container[part])).join("/");
+            check(&name, container);
+            known.insert(name);
+        }
+        for task in self.tasks().filter(|task| task["kind"] == "log") {
+            let name = text(&task["target"]).trim_start_matches("log of ");
+            assert!(known.contains(name), "{name} is in no container's coverage");
+        }
+    }
+
+    /// The only container's coverage.
+    pub(crate) fn container(&self) -> &Value {
+        match self.manifest["containers"].as_array().map(Vec::as_slice) {
+            Some([one]) => one,
+            other => panic!("one container, not {other:#?}"),
         }
     }
 

@@ -127,7 +127,44 @@ fn assert_gap_is_told(bundle: &Bundle) {
     if time(&coverage["first"]) > started.max(time(&bundle.manifest["window_start"])) + TimeDelta::seconds(15) {
         assert_eq!(coverage["complete"], false, "{coverage:#}");
         assert!(["rotated-away", "unknown"].contains(&text(&coverage["gap_cause"])), "{coverage:#}");
+        // It ends where the log begins, and the container's coverage says the same.
+        let container = bundle.container();
+        let gap = container["gaps"].as_array().expect("gaps").iter().find(|gap| gap["missing"] == true);
+        let gap = gap.unwrap_or_else(|| panic!("a gap in which something is missing: {container:#}"));
+        assert_eq!((&gap["to"], &gap["cause"]), (&coverage["first"], &coverage["gap_cause"]), "{container:#}");
+        let readme = bundle.text("README.txt");
+        assert!(
+            readme.contains(&format!(": {}", text(&gap["cause"]))) && readme.contains("/spirl-server lacks "),
+            "{readme}"
+        );
     }
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: run tests/run"]
+fn a_crash_loop_tells_which_runs_are_gone_and_when_none_was_going_on() {
+    let namespace = incidents().namespace("crash-loop");
+    let pod = || -> Value {
+        let pods: Value =
+            serde_json::from_slice(&kubectl(&["get", "pods", "-n", namespace, "-o", "json"])).expect("JSON");
+        pods["items"][0].clone()
+    };
+    until("three restarts", Duration::from_secs(120), || {
+        let count = pod()["status"]["containerStatuses"][0]["restartCount"].as_u64().unwrap_or_default();
+        if count >= 3 { Ok(()) } else { Err(format!("{count} restarts")) }
+    });
+    let bundle = collect(&["-n", namespace, "--before", "24h"]).bundle();
+    let container = bundle.container();
+    let gaps = container["gaps"].as_array().expect("gaps");
+    let of = |cause: &str| gaps.iter().find(|gap| gap["cause"] == cause);
+    let gone = of("previous-instance-gone").unwrap_or_else(|| panic!("runs that are gone: {container:#}"));
+    assert!(gone["missing"] == true && text(&gone["text"]).contains("restarted"), "{gone:#}");
+    // The pod is younger than the window, and nothing of it can be missing from before.
+    let first = of("container-not-started").unwrap_or_else(|| panic!("a time before the pod: {container:#}"));
+    assert_eq!((&first["from"], &first["missing"]), (&bundle.manifest["window_start"], &false.into()), "{first:#}");
+    let time = |value: &Value| text(value).parse::<DateTime<Utc>>().expect("a time");
+    assert_eq!(time(&first["to"]), time(&pod()["status"]["startTime"]), "{first:#}");
+    assert!(of("container-ended").is_none_or(|gap| gap["missing"] == false), "{container:#}");
 }
 
 #[test]

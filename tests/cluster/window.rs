@@ -7,6 +7,7 @@ use crate::{
     tool::collect,
 };
 use chrono::{DateTime, SecondsFormat, TimeDelta, Timelike as _, Utc};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 fn time(bundle: &Bundle, field: &str) -> DateTime<Utc> {
@@ -92,7 +93,9 @@ fn an_open_end_is_now() {
 #[ignore = "needs a Kubernetes: run tests/run"]
 fn a_window_that_is_not_over_is_named_with_the_command() {
     let namespace = incidents().namespace("healthy");
+    let began = Utc::now();
     let run = collect(&["-n", namespace, "--incident-time", "-10s"]).expect(0);
+    let ended = Utc::now();
     let bundle = run.bundle();
     let end = time(&bundle, "window_end");
     assert!(end > Utc::now() + TimeDelta::minutes(10), "15 minutes after the incident, not {end}");
@@ -114,4 +117,28 @@ fn a_window_that_is_not_over_is_named_with_the_command() {
         (Some(false), "window-not-over"),
         "{coverage:#}"
     );
+    // From the moment at which it was read to the end of the window, for every container.
+    let moment = |value: &Value| text(value).parse::<DateTime<Utc>>().expect("a time");
+    for container in bundle.manifest["containers"].as_array().expect("containers") {
+        let gap = container["gaps"].as_array().and_then(|gaps| gaps.last()).expect("a gap");
+        assert_eq!((text(&gap["cause"]), moment(&gap["to"])), ("window-not-over", end), "{container:#}");
+        let slack = TimeDelta::seconds(2);
+        assert!((began - slack..=ended + slack).contains(&moment(&gap["from"])), "{container:#}");
+    }
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: run tests/run"]
+fn events_say_how_far_back_they_reach() {
+    let namespace = incidents().namespace("healthy");
+    let reach = |incident: &str| {
+        let bundle = collect(&["-n", namespace, "--incident-time", incident, "--after", "0"]).bundle();
+        bundle.record("events.json")["coverage"].clone()
+    };
+    // The API server keeps them for an hour.
+    let recent = reach("-10m");
+    assert_eq!((recent["complete"].as_bool(), &recent["gaps"]), (Some(true), &json!([])), "{recent:#}");
+    let old = reach("-3h");
+    assert_eq!((old["complete"].as_bool(), text(&old["gap_cause"])), (Some(false), "expired"), "{old:#}");
+    assert_eq!(old["covered"], json!([]), "{old:#}");
 }

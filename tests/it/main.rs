@@ -6,6 +6,7 @@ mod support;
 mod bundle;
 mod cli;
 mod collect;
+mod coverage;
 mod demo;
 mod describe;
 mod exit;

@@ -295,9 +295,10 @@ fn without_an_incident_it_is_the_last_half_hour() {
     let window = Window::new(None, None, None, now).unwrap();
     assert_eq!((window.start, window.end, window.incident), (utc("2026-11-22T14:30:00Z"), now, None));
     assert_eq!(window.length(), TimeDelta::minutes(30));
+    assert_eq!(window.shortfalls(), Vec::<String>::new());
     let window = Window::new(None, Some(TimeDelta::minutes(5)), None, now).unwrap();
     assert_eq!(window.start, utc("2026-11-22T14:55:00Z"));
-    assert_eq!(window.shortfalls(), Vec::<String>::new());
+    assert_eq!(window.shortfalls(), ["only 5 min before now; support asks for at least 15 min (--before 15m)"]);
     assert_eq!(Window::new(None, None, Some(TimeDelta::minutes(5)), now), Err(WindowError::NothingToFollow));
 }
 

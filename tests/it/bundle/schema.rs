@@ -42,8 +42,30 @@ fn words_are_those_that_were_promised() {
         outcomes.map(|o| word(json!(o))),
         ["collected", "empty", "absent", "forbidden", "truncated", "skipped", "timed-out", "failed", "cancelled"]
     );
-    assert_eq!(word(json!(GapCause::PreviousInstanceGone)), "previous-instance-gone");
-    assert_eq!(word(json!(GapCause::WindowNotOver)), "window-not-over");
+    let causes = [
+        (GapCause::RotatedAway, "rotated-away"),
+        (GapCause::ContainerNotStarted, "container-not-started"),
+        (GapCause::ContainerEnded, "container-ended"),
+        (GapCause::PreviousInstanceGone, "previous-instance-gone"),
+        (GapCause::WindowNotOver, "window-not-over"),
+        (GapCause::CutByLimit, "cut-by-limit"),
+        (GapCause::StreamFailed, "stream-failed"),
+        (GapCause::Forbidden, "forbidden"),
+        (GapCause::TimedOut, "timed-out"),
+        (GapCause::Cancelled, "cancelled"),
+        (GapCause::Skipped, "skipped"),
+        (GapCause::Expired, "expired"),
+        (GapCause::Unknown, "unknown"),
+    ];
+    let documented = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/BUNDLE.md"));
+    let documented = documented.expect("the format in prose");
+    for (cause, promised) in causes {
+        assert_eq!(word(json!(cause)), promised);
+        assert!(
+            documented.contains(&format!("\n| `{promised}` | ")),
+            "docs/BUNDLE.md does not say what tells {promised}"
+        );
+    }
     assert_eq!(word(json!(Ended::DiskFull)), "disk-full");
     assert_eq!(word(json!(CheckState::NotCollectedYet)), "not-collected-yet");
     assert_eq!(word(json!(IdentityKind::TrustDomain)), "trust_domain");
@@ -91,10 +113,17 @@ fn a_manifest_with_more_and_with_less_is_read() {
         "ended": "finished",
         "what_a_later_version_adds": {"x": 1},
         "tasks": [{"id": "t", "kind": "log", "outcome": "collected", "new": []}],
+        "entries": [{
+            "path": "a.log", "bytes": 1, "compressed": 1, "sha256": "",
+            "coverage": {"first": null, "last": null, "lines": 1, "complete": false, "gap": "x", "gap_cause": "unknown"},
+        }],
     });
     let manifest: Manifest = serde_json::from_value(text).expect("a manifest");
     assert_eq!(manifest.window_start, manifest.window_end);
     assert_eq!(manifest.tasks[0].outcome, Outcome::Collected);
+    let coverage = manifest.entries[0].coverage.as_ref().expect("coverage");
+    assert_eq!((coverage.gap_cause, coverage.covered.len(), coverage.gaps.len()), (Some(GapCause::Unknown), 0, 0));
+    assert!(manifest.containers.is_empty());
     let again = serde_json::to_value(&manifest).expect("JSON");
     assert_eq!(again["started"], "2026-11-22T15:42:00.500Z");
 }

@@ -10,28 +10,28 @@ use kubectl_escalate::bundle::{GapCause, Outcome};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const CURRENT: &str = "log/tdd-one/spirl-server-7f9c-aaaaa/server";
-const PREVIOUS: &str = "log/tdd-one/spirl-server-7f9c-aaaaa/server/previous";
-const POD_PATH: &str = "/api/v1/namespaces/tdd-one/pods/spirl-server-7f9c-aaaaa";
+pub(super) const CURRENT: &str = "log/tdd-one/spirl-server-7f9c-aaaaa/server";
+pub(super) const PREVIOUS: &str = "log/tdd-one/spirl-server-7f9c-aaaaa/server/previous";
+pub(super) const POD_PATH: &str = "/api/v1/namespaces/tdd-one/pods/spirl-server-7f9c-aaaaa";
 /// What the kubelet sends, as a success, when the container has gone.
-const ERROR_TEXT: &str = "unable to retrieve container logs for containerd://0123";
+pub(super) const ERROR_TEXT: &str = "unable to retrieve container logs for containerd://0123";
 
-fn bytes(text: impl AsRef<[u8]>) -> Piece {
+pub(super) fn bytes(text: impl AsRef<[u8]>) -> Piece {
     Piece::Bytes(text.as_ref().to_vec())
 }
 
-fn line(time: &str, text: &str) -> String {
+pub(super) fn line(time: &str, text: &str) -> String {
     format!("2024-03-05T{time}Z {text}\n")
 }
 
 /// A healthy world whose only log is answered like this.
-fn with_log(reply: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Api {
+pub(super) fn with_log(reply: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Api {
     let api = World::one().serve();
     api.on_log(POD, false, reply);
     api
 }
 
-fn collect(api: &Api) -> Ended {
+pub(super) fn collect(api: &Api) -> Ended {
     Run::collect(api).args(["--request-timeout", "1s"]).finish()
 }
 
@@ -44,7 +44,7 @@ fn cut(pieces: Vec<Piece>) -> (Ended, Bundle) {
 }
 
 /// A pod that was restarted, and what its container does now.
-fn restarted(state: Value, last: Value) -> World {
+pub(super) fn restarted(state: Value, last: Value) -> World {
     let mut world = World::one();
     world.change("pods", POD, |pod| {
         let status = &mut pod["status"]["containerStatuses"][0];
@@ -55,7 +55,7 @@ fn restarted(state: Value, last: Value) -> World {
     world
 }
 
-fn panicked() -> Value {
+pub(super) fn panicked() -> Value {
     json!({ "terminated": { "exitCode": 2, "reason": "Error", "startedAt": "2024-03-05T14:01:00Z", "finishedAt": "2024-03-05T14:02:00Z" } })
 }
 

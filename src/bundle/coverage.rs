@@ -1,0 +1,121 @@
+//! Owns the manifest's words on coverage: which part of the window is here, which is not, and why.
+
+use super::stamp;
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A part of the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Interval {
+    /// Its first moment (UTC).
+    #[serde(with = "stamp")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub from: DateTime<Utc>,
+    /// Its last moment (UTC), which is the first of what follows.
+    #[serde(with = "stamp")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub to: DateTime<Utc>,
+}
+
+/// A part of the window that is not covered, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Gap {
+    /// Its first moment (UTC).
+    #[serde(with = "stamp")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub from: DateTime<Utc>,
+    /// Its last moment (UTC), which is the first of what follows.
+    #[serde(with = "stamp")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub to: DateTime<Utc>,
+    /// Why, in one word.
+    pub cause: GapCause,
+    /// Why, in words.
+    #[serde(default)]
+    pub text: String,
+    /// Whether something may be missing; otherwise there was nothing to be had.
+    pub missing: bool,
+}
+
+/// Which part of the window an entry really covers, and why the rest is missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Coverage {
+    /// Time of the first line (UTC).
+    #[serde(default, with = "stamp::option")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub first: Option<DateTime<Utc>>,
+    /// Time of the last line (UTC).
+    #[serde(default, with = "stamp::option")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub last: Option<DateTime<Utc>>,
+    /// Lines in the entry; of events, how many there are.
+    pub lines: u64,
+    /// Whether nothing of the window is missing: there is no gap in which something may be.
+    pub complete: bool,
+    /// What is missing, in words: the first gap in which something may be missing, else the first.
+    #[serde(default)]
+    pub gap: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub gap_cause: Option<GapCause>,
+    /// What is covered, in order. With `gaps` it is exactly the window, without overlap.
+    #[serde(default)]
+    pub covered: Vec<Interval>,
+    /// What is not, in order.
+    #[serde(default)]
+    pub gaps: Vec<Gap>,
+}
+
+/// Which part of the window all logs of one container cover together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContainerCoverage {
+    /// Its cluster.
+    pub cluster: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its pod.
+    pub pod: String,
+    /// Its name.
+    pub container: String,
+    /// What is covered, in order. With `gaps` it is exactly the window, without overlap.
+    #[serde(default)]
+    pub covered: Vec<Interval>,
+    /// What is not, in order.
+    #[serde(default)]
+    pub gaps: Vec<Gap>,
+    /// Whether nothing of the window is missing: there is no gap in which something may be.
+    pub complete: bool,
+}
+
+/// Why a part of the window is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GapCause {
+    /// The node had rotated the log away.
+    RotatedAway,
+    /// The container had not started yet.
+    ContainerNotStarted,
+    /// The container had ended, and had not been started again.
+    ContainerEnded,
+    /// The node no longer had the log of a run of the container.
+    PreviousInstanceGone,
+    /// The window was not over when the log was read.
+    WindowNotOver,
+    /// A limit of this program cut it.
+    CutByLimit,
+    /// The request failed, or the stream broke.
+    StreamFailed,
+    /// Reading was refused.
+    Forbidden,
+    /// Reading took longer than it was given.
+    TimedOut,
+    /// The run ended first.
+    Cancelled,
+    /// It was not asked for, by choice of the user or the profile.
+    Skipped,
+    /// The API server keeps events no longer.
+    Expired,
+    /// It could not be told.
+    Unknown,
+}

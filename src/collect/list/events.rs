@@ -1,0 +1,80 @@
+//! How far back a list of events reaches, by the last time of each.
+
+use crate::{
+    bundle::{Interval, layout},
+    collect::{Site, site::Entry},
+    facts::coverage::{self, Events},
+    plan::ListTask,
+};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What is seen of the events while they are listed.
+pub(super) struct Reach {
+    asked: DateTime<Utc>,
+    oldest: Option<DateTime<Utc>>,
+    kept: BTreeMap<String, Kept>,
+}
+
+/// The events of one namespace that are in the bundle.
+#[derive(Clone, Copy, Default)]
+struct Kept {
+    first: Option<DateTime<Utc>>,
+    last: Option<DateTime<Utc>>,
+    count: u64,
+}
+
+impl Reach {
+    /// For a list of a namespace's events; those of single objects are beside them.
+    pub(super) fn new(site: &Site, list: &ListTask) -> Option<Self> {
+        let is_whole = list.resource.is("", "events") && list.fields.is_none();
+        is_whole.then(|| Self { asked: site.now(), oldest: None, kept: BTreeMap::new() })
+    }
+
+    /// An event that the server still has, whoever's it is: of one that is not ours, its time is all
+    /// that is looked at.
+    pub(super) fn see(&mut self, event: &Value) {
+        self.oldest = [self.oldest, last_time(event)].into_iter().flatten().min();
+    }
+
+    /// One that goes into the bundle.
+    pub(super) fn keep(&mut self, namespace: &str, event: &Value) {
+        let at = last_time(event);
+        let kept = self.kept.entry(namespace.to_owned()).or_default();
+        kept.first = [kept.first, at].into_iter().flatten().min();
+        kept.last = [kept.last, at].into_iter().flatten().max();
+        kept.count += 1;
+    }
+
+    /// Says of each namespace's table what it covers.
+    pub(super) fn cover(self, site: &Site, list: &ListTask, entries: &mut [Entry], broken: Option<&str>) {
+        let window = Interval { from: site.request.window.start, to: site.request.window.end };
+        for namespace in site.place.namespaces.keys() {
+            let path = layout::resource_table(&site.cluster, Some(namespace), &list.resource.short());
+            let Some(entry) = entries.iter_mut().find(|entry| entry.path == path) else { continue };
+            let Kept { first, last, count } = self.kept.get(namespace).copied().unwrap_or_default();
+            let events = Events {
+                asked: self.asked,
+                oldest: self.oldest,
+                first,
+                last,
+                count,
+                broken: broken.map(str::to_owned),
+            };
+            entry.coverage = Some(coverage::of_events(window, &events));
+        }
+    }
+}
+
+/// When an event was last seen, or written: the API server keeps it for a time from then on.
+fn last_time(event: &Value) -> Option<DateTime<Utc>> {
+    let times = [
+        &event["lastTimestamp"],
+        &event["series"]["lastObservedTime"],
+        &event["eventTime"],
+        &event["metadata"]["creationTimestamp"],
+    ];
+    let time = |time: &Value| DateTime::parse_from_rfc3339(time.as_str()?).ok();
+    times.into_iter().filter_map(time).map(|time| time.with_timezone(&Utc)).max()
+}

@@ -1,0 +1,170 @@
+//! Which part of the window is covered, and why the rest is not: worked out from what was observed,
+//! never guessed.
+//!
+//! Pure: moments are arguments, and all of them are of the cluster's clock. What is known of a
+//! container is a [`Life`] of [`Run`]s, each with the [`Stream`]s that were read of its log: several,
+//! where its files were read one by one or it was followed. Whatever no observation explains is a
+//! gap of which the cause is unknown, so that nothing is covered for want of evidence.
+
+mod container;
+mod events;
+mod words;
+
+pub use container::{Begins, Life, Log, Run, Stopped, Stream, of_container, of_run};
+pub use events::{Events, of_events};
+pub use words::{events_lack, logs_lack};
+
+use crate::bundle::{Coverage, Gap, GapCause, Interval};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+/// How well two clocks are known to agree.
+const CLOCKS: TimeDelta = TimeDelta::seconds(2);
+
+/// The window, taken apart: what is covered and what is not are exactly it, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timeline {
+    /// What is covered.
+    pub covered: Vec<Interval>,
+    /// What is not.
+    pub gaps: Vec<Gap>,
+}
+
+impl Timeline {
+    /// Takes `window` apart by what is covered, however it overlaps, and by what explains the rest:
+    /// of several explanations of one moment the first counts.
+    #[must_use]
+    pub fn new(window: Interval, covered: &[Interval], reasons: &[Gap]) -> Self {
+        let covered = union(window, covered);
+        let gaps = rest(window, &covered).into_iter().flat_map(|rest| explain(rest, reasons)).collect();
+        Self { covered, gaps }
+    }
+
+    /// Whether there is no gap in which something may be missing.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        !self.gaps.iter().any(|gap| gap.missing)
+    }
+
+    /// The same, of an entry with so many lines.
+    #[must_use]
+    pub fn coverage(self, first: Option<DateTime<Utc>>, last: Option<DateTime<Utc>>, lines: u64) -> Coverage {
+        let gap = self.gaps.iter().find(|gap| gap.missing).or(self.gaps.first());
+        Coverage {
+            first,
+            last,
+            lines,
+            complete: self.is_complete(),
+            gap: gap.map(|gap| gap.text.clone()),
+            gap_cause: gap.map(|gap| gap.cause),
+            covered: self.covered,
+            gaps: self.gaps,
+        }
+    }
+}
+
+/// What of the window is covered, in order, what touches in one piece.
+fn union(window: Interval, covered: &[Interval]) -> Vec<Interval> {
+    let within = |it: &Interval| Interval { from: it.from.max(window.from), to: it.to.min(window.to) };
+    // A window of one moment is covered by what touches it.
+    let is_left = |it: &Interval| it.from < it.to || it.from == it.to && window.from == window.to;
+    let mut parts: Vec<Interval> = covered.iter().map(within).filter(is_left).collect();
+    parts.sort();
+    let mut union: Vec<Interval> = Vec::new();
+    for part in parts {
+        match union.last_mut() {
+            Some(last) if part.from <= last.to => last.to = last.to.max(part.to),
+            _ => union.push(part),
+        }
+    }
+    union
+}
+
+/// What of the window is not in `covered`, which is in order and touches nowhere.
+fn rest(window: Interval, covered: &[Interval]) -> Vec<Interval> {
+    let mut rest = Vec::new();
+    let mut from = window.from;
+    for part in covered {
+        if from < part.from {
+            rest.push(Interval { from, to: part.from });
+        }
+        from = part.to;
+    }
+    if from < window.to || covered.is_empty() {
+        rest.push(Interval { from, to: window.to });
+    }
+    rest
+}
+
+/// Cuts a part of the window where its explanation changes.
+fn explain(part: Interval, reasons: &[Gap]) -> Vec<Gap> {
+    let mut cuts: Vec<DateTime<Utc>> = reasons.iter().flat_map(|reason| [reason.from, reason.to]).collect();
+    cuts.retain(|cut| part.from < *cut && *cut < part.to);
+    cuts.extend([part.from, part.to]);
+    cuts.sort();
+    let mut gaps: Vec<Gap> = Vec::new();
+    for piece in cuts.windows(2) {
+        let (from, to) = (piece[0], piece[1]);
+        if from == to && part.from < part.to {
+            continue;
+        }
+        let reason = reasons.iter().find(|reason| reason.from <= from && to <= reason.to);
+        let (cause, text, missing) = match reason {
+            Some(Gap { cause, text, missing, .. }) => (*cause, text.clone(), *missing),
+            None => (GapCause::Unknown, "nothing says what there was".to_owned(), true),
+        };
+        match gaps.last_mut() {
+            Some(last) if (last.cause, &last.text, last.missing) == (cause, &text, missing) => last.to = to,
+            _ => gaps.push(Gap { from, to, cause, text, missing }),
+        }
+    }
+    gaps
+}
+
+/// What is covered and what explains the rest, as it is found out.
+struct Known {
+    window: Interval,
+    covered: Vec<Interval>,
+    reasons: Vec<Gap>,
+}
+
+impl Known {
+    fn new(window: Interval) -> Self {
+        Self { window, covered: Vec::new(), reasons: Vec::new() }
+    }
+
+    fn covers(&mut self, from: DateTime<Utc>, to: DateTime<Utc>) {
+        self.covered.push(Interval { from, to });
+    }
+
+    /// Explains what is not covered from a moment to another, none being before and after all.
+    fn lacks(
+        &mut self,
+        (from, to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+        cause: GapCause,
+        text: impl Into<String>,
+    ) {
+        let (from, to) = (from.unwrap_or(self.window.from), to.unwrap_or(self.window.to));
+        let missing = !matches!(cause, GapCause::ContainerNotStarted | GapCause::ContainerEnded);
+        self.reasons.push(Gap { from, to, cause, text: text.into(), missing });
+    }
+
+    fn timeline(self) -> Timeline {
+        Timeline::new(self.window, &self.covered, &self.reasons)
+    }
+
+    /// Up to when something was looked at, whose last look was at `until`: the window's end, where the
+    /// clocks do not tell the two apart.
+    fn reach(&self, until: DateTime<Utc>) -> DateTime<Utc> {
+        if until + CLOCKS >= self.window.to { until.max(self.window.to) } else { until }
+    }
+
+    fn not_over(&mut self, from: DateTime<Utc>) {
+        let text = format!("the window ends at {}, after the collection", utc(self.window.to));
+        self.lacks((Some(from), None), GapCause::WindowNotOver, text);
+    }
+}
+
+/// A moment, to the second.
+fn utc(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

@@ -1,0 +1,150 @@
+//! Owns what is missing of the window in words, a line for all that lack the same.
+
+use super::utc;
+use crate::bundle::{ContainerCoverage, Gap, GapCause, Manifest};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// What one container, or several, lack for one cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Lack {
+    cause: GapCause,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    /// How much of it, at most: there may be something in between.
+    length: TimeDelta,
+    /// Whether it is the same for all.
+    exact: bool,
+    remedy: Option<String>,
+}
+
+/// Who lacks the same.
+struct Group<'a> {
+    first: &'a ContainerCoverage,
+    count: usize,
+    lacks: Vec<Lack>,
+}
+
+/// What is missing of the logs, a line for each kind of lack, without a semicolon; nothing where
+/// nothing is missing.
+#[must_use]
+pub fn logs_lack(manifest: &Manifest) -> Vec<String> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for container in &manifest.containers {
+        let lacks = lacks(container, manifest.window_end);
+        let same = |group: &&mut Group<'_>| {
+            let is_like = |(one, other): (&Lack, &Lack)| one.cause == other.cause && one.remedy == other.remedy;
+            group.lacks.len() == lacks.len() && group.lacks.iter().zip(&lacks).all(is_like)
+        };
+        if lacks.is_empty() {
+            continue;
+        }
+        match groups.iter_mut().find(same) {
+            Some(group) => {
+                group.count += 1;
+                group.lacks.iter_mut().zip(&lacks).for_each(|(held, lack)| held.join(lack));
+            }
+            None => groups.push(Group { first: container, count: 1, lacks }),
+        }
+    }
+    groups.iter().map(Group::line).collect()
+}
+
+/// What is missing of the events: a line, or none.
+#[must_use]
+pub fn events_lack(manifest: &Manifest) -> Option<String> {
+    let coverages = manifest.entries.iter().filter_map(|entry| entry.coverage.as_ref());
+    let gaps: Vec<&Gap> =
+        coverages.flat_map(|coverage| &coverage.gaps).filter(|gap| gap.cause == GapCause::Expired).collect();
+    let (from, to) = (gaps.iter().map(|gap| gap.from).min()?, gaps.iter().map(|gap| gap.to).max()?);
+    let length = gaps.iter().map(|gap| gap.to - gap.from).max()?;
+    let (up_to, of) = match gaps.len() {
+        1 => ("", String::new()),
+        many => ("up to ", format!(" of {many} namespaces")),
+    };
+    let (length, cause) = (words(length), word(GapCause::Expired));
+    Some(format!(
+        "{up_to}{length} of events{of}, {} to {}: {cause}, the API server keeps them for an hour by default",
+        utc(from),
+        utc(to),
+    ))
+}
+
+/// What of a container may be missing, a lack for each cause, in the order of time.
+fn lacks(container: &ContainerCoverage, window_end: DateTime<Utc>) -> Vec<Lack> {
+    let mut lacks: Vec<Lack> = Vec::new();
+    for gap in container.gaps.iter().filter(|gap| gap.missing) {
+        match lacks.iter_mut().find(|lack| lack.cause == gap.cause) {
+            Some(lack) => {
+                lack.to = gap.to;
+                lack.length += gap.to - gap.from;
+            }
+            None => lacks.push(Lack {
+                cause: gap.cause,
+                from: gap.from,
+                to: gap.to,
+                length: gap.to - gap.from,
+                exact: true,
+                remedy: remedy(gap.cause, &container.namespace, window_end),
+            }),
+        }
+    }
+    lacks
+}
+
+/// What closes a gap of this cause, where something does.
+fn remedy(cause: GapCause, namespace: &str, window_end: DateTime<Utc>) -> Option<String> {
+    match cause {
+        GapCause::CutByLimit => Some("raise --log-limit, or narrow the window".to_owned()),
+        GapCause::Forbidden => Some(format!("`kubectl-escalate rbac -n {namespace}` prints the role")),
+        GapCause::TimedOut => Some("give more time with --deadline or --request-timeout".to_owned()),
+        GapCause::StreamFailed | GapCause::Cancelled => Some("collect again".to_owned()),
+        GapCause::WindowNotOver => Some(format!("collect again after {}", utc(window_end))),
+        _ => None,
+    }
+}
+
+impl Lack {
+    /// Takes in that of another container.
+    fn join(&mut self, other: &Self) {
+        let seconds = |lack: &Self| (lack.from.timestamp(), lack.to.timestamp());
+        self.exact &= other.exact && seconds(self) == seconds(other);
+        self.from = self.from.min(other.from);
+        self.to = self.to.max(other.to);
+        self.length = self.length.max(other.length);
+    }
+
+    fn words(&self) -> String {
+        let up_to = if self.exact { "" } else { "up to " };
+        let remedy = self.remedy.as_ref().map(|remedy| format!(" -> {remedy}")).unwrap_or_default();
+        let (length, from, to) = (words(self.length), utc(self.from), utc(self.to));
+        format!("{up_to}{length}, {from} to {to}: {}{remedy}", word(self.cause))
+    }
+}
+
+impl Group<'_> {
+    fn line(&self) -> String {
+        let ContainerCoverage { pod, container, .. } = self.first;
+        let lacks: Vec<String> = self.lacks.iter().map(Lack::words).collect();
+        let who = match self.count {
+            1 => format!("log of {pod}/{container} lacks"),
+            many => format!("logs of {many} containers ({pod}/{container}, …) lack"),
+        };
+        format!("{who} {}", lacks.join(", and "))
+    }
+}
+
+/// A length in minutes, or in seconds when it is short.
+fn words(length: TimeDelta) -> String {
+    match length.num_seconds() {
+        0 => "less than 1 s".to_owned(),
+        seconds if seconds < 60 => format!("{seconds} s"),
+        seconds if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        seconds => format!("{}.{} min", seconds / 60, seconds % 60 / 6),
+    }
+}
+
+/// The manifest's word for a cause.
+fn word(cause: GapCause) -> String {
+    let word = serde_json::to_value(cause).ok();
+    word.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
