@@ -12,7 +12,7 @@ pub(super) fn set_right(kind: &str, text: String, object: impl FnOnce() -> Optio
     match kind {
         "Node" => without_proxy_version(text),
         "Pod" => pod(text, object),
-        _ => containers(text),
+        _ => containers(text, &[]),
     }
 }
 
@@ -39,20 +39,23 @@ fn pod(mut text: String, object: impl FnOnce() -> Option<Bytes>) -> String {
     if text.contains("EphemeralVolume (an inline") {
         text = claim_templates(&text);
     }
-    containers(text)
+    containers(text, raw)
 }
 
 /// Containers of pods and of what has a template of them.
-fn containers(text: String) -> String {
+fn containers(text: String, raw: &[u8]) -> String {
     let is_touched = |line: &str| line.contains(" http-get ") || line.contains(",path=\"");
     if !text.lines().any(is_touched) {
         return text;
     }
+    // The path `*` alone is left as it is.
+    let has_star = memmem::find(raw, b"\"path\":\"*\"").is_some();
     by_line(&text, |line| match line.split_once(" http-get ") {
         Some((head, rest)) => {
-            let (address, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-            let gap = if rest.is_empty() { "" } else { " " };
-            Cow::Owned(format!("{head} http-get {}{gap}{rest}", escaped(address)))
+            let (address, rest) = rest.split_at(rest.find(" delay=").unwrap_or(rest.len()));
+            let is_star = has_star && address.ends_with("/*") && address.matches('/').count() == 3;
+            let address = if is_star { address.to_owned() } else { escaped(address) };
+            Cow::Owned(format!("{head} http-get {address}{rest}"))
         }
         None => sub_path(line).map_or(Cow::Borrowed(line), Cow::Owned),
     })
@@ -63,7 +66,7 @@ fn escaped(address: &str) -> String {
     address.chars().fold(String::with_capacity(address.len()), |mut out, letter| {
         // Writing to a String cannot fail.
         let _ = match letter {
-            '!' | '\'' | '(' | ')' | '*' => write!(out, "%{:02X}", u32::from(letter)),
+            ' ' | '!' | '\'' | '(' | ')' | '*' => write!(out, "%{:02X}", u32::from(letter)),
             _ => write!(out, "{letter}"),
         };
         out

@@ -231,7 +231,8 @@ fn known(object: &Object, ours: &str, theirs: &str) -> Option<&'static str> {
         let parts = |text: &str| {
             let (mut section, mut rows) = ("", Vec::new());
             for line in text.lines() {
-                if !line.starts_with(' ') {
+                // A message may have lines of its own; the events come last.
+                if !line.starts_with(' ') && section != "Events" {
                     section = line.split(':').next().unwrap_or_default();
                 }
                 rows.push((section.to_owned(), line.split_whitespace().collect::<Vec<_>>().join(" ")));
@@ -428,8 +429,8 @@ fn apply_twin(object: &Value) {
     });
     let status = twin.as_object_mut().and_then(|twin| twin.remove("status"));
     // On a node it would run, and its account is not here.
-    let spec = if kind == "pod" { &mut twin["spec"] } else { &mut twin["spec"]["template"]["spec"] };
-    if let Some(spec) = spec.as_object_mut() {
+    let spec = if kind == "pod" { "/spec" } else { "/spec/template/spec" };
+    if let Some(spec) = twin.pointer_mut(spec).and_then(Value::as_object_mut) {
         for field in ["nodeName", "serviceAccount", "serviceAccountName"] {
             spec.remove(field);
         }

@@ -19,6 +19,12 @@ const STEADY: &[Expected] = &[
     ("previous-log spirl-server", ABSENT, "was not restarted"),
     ("scrape metrics", COLLECTED, ""),
 ];
+/// Each line fills a file, which is then rotated away: the one that is read may have none yet.
+const LONG_LINES: &[Expected] = &[
+    ("log spirl-server", &["collected", "empty"], "nothing was written"),
+    ("previous-log spirl-server", ABSENT, "was not restarted"),
+    ("scrape metrics", COLLECTED, ""),
+];
 /// A server that ends soon after each start. Its node keeps the log of one run before the last
 /// end only, so between an end and the next start there may be none left of the run before.
 const RESTARTING: &[Expected] = &[
@@ -69,6 +75,7 @@ fn expected(incident: &str) -> (&'static [Expected], bool) {
         "unschedulable" => (UNSCHEDULABLE, false),
         "init-fails" => (INIT_FAILS, false),
         "ephemeral" => (EPHEMERAL, true),
+        "long-line" => (LONG_LINES, true),
         "planted" => (PLANTED, true),
         _ => (STEADY, true),
     }
