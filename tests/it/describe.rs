@@ -83,6 +83,48 @@ fn what_cannot_be_described_says_so() {
     );
 }
 
+/// What deskribe alone would print otherwise; that kubectl prints it so, a real cluster shows.
+#[test]
+fn it_is_in_the_words_of_kubectl() {
+    let reference = |path: &str| json!({ "fieldRef": { "apiVersion": "v1", "fieldPath": path } });
+    let mut pod = object("v1", "Pod", "p");
+    pod["metadata"]["uid"] = "53156dc0".into();
+    pod["metadata"]["labels"] = json!({ "app": "server" });
+    pod["spec"] = json!({ "containers": [{
+        "name": "c",
+        "env": [
+            { "name": "UID", "valueFrom": reference("metadata.uid") },
+            { "name": "APP", "valueFrom": reference("metadata.labels['app']") },
+            { "name": "NAME", "valueFrom": reference("metadata.name") },
+        ],
+        "resources": { "limits": { "cpu": "001m" }, "requests": { "memory": "64Mi" } },
+        "livenessProbe": { "httpGet": { "path": "/it's(all)!", "port": 80, "scheme": "HTTP" } },
+        "volumeMounts": [{ "name": "v", "mountPath": "/v", "subPath": "a\u{200b}\"b" }],
+    }], "volumes": [{ "name": "v", "ephemeral": { "volumeClaimTemplate": { "spec": { "volumeName": "given" } } } }] });
+    let mut node = object("v1", "Node", "n");
+    node["metadata"] = json!({ "name": "n" });
+    node["status"] = json!({ "nodeInfo": { "kubeProxyVersion": "v1.30.0", "kubeletVersion": "v1.30.0" } });
+    let mut fake = Fake::default();
+    fake.table("/api/v1/namespaces/one/pods", "namespaces/one/pods.json", &[pod]);
+    fake.table("/api/v1/namespaces/one/events", "namespaces/one/events.json", &[]);
+    fake.table("/api/v1/nodes", "nodes.json", &[node]);
+    let texts = described(fake);
+    let pod = &texts["pods/p"];
+    for line in [
+        "      UID:    (v1:metadata.uid)",
+        "      APP:    (v1:metadata.labels['app'])",
+        "      NAME:  p (v1:metadata.name)",
+        "      cpu:  001m",
+        "http-get http://:80/it%27s%28all%29%21 delay=",
+        "/v from v (rw,path=\"a\\u200b\\\"b\")",
+        "    Capacity:      0",
+    ] {
+        assert!(pod.contains(line), "{line}\n{pod}");
+    }
+    let node = &texts["nodes/n"];
+    assert!(node.contains("Kubelet Version:") && !node.contains("Kube-Proxy"), "{node}");
+}
+
 /// Paths below which objects of a kind are listed.
 const KINDS: &[(&str, &str, &str)] = &[
     ("v1", "Pod", "/api/v1/namespaces/one/pods"),
