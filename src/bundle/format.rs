@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::stamp;
 use crate::redact::Counts;
 
 /// The format this version writes, and the newest it can read.
@@ -112,6 +113,9 @@ pub struct Manifest {
     /// lost to a full disk, entries that could not be salvaged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// Of a copy that `fit` made smaller: of what, and what it gave up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fitted: Option<Fitted>,
 }
 
 impl Manifest {
@@ -148,6 +152,7 @@ impl Manifest {
             tasks: Vec::new(),
             entries: Vec::new(),
             remarks: Vec::new(),
+            fitted: None,
         }
     }
 
@@ -441,47 +446,47 @@ pub enum GapCause {
     TimedOut,
     /// The run ended first.
     Cancelled,
+    /// Lines were left out of this copy, to make it smaller.
+    Fitted,
     /// It could not be told.
     Unknown,
 }
 
-/// RFC 3339 in UTC, with as many digits of a second as there are.
-mod stamp {
-    use chrono::{DateTime, SecondsFormat, Utc};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+/// What a smaller copy was made of, and what only the full bundle has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Fitted {
+    /// Most bytes the copy was to have.
+    pub max_bytes: u64,
+    /// File name of the full bundle.
+    pub bundle: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its SHA-256, lower-case hex.
+    pub sha256: String,
+    /// Paths of the files that were given up.
+    #[serde(default)]
+    pub files: Vec<String>,
+    /// How many logs lines were left out of.
+    #[serde(default)]
+    pub logs: u64,
+    /// How many lines.
+    #[serde(default)]
+    pub lines: LeftOut,
+}
 
-    pub(super) fn text(at: &DateTime<Utc>) -> String {
-        at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-    }
-
-    fn parse<E: Error>(s: &str) -> Result<DateTime<Utc>, E> {
-        DateTime::parse_from_rfc3339(s)
-            .map(|t| t.with_timezone(&Utc))
-            .map_err(|e| E::custom(format!("{s:?} is no RFC 3339 time: {e}")))
-    }
-
-    pub(super) fn serialize<S: Serializer>(at: &DateTime<Utc>, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&text(at))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<DateTime<Utc>, D::Error> {
-        parse(&String::deserialize(d)?)
-    }
-
-    pub(super) mod option {
-        use super::{DateTime, Deserialize, Deserializer, Serializer, Utc, parse, text};
-
-        pub(in super::super) fn serialize<S: Serializer>(at: &Option<DateTime<Utc>>, s: S) -> Result<S::Ok, S::Error> {
-            match at {
-                Some(at) => s.serialize_some(&text(at)),
-                None => s.serialize_none(),
-            }
-        }
-
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-            d: D,
-        ) -> Result<Option<DateTime<Utc>>, D::Error> {
-            Option::<String>::deserialize(d)?.map(|s| parse(&s)).transpose()
-        }
-    }
+/// Lines by level. A line that says none is `info`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LeftOut {
+    /// Debug and finer.
+    #[serde(default)]
+    pub debug: u64,
+    /// Information, and lines without a level.
+    #[serde(default)]
+    pub info: u64,
+    /// Warnings.
+    #[serde(default)]
+    pub warn: u64,
+    /// Errors and worse.
+    #[serde(default)]
+    pub error: u64,
 }

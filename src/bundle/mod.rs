@@ -1,6 +1,6 @@
 //! Owns the bundle: the one zip a run leaves behind. What is in it ([`layout`], [`Manifest`]), how
-//! it is written so that nothing acknowledged is ever lost ([`BundleWriter`], [`salvage`]) and how
-//! it is read ([`BundleReader`], [`verify`]).
+//! it is written so that nothing acknowledged is ever lost ([`BundleWriter`], [`salvage`]), how it is read
+//! ([`BundleReader`], [`verify`]), and how it is made smaller ([`fit`]).
 //!
 //! Nothing reaches the zip but [`Clean`](crate::redact::Clean) bytes, and nothing in here knows
 //! Kubernetes: an entry is a path and some bytes.
@@ -8,6 +8,7 @@
 mod entry;
 mod error;
 mod evidence;
+mod fit;
 mod format;
 mod journal;
 pub mod layout;
@@ -20,6 +21,7 @@ mod reserve;
 mod salvage;
 mod settle;
 mod spool;
+mod stamp;
 pub mod storage;
 mod verify;
 mod writer;
@@ -31,9 +33,10 @@ use sha2::{Digest, Sha256};
 pub use entry::EntryWriter;
 pub use error::BundleError;
 pub use evidence::{Evidence, Gathered};
+pub use fit::{Fit, Watch, Words, fit};
 pub use format::{
-    CheckState, ChecklistItem, ClusterInfo, Coverage, Ended, EntryRecord, FORMAT, GapCause, IdentityClaim,
-    IdentityKind, Manifest, Outcome, TaskRecord,
+    CheckState, ChecklistItem, ClusterInfo, Coverage, Ended, EntryRecord, FORMAT, Fitted, GapCause, IdentityClaim,
+    IdentityKind, LeftOut, Manifest, Outcome, TaskRecord,
 };
 pub use layout::EntryPath;
 pub use names::{BundleName, NamePart};
