@@ -116,6 +116,8 @@ pub enum GapCause {
     Skipped,
     /// The API server keeps events no longer.
     Expired,
+    /// Lines were left out of this copy, to make it smaller.
+    Fitted,
     /// It could not be told.
     Unknown,
 }

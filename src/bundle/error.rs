@@ -139,6 +139,33 @@ pub enum BundleError {
         /// Why.
         why: String,
     },
+    /// No copy can be made as small as that.
+    #[error(
+        "cannot fit {} into {max} bytes: the smallest copy of it has {least}; give --max-size {least}B or more",
+        path.display()
+    )]
+    TooSmall {
+        /// The bundle.
+        path: PathBuf,
+        /// What was asked for.
+        max: u64,
+        /// The smallest size possible.
+        least: u64,
+    },
+    /// A copy of a copy was asked for.
+    #[error("cannot fit {}: it is a smaller copy itself; fit the full one, {full}, which has all lines", path.display())]
+    Copy {
+        /// The bundle.
+        path: PathBuf,
+        /// File name of the full bundle.
+        full: String,
+    },
+    /// Whoever waited for a copy did not want it any more.
+    #[error("stopped: there is no copy of {}, and nothing is left of what was made of it", path.display())]
+    Stopped {
+        /// The bundle.
+        path: PathBuf,
+    },
     /// The manifest could not be written as JSON.
     #[error("cannot write the manifest as JSON")]
     Manifest(#[source] serde_json::Error),

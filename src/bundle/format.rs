@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::coverage::{ContainerCoverage, Coverage};
+use super::fit::Fitted;
 use super::stamp;
 use crate::redact::Counts;
 
@@ -117,6 +118,9 @@ pub struct Manifest {
     /// lost to a full disk, entries that could not be salvaged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// Of a copy that `fit` made smaller: of what, and what it gave up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fitted: Option<Fitted>,
 }
 
 impl Manifest {
@@ -154,6 +158,7 @@ impl Manifest {
             entries: Vec::new(),
             containers: Vec::new(),
             remarks: Vec::new(),
+            fitted: None,
         }
     }
 

@@ -364,6 +364,26 @@ pub fn samples(cluster: &str) -> EntryPath {
     Maker::cluster(cluster).fixed("metrics").fixed("samples.openmetrics").done()
 }
 
+/// Whether an entry of this path, with these of its names not to be read off it, is a container's log.
+pub(super) fn is_log(path: &str, names: &BTreeMap<String, String>) -> bool {
+    path.ends_with(".log") && (path.starts_with("clusters/") || names.contains_key("container"))
+}
+
+/// Whether an entry of this path is a description.
+pub(super) fn is_description(path: &str) -> bool {
+    path.starts_with("clusters/") && (path.ends_with(".describe.txt") || path.ends_with("/describe.txt"))
+}
+
+/// The table that has the object of this path, should it have been listed.
+pub(super) fn table_of(path: &str) -> Option<String> {
+    let pods = path.strip_suffix("/pod.yaml").and_then(|pod| pod.rsplit_once('/'));
+    let (resource, _) = match pods {
+        Some((pods, pod)) if pods.ends_with("/pods") => (pods, pod),
+        _ => path.strip_suffix(".yaml")?.rsplit_once('/')?,
+    };
+    resource.starts_with("clusters/").then(|| format!("{resource}.json"))
+}
+
 /// Where every entry of a bundle ends up once its name is known.
 #[derive(Clone, Debug)]
 pub(super) struct Settlement {

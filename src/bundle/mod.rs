@@ -1,6 +1,6 @@
 //! Owns the bundle: the one zip a run leaves behind. What is in it ([`layout`], [`Manifest`]), how
-//! it is written so that nothing acknowledged is ever lost ([`BundleWriter`], [`salvage`]) and how
-//! it is read ([`BundleReader`], [`verify`]).
+//! it is written so that nothing acknowledged is ever lost ([`BundleWriter`], [`salvage`]), how it is read
+//! ([`BundleReader`], [`verify`]), and how it is made smaller ([`fit`]).
 //!
 //! Nothing reaches the zip but [`Clean`](crate::redact::Clean) bytes, and nothing in here knows
 //! Kubernetes: an entry is a path and some bytes.
@@ -9,6 +9,7 @@ mod coverage;
 mod entry;
 mod error;
 mod evidence;
+mod fit;
 mod format;
 mod journal;
 pub mod layout;
@@ -34,6 +35,7 @@ pub use coverage::{ContainerCoverage, Coverage, Gap, GapCause, Interval};
 pub use entry::EntryWriter;
 pub use error::BundleError;
 pub use evidence::{Evidence, Gathered};
+pub use fit::{Fit, Fitted, LeftOut, Watch, Words, fit};
 pub use format::{
     CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, FORMAT, IdentityClaim, IdentityKind, Manifest, Outcome,
     TaskRecord,

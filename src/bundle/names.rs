@@ -211,6 +211,12 @@ impl BundleName {
         Self(format!("escalation-{}", compact(started)))
     }
 
+    /// The name of a bundle whose folder is called so, when it can be that of one.
+    pub(super) fn of_folder(folder: &str) -> Option<Self> {
+        let can_be = folder.len() <= Self::MAX && unsafe_because(folder).is_none();
+        can_be.then(|| Self(folder.to_owned()))
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -168,7 +168,8 @@ pub(super) fn measure(bytes: &[u8]) -> io::Result<(u64, String)> {
     Ok((packed.facts.compressed, packed.sha256))
 }
 
-struct Count(u64);
+/// Counts bytes and keeps none.
+pub(super) struct Count(pub(super) u64);
 
 impl Sink for Count {
     fn push(&mut self, bytes: &[u8]) -> io::Result<()> {

@@ -24,6 +24,8 @@ pub enum Destination {
     Folder(PathBuf),
     /// A file, whose name ends in `.zip`.
     File(PathBuf),
+    /// A file, or, when it is there already, the next: `<name>-2.zip`.
+    Next(PathBuf),
 }
 
 impl Destination {
@@ -48,6 +50,28 @@ impl Destination {
             why: "it is neither a folder that exists nor a file name that ends in .zip".to_owned(),
             advice: "create the folder first, or add .zip".to_owned(),
         })
+    }
+}
+
+/// What stands behind the name of a smaller copy.
+const COPY: &str = "-fitted";
+
+impl Destination {
+    /// Where a smaller copy of `bundle` goes: beside it unless `to` says otherwise, and in a folder
+    /// under its name with `-fitted` behind it.
+    ///
+    /// # Errors
+    /// As those of [`Self::from_arg`].
+    pub fn of_copy(bundle: &Path, to: Option<&Path>) -> Result<Self, BundleError> {
+        let folder = match to.map(|to| Self::from_arg(Some(to))).transpose()? {
+            None => bundle.parent().unwrap_or(Path::new("")).to_owned(),
+            Some(Self::Folder(folder)) => folder,
+            Some(file) => return Ok(file),
+        };
+        let mut name = bundle.file_stem().unwrap_or_default().to_owned();
+        name.push(COPY);
+        name.push(".zip");
+        Ok(Self::Next(folder.join(name)))
     }
 }
 
@@ -79,6 +103,10 @@ impl Place {
         to: &Destination,
         started: DateTime<Utc>,
     ) -> Result<(Self, Box<dyn StoreFile>, Journal), BundleError> {
+        let folder_of = |file: &Path| {
+            let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
+            folder.unwrap_or(Path::new(".")).to_owned()
+        };
         let (folder, target) = match to {
             Destination::Folder(folder) => (folder.clone(), None),
             Destination::File(file) => {
@@ -86,17 +114,22 @@ impl Place {
                     let advice = "name another file with --to, or move this one away".to_owned();
                     return Err(BundleError::Exists { path: file.clone(), advice });
                 }
-                let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
-                (folder.unwrap_or(Path::new(".")).to_owned(), Some(file.clone()))
+                (folder_of(file), Some(file.clone()))
             }
+            Destination::Next(file) => (folder_of(file), Some(file.clone())),
         };
+        let is_fixed = matches!(to, Destination::File(_));
         if storage.free(&folder).is_some_and(|free| free < LEAST) {
             let source = io::Error::from(io::ErrorKind::StorageFull);
             return Err(BundleError::io("begin a bundle in", &folder, source));
         }
         let name = BundleName::unsettled(started);
         for n in 1..=TRIES {
-            let base = target.clone().unwrap_or_else(|| folder.join(numbered(name.as_str(), n)));
+            let base = match &target {
+                Some(file) if n == 1 => file.clone(),
+                Some(file) => folder.join(numbered(file.file_stem().unwrap_or_default(), n)),
+                None => folder.join(numbered(name.as_str(), n)),
+            };
             let partial = beside(&base, ".partial");
             match storage.create(&partial, Stay::Lasting) {
                 Ok(file) => {
@@ -110,7 +143,7 @@ impl Place {
                     return Ok((Self { folder, partial, target }, file, journal));
                 }
                 // Two runs in one folder in one second is what scripts do.
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && target.is_none() => {}
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && !is_fixed => {}
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                     let advice = "another run is writing it, or was killed while it did; \
                                   `kubectl escalate salvage` makes a bundle of what it left"

@@ -32,9 +32,11 @@ pub struct EntryInfo {
     pub bytes: u64,
     /// Its size in the zip, in bytes.
     pub compressed: u64,
-    crc: u32,
-    at: u64,
-    stored: bool,
+    pub(super) crc: u32,
+    /// Where its contents begin in the file.
+    pub(super) at: u64,
+    /// Whether they are not compressed.
+    pub(super) stored: bool,
 }
 
 /// A bundle that is open. Any number of its entries can be read at once.
@@ -129,6 +131,11 @@ impl BundleReader {
         };
         let section = Section::new(self.file.clone(), info.at, info.compressed);
         Ok(EntryReader::new(section, info.stored, info.bytes, info.crc))
+    }
+
+    /// The bytes of a file as they are in the zip.
+    pub(super) fn compressed(&self, info: &EntryInfo) -> Section<Arc<dyn StoreFile>> {
+        Section::new(self.file.clone(), info.at, info.compressed)
     }
 
     /// Reads a file of at most `limit` bytes as a whole.

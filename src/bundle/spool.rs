@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::error::BundleError;
 use super::pack::Sink;
 use super::storage::{Section, Stay, Storage, StoreFile};
 
@@ -31,6 +32,12 @@ impl Spool {
     /// Where it spills to: what an error names.
     pub(super) fn path(&self) -> &std::path::Path {
         &self.path
+    }
+
+    /// What a write of it that failed is to the one who waits for the bundle.
+    pub(super) fn failed(&self) -> impl Fn(io::Error) -> BundleError + use<> {
+        let at = self.path.clone();
+        move |error| BundleError::io("spool an entry to", &at, error)
     }
 
     fn spill(&mut self) -> io::Result<()> {

@@ -184,6 +184,22 @@ impl BundleWriter {
         let _ = self.0.storage.remove(state.journal.path());
     }
 
+    /// Removes what [`finish`](Self::finish) has left when it failed, as [`abandon`](Self::abandon)
+    /// does ahead of it: of a copy nothing is worth salvaging.
+    pub(super) fn discard(&self) {
+        let mut state = self.0.lock();
+        state.open = false;
+        state.reserve = None;
+        // Nothing can be done about a file that will not go.
+        let _ = self.0.storage.remove(&self.0.place.partial);
+        let _ = self.0.storage.remove(state.journal.path());
+    }
+
+    /// Room for contents that wait for [`copy`](Self::copy).
+    pub(super) fn spool(&self) -> Spool {
+        self.0.spool()
+    }
+
     /// Appends contents that are already compressed and checked.
     pub(super) fn copy(&self, written: Written, facts: Facts, from: impl Read) -> Result<(), BundleError> {
         let mut state = self.0.lock_for(&written.path)?;

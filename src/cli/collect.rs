@@ -1,12 +1,12 @@
 //! `collect`: an incident into a bundle.
 
 use super::{
-    Failure, connection, dry_run, parse, print,
+    Failure, connection, dry_run, fit, parse, print,
     progress::Bar,
     reach::{Clusters, Reached},
 };
 use crate::{
-    bundle::{BundleWriter, ClusterInfo, Destination, Ended, layout},
+    bundle::{BundleError, BundleWriter, ClusterInfo, Destination, Ended, Finished, Fit, Manifest, layout},
     collect::{self, Attachment, Ledger, Limits, Site},
     exit::Exit,
     facts::identity::Names,
@@ -74,6 +74,9 @@ pub(super) struct Arguments {
     /// A secret of at least 16 bytes: bundles made with the same one have the same token for the same secret
     #[arg(long, value_name = "FILE", help_heading = "The bundle")]
     redaction_key: Option<PathBuf>,
+    /// Make a smaller copy as well, beside the bundle and of at most so many bytes: 20MB, 20MiB
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "The bundle")]
+    max_size: Option<u64>,
     /// What is printed on standard output: the bundle's path, or a JSON object
     #[arg(short, long, value_enum, default_value = "text", help_heading = "The bundle")]
     output: Output,
@@ -119,7 +122,7 @@ pub(super) async fn run(arguments: &Arguments, clusters: &Clusters) -> Result<Ex
     }
     let to = Destination::from_arg(arguments.to.as_deref()).map_err(Failure::usage)?;
     let bundle = BundleWriter::create(&to, started).map_err(Failure::no_bundle)?;
-    listen(&stopper, arguments.deadline);
+    let listening = listen(&stopper, arguments.deadline);
     // Whatever ends the run before there is a bundle leaves nothing behind.
     match arguments.reach(&request, clusters, &stop).await {
         Ok((reached, _)) if reached.is_empty() => {
@@ -135,7 +138,10 @@ pub(super) async fn run(arguments: &Arguments, clusters: &Clusters) -> Result<Ex
         Ok((reached, unreached)) => {
             let work =
                 Work { arguments, request, redactor: Redactor::new(&key), key_id: key.id(), started, attachments };
-            work.collect(reached, unreached, bundle, &stop, &stopper).await
+            let (manifest, finished) = work.collect(reached, unreached, bundle, &stop, &stopper).await?;
+            // From here on there is a bundle, and an interrupt is about a copy of it.
+            listening.abort();
+            arguments.end(&manifest, &finished, &Redactor::new(&key))
         }
         Err(failure) => {
             bundle.abandon();
@@ -145,7 +151,12 @@ pub(super) async fn run(arguments: &Arguments, clusters: &Clusters) -> Result<Ex
 }
 
 /// Ctrl-C once closes the bundle, twice leaves at once; the deadline closes it, too.
-fn listen(stopper: &Arc<Stopper>, deadline: Duration) {
+fn listen(stopper: &Arc<Stopper>, deadline: Duration) -> tokio::task::JoinHandle<()> {
+    let on_time = stopper.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(deadline).await;
+        on_time.stop(StopReason::Deadline);
+    });
     let on_signal = stopper.clone();
     tokio::spawn(async move {
         interrupted().await;
@@ -156,15 +167,11 @@ fn listen(stopper: &Arc<Stopper>, deadline: Duration) {
         interrupted().await;
         eprintln!("left at once: `kubectl-escalate salvage NAME.zip.partial` makes a bundle of what was there");
         std::process::exit(Exit::Interrupted.code().into());
-    });
-    let on_time = stopper.clone();
-    tokio::spawn(async move {
-        tokio::time::sleep(deadline).await;
-        on_time.stop(StopReason::Deadline);
-    });
+    })
 }
 
-async fn interrupted() {
+/// Waits for Ctrl-C, or for being asked to end.
+pub(super) async fn interrupted() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -261,6 +268,58 @@ impl Arguments {
             .map_err(|why| Failure::usage(format!("the redaction key {} cannot be used: {why}", path.display())))
     }
 
+    /// Says what there is now, makes the smaller copy that was asked for, and prints the paths.
+    fn end(&self, manifest: &Manifest, finished: &Finished, redactor: &Redactor) -> Result<Exit, Failure> {
+        let path = finished.path.display().to_string();
+        let hint = self.max_size.is_none().then(|| quoted(&path));
+        eprint!("{}", report::summary(manifest, finished.bytes, &finished.sha256, hint.as_deref()));
+        let mut exit = Exit::of(manifest);
+        if self.output == Output::Text {
+            print(&format!("{path}\n"));
+        }
+        let copy = match self.max_size {
+            Some(max) => self.copy(finished, max, redactor, &mut exit),
+            None => None,
+        };
+        match self.output {
+            Output::Text => copy.iter().for_each(|copy| print(&format!("{}\n", copy.path.display()))),
+            Output::Json => {
+                let copy = copy.map(|copy| {
+                    let path = copy.path.display().to_string();
+                    serde_json::json!({ "bundle": path, "bytes": copy.bytes, "sha256": copy.sha256 })
+                });
+                print(&format!(
+                    "{}\n",
+                    serde_json::json!({ "bundle": path, "bytes": finished.bytes, "sha256": finished.sha256, "fitted": copy, "exitCode": exit.code(), "complete": manifest.complete })
+                ));
+            }
+        }
+        Ok(exit)
+    }
+
+    /// The smaller copy; none when the bundle is small enough, or when it failed, which is told.
+    fn copy(&self, finished: &Finished, max: u64, redactor: &Redactor, exit: &mut Exit) -> Option<Finished> {
+        let to = Destination::of_copy(&finished.path, None);
+        match to.and_then(|to| fit::copy(&finished.path, &to, max, redactor)) {
+            Ok(copy) => {
+                eprint!("{}", fit::told(&copy, max));
+                match copy {
+                    Fit::Already { .. } => None,
+                    Fit::Made { finished, .. } => Some(finished),
+                }
+            }
+            Err(error) => {
+                eprintln!("kubectl-escalate: {error}");
+                match error {
+                    BundleError::Stopped { .. } => *exit = Exit::Interrupted,
+                    _ if *exit == Exit::Complete => *exit = Exit::Incomplete,
+                    _ => {}
+                }
+                None
+            }
+        }
+    }
+
     pub(super) fn output(&self) -> Output {
         self.output
     }
@@ -299,8 +358,8 @@ impl Work<'_> {
         bundle: BundleWriter,
         stop: &Stop,
         stopper: &Stopper,
-    ) -> Result<Exit, Failure> {
-        let written = |error: crate::bundle::BundleError| Failure::no_bundle(error);
+    ) -> Result<(Manifest, Finished), Failure> {
+        let written = |error: BundleError| Failure::no_bundle(error);
         let bar = Arc::new(Bar::new());
         let names = Arc::new(Names::of(&self.request.profile));
         let notes =
@@ -375,23 +434,13 @@ impl Work<'_> {
         })
         .map_err(written)?;
         let manifest = manifest.ok_or_else(|| Failure::no_bundle("the manifest was not written"))?;
-        eprint!("{}", report::summary(&manifest, finished.bytes, &finished.sha256));
-        let exit = Exit::of(&manifest);
-        let path = finished.path.display().to_string();
-        match self.arguments.output {
-            Output::Text => print(&format!("{path}\n")),
-            Output::Json => print(&format!(
-                "{}\n",
-                serde_json::json!({ "bundle": path, "bytes": finished.bytes, "sha256": finished.sha256, "exitCode": exit.code(), "complete": manifest.complete })
-            )),
-        }
-        Ok(exit)
+        Ok((manifest, finished))
     }
 }
 
 /// README.txt, the clusters' files and, last of all, the manifest.
 fn last_files(
-    manifest: &mut crate::bundle::Manifest,
+    manifest: &mut Manifest,
     redactor: &Redactor,
     settled: &crate::bundle::Settled,
 ) -> Vec<(crate::bundle::EntryPath, crate::redact::Clean)> {
@@ -414,7 +463,7 @@ fn last_files(
 
 /// JSON of ours, redacted as text, which keeps its order; as a value, should a secret in it have
 /// been cut such that it is JSON no more.
-fn clean_json(redactor: &Redactor, json: &[u8]) -> crate::redact::Clean {
+pub(super) fn clean_json(redactor: &Redactor, json: &[u8]) -> crate::redact::Clean {
     let clean = redactor.text(json).0;
     match (serde_json::from_slice::<serde::de::IgnoredAny>(clean.as_bytes()), serde_json::from_slice(json)) {
         (Err(_), Ok(value)) => redactor.object(value).0.to_clean(),

@@ -8,6 +8,7 @@ mod collect;
 mod connection;
 mod demo;
 mod dry_run;
+mod fit;
 mod parse;
 mod profiles;
 mod progress;
@@ -34,6 +35,8 @@ enum Verb {
     Demo(demo::Arguments),
     /// Print the least Role and ClusterRole that collecting needs.
     Rbac(Box<rbac::Arguments>),
+    /// Make a smaller copy of a bundle, giving up what is missed the least.
+    Fit(fit::Arguments),
     /// Check a bundle: every file against its hash, and nothing more or less than its manifest says.
     Verify(bundles::Verify),
     /// Make a bundle of what a killed run has left: NAME.zip.partial and its journal.
@@ -75,6 +78,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Verb::Collect(arguments) => block_on(collect::run(&arguments, &reach::Clusters::Contexts)),
         Verb::Demo(arguments) => block_on(demo::run(&arguments)),
         Verb::Rbac(arguments) => block_on(rbac::run(&arguments)),
+        Verb::Fit(arguments) => block_on(fit::run(&arguments)),
         Verb::Verify(arguments) => bundles::verify(&arguments),
         Verb::Salvage(arguments) => bundles::salvage(&arguments),
         Verb::Profiles(arguments) => profiles::run(&arguments),

@@ -1,5 +1,5 @@
-//! Shows on the terminal how a collection goes: what is being fetched, bytes, time. Silent where
-//! there is no terminal.
+//! Shows on the terminal how a collection goes: what is being fetched, bytes, time; and how far a
+//! copy is. Silent where there is no terminal.
 
 use crate::{
     bundle::Outcome,
@@ -16,6 +16,39 @@ use std::{
     time::Duration,
 };
 
+fn bar(template: &str) -> ProgressBar {
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr_with_hz(10)
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let bar = ProgressBar::with_draw_target(Some(0), target);
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+/// How much has been read of what is going to be.
+pub(super) struct Amount(ProgressBar);
+
+impl Amount {
+    pub(super) fn new() -> Self {
+        Self(bar("{spinner} making a smaller copy · {decimal_bytes}/{decimal_total_bytes} · {elapsed}"))
+    }
+
+    pub(super) fn expect(&self, bytes: u64) {
+        self.0.set_length(bytes);
+    }
+
+    pub(super) fn add(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+
+    pub(super) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 pub(super) struct Bar {
     bar: ProgressBar,
     bytes: AtomicU64,
@@ -24,15 +57,7 @@ pub(super) struct Bar {
 
 impl Bar {
     pub(super) fn new() -> Self {
-        let target = if std::io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr_with_hz(10)
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(Some(0), target);
-        let style = ProgressStyle::with_template("{spinner} {pos}/{len} · {prefix} · {elapsed} · {wide_msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.enable_steady_tick(Duration::from_millis(120));
+        let bar = bar("{spinner} {pos}/{len} · {prefix} · {elapsed} · {wide_msg}");
         Self { bar, bytes: AtomicU64::new(0), under_way: Mutex::default() }
     }
 

@@ -1,7 +1,35 @@
 //! README.txt, the first file that whoever opens the zip reads.
 
-use super::{checklist, gaps, holdings, lacks, time};
-use crate::bundle::Manifest;
+use super::{checklist, counted, gaps, holdings, lacks, time};
+use crate::bundle::{Fitted, Manifest};
+
+/// What a copy from which lines were left out says of its logs.
+const MARKERS: &str = "
+In this copy a line such as the following stands for lines that were left out of a log: those of the
+levels it counts, from its own time on until the one it names. What is between them and was kept
+comes after it.
+
+    2026-11-22T15:42:00.000000001Z {\"kubectl-escalate\":\"lines left out\",\"debug\":812,\"until\":\"2026-11-22T15:42:59.999999999Z\"}
+";
+
+/// What a smaller copy says of itself, ahead of all else.
+fn copy(fitted: &Fitted) -> String {
+    let size = |bytes: u64| bytesize::ByteSize(bytes).display().si();
+    let count = |count: u64, what: &str| counted(usize::try_from(count).unwrap_or(usize::MAX), what);
+    let files = (!fitted.files.is_empty()).then(|| counted(fitted.files.len(), "file"));
+    let lines = (fitted.logs > 0).then(|| format!("{} lines of {}", fitted.lines.words(), count(fitted.logs, "log")));
+    let lacks: Vec<String> = files.into_iter().chain(lines).collect();
+    let lacks = if lacks.is_empty() { "nothing".to_owned() } else { lacks.join(", and ") };
+    format!(
+        "THIS IS A SMALLER COPY, made to be at most {} ({} bytes), of\n    {}\n    {}, sha256 {}\n\
+         That one has {lacks} more; see \"What is missing\" below.\n",
+        size(fitted.max_bytes),
+        fitted.max_bytes,
+        fitted.bundle,
+        size(fitted.bytes),
+        fitted.sha256,
+    )
+}
 
 /// The text of README.txt.
 #[must_use]
@@ -15,6 +43,9 @@ pub fn readme(manifest: &Manifest) -> String {
     line("An incident of a Defakto trust domain server, as its cluster showed it".to_owned());
     line("=======================================================================".to_owned());
     line(String::new());
+    if let Some(fitted) = &manifest.fitted {
+        line(copy(fitted));
+    }
     line(format!("trust domain  {}", manifest.trust_domain.clone().unwrap_or_else(unknown)));
     line(format!("deployment    {}", manifest.trust_domain_deployment.clone().unwrap_or_else(unknown)));
     line(format!("region        {}", manifest.region.clone().unwrap_or_else(unknown)));
@@ -69,6 +100,9 @@ Secrets were replaced by tokens such as <jws-signature:0123456789abcdef0123>. Th
 same token all over this bundle, and in others made with the same redaction key.
 ",
     );
+    if manifest.fitted.as_ref().is_some_and(|fitted| fitted.logs > 0) {
+        text.push_str(MARKERS);
+    }
     text.push_str("\nWhat is missing\n---------------\n");
     let lacks = [lacks(manifest), gaps(manifest)].concat();
     if lacks.is_empty() {

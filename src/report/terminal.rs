@@ -9,9 +9,13 @@ use crate::{
 /// At most this many lacks are shown; README.txt has all.
 const LACKS: usize = 8;
 
-/// The summary of a bundle of `bytes` bytes with this SHA-256.
+/// What a ticket commonly takes; the command for a copy of a larger bundle is shown.
+const TICKET: u64 = 20_000_000;
+
+/// The summary of a bundle of `bytes` bytes with this SHA-256, at `path` as a shell takes it; none
+/// when a smaller copy is made without more words.
 #[must_use]
-pub fn summary(manifest: &Manifest, bytes: u64, sha256: &str) -> String {
+pub fn summary(manifest: &Manifest, bytes: u64, sha256: &str, path: Option<&str>) -> String {
     let mut text = String::from("\n");
     checklist(manifest, &mut text);
     text.push_str(&format!("\nholds    {}\n", holdings(manifest)));
@@ -40,6 +44,10 @@ pub fn summary(manifest: &Manifest, bytes: u64, sha256: &str) -> String {
         text.push_str(&format!("lacks    {lack}\n"));
     }
     text.push_str("next     attach the bundle to your ticket with Defakto support\n");
+    if let Some(path) = path.filter(|_| bytes > TICKET) {
+        text.push_str("         if that takes no more than 20 MB, a smaller copy:\n");
+        text.push_str(&format!("         $ kubectl-escalate fit {path} --max-size 20MB\n"));
+    }
     text.push_str(&format!("size     {}, sha256 {sha256}\n", bytesize::ByteSize(bytes).display().si()));
     text
 }

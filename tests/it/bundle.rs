@@ -11,6 +11,10 @@ use kubectl_escalate::bundle::{
 use kubectl_escalate::redact::{Clean, Key, Redactor};
 
 mod faults;
+mod fit;
+mod fit_odd;
+mod fit_speed;
+mod fit_support;
 mod paths;
 mod programs;
 mod reader;

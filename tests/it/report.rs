@@ -25,7 +25,7 @@ fn the_summary_and_the_readme_begin_with_the_checklist_and_name_what_is_missing(
     }
     // Both are of the manifest alone.
     let first = |text: &str| text.lines().find(|line| line.contains("logs from 15 minutes")).map(str::to_owned);
-    assert_eq!(first(&report::summary(bundle.manifest(), 0, "")), first(&ended.stderr));
+    assert_eq!(first(&report::summary(bundle.manifest(), 0, "", None)), first(&ended.stderr));
     assert_eq!(first(&report::readme(bundle.manifest())), first(&readme));
 }
 

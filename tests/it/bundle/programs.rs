@@ -68,6 +68,13 @@ fn all_of_them_accept_what_was_salvaged() {
     test_with_all(&salvaged.finished.path);
 }
 
+#[test]
+#[ignore = "needs unzip, 7z, bsdtar and python3"]
+fn all_of_them_accept_a_smaller_copy() {
+    let dir = tempdir().expect("a folder");
+    test_with_all(&super::fit::copied_sample(dir.path()));
+}
+
 fn collect(folder: &Path, under: &str, files: &mut Vec<(String, Vec<u8>)>) {
     for entry in fs::read_dir(folder).expect("the bundle's folder") {
         let entry = entry.expect("an entry");

@@ -1,0 +1,149 @@
+//! Owns the copy while it is written: entries as they are, logs thinned, and the end.
+
+use std::collections::HashSet;
+
+use sha2::{Digest, Sha256};
+
+use crate::bundle::{
+    BundleError, BundleWriter, Destination, Finished, Fitted, hex,
+    pack::{Packed, Packer},
+    record::{DosTime, Facts},
+    spool::Spool,
+    writer::Written,
+};
+
+use super::Words;
+use super::level::Levels;
+use super::lines::{Lines, Near, stamp_of};
+use super::logs::{self, Log};
+use super::say::Shape;
+use super::source::{Piece, Source};
+use super::thin::{Thinned, Thinner};
+
+/// The copy while it is written.
+pub(super) struct Copying<'a> {
+    source: &'a Source<'a>,
+    words: &'a Words<'a>,
+    shape: Shape<'a>,
+    writer: BundleWriter,
+    time: DosTime,
+    levels: Levels,
+}
+
+impl<'a> Copying<'a> {
+    /// Begins it: `shape` says what will be in it, with every log that can be thinned as its marker.
+    pub(super) fn new(
+        source: &'a Source<'a>,
+        to: &Destination,
+        words: &'a Words<'a>,
+        shape: Shape<'a>,
+    ) -> Result<Self, BundleError> {
+        let started = source.manifest().started;
+        let writer = BundleWriter::create(to, started)?;
+        Ok(Self { source, words, shape, writer, time: DosTime::of(started), levels: Levels::new() })
+    }
+
+    /// Writes all of it, `logs` into `room` bytes. Where that fails, nothing is left on the disk.
+    pub(super) fn make(mut self, logs: &[Log<'a>], room: u64) -> Result<(Finished, Fitted), BundleError> {
+        let made = self.write(logs, room);
+        if made.is_err() {
+            self.writer.discard();
+        }
+        made
+    }
+
+    fn write(&mut self, logs: &[Log<'a>], room: u64) -> Result<(Finished, Fitted), BundleError> {
+        let thinned: HashSet<&str> = logs.iter().map(Log::path).collect();
+        for piece in self.shape.kept.clone() {
+            if !thinned.contains(piece.record.path.as_str()) {
+                self.check(piece)?;
+                self.copy(piece)?;
+            }
+        }
+        logs::write(self, logs, room)?;
+        let last = self.shape.last(self.source, self.words);
+        if last.total > self.shape.max {
+            let path = self.source.path().to_owned();
+            return Err(BundleError::TooSmall { path, max: self.shape.max, least: last.total });
+        }
+        self.source.go_on()?;
+        match self.writer.clone().finish(&self.source.name, |_| last.files) {
+            Ok(finished) => {
+                debug_assert_eq!(finished.bytes, last.total, "the size was known to the byte");
+                Ok((finished, last.fitted))
+            }
+            // What is there is worth nothing without its end: the full bundle has all of it.
+            Err(BundleError::Unfinished { source, .. }) => Err(*source),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// That an entry is what the manifest says.
+    fn check(&self, piece: &Piece<'_>) -> Result<(), BundleError> {
+        let mut sha = Sha256::new();
+        self.source.read(piece.info, |chunk| {
+            sha.update(chunk);
+            Ok(())
+        })?;
+        self.source.check(piece, &hex(&sha.finalize()))
+    }
+
+    /// Copies an entry that was checked.
+    pub(super) fn copy(&mut self, piece: &Piece<'_>) -> Result<(), BundleError> {
+        let (info, path) = (piece.info, piece.path.clone());
+        self.shape.thinned.remove(piece.record.path.as_str());
+        let sha256 = piece.record.sha256.clone();
+        if info.stored {
+            let spool = self.writer.spool();
+            let failed = spool.failed();
+            let mut packer = Packer::new(spool);
+            self.source.read(info, |chunk| packer.write(chunk).map_err(&failed))?;
+            let Packed { sink, facts, sha256 } = packer.finish(self.time).map_err(&failed)?;
+            return self.append(piece, sink, facts, sha256);
+        }
+        let facts = Facts { crc: info.crc, compressed: info.compressed, bytes: info.bytes, time: self.time };
+        let written = Written { path, bytes: facts.bytes, compressed: facts.compressed, sha256 };
+        self.writer.copy(written, facts, self.source.reader().compressed(info))
+    }
+
+    fn append(&self, piece: &Piece<'_>, sink: Spool, facts: Facts, sha256: String) -> Result<(), BundleError> {
+        let written = Written { path: piece.path.clone(), bytes: facts.bytes, compressed: facts.compressed, sha256 };
+        self.writer.copy(written, facts, sink.reader())
+    }
+
+    /// Thins a log to the ranks below `cut`; nothing of it is in the copy yet.
+    pub(super) fn thin(&self, log: &Log<'_>, cut: usize) -> Result<(Spool, Thinned), BundleError> {
+        let start = self.source.manifest().window_start;
+        let spool = self.writer.spool();
+        let failed = spool.failed();
+        let mut thinner = Thinner::new(Packer::new(spool), cut, stamp_of(start));
+        let mut lines = Lines::new(&self.levels, Near::of(self.source.manifest()), start, &log.measured.long);
+        self.source.read(log.piece.info, |chunk| lines.push(chunk, |part| thinner.take(part)).map_err(&failed))?;
+        lines.finish(|part| thinner.take(part)).map_err(&failed)?;
+        thinner.finish(self.time).map_err(&failed)
+    }
+
+    /// Whether the zip, with this log as it was thinned, has as many bytes as it may have.
+    pub(super) fn fits(&self, log: &Log<'a>, thinned: &Thinned) -> bool {
+        let mut shape = self.shape.clone();
+        shape.settle(log.path(), thinned.clone());
+        shape.last(self.source, self.words).total <= shape.max
+    }
+
+    /// Takes a thinned log into the copy.
+    pub(super) fn take(&mut self, log: &Log<'a>, sink: Spool, thinned: Thinned) -> Result<(), BundleError> {
+        self.append(log.piece, sink, thinned.facts, thinned.sha256.clone())?;
+        self.shape.settle(log.path(), thinned);
+        Ok(())
+    }
+
+    /// Takes a log into the copy of which nothing is left but its marker.
+    pub(super) fn take_marker(&mut self, log: &Log<'a>) -> Result<(), BundleError> {
+        let spool = self.writer.spool();
+        let failed = spool.failed();
+        let mut packer = Packer::new(spool);
+        packer.write(log.measured.marker.as_bytes()).map_err(&failed)?;
+        let Packed { sink, facts, sha256 } = packer.finish(self.time).map_err(&failed)?;
+        self.append(log.piece, sink, facts, sha256)
+    }
+}

@@ -1,0 +1,158 @@
+//! Owns the division of what room there is among the logs.
+//!
+//! They are thinned one after the other, the largest last, each to the ranks that the room is
+//! guessed to be enough for, those of all logs still to come together. What a log really took corrects
+//! the guess for the next. The last one is held against the exact size of the whole zip, and is
+//! thinned again when it missed.
+
+use crate::bundle::BundleError;
+
+use super::copying::Copying;
+use super::lines::RANKS;
+use super::measure::Measured;
+use super::source::Piece;
+
+/// How often a log is thinned at most.
+const ATTEMPTS: u32 = 4;
+/// How many guessed bytes what was seen has to stand against, so that a first small log does not
+/// decide for all.
+const TRUST: u64 = 256 * 1024;
+/// In hundredths, how much of its room a log is thinned for, …
+const AIM: u64 = 97;
+/// … how much of it the last one has to use, …
+const ENOUGH: u64 = 92;
+/// … and how much more than was guessed another may take.
+const OVER: u64 = 115;
+
+/// A log that can be thinned.
+pub(super) struct Log<'a> {
+    pub(super) piece: &'a Piece<'a>,
+    /// What all of it takes, compressed.
+    pub(super) whole: u64,
+    pub(super) measured: Measured,
+}
+
+impl<'a> Log<'a> {
+    pub(super) fn path(&self) -> &'a str {
+        &self.piece.record.path
+    }
+
+    /// What it takes at least, compressed.
+    pub(super) fn least(&self) -> u64 {
+        self.measured.least.facts.compressed
+    }
+}
+
+/// Writes all logs into `room` compressed bytes.
+pub(super) fn write<'a>(copying: &mut Copying<'a>, logs: &[Log<'a>], mut room: u64) -> Result<(), BundleError> {
+    let mut guess = Guess::new(logs);
+    let mut later: u64 = logs.iter().map(Log::least).sum();
+    for (n, log) in logs.iter().enumerate() {
+        later -= log.least();
+        let limit = room.saturating_sub(later);
+        let cut = guess.cut(room * AIM / 100);
+        let goal = guess.of(log.measured.below(cut));
+        let one = One { log, limit, goal: if n + 1 == logs.len() { None } else { Some(goal) } };
+        let (used, cut) = one.write(copying, cut)?;
+        room = room.saturating_sub(used);
+        guess.learn(log, cut, used);
+    }
+    Ok(())
+}
+
+/// One log, and what it may take.
+struct One<'l, 'a> {
+    log: &'l Log<'a>,
+    limit: u64,
+    /// What it is guessed to take; none of the last log, which takes what there is.
+    goal: Option<u64>,
+}
+
+impl<'a> One<'_, 'a> {
+    /// Writes it thinned to `cut` or near that; returns its size and where it was cut.
+    fn write(&self, copying: &mut Copying<'a>, mut cut: usize) -> Result<(u64, usize), BundleError> {
+        let Self { log, limit, goal } = self;
+        let (mut best, mut tried) = (None, Vec::new());
+        for _ in 0..ATTEMPTS {
+            if *limit <= log.least() || cut == 0 || tried.contains(&cut) {
+                break;
+            }
+            tried.push(cut);
+            if !log.measured.reaches(cut) && log.whole <= *limit {
+                copying.copy(log.piece)?;
+                return Ok((log.whole, RANKS));
+            }
+            let (spool, thinned) = copying.thin(log, cut)?;
+            let size = thinned.facts.compressed;
+            let fits = size <= *limit && (goal.is_some() || copying.fits(log, &thinned));
+            let aim = goal.unwrap_or(*limit * AIM / 100);
+            let is_near = match goal {
+                Some(goal) => size <= *goal * OVER / 100,
+                None => size >= *limit * ENOUGH / 100,
+            };
+            if fits && best.as_ref().is_none_or(|(_, _, before, _)| *before < size) {
+                best = Some((spool, thinned, size, cut));
+            }
+            if fits && is_near {
+                break;
+            }
+            // One step at least: the guess may be wrong for the very lines that it stopped at.
+            let next = log.measured.cut(aim, size, cut);
+            cut = if fits { next.max(log.measured.after(cut)) } else { next.min(log.measured.before(cut)) };
+        }
+        match best {
+            Some((_, _, size, _)) if size >= log.whole && log.whole <= *limit => {
+                copying.copy(log.piece)?;
+                Ok((log.whole, RANKS))
+            }
+            Some((spool, thinned, size, cut)) => copying.take(log, spool, thinned).map(|()| (size, cut)),
+            None => copying.take_marker(log).map(|()| (log.least(), 0)),
+        }
+    }
+}
+
+/// What the ranks of the logs still to come take, as far as is known.
+struct Guess {
+    sizes: Vec<u64>,
+    /// What was guessed of the logs so far, and what they took.
+    guessed: u64,
+    seen: u64,
+}
+
+impl Guess {
+    fn new(logs: &[Log<'_>]) -> Self {
+        let mut sizes = vec![0; RANKS];
+        for (rank, size) in logs.iter().flat_map(|log| &log.measured.sizes) {
+            sizes[usize::from(*rank)] += u64::from(*size);
+        }
+        Self { sizes, guessed: TRUST, seen: TRUST }
+    }
+
+    /// A guessed size, corrected by what was seen.
+    fn of(&self, size: u64) -> u64 {
+        scaled(size, self.seen, self.guessed)
+    }
+
+    /// The first rank that the room is not enough for.
+    fn cut(&self, room: u64) -> usize {
+        let mut sum = 0;
+        let is_over = |size: &u64| {
+            sum += size;
+            self.of(sum) > room
+        };
+        self.sizes.iter().position(is_over).unwrap_or(RANKS)
+    }
+
+    fn learn(&mut self, log: &Log<'_>, cut: usize, used: u64) {
+        self.guessed += log.measured.below(cut);
+        self.seen += used;
+        for (rank, size) in &log.measured.sizes {
+            self.sizes[usize::from(*rank)] -= u64::from(*size);
+        }
+    }
+}
+
+/// `size` times `seen` for each `guessed`.
+pub(super) fn scaled(size: u64, seen: u64, guessed: u64) -> u64 {
+    u64::try_from(u128::from(size) * u128::from(seen) / u128::from(guessed.max(1))).unwrap_or(u64::MAX)
+}

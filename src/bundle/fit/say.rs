@@ -1,0 +1,243 @@
+//! Owns what a copy says of itself: the full bundle's manifest with what was given up taken out of
+//! it and named, the README made of that, and the size of the whole zip, to the byte.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::bundle::{
+    CheckState, Coverage, EntryRecord, Fitted, Gap, GapCause, Interval, LeftOut, Manifest,
+    layout::{self, EntryPath},
+    pack::{Count, Packer},
+    record::{self, DosTime, Facts},
+    settle::PLACEHOLDER,
+};
+use crate::redact::Clean;
+
+use super::source::{Piece, Role, Source};
+use super::thin::Thinned;
+use super::{Words, plural};
+
+/// What becomes of the full bundle's entries.
+#[derive(Clone)]
+pub(super) struct Shape<'a> {
+    pub(super) max: u64,
+    /// Those that are in the copy, in their order there.
+    pub(super) kept: Vec<&'a Piece<'a>>,
+    /// Those that are not.
+    pub(super) given_up: Vec<&'a Piece<'a>>,
+    /// What became of logs that are not whole, by path.
+    pub(super) thinned: HashMap<&'a str, Thinned>,
+    /// Compressed sizes that are not those of the full bundle, by path.
+    pub(super) packed: HashMap<&'a str, u64>,
+    /// What else is to be said.
+    pub(super) remarks: Vec<String>,
+}
+
+/// The last files of a copy, and what they make of its size.
+pub(super) struct Last {
+    pub(super) files: Vec<(EntryPath, Clean)>,
+    pub(super) fitted: Fitted,
+    /// What the manifest takes of it, compressed.
+    pub(super) manifest: u64,
+    /// Size of the whole zip in bytes.
+    pub(super) total: u64,
+}
+
+impl<'a> Shape<'a> {
+    fn facts(&self, piece: &Piece<'_>, time: DosTime) -> Facts {
+        let whole = || Facts { crc: piece.info.crc, compressed: self.size(piece), bytes: piece.info.bytes, time };
+        self.thinned.get(piece.record.path.as_str()).map_or_else(whole, |thinned| thinned.facts)
+    }
+
+    /// What all of an entry takes in the copy, compressed.
+    pub(super) fn size(&self, piece: &Piece<'_>) -> u64 {
+        self.packed.get(piece.record.path.as_str()).copied().unwrap_or(piece.info.compressed)
+    }
+
+    /// Says what became of a log. One that lost no line was only compressed anew.
+    pub(super) fn settle(&mut self, path: &'a str, thinned: Thinned) {
+        if thinned.left_out.total() == 0 {
+            self.thinned.remove(path);
+            self.packed.insert(path, thinned.facts.compressed);
+        } else {
+            self.thinned.insert(path, thinned);
+        }
+    }
+
+    /// README.txt and manifest.json, and the size of a zip that ends with them.
+    pub(super) fn last(&self, source: &Source<'_>, words: &Words<'_>) -> Last {
+        let time = DosTime::of(source.manifest().started);
+        let mut manifest = self.manifest(source);
+        let readme = (words.readme)(&manifest);
+        let readme_facts = self::facts(&readme, time);
+        let mut record = EntryRecord::new(
+            layout::README.to_owned(),
+            readme_facts.0.bytes,
+            readme_facts.0.compressed,
+            readme_facts.1,
+        );
+        env!("CARGO_PKG_NAME").clone_into(&mut record.source);
+        manifest.entries.push(record);
+        manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
+        let text = (words.manifest)(&manifest);
+        let (manifest_facts, _) = self::facts(&text, time);
+        let kept = self.kept.iter().map(|piece| (piece.record.path.as_str(), self.facts(piece, time)));
+        let last = [(layout::README, readme_facts.0), (layout::MANIFEST, manifest_facts)];
+        let total = total(source.name.as_str(), kept.chain(last));
+        let files = vec![(layout::readme(), readme), (layout::manifest(), text)];
+        Last { files, fitted: manifest.fitted.unwrap_or_default(), manifest: manifest_facts.compressed, total }
+    }
+
+    /// The manifest without a record of the README, which is made from it.
+    fn manifest(&self, source: &Source<'_>) -> Manifest {
+        let mut manifest = source.manifest().clone();
+        let fitted = self.fitted(source);
+        let kept: HashSet<&str> = self.kept.iter().map(|piece| piece.record.path.as_str()).collect();
+        manifest.entries.retain(|record| kept.contains(record.path.as_str()));
+        let mut thinned_tasks = HashSet::new();
+        for record in &mut manifest.entries {
+            if let Some(thinned) = self.thinned.get(record.path.as_str()) {
+                thin(record, thinned, fitted.max_bytes);
+                thinned_tasks.insert(record.task.clone());
+            } else if let Some(compressed) = self.packed.get(record.path.as_str()) {
+                record.compressed = *compressed;
+            }
+        }
+        for held in &mut manifest.containers {
+            let log = format!("{}/log/{}/{}/{}", held.cluster, held.namespace, held.pod, held.container);
+            if thinned_tasks.contains(&log) || thinned_tasks.contains(&format!("{log}/previous")) {
+                let covered = std::mem::take(&mut held.covered);
+                let gaps = std::mem::take(&mut held.gaps);
+                held.gaps = without_covered(&covered, gaps, "lines were left out of this copy");
+                held.complete = false;
+            }
+        }
+        for task in &mut manifest.tasks {
+            task.entries.retain(|path| kept.contains(path.as_str()));
+        }
+        manifest.redactions_total = manifest.entries.iter().flat_map(|entry| entry.redactions.values()).sum();
+        let said = self.say(&fitted, manifest.incident_start.is_some());
+        if let Some(logs) = manifest.checklist.iter_mut().find(|item| item.id == "logs" && fitted.logs > 0) {
+            if logs.state == CheckState::Yes {
+                logs.state = CheckState::Partial;
+            }
+            let ours = format!("{} lines were left out to make this copy smaller", fitted.lines.words());
+            let mut details: Vec<&str> = logs.detail.split("; ").filter(|detail| !detail.is_empty()).collect();
+            // Behind what is there, ahead of what is not.
+            details.insert(details.len().min(1), &ours);
+            logs.detail = details.join("; ");
+        }
+        manifest.remarks.extend(said);
+        manifest.remarks.extend_from_slice(&self.remarks);
+        manifest.fitted = Some(fitted);
+        manifest
+    }
+
+    fn fitted(&self, source: &Source<'_>) -> Fitted {
+        let mut lines = LeftOut::default();
+        self.thinned.values().for_each(|thinned| lines.add_all(&thinned.left_out));
+        let mut files: Vec<String> = self.given_up.iter().map(|piece| piece.record.path.clone()).collect();
+        files.sort();
+        Fitted {
+            max_bytes: self.max,
+            bundle: source.path().file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            bytes: source.bytes,
+            sha256: source.sha256.clone(),
+            files,
+            logs: self.thinned.len() as u64,
+            lines,
+        }
+    }
+
+    fn say(&self, fitted: &Fitted, has_incident: bool) -> Vec<String> {
+        let mut said = vec![format!(
+            "This is a smaller copy of {} (SHA-256 {}), made to be at most {} bytes.",
+            fitted.bundle, fitted.sha256, fitted.max_bytes
+        )];
+        let count = |role| self.given_up.iter().filter(|piece| piece.role == role).count() as u64;
+        let files: Vec<String> = [
+            (count(Role::Description), "description", "descriptions"),
+            (count(Role::Object), "object as YAML", "objects as YAML"),
+        ]
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| plural(count, one, many))
+        .collect();
+        if !files.is_empty() {
+            said.push(format!(
+                "Given up: {}, which say nothing that the tables (<resource>.json) do not; \"fitted\" in manifest.json names them.",
+                files.join(" and ")
+            ));
+        }
+        if fitted.logs > 0 {
+            let near = if has_incident { "the incident" } else { "the window's end, for no incident was named," };
+            said.push(format!(
+                "Left out of {}: {} lines. Debug lines go first, then info, warn and error, and of one level those \
+                 first that are farthest from {near} in time; a marker stands where any are missing.",
+                plural(fitted.logs, "log", "logs"),
+                fitted.lines.words(),
+            ));
+        }
+        said
+    }
+}
+
+/// Says of a log what it is now. What it lacked before, it lacks still.
+fn thin(record: &mut EntryRecord, thinned: &Thinned, max: u64) {
+    record.bytes = thinned.facts.bytes;
+    record.compressed = thinned.facts.compressed;
+    record.sha256.clone_from(&thinned.sha256);
+    let coverage = record.coverage.take().unwrap_or_default();
+    let mut gap = format!("{} lines were left out to fit {max} bytes", thinned.left_out.words());
+    if let Some(before) = &coverage.gap {
+        gap.push_str(&format!("; {before}"));
+    }
+    let (covered, gaps) = (coverage.covered, coverage.gaps);
+    let left_out = format!("{} lines were left out of this copy", thinned.left_out.words());
+    record.coverage = Some(Coverage {
+        first: thinned.first.and_then(|stamp| stamp.time()),
+        last: thinned.last.and_then(|stamp| stamp.time()),
+        lines: thinned.kept,
+        complete: false,
+        gap: Some(gap),
+        gap_cause: Some(GapCause::Fitted),
+        covered: Vec::new(),
+        gaps: without_covered(&covered, gaps, &left_out),
+    });
+}
+
+/// What was covered, as gaps among those there were: anywhere in it lines may be missing now.
+fn without_covered(covered: &[Interval], mut gaps: Vec<Gap>, text: &str) -> Vec<Gap> {
+    gaps.extend(covered.iter().map(|part| Gap {
+        from: part.from,
+        to: part.to,
+        cause: GapCause::Fitted,
+        text: text.to_owned(),
+        missing: true,
+    }));
+    gaps.sort_by_key(|gap| (gap.from, gap.to));
+    gaps
+}
+
+/// What an entry of these bytes has in its headers, and its SHA-256.
+fn facts(clean: &Clean, time: DosTime) -> (Facts, String) {
+    let mut packer = Packer::new(Count(0));
+    // Counting compressed bytes reaches no disk: there is nothing that could fail.
+    let packed = packer.write(clean.as_bytes()).and_then(|()| packer.finish(time));
+    packed.map_or((Facts { crc: 0, compressed: 0, bytes: 0, time }, String::new()), |packed| {
+        (packed.facts, packed.sha256)
+    })
+}
+
+/// Size of a zip of these entries, in this order, below a folder of this name.
+fn total<'a>(folder: &str, entries: impl Iterator<Item = (&'a str, Facts)>) -> u64 {
+    let mut end = 0;
+    let placed: Vec<(String, Facts, u64)> = entries
+        .map(|(path, facts)| {
+            let at = end;
+            end += facts.local_len(PLACEHOLDER.len() + 1 + path.len()) as u64 + facts.compressed;
+            (format!("{folder}/{path}"), facts, at)
+        })
+        .collect();
+    let directory = record::directory(placed.iter().map(|(name, facts, at)| (name.as_str(), *facts, *at)), end);
+    end + directory.len() as u64
+}

@@ -1,0 +1,220 @@
+//! Owns the full bundle: what is in it, what of that can be given up, and the reading of it, each
+//! entry checked against the manifest before anything is made of it.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+
+use crate::bundle::{
+    BundleError, BundleName, BundleReader, EntryInfo, EntryReader, EntryRecord, Manifest, Outcome, hash_file,
+    layout::{self, EntryPath},
+    reader::damaged,
+    verify::is_damage,
+};
+
+use super::{Watch, later};
+
+/// What is read at a time.
+const CHUNK: usize = 256 * 1024;
+/// How many chunks may be read ahead.
+const AHEAD: usize = 4;
+/// An entry of fewer bytes is read by the thread that asks.
+const SMALL: u64 = 1 << 20;
+
+/// What an entry is, as far as giving it up goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Role {
+    /// It stays.
+    Stays,
+    /// A log: lines of it can be left out.
+    Log,
+    /// A description: made again from the tables.
+    Description,
+    /// An object that is in its table as well.
+    Object,
+}
+
+/// One entry of the full bundle.
+pub(super) struct Piece<'a> {
+    pub(super) info: &'a EntryInfo,
+    pub(super) record: &'a EntryRecord,
+    pub(super) path: EntryPath,
+    pub(super) role: Role,
+}
+
+/// The full bundle.
+pub(super) struct Source<'a> {
+    path: &'a Path,
+    reader: &'a BundleReader,
+    watch: &'a dyn Watch,
+    pub(super) name: BundleName,
+    /// Size of its file in bytes.
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(reader: &'a BundleReader, bytes: u64, watch: &'a dyn Watch) -> Result<Self, BundleError> {
+        let path = reader.path();
+        let read = |error| BundleError::io("read", path, error);
+        let file = File::open(path).map_err(read)?;
+        let sha256 = hash_file(&file, bytes).map_err(read)?;
+        let name = BundleName::of_folder(reader.folder()).unwrap_or_else(|| name(reader.manifest()));
+        Ok(Self { path, reader, watch, name, bytes, sha256 })
+    }
+
+    pub(super) fn manifest(&self) -> &'a Manifest {
+        self.reader.manifest()
+    }
+
+    pub(super) fn reader(&self) -> &'a BundleReader {
+        self.reader
+    }
+
+    pub(super) fn path(&self) -> &'a Path {
+        self.path
+    }
+
+    pub(super) fn watch(&self) -> &'a dyn Watch {
+        self.watch
+    }
+
+    /// Its entries in the order in which they lie, without those that are made anew; and what is to
+    /// be said of those that are not among them.
+    pub(super) fn pieces(&self) -> Result<(Vec<Piece<'a>>, Vec<String>), BundleError> {
+        let manifest = self.manifest();
+        let mut remarks = Vec::new();
+        let unknown = later::unknown(&self.reader.read(layout::MANIFEST, u64::MAX)?);
+        if !unknown.is_empty() {
+            let names = unknown.into_iter().collect::<Vec<_>>().join(", ");
+            remarks.push(format!(
+                "The full bundle's manifest.json has fields that the version which made this copy does not know, and which it has not: {names}."
+            ));
+        }
+        let mut records = HashMap::new();
+        for record in &manifest.entries {
+            if records.insert(record.path.as_str(), record).is_some() {
+                return Err(damaged(self.path, &format!("its manifest names {} twice", record.path)));
+            }
+            if self.reader.info(&record.path).is_none() {
+                remarks.push(format!("{} was taken out of the full bundle before this copy was made.", record.path));
+            }
+        }
+        let collected: HashMap<&str, bool> =
+            manifest.tasks.iter().map(|task| (task.id.as_str(), task.outcome == Outcome::Collected)).collect();
+        let is_in_table = |record: &EntryRecord| {
+            let table = layout::table_of(&record.path).filter(|table| self.reader.info(table).is_some());
+            let of_table = table.and_then(|table| records.get(table.as_str()).map(|table| &table.task));
+            of_table == Some(&record.task) && collected.get(record.task.as_str()) == Some(&true)
+        };
+        let mut pieces = Vec::new();
+        for info in self.reader.entries() {
+            if [layout::MANIFEST, layout::README].contains(&info.path.as_str()) {
+                continue;
+            }
+            let Some(record) = records.get(info.path.as_str()).copied() else {
+                // Nobody says that it was redacted.
+                remarks.push(format!("{} is not in this copy, for the manifest does not name it.", info.path));
+                continue;
+            };
+            let path = EntryPath::new(&info.path)?.with_names(record.names.clone());
+            if self.name.as_str().len() + 1 + info.path.len() > layout::MAX_PATH {
+                let why = format!("its entry {:?} has a longer path than any of this program's", info.path);
+                return Err(BundleError::NotABundle { path: self.path.to_owned(), why });
+            }
+            let role = if layout::is_log(&record.path, &record.names) && info.bytes > 0 {
+                Role::Log
+            } else if layout::is_description(&record.path) {
+                Role::Description
+            } else if is_in_table(record) {
+                Role::Object
+            } else {
+                Role::Stays
+            };
+            pieces.push(Piece { info, record, path, role });
+        }
+        pieces.sort_by_key(|piece| piece.info.at);
+        Ok((pieces, remarks))
+    }
+
+    /// Ends it all when whoever waits has asked for that.
+    pub(super) fn go_on(&self) -> Result<(), BundleError> {
+        if self.watch.is_stopped() { Err(BundleError::Stopped { path: self.path.to_owned() }) } else { Ok(()) }
+    }
+
+    /// Hands on the contents of an entry, those of a long one read ahead on a thread of their own.
+    pub(super) fn read(
+        &self,
+        info: &EntryInfo,
+        mut take: impl FnMut(&[u8]) -> Result<(), BundleError>,
+    ) -> Result<(), BundleError> {
+        let mut reader = self.reader.open_entry(&info.path)?;
+        let mut pass = |chunk: &[u8]| {
+            self.go_on()?;
+            take(chunk)?;
+            self.watch.read(chunk.len() as u64);
+            Ok(())
+        };
+        if info.bytes < SMALL {
+            let mut chunk = Vec::with_capacity(usize::try_from(info.bytes).unwrap_or_default());
+            reader.read_to_end(&mut chunk).map_err(|error| self.failed(info, error))?;
+            return pass(&chunk);
+        }
+        thread::scope(|scope| {
+            let (to_us, filled) = mpsc::sync_channel(AHEAD);
+            let (to_it, emptied) = mpsc::channel();
+            scope.spawn(move || read_ahead(reader, &to_us, &emptied));
+            // What is sent before its thread has begun waits for it.
+            (0..=AHEAD).for_each(|_| drop(to_it.send(Vec::with_capacity(CHUNK))));
+            for chunk in filled {
+                let chunk: Vec<u8> = chunk.map_err(|error| self.failed(info, error))?;
+                pass(&chunk)?;
+                // It has gone when it has come to the end.
+                let _ = to_it.send(chunk);
+            }
+            Ok(())
+        })
+    }
+
+    /// That an entry is what the manifest says.
+    pub(super) fn check(&self, piece: &Piece<'_>, sha256: &str) -> Result<(), BundleError> {
+        if piece.record.sha256 == sha256 {
+            return Ok(());
+        }
+        let why = format!("the SHA-256 of {} is {sha256}, not {}", piece.record.path, piece.record.sha256);
+        Err(damaged(self.path, &why))
+    }
+
+    pub(super) fn failed(&self, info: &EntryInfo, error: io::Error) -> BundleError {
+        if is_damage(&error) {
+            damaged(self.path, &format!("{}: {error}", info.path))
+        } else {
+            BundleError::io("read", self.path, error)
+        }
+    }
+}
+
+/// Fills the chunks that come, until the end or the first error.
+fn read_ahead(
+    mut reader: EntryReader,
+    filled: &mpsc::SyncSender<io::Result<Vec<u8>>>,
+    emptied: &mpsc::Receiver<Vec<u8>>,
+) {
+    for mut chunk in emptied {
+        chunk.clear();
+        let read = reader.by_ref().take(CHUNK as u64).read_to_end(&mut chunk);
+        let is_last = !matches!(read, Ok(n) if n > 0);
+        if read.is_ok() && is_last || filled.send(read.map(|_| chunk)).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// The name that a bundle of this manifest has, when its folder has another that none can have.
+fn name(manifest: &Manifest) -> BundleName {
+    let part = |value: &Option<String>| crate::bundle::NamePart::of(value.as_deref(), None);
+    BundleName::new(&part(&manifest.trust_domain), &part(&manifest.region), manifest.started)
+}

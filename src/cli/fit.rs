@@ -1,0 +1,127 @@
+//! `fit`: a smaller copy of a bundle, for where the full one is too large to send.
+
+use super::{
+    Failure,
+    collect::{clean_json, interrupted},
+    parse, print,
+    progress::Amount,
+};
+use crate::{
+    bundle::{self, BundleError, Destination, Fit, Watch, Words},
+    exit::Exit,
+    redact::{Key, Redactor},
+    report,
+};
+use bytesize::ByteSize;
+use clap::Args;
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The full bundle; it stays as it is
+    #[arg(value_name = "BUNDLE")]
+    bundle: PathBuf,
+    /// Most bytes that the copy may have: 20MB, 20MiB
+    #[arg(long, value_name = "SIZE", value_parser = parse::size)]
+    max_size: u64,
+    /// Where the copy goes: a folder, or a file ending in .zip [default: beside the bundle]
+    #[arg(long, value_name = "FILE|DIR")]
+    to: Option<PathBuf>,
+}
+
+pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let Arguments { bundle, max_size, to } = arguments;
+    let to = Destination::of_copy(bundle, to.as_deref()).map_err(Failure::usage)?;
+    let copy = copy(bundle, &to, *max_size, &Redactor::new(&Key::random())).map_err(|error| failure(bundle, error))?;
+    eprint!("{}", told(&copy, *max_size));
+    let path = match &copy {
+        Fit::Already { .. } => bundle,
+        Fit::Made { finished, .. } => &finished.path,
+    };
+    print(&format!("{}\n", path.display()));
+    Ok(Exit::Complete)
+}
+
+/// Makes the copy, on this thread; Ctrl-C takes it back.
+pub(super) fn copy(bundle: &Path, to: &Destination, max: u64, redactor: &Redactor) -> Result<Fit, BundleError> {
+    let waiting = Waiting { amount: Amount::new(), is_stopped: Arc::default() };
+    let is_stopped = waiting.is_stopped.clone();
+    let listening = tokio::spawn(async move {
+        interrupted().await;
+        is_stopped.store(true, Ordering::Relaxed);
+    });
+    let words = Words {
+        readme: &|manifest| redactor.text(report::readme(manifest).as_bytes()).0,
+        manifest: &|manifest| clean_json(redactor, &manifest.to_json().unwrap_or_default()),
+    };
+    let made = tokio::task::block_in_place(|| bundle::fit(bundle, to, max, &words, &waiting));
+    listening.abort();
+    waiting.amount.clear();
+    made
+}
+
+/// What came of it, in a line.
+pub(super) fn told(copy: &Fit, max: u64) -> String {
+    let size = |bytes: u64| ByteSize(bytes).display().si();
+    match copy {
+        Fit::Already { bytes } => {
+            format!(
+                "fitted   {} is no more than {}: there is no copy, send the bundle itself\n",
+                size(*bytes),
+                size(max)
+            )
+        }
+        Fit::Made { finished, fitted } => {
+            let files = (!fitted.files.is_empty()).then(|| format!("{} files", fitted.files.len()));
+            let lines = (fitted.logs > 0).then(|| format!("{} lines", fitted.lines.words()));
+            let given_up: Vec<String> = files.into_iter().chain(lines).collect();
+            let given_up = if given_up.is_empty() { "nothing".to_owned() } else { given_up.join(", ") };
+            format!(
+                "fitted   {} of at most {}, sha256 {}\ngave up  {given_up}; README.txt says what, and the full bundle has it\n",
+                size(finished.bytes),
+                size(max),
+                finished.sha256,
+            )
+        }
+    }
+}
+
+fn failure(bundle: &Path, error: BundleError) -> Failure {
+    match error {
+        BundleError::Damaged { .. } => Failure { exit: Exit::Incomplete, text: error.to_string() },
+        BundleError::Stopped { .. } => Failure { exit: Exit::Interrupted, text: error.to_string() },
+        BundleError::TooSmall { .. }
+        | BundleError::Copy { .. }
+        | BundleError::NotABundle { .. }
+        | BundleError::Newer { .. }
+        | BundleError::Path { .. } => Failure::usage(error),
+        BundleError::Io { ref path, .. } if path == bundle => Failure::usage(error),
+        error => Failure::no_bundle(error),
+    }
+}
+
+/// Shows how far the copy is, and knows whether it is still wanted.
+struct Waiting {
+    amount: Amount,
+    is_stopped: Arc<AtomicBool>,
+}
+
+impl Watch for Waiting {
+    fn expect(&self, bytes: u64) {
+        self.amount.expect(bytes);
+    }
+
+    fn read(&self, bytes: u64) {
+        self.amount.add(bytes);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
+    }
+}
