@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::names;
+use super::names::{self, Class};
 
 /// What a field of an object's metadata is.
 pub(super) enum Metadata {
@@ -53,7 +53,12 @@ pub(super) fn is_own(name: &str, value: &Value) -> bool {
         // The names of Secrets in a ServiceAccount, and a volume's source.
         "secrets" => value.as_array().is_some_and(|items| items.iter().all(is_reference)),
         // A quota counts Secrets as `secrets`.
-        "hard" | "used" => value.as_object().is_some_and(|members| members.values().all(is_amount)),
+        "hard" | "used" => value.as_object().is_some_and(|members| {
+            let is_counted = |name: &str| {
+                matches!(name, "secrets" | "count/secrets") || names::classify(name.as_bytes()) == Class::Plain
+            };
+            members.iter().all(|(name, value)| is_counted(name) && is_amount(value))
+        }),
         "secret" | "serviceAccountToken" => value.is_object() && is_volume_source(value),
         // What identifies an object, an image, a process.
         "image" | "imageID" | "containerID" | "uid" | "resourceVersion" | "apiVersion" | "kind" | "nodeName"
@@ -99,13 +104,17 @@ fn is_reference(value: &Value) -> bool {
     })
 }
 
-/// Whether `value` is an amount as Kubernetes writes it: `10`, `500m`, `1Gi`, `1e3`.
+/// Whether `value` is an amount as Kubernetes writes it: `10`, `500m`, `1.5Gi`, `1e3`.
 fn is_amount(value: &Value) -> bool {
     let Some(text) = value.as_str() else { return false };
-    let digits = text.trim_end_matches(|end: char| end.is_ascii_alphabetic());
-    text.len() - digits.len() <= 2
-        && !digits.is_empty()
-        && digits.chars().all(|c| c.is_ascii_digit() || "+-.eE".contains(c))
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
+    let (number, suffix) = text.split_at(end);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let exponent = suffix.strip_prefix(['e', 'E']).map(|exponent| exponent.trim_start_matches(['+', '-']));
+    let is_unit =
+        ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"].contains(&suffix);
+    digits(whole) && digits(fraction) && (is_unit || exponent.is_some_and(digits))
 }
 
 fn is_volume_source(value: &Value) -> bool {

@@ -218,8 +218,11 @@ fn a_quota_counts_secrets_and_holds_none() {
     let amounts = json!({"secrets": "1M", "count/secrets": "10", "requests.cpu": "500m", "limits.memory": "1.5Gi"});
     keeps(&json!({"kind": "ResourceQuota", "spec": {"hard": amounts}, "status": {"hard": amounts, "used": amounts}}));
     let secret = word(5, 20);
-    let (_, text) = redact(&json!({"hard": {"secrets": secret}}));
-    assert!(!text.contains(&secret), "{text}");
+    for used in [json!({"secrets": secret}), json!({"password": "8675309"}), json!({"recoveryCode": "1234-5678-9012"})]
+    {
+        let (clean, text) = redact(&json!({ "kind": "Vault", "used": used }));
+        assert!(!text.contains(&secret) && clean["used"]["password"] != "8675309", "{text}");
+    }
 }
 
 #[test]
