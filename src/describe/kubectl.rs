@@ -12,7 +12,10 @@ pub(super) fn set_right(kind: &str, text: String, object: impl FnOnce() -> Optio
     match kind {
         "Node" => without_proxy_version(text),
         "Pod" => pod(text, object),
-        _ => containers(text, &[]),
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "ReplicationController" => {
+            containers(text, &[])
+        }
+        _ => text,
     }
 }
 
@@ -44,21 +47,29 @@ fn pod(mut text: String, object: impl FnOnce() -> Option<Bytes>) -> String {
 
 /// Containers of pods and of what has a template of them.
 fn containers(text: String, raw: &[u8]) -> String {
-    let is_touched = |line: &str| line.contains(" http-get ") || line.contains(",path=\"");
-    if !text.lines().any(is_touched) {
+    if !text.contains(" http-get ") && !text.contains(",path=\"") {
         return text;
     }
     // The path `*` alone is left as it is.
     let has_star = memmem::find(raw, b"\"path\":\"*\"").is_some();
-    by_line(&text, |line| match line.split_once(" http-get ") {
-        Some((head, rest)) => {
-            let (address, rest) = rest.split_at(rest.find(" delay=").unwrap_or(rest.len()));
+    by_line(&text, |line| match probe(line) {
+        Some((head, address, rest)) => {
             let is_star = has_star && address.ends_with("/*") && address.matches('/').count() == 3;
             let address = if is_star { address.to_owned() } else { escaped(address) };
             Cow::Owned(format!("{head} http-get {address}{rest}"))
         }
         None => sub_path(line).map_or(Cow::Borrowed(line), Cow::Owned),
     })
+}
+
+/// A line that tells of a probe by HTTP: what comes before its address, the address, and what after.
+fn probe(line: &str) -> Option<(&str, &str, &str)> {
+    let (head, rest) = line.split_once(" http-get ")?;
+    if !["Liveness:", "Readiness:", "Startup:"].contains(&head.trim()) {
+        return None;
+    }
+    let (address, rest) = rest.split_at(rest.find(" delay=")?);
+    Some((head, address, rest))
 }
 
 /// Go's URLs have these escaped in a path: https://pkg.go.dev/net/url#URL.EscapedPath.
@@ -76,7 +87,8 @@ fn escaped(address: &str) -> String {
 /// A mount's sub-path, quoted as JSON, in the quotes of Go.
 fn sub_path(line: &str) -> Option<String> {
     let (head, rest) = line.split_once(",path=\"")?;
-    if rest.is_ascii() {
+    let is_mount = head.contains(" from ") && (head.ends_with("(rw") || head.ends_with("(ro"));
+    if rest.is_ascii() || !is_mount {
         return None;
     }
     let end = rest.rfind('"')?;
@@ -125,7 +137,7 @@ fn with_zeros(text: String, object: &Value) -> String {
         all.filter(|container| container["name"] == name).map(|container| &container["resources"]).next()
     };
     by_line(&text, |line| {
-        let trimmed = line.trim_start();
+        let trimmed = line.trim_start_matches(' ');
         match line.len() - trimmed.len() {
             2 => resources = find(trimmed.trim_end_matches(':')).unwrap_or(&Value::Null),
             4 => part = if trimmed == "Limits:" { "limits" } else { "requests" },
@@ -151,7 +163,7 @@ fn with_zeros(text: String, object: &Value) -> String {
 fn claim_templates(text: &str) -> String {
     let (mut inside, mut is_named, mut values) = (false, false, usize::MAX);
     by_line(text, |line| {
-        let trimmed = line.trim_start();
+        let trimmed = line.trim_start_matches(' ');
         let indent = line.len() - trimmed.len();
         if indent < 4 {
             (inside, is_named, values) = (false, false, usize::MAX);
@@ -167,7 +179,7 @@ fn claim_templates(text: &str) -> String {
                 return Cow::Owned(format!("{line}0"));
             }
         }
-        if inside && indent == values { Cow::Borrowed(&line[4..]) } else { Cow::Borrowed(line) }
+        if inside && indent == values { Cow::Borrowed(line.get(4..).unwrap_or(line)) } else { Cow::Borrowed(line) }
     })
 }
 

@@ -79,14 +79,15 @@ async fn describe(client: &kube::Client, replay: &Replay, object: &Object, optio
     selected.metadata.namespace.clone_from(namespace);
     let describing = async {
         let description = deskribe::gather(client.clone(), resource, &selected).await?;
-        description.render(options)
+        let text = description.render(options)?;
+        Ok(kubectl::set_right(&resource.kind, text, || replay.raw(object)))
     };
     let described = match AssertUnwindSafe(describing).catch_unwind().await {
         Ok(described) => described,
         Err(_) => Err("it is not as objects of its kind are".to_owned()),
     };
     let mut text = match described {
-        Ok(text) => kubectl::set_right(&resource.kind, text, || replay.raw(object)),
+        Ok(text) => text,
         Err(why) => format!("The {} {name} could not be described: {why}\n", resource.kind),
     };
     let mut below = Vec::new();

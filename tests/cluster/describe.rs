@@ -134,20 +134,26 @@ impl Compared {
     /// between are not compared, and new ones are.
     fn of(mut gather: impl FnMut() -> Bundle, wanted: impl Fn(&Object) -> bool) -> Self {
         let mut equal = BTreeSet::new();
-        let mut differing = BTreeMap::new();
+        let (mut differing, mut unseen) = (BTreeMap::new(), BTreeSet::new());
         for round in 0..ROUNDS {
             let bundle = gather();
             let describer = Describer::of(&bundle);
             let open: Vec<&Object> =
                 describer.objects.keys().filter(|object| wanted(object) && !equal.contains(*object)).collect();
             differing.clear();
+            unseen.clear();
             let mut same = Vec::new();
             for group in open.chunk_by(|one, other| one.namespace == other.namespace) {
                 for batch in group.chunks(if round == 0 { BATCH } else { 8 }) {
                     let theirs = printed(batch[0].namespace.as_deref(), batch);
-                    let mut left: BTreeMap<&Object, Printed> =
-                        batch.iter().zip(theirs).filter_map(|(object, theirs)| Some((*object, theirs?))).collect();
-                    let moments: Vec<_> = left.values().next().map(seconds).into_iter().flatten().collect();
+                    let mut left: BTreeMap<&Object, Printed> = BTreeMap::new();
+                    for (object, theirs) in batch.iter().zip(theirs) {
+                        match theirs {
+                            Some(theirs) => drop(left.insert(*object, theirs)),
+                            None => drop(unseen.insert((*object).clone())),
+                        }
+                    }
+                    let moments: BTreeSet<_> = left.values().flat_map(seconds).collect();
                     for now in moments {
                         let these: Vec<&Object> = left.keys().copied().collect();
                         for (object, ours) in describer.texts(Some(&these), now) {
@@ -167,10 +173,14 @@ impl Compared {
             }
             equal.extend(same);
             // What is known to differ does so in each round.
-            if differing.iter().all(|(object, (ours, theirs))| known(object, ours, theirs).is_some()) {
+            let is_known =
+                |(object, (ours, theirs)): (&Object, &(String, String))| known(object, ours, theirs).is_some();
+            if unseen.is_empty() && differing.iter().all(is_known) {
                 break;
             }
         }
+        // In every round anew some may have gone between the two looks; none may stay unseen.
+        assert!(unseen.is_empty(), "kubectl describes none of {unseen:?}");
         let mut compared = Self { differing, ..Self::default() };
         for object in equal {
             *compared.equal.entry(object.kind).or_default() += 1;
@@ -187,7 +197,7 @@ impl Compared {
 
     /// Prints equal/total by kind, and panics at a difference that is not known, or of a kind that
     /// has to be equal.
-    fn judge(self, what: &str) {
+    fn judge(self, what: &str, least: usize) {
         let mut total = self.equal.clone();
         let mut causes: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
         let mut unknown = Vec::new();
@@ -206,6 +216,7 @@ impl Compared {
         }
         let sum: usize = total.values().sum();
         eprintln!("{what}: {} of {sum} equal", sum - self.differing.len());
+        assert!(sum >= least, "{what}: only {sum} objects were compared");
         assert!(unknown.is_empty(), "{what}: {} differ:\n{}", unknown.len(), {
             let show = |(object, lines): &(&Object, String)| format!("--- {object:?}\n{lines}");
             unknown.iter().map(show).collect::<Vec<_>>().join("\n")
@@ -321,7 +332,7 @@ fn over_cluster(object: &Object) -> bool {
 fn the_node_is_described_as_kubectl_does() {
     let namespace = incidents().namespace("healthy");
     let gather = || collect(&["-n", namespace, "--node-neighbours", "--skip", "logs,scrapes"]).bundle();
-    Compared::of(gather, |object| over_cluster(object) && object.kind != "Namespace").judge("node");
+    Compared::of(gather, |object| over_cluster(object) && object.kind != "Namespace").judge("node", 2);
 }
 
 /// A profile that takes everything in a namespace, and these nodes.
@@ -356,7 +367,7 @@ fn objects_of_every_form_are_described_as_kubectl_does() {
     let nodes: Vec<&str> = nodes.split_whitespace().filter(|name| name.starts_with("variety-")).collect();
     assert!(nodes.len() > 10, "the nodes of the variety are {nodes:?}");
     let wanted = |object: &Object| object.namespace.as_deref() == Some(VARIETY) || object.kind == "Node";
-    Compared::of(gather_all(VARIETY, &nodes), wanted).judge("variety");
+    Compared::of(gather_all(VARIETY, &nodes), wanted).judge("variety", 300);
     variety("delete");
 }
 
@@ -388,7 +399,7 @@ fn what_redaction_has_made_is_described_as_kubectl_does() {
         let equal = compared.equal.get(&kind).copied().unwrap_or_default();
         assert!(equal >= count, "{equal} of {count} redacted {kind}s are equal");
     }
-    compared.judge("redacted");
+    compared.judge("redacted", 4);
 }
 
 /// What redaction has made of the objects of the incident `planted`, applied, so that kubectl describes
@@ -453,5 +464,5 @@ fn every_object_of_every_incident_is_described_as_kubectl_does() {
         // The node is the same for all.
         compared.add(Compared::of(gather, |object| object.namespace.as_deref() == Some(namespace)));
     }
-    compared.judge("incidents");
+    compared.judge("incidents", 450);
 }
