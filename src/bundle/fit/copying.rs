@@ -68,10 +68,13 @@ impl<'a> Copying<'a> {
         }
         self.source.go_on()?;
         match self.writer.clone().finish(&self.source.name, |_| last.files) {
-            Ok(finished) => {
-                debug_assert_eq!(finished.bytes, last.total, "the size was known to the byte");
-                Ok((finished, last.fitted))
+            // The size was known to the byte. Should it not have been, what is too large is no copy.
+            Ok(finished) if finished.bytes > self.shape.max => {
+                let _ = std::fs::remove_file(&finished.path);
+                let path = self.source.path().to_owned();
+                Err(BundleError::TooSmall { path, max: self.shape.max, least: finished.bytes })
             }
+            Ok(finished) => Ok((finished, last.fitted)),
             // What is there is worth nothing without its end: the full bundle has all of it.
             Err(BundleError::Unfinished { source, .. }) => Err(*source),
             Err(error) => Err(error),

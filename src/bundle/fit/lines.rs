@@ -281,9 +281,9 @@ mod tests {
     #[test]
     fn steps_rise_with_the_distance_and_are_never_wider_than_a_64th_of_it() {
         let mut last = 0;
-        for distance in (0..5000).chain((0..40).map(|power| 1 << power)) {
+        for distance in (0..5000).chain((13..40).map(|power| 1 << power)) {
             let this = step(distance);
-            assert!(distance >= 5000 || this >= last, "{distance}");
+            assert!(this >= last, "{distance}");
             last = this;
             assert_eq!(this == step(distance + 1 + distance / 32), this == DISTANCES - 1, "{distance}");
         }

@@ -5,15 +5,16 @@
 //! the guess for the next. The last one is held against the exact size of the whole zip, and is
 //! thinned again when it missed.
 
-use crate::bundle::BundleError;
+use crate::bundle::{BundleError, spool::Spool};
 
 use super::copying::Copying;
 use super::lines::RANKS;
 use super::measure::Measured;
 use super::source::Piece;
+use super::thin::Thinned;
 
 /// How often a log is thinned at most.
-const ATTEMPTS: u32 = 4;
+const ATTEMPTS: usize = 3;
 /// How many guessed bytes what was seen has to stand against, so that a first small log does not
 /// decide for all.
 const TRUST: u64 = 256 * 1024;
@@ -21,8 +22,10 @@ const TRUST: u64 = 256 * 1024;
 const AIM: u64 = 97;
 /// … how much of it the last one has to use, …
 const ENOUGH: u64 = 92;
-/// … and how much more than was guessed another may take.
+/// … and how much more than was guessed another may take, …
 const OVER: u64 = 115;
+/// … not counting so many bytes.
+const LITTLE: u64 = 1024;
 
 /// A log that can be thinned.
 pub(super) struct Log<'a> {
@@ -52,7 +55,7 @@ pub(super) fn write<'a>(copying: &mut Copying<'a>, logs: &[Log<'a>], mut room: u
         let limit = room.saturating_sub(later);
         let cut = guess.cut(room * AIM / 100);
         let goal = guess.of(log.measured.below(cut));
-        let one = One { log, limit, goal: if n + 1 == logs.len() { None } else { Some(goal) } };
+        let one = One { log, limit, goal: (n + 1 < logs.len()).then_some(goal) };
         let (used, cut) = one.write(copying, cut)?;
         room = room.saturating_sub(used);
         guess.learn(log, cut, used);
@@ -68,45 +71,65 @@ struct One<'l, 'a> {
     goal: Option<u64>,
 }
 
+/// A log as it was thinned once.
+struct Attempt {
+    spool: Spool,
+    thinned: Thinned,
+    cut: usize,
+}
+
+impl Attempt {
+    fn size(&self) -> u64 {
+        self.thinned.facts.compressed
+    }
+}
+
 impl<'a> One<'_, 'a> {
     /// Writes it thinned to `cut` or near that; returns its size and where it was cut.
     fn write(&self, copying: &mut Copying<'a>, mut cut: usize) -> Result<(u64, usize), BundleError> {
-        let Self { log, limit, goal } = self;
+        let Self { log, limit, goal } = *self;
+        let measured = &log.measured;
+        if goal.is_none() && !measured.keeps(cut) {
+            cut = measured.after(cut);
+        }
         let (mut best, mut tried) = (None, Vec::new());
-        for _ in 0..ATTEMPTS {
-            if *limit <= log.least() || cut == 0 || tried.contains(&cut) {
-                break;
-            }
+        while tried.len() < ATTEMPTS && limit > log.least() && measured.keeps(cut) && !tried.contains(&cut) {
             tried.push(cut);
-            if !log.measured.reaches(cut) && log.whole <= *limit {
-                copying.copy(log.piece)?;
-                return Ok((log.whole, RANKS));
+            if !measured.reaches(cut) && log.whole <= limit {
+                break;
             }
             let (spool, thinned) = copying.thin(log, cut)?;
-            let size = thinned.facts.compressed;
-            let fits = size <= *limit && (goal.is_some() || copying.fits(log, &thinned));
-            let aim = goal.unwrap_or(*limit * AIM / 100);
-            let is_near = match goal {
-                Some(goal) => size <= *goal * OVER / 100,
-                None => size >= *limit * ENOUGH / 100,
-            };
-            if fits && best.as_ref().is_none_or(|(_, _, before, _)| *before < size) {
-                best = Some((spool, thinned, size, cut));
-            }
-            if fits && is_near {
-                break;
+            let attempt = Attempt { spool, thinned, cut };
+            let size = attempt.size();
+            let fits = size <= limit && (goal.is_some() || copying.fits(log, &attempt.thinned));
+            if fits && best.as_ref().is_none_or(|best| self.is_better(&attempt, best)) {
+                best = Some(attempt);
             }
             // One step at least: the guess may be wrong for the very lines that it stopped at.
-            let next = log.measured.cut(aim, size, cut);
-            cut = if fits { next.max(log.measured.after(cut)) } else { next.min(log.measured.before(cut)) };
+            let next = measured.cut(goal.unwrap_or(limit * AIM / 100), size, cut);
+            cut = match goal {
+                None if fits && size < limit * ENOUGH / 100 => next.max(measured.after(cut)),
+                None if fits => break,
+                Some(goal) if fits && size <= goal * OVER / 100 + LITTLE => break,
+                _ => next.min(measured.before(cut)),
+            };
         }
+        // Where no line goes, or markers make up for those that do, it stays as it is.
+        let is_whole = !measured.reaches(cut) || best.as_ref().is_some_and(|best| best.size() >= log.whole);
         match best {
-            Some((_, _, size, _)) if size >= log.whole && log.whole <= *limit => {
-                copying.copy(log.piece)?;
-                Ok((log.whole, RANKS))
+            _ if is_whole && log.whole <= limit => copying.copy(log.piece).map(|()| (log.whole, RANKS)),
+            Some(best) => {
+                let used = (best.size(), best.cut);
+                copying.take(log, best.spool, best.thinned).map(|()| used)
             }
-            Some((spool, thinned, size, cut)) => copying.take(log, spool, thinned).map(|()| (size, cut)),
             None => copying.take_marker(log).map(|()| (log.least(), 0)),
+        }
+    }
+
+    fn is_better(&self, this: &Attempt, that: &Attempt) -> bool {
+        match self.goal {
+            Some(goal) => this.size().abs_diff(goal) < that.size().abs_diff(goal),
+            None => this.size() > that.size(),
         }
     }
 }

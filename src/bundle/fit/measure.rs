@@ -198,10 +198,15 @@ impl Measured {
         self.sizes.iter().find(is_over).map_or(RANKS, |(rank, _)| usize::from(*rank))
     }
 
+    /// Whether any line has a rank below it.
+    pub(super) fn keeps(&self, cut: usize) -> bool {
+        self.sizes.first().is_some_and(|(rank, _)| usize::from(*rank) < cut)
+    }
+
     /// The next cut above `at` that leaves out less.
     pub(super) fn after(&self, at: usize) -> usize {
-        let mut more = self.sizes.iter().map(|(rank, _)| usize::from(*rank)).skip_while(|rank| *rank <= at);
-        more.next().unwrap_or(RANKS)
+        let mut rest = self.sizes.iter().map(|(rank, _)| usize::from(*rank)).skip_while(|rank| *rank < at);
+        rest.nth(1).unwrap_or(RANKS)
     }
 
     /// The next cut below `at` that leaves out more.

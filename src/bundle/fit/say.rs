@@ -93,24 +93,14 @@ impl<'a> Shape<'a> {
         let fitted = self.fitted(source);
         let kept: HashSet<&str> = self.kept.iter().map(|piece| piece.record.path.as_str()).collect();
         manifest.entries.retain(|record| kept.contains(record.path.as_str()));
-        let mut thinned_tasks = HashSet::new();
         for record in &mut manifest.entries {
             if let Some(thinned) = self.thinned.get(record.path.as_str()) {
                 thin(record, thinned, fitted.max_bytes);
-                thinned_tasks.insert(record.task.clone());
             } else if let Some(compressed) = self.packed.get(record.path.as_str()) {
                 record.compressed = *compressed;
             }
         }
-        for held in &mut manifest.containers {
-            let log = format!("{}/log/{}/{}/{}", held.cluster, held.namespace, held.pod, held.container);
-            if thinned_tasks.contains(&log) || thinned_tasks.contains(&format!("{log}/previous")) {
-                let covered = std::mem::take(&mut held.covered);
-                let gaps = std::mem::take(&mut held.gaps);
-                held.gaps = without_covered(&covered, gaps, "lines were left out of this copy");
-                held.complete = false;
-            }
-        }
+        self.thin_containers(&mut manifest, source.manifest());
         for task in &mut manifest.tasks {
             task.entries.retain(|path| kept.contains(path.as_str()));
         }
@@ -130,6 +120,30 @@ impl<'a> Shape<'a> {
         manifest.remarks.extend_from_slice(&self.remarks);
         manifest.fitted = Some(fitted);
         manifest
+    }
+
+    /// Takes from what a container's logs cover together what only a log has that is not whole any more.
+    fn thin_containers(&self, manifest: &mut Manifest, full: &Manifest) {
+        let mut logs: HashMap<&str, Vec<&EntryRecord>> = HashMap::new();
+        for record in full.entries.iter().filter(|record| record.coverage.is_some()) {
+            logs.entry(record.task.trim_end_matches("/previous")).or_default().push(record);
+        }
+        for held in &mut manifest.containers {
+            let task = format!("{}/log/{}/{}/{}", held.cluster, held.namespace, held.pod, held.container);
+            let Some(records) = logs.get(task.as_str()) else { continue };
+            let covered = |thinned: bool| -> Vec<Interval> {
+                let of = records.iter().filter(|record| self.thinned.contains_key(record.path.as_str()) == thinned);
+                of.filter_map(|record| record.coverage.as_ref()).flat_map(|coverage| coverage.covered.clone()).collect()
+            };
+            let lost = without(&covered(true), &covered(false));
+            if lost.is_empty() {
+                continue;
+            }
+            held.covered = without(&held.covered, &lost);
+            let gaps = std::mem::take(&mut held.gaps);
+            held.gaps = with_gaps(gaps, &lost, "lines were left out of this copy");
+            held.complete = false;
+        }
     }
 
     fn fitted(&self, source: &Source<'_>) -> Fitted {
@@ -191,23 +205,25 @@ fn thin(record: &mut EntryRecord, thinned: &Thinned, max: u64) {
     if let Some(before) = &coverage.gap {
         gap.push_str(&format!("; {before}"));
     }
-    let (covered, gaps) = (coverage.covered, coverage.gaps);
     let left_out = format!("{} lines were left out of this copy", thinned.left_out.words());
+    // The lines of a run that was over before the window lack nothing of it, however many are left.
+    let is_outside = coverage.covered.is_empty() && !coverage.gaps.is_empty();
+    let gaps = with_gaps(coverage.gaps, &coverage.covered, &left_out);
     record.coverage = Some(Coverage {
         first: thinned.first.and_then(|stamp| stamp.time()),
         last: thinned.last.and_then(|stamp| stamp.time()),
         lines: thinned.kept,
-        complete: false,
+        complete: is_outside && !gaps.iter().any(|gap| gap.missing),
         gap: Some(gap),
         gap_cause: Some(GapCause::Fitted),
         covered: Vec::new(),
-        gaps: without_covered(&covered, gaps, &left_out),
+        gaps,
     });
 }
 
-/// What was covered, as gaps among those there were: anywhere in it lines may be missing now.
-fn without_covered(covered: &[Interval], mut gaps: Vec<Gap>, text: &str) -> Vec<Gap> {
-    gaps.extend(covered.iter().map(|part| Gap {
+/// The gaps there were, and those that are new: anywhere in `lost` lines may be missing now.
+fn with_gaps(mut gaps: Vec<Gap>, lost: &[Interval], text: &str) -> Vec<Gap> {
+    gaps.extend(lost.iter().map(|part| Gap {
         from: part.from,
         to: part.to,
         cause: GapCause::Fitted,
@@ -216,6 +232,18 @@ fn without_covered(covered: &[Interval], mut gaps: Vec<Gap>, text: &str) -> Vec<
     }));
     gaps.sort_by_key(|gap| (gap.from, gap.to));
     gaps
+}
+
+/// What is left of intervals when others are taken away.
+fn without(intervals: &[Interval], others: &[Interval]) -> Vec<Interval> {
+    others.iter().fold(intervals.to_vec(), |left, other| {
+        let cut = |part: Interval| {
+            let before = Interval { from: part.from, to: part.to.min(other.from) };
+            let after = Interval { from: part.from.max(other.to), to: part.to };
+            [before, after].into_iter().filter(|part| part.from < part.to)
+        };
+        left.into_iter().flat_map(cut).collect()
+    })
 }
 
 /// What an entry of these bytes has in its headers, and its SHA-256.

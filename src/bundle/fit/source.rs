@@ -127,7 +127,7 @@ impl<'a> Source<'a> {
             }
             let role = if layout::is_log(&record.path, &record.names) && info.bytes > 0 {
                 Role::Log
-            } else if layout::is_description(&record.path) {
+            } else if layout::is_description(&record.path) && self.reader.info(&described(&record.path)).is_some() {
                 Role::Description
             } else if is_in_table(record) {
                 Role::Object
@@ -197,6 +197,14 @@ impl<'a> Source<'a> {
     }
 }
 
+/// The path of the object that a description is of.
+fn described(path: &str) -> String {
+    match path.strip_suffix("/describe.txt") {
+        Some(pod) => format!("{pod}/pod.yaml"),
+        None => format!("{}.yaml", path.trim_end_matches(".describe.txt")),
+    }
+}
+
 /// Fills the chunks that come, until the end or the first error.
 fn read_ahead(
     mut reader: EntryReader,
@@ -206,8 +214,13 @@ fn read_ahead(
     for mut chunk in emptied {
         chunk.clear();
         let read = reader.by_ref().take(CHUNK as u64).read_to_end(&mut chunk);
-        let is_last = !matches!(read, Ok(n) if n > 0);
-        if read.is_ok() && is_last || filled.send(read.map(|_| chunk)).is_err() || is_last {
+        let is_last = match read {
+            Ok(0) => return,
+            Ok(_) => false,
+            Err(_) => true,
+        };
+        // Nobody takes it any more when whoever reads has failed.
+        if filled.send(read.map(|_| chunk)).is_err() || is_last {
             return;
         }
     }

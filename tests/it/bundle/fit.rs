@@ -208,8 +208,8 @@ fn a_number_that_is_too_small_says_the_least_there_is_and_leaves_nothing() {
     let (copy, fitted) = fitted(&bundle, size);
     assert!(copy.bytes + 32 >= size, "{} of {size}", copy.bytes);
     assert_eq!(fitted.lines.total(), 4010);
-    for n in 0..3 {
-        let (kept, _, markers) = compare(&logs[n], &contents(&copy.path, &log_path(n)));
+    for (n, log) in logs.iter().enumerate() {
+        let (kept, _, markers) = compare(log, &contents(&copy.path, &log_path(n)));
         assert_eq!((kept.len(), markers.len()), (0, 1));
     }
     // Just above it there is no room to be clever in, and below the full size always some copy.

@@ -261,17 +261,17 @@ pub(super) fn compare(log: &[Line], copy: &[u8]) -> (Vec<Line>, Vec<Line>, Vec<M
 #[track_caller]
 pub(super) fn assert_least_first(kept: &[Line], left_out: &[Line], near: DateTime<Utc>) {
     let distance = |line: &Line| (line.at - near).abs();
-    for level in 0..4 {
+    for (level, word) in LEVELS.iter().enumerate() {
         let of =
             |lines: &[Line], level: usize| lines.iter().filter(|line| line.level == level).cloned().collect::<Vec<_>>();
         let far = of(kept, level).iter().map(distance).max();
         let nearest = of(left_out, level).iter().map(distance).min();
         if let (Some(far), Some(nearest)) = (far, nearest) {
             let step = nearest / 60 + TimeDelta::milliseconds(2);
-            assert!(far <= nearest + step, "{}: kept at {far}, left out at {nearest}", LEVELS[level]);
+            assert!(far <= nearest + step, "{word}: kept at {far}, left out at {nearest}");
         }
         let more_telling = (0..level).any(|higher| !of(left_out, higher).is_empty());
-        assert!(of(kept, level).is_empty() || !more_telling, "a {} line was kept", LEVELS[level]);
+        assert!(of(kept, level).is_empty() || !more_telling, "a {word} line was kept");
     }
 }
 

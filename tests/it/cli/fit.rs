@@ -95,7 +95,7 @@ fn a_bundle_that_is_small_enough_is_its_own_copy() {
     let [full] = &paths(&ended)[..] else { panic!("{}", ended.stdout) };
     assert!(ended.stderr.contains("there is no copy"), "{}", ended.stderr);
     let by_verb = fit(&[full.as_os_str(), "--max-size".as_ref(), "20MB".as_ref()]).exits(0);
-    assert_eq!(paths(&by_verb), [full.clone()]);
+    assert_eq!(&paths(&by_verb), std::slice::from_ref(full));
     assert!(by_verb.stderr.contains("there is no copy"), "{}", by_verb.stderr);
     assert_eq!(ended.files().len(), 1);
 }
