@@ -82,8 +82,9 @@ pub fn readme(manifest: &Manifest) -> String {
 clusters/<cluster>/namespaces/<namespace>/
     pods.txt, events.txt, …      as kubectl get -o wide prints them
     pods/<pod>/pod.yaml          the pod
+    pods/<pod>/describe.txt      what kubectl describe prints of it, as of the collection
     pods/<pod>/logs/             a file a container; *.previous.log is the run before the last restart
-    <resource>/<name>.yaml       every other object
+    <resource>/<name>.yaml       every other object, with a <name>.describe.txt of its own
     <resource>.json              the same as a Table of the API server, redacted
 clusters/<cluster>/metrics/      what the servers' /metrics answered during the collection
 clusters/<cluster>/nodes/        the nodes that the pods ran on
