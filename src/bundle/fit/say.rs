@@ -1,7 +1,7 @@
 //! Owns what a copy says of itself: the full bundle's manifest with what was given up taken out of
 //! it and named, the README made of that, and the size of the whole zip, to the byte.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::bundle::{
     CheckState, Coverage, EntryRecord, Fitted, Gap, GapCause, Interval, LeftOut, Manifest,
@@ -68,41 +68,36 @@ impl<'a> Shape<'a> {
         let time = DosTime::of(source.manifest().started);
         let mut manifest = self.manifest(source);
         let readme = (words.readme)(&manifest);
-        let readme_facts = self::facts(&readme, time);
-        let mut record = EntryRecord::new(
-            layout::README.to_owned(),
-            readme_facts.0.bytes,
-            readme_facts.0.compressed,
-            readme_facts.1,
-        );
+        let (of_readme, sha256) = packed(&readme, time);
+        let mut record = EntryRecord::new(layout::README.to_owned(), of_readme.bytes, of_readme.compressed, sha256);
         env!("CARGO_PKG_NAME").clone_into(&mut record.source);
         manifest.entries.push(record);
         manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
         let text = (words.manifest)(&manifest);
-        let (manifest_facts, _) = self::facts(&text, time);
+        let (of_manifest, _) = packed(&text, time);
         let kept = self.kept.iter().map(|piece| (piece.record.path.as_str(), self.facts(piece, time)));
-        let last = [(layout::README, readme_facts.0), (layout::MANIFEST, manifest_facts)];
+        let last = [(layout::README, of_readme), (layout::MANIFEST, of_manifest)];
         let total = total(source.name.as_str(), kept.chain(last));
         let files = vec![(layout::readme(), readme), (layout::manifest(), text)];
-        Last { files, fitted: manifest.fitted.unwrap_or_default(), manifest: manifest_facts.compressed, total }
+        Last { files, fitted: manifest.fitted.unwrap_or_default(), manifest: of_manifest.compressed, total }
     }
 
     /// The manifest without a record of the README, which is made from it.
     fn manifest(&self, source: &Source<'_>) -> Manifest {
         let mut manifest = source.manifest().clone();
         let fitted = self.fitted(source);
-        let kept: HashSet<&str> = self.kept.iter().map(|piece| piece.record.path.as_str()).collect();
-        manifest.entries.retain(|record| kept.contains(record.path.as_str()));
+        let sizes: HashMap<&str, u64> =
+            self.kept.iter().map(|piece| (piece.record.path.as_str(), self.size(piece))).collect();
+        manifest.entries.retain(|record| sizes.contains_key(record.path.as_str()));
         for record in &mut manifest.entries {
+            record.compressed = sizes.get(record.path.as_str()).copied().unwrap_or(record.compressed);
             if let Some(thinned) = self.thinned.get(record.path.as_str()) {
                 thin(record, thinned, fitted.max_bytes);
-            } else if let Some(compressed) = self.packed.get(record.path.as_str()) {
-                record.compressed = *compressed;
             }
         }
         self.thin_containers(&mut manifest, source.manifest());
         for task in &mut manifest.tasks {
-            task.entries.retain(|path| kept.contains(path.as_str()));
+            task.entries.retain(|path| sizes.contains_key(path.as_str()));
         }
         manifest.redactions_total = manifest.entries.iter().flat_map(|entry| entry.redactions.values()).sum();
         let said = self.say(&fitted, manifest.incident_start.is_some());
@@ -178,7 +173,7 @@ impl<'a> Shape<'a> {
         .collect();
         if !files.is_empty() {
             said.push(format!(
-                "Given up: {}, which say nothing that the tables (<resource>.json) do not; \"fitted\" in manifest.json names them.",
+                "Given up: {}, which can be made again from what is here; \"fitted\" in manifest.json names them.",
                 files.join(" and ")
             ));
         }
@@ -247,13 +242,12 @@ fn without(intervals: &[Interval], others: &[Interval]) -> Vec<Interval> {
 }
 
 /// What an entry of these bytes has in its headers, and its SHA-256.
-fn facts(clean: &Clean, time: DosTime) -> (Facts, String) {
+fn packed(clean: &Clean, time: DosTime) -> (Facts, String) {
     let mut packer = Packer::new(Count(0));
     // Counting compressed bytes reaches no disk: there is nothing that could fail.
     let packed = packer.write(clean.as_bytes()).and_then(|()| packer.finish(time));
-    packed.map_or((Facts { crc: 0, compressed: 0, bytes: 0, time }, String::new()), |packed| {
-        (packed.facts, packed.sha256)
-    })
+    let none = Facts { crc: 0, compressed: 0, bytes: 0, time };
+    packed.map_or((none, String::new()), |packed| (packed.facts, packed.sha256))
 }
 
 /// Size of a zip of these entries, in this order, below a folder of this name.

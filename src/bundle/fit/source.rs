@@ -24,6 +24,9 @@ const AHEAD: usize = 4;
 /// An entry of fewer bytes is read by the thread that asks.
 const SMALL: u64 = 1 << 20;
 
+/// Most unknown fields that are named.
+const NAMED: usize = 20;
+
 /// What an entry is, as far as giving it up goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Role {
@@ -89,9 +92,10 @@ impl<'a> Source<'a> {
         let mut remarks = Vec::new();
         let unknown = later::unknown(&self.reader.read(layout::MANIFEST, u64::MAX)?);
         if !unknown.is_empty() {
-            let names = unknown.into_iter().collect::<Vec<_>>().join(", ");
+            let more = if unknown.len() > NAMED { ", …" } else { "" };
+            let names = unknown.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
             remarks.push(format!(
-                "The full bundle's manifest.json has fields that the version which made this copy does not know, and which it has not: {names}."
+                "This copy lacks fields of manifest.json that the version which made it does not know: {names}{more}."
             ));
         }
         let mut records = HashMap::new();

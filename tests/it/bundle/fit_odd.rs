@@ -169,6 +169,14 @@ fn a_bundle_that_another_program_zipped_again_is_fitted() {
         let expected =
             if folder.len() == 1 { folder } else { "escalation-example.org-region-unknown-20261122T154200Z" };
         assert_eq!(reader.folder(), expected);
+        for record in &reader.manifest().entries {
+            assert_eq!(
+                Some(record.compressed),
+                reader.info(&record.path).map(|info| info.compressed),
+                "{}",
+                record.path
+            );
+        }
         assert!(reader.info("unnamed.txt").is_none(), "nobody says that it was redacted");
         assert!(reader.manifest().remarks.iter().any(|remark| remark.contains("unnamed.txt")));
     }
