@@ -271,7 +271,7 @@ impl<'a> Source<'a> {
             }
         }
         let lost = &self.lost;
-        writer.finish_with(&name, |settled| last_files(base, settled, lost), Vec::as_slice)
+        writer.finish_with(&name, |settled| Ok(last_files(base, settled, lost)), Vec::as_slice)
     }
 
     /// What the run itself had said of the bundle: its manifest when it came that far, else its last

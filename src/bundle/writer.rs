@@ -152,14 +152,15 @@ impl BundleWriter {
         name: &BundleName,
         last: impl FnOnce(&Settled) -> Vec<(EntryPath, Clean)>,
     ) -> Result<Finished, BundleError> {
-        self.finish_with(name, last, Clean::as_bytes)
+        self.finish_with(name, |settled| Ok(last(settled)), Clean::as_bytes)
     }
 
-    /// [`Self::finish`] for `salvage`, whose manifest is made of what had been clean before.
+    /// [`Self::finish`] for `salvage`, whose manifest is made of what had been clean before, and for
+    /// `fit`, which does without the bundle when it is not as planned.
     pub(super) fn finish_with<B>(
         self,
         name: &BundleName,
-        last: impl FnOnce(&Settled) -> Vec<(EntryPath, B)>,
+        last: impl FnOnce(&Settled) -> Result<Vec<(EntryPath, B)>, BundleError>,
         bytes: impl Fn(&B) -> &[u8],
     ) -> Result<Finished, BundleError> {
         let core = self.0;
@@ -318,14 +319,14 @@ impl Core {
         &self,
         state: &mut State,
         name: &BundleName,
-        last: impl FnOnce(&Settled) -> Vec<(EntryPath, B)>,
+        last: impl FnOnce(&Settled) -> Result<Vec<(EntryPath, B)>, BundleError>,
         bytes: impl Fn(&B) -> &[u8],
     ) -> Result<Finished, BundleError> {
         let partial = &self.place.partial;
         state.reserve = None;
         let dropped = self.make_room(state)?;
         let settled = Settled::new(name, &state.stored, dropped);
-        for (path, body) in last(&settled) {
+        for (path, body) in last(&settled)? {
             state.take(&path)?;
             let mut packer = Packer::new(self.spool());
             let packed = packer.write(bytes(&body)).and_then(|()| packer.finish(self.time));

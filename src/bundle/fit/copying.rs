@@ -1,16 +1,18 @@
 //! Owns the copy while it is written: entries as they are, logs thinned, and the end.
 
 use std::collections::HashSet;
+use std::io;
 
 use sha2::{Digest, Sha256};
 
 use crate::bundle::{
-    BundleError, BundleWriter, Destination, Finished, Fitted, hex,
+    BundleError, BundleWriter, Destination, Finished, Fitted, Settled, hex,
     pack::{Packed, Packer},
     record::{DosTime, Facts},
     spool::Spool,
     writer::Written,
 };
+use crate::redact::Clean;
 
 use super::Words;
 use super::level::Levels;
@@ -67,7 +69,13 @@ impl<'a> Copying<'a> {
             return Err(BundleError::TooSmall { path, max: self.shape.max, least: last.total });
         }
         self.source.go_on()?;
-        match self.writer.clone().finish(&self.source.name, |_| last.files) {
+        let partial = self.writer.partial().to_owned();
+        let files = |settled: &Settled| {
+            // A full disk has taken entries back: the copy would lack what it says it has.
+            let full = || BundleError::io("finish", &partial, io::ErrorKind::StorageFull.into());
+            settled.dropped().is_empty().then_some(last.files).ok_or_else(full)
+        };
+        match self.writer.clone().finish_with(&self.source.name, files, Clean::as_bytes) {
             // The size was known to the byte. Should it not have been, what is too large is no copy.
             Ok(finished) if finished.bytes > self.shape.max => {
                 let _ = std::fs::remove_file(&finished.path);

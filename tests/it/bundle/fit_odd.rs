@@ -282,6 +282,41 @@ fn whoever_does_not_want_it_any_more_is_left_with_nothing_of_it() {
     assert_eq!(ls(dir.path()).len(), 2);
 }
 
+/// A limit on the size of a file is as a full disk: the copy meets it while it is written, or when it
+/// is about to end.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_room_there_is_no_copy_and_nothing_of_it() {
+    let dir = tempdir().expect("a folder");
+    let log = lines(1500, 1).into_iter().enumerate().map(|(n, mut line)| {
+        line.text.pop();
+        let hex = dense(1000 + n).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        line.text.extend_from_slice(format!(" {hex}\n").as_bytes());
+        line
+    });
+    let bundle = Full { attached: 5 << 20, ..Full::of(&[log.collect()]) }.write(dir.path());
+    let exe = std::env::current_exe().expect("this program");
+    // The shell's unit is 1024 bytes. SIGXFSZ is ignored, for else the first write would end it.
+    let script = "trap '' XFSZ; ulimit -f 6000; exec \"$0\" --ignored --exact \
+                  bundle::fit_odd::child_without_room";
+    for max in [6_800_000, 6_100_000] {
+        let mut child = std::process::Command::new("bash");
+        child.args(["-c", script]).arg(&exe).env("FIT_BUNDLE", &bundle).env("FIT_MAX", max.to_string());
+        let out = child.output().expect("a shell");
+        assert!(out.status.success(), "{max}: {}", String::from_utf8_lossy(&out.stdout));
+        assert_eq!(ls(dir.path()).len(), 1, "{:?}", ls(dir.path()));
+    }
+    fitted(&bundle, 6_100_000);
+}
+
+#[test]
+#[ignore = "run by without_room_there_is_no_copy_and_nothing_of_it, under that limit"]
+fn child_without_room() {
+    let (Some(bundle), Ok(max)) = (std::env::var_os("FIT_BUNDLE"), std::env::var("FIT_MAX")) else { return };
+    let error = try_fit(Path::new(&bundle), max.parse().expect("a number")).expect_err("no room");
+    assert!(error.is_disk_full() && !error.to_string().contains("salvage"), "{error}");
+}
+
 fn any_line() -> impl Strategy<Value = (i64, Vec<u8>)> {
     let level = prop_oneof![Just("debug"), Just("info"), Just("WARN"), Just("error"), Just("")];
     let body = prop_oneof![

@@ -105,6 +105,8 @@ pub(super) fn text(lines: &[Line]) -> Vec<u8> {
 pub(super) struct Full {
     pub(super) logs: Vec<Vec<u8>>,
     pub(super) objects: usize,
+    /// Bytes of an attachment.
+    pub(super) attached: usize,
     pub(super) change: Option<fn(&mut Manifest)>,
 }
 
@@ -128,7 +130,7 @@ impl Full {
         let bundle = BundleWriter::create(&to(folder), started()).expect("a bundle");
         let mut tasks = Vec::new();
         put(&bundle, layout::note(1), b"what the user said\n").expect("an entry");
-        put(&bundle, layout::attachment("x.log"), &dense(3000)).expect("an entry");
+        put(&bundle, layout::attachment("x.log"), &dense(3000.max(self.attached))).expect("an entry");
         for resource in ["deployments", "pods"].iter().take(self.objects) {
             let table = layout::resource_table("prod", Some("spirl"), resource);
             put(&bundle, table.clone(), b"{\"kind\":\"Table\"}").expect("an entry");
