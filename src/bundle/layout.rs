@@ -43,8 +43,9 @@ pub struct EntryPath(Arc<Named>);
 
 #[derive(Debug)]
 struct Named {
-    path: String,
-    names: BTreeMap<String, String>,
+    path: Box<str>,
+    /// A few, in thousands of paths: no map.
+    names: Box<[(Box<str>, Box<str>)]>,
 }
 
 impl PartialEq for EntryPath {
@@ -97,11 +98,12 @@ impl EntryPath {
 
     /// The same path, with the names it was made of.
     pub(super) fn with_names(self, names: BTreeMap<String, String>) -> Self {
-        Self::of(self.0.path.clone(), names)
+        Self::of(self.as_str().to_owned(), names)
     }
 
     fn of(path: String, names: BTreeMap<String, String>) -> Self {
-        Self(Arc::new(Named { path, names }))
+        let names = names.into_iter().map(|(role, name)| (role.into(), name.into())).collect();
+        Self(Arc::new(Named { path: path.into(), names }))
     }
 
     /// The path as text.
@@ -112,8 +114,8 @@ impl EntryPath {
 
     /// Full names of everything the path names: role (`cluster`, `namespace`, `pod`, …) → name.
     #[must_use]
-    pub fn names(&self) -> &BTreeMap<String, String> {
-        &self.0.names
+    pub fn names(&self) -> BTreeMap<String, String> {
+        self.0.names.iter().map(|(role, name)| (role.to_string(), name.to_string())).collect()
     }
 
     /// The full names that cannot be read off `settled`, the path as it stands in the zip: what
@@ -125,8 +127,8 @@ impl EntryPath {
                 .split('/')
                 .any(|part| part.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
         };
-        let hidden = |(_, name): &(&String, &String)| !shown(name);
-        self.0.names.iter().filter(hidden).map(|(role, name)| (role.clone(), name.clone())).collect()
+        let hidden = self.0.names.iter().filter(|(_, name)| !shown(name));
+        hidden.map(|(role, name)| (role.to_string(), name.to_string())).collect()
     }
 }
 

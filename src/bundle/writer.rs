@@ -397,7 +397,7 @@ impl Core {
 fn acknowledgement(one: &Stored) -> Acknowledged {
     Acknowledged {
         path: one.written.path.to_string(),
-        names: one.written.path.names().clone(),
+        names: one.written.path.names(),
         offset: one.offset,
         header: one.header as u64,
         bytes: one.written.bytes,

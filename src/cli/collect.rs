@@ -465,10 +465,10 @@ fn last_files(
 /// been cut such that it is JSON no more.
 pub(super) fn clean_json(redactor: &Redactor, json: &[u8]) -> crate::redact::Clean {
     let clean = redactor.text(json).0;
-    match (serde_json::from_slice::<serde::de::IgnoredAny>(clean.as_bytes()), serde_json::from_slice(json)) {
-        (Err(_), Ok(value)) => redactor.object(value).0.to_clean(),
-        _ => clean,
+    if serde_json::from_slice::<serde::de::IgnoredAny>(clean.as_bytes()).is_ok() {
+        return clean;
     }
+    serde_json::from_slice(json).map_or(clean, |value| redactor.object(value).0.to_clean())
 }
 
 /// A word as a shell takes it.

@@ -34,7 +34,9 @@ const BATCH: usize = 8;
 /// Describes every object of `replay` as of `now`, in UTC, and gives each to `take`, from several
 /// threads and in no order. An object that cannot be described gets a line that says why.
 pub fn all(replay: &Replay, now: DateTime<Utc>, take: impl Fn(Described) + Sync) {
-    each(replay, &replay.objects(), now, take);
+    for part in replay.parts() {
+        each(&part, &part.objects(), now, &take);
+    }
 }
 
 /// Like [`all`], of these objects.

@@ -44,6 +44,7 @@ mod value;
 pub use clean::{Clean, CleanJson, Counts};
 pub use key::{Key, KeyError};
 pub use rules::{RuleInfo, rules};
+use stream::BLOCK;
 pub use stream::Stream;
 
 /// Replaces secrets by tokens made with one key.
@@ -88,7 +89,11 @@ impl Redactor {
 
     fn bytes(&self, input: &[u8]) -> (Vec<u8>, Counts) {
         let mut stream = self.stream();
-        let mut bytes = stream.push(input).into_bytes().to_vec();
+        let mut bytes = Vec::with_capacity(input.len());
+        // By blocks, or the stream would hold all of it once more.
+        for block in input.chunks(BLOCK) {
+            bytes.extend_from_slice(stream.push(block).as_bytes());
+        }
         let (rest, counts) = stream.finish();
         bytes.extend_from_slice(rest.as_bytes());
         (bytes, counts)

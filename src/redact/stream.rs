@@ -28,7 +28,7 @@ const OVERLAP: usize = 20 * 1024;
 const BEHIND: usize = 2048;
 
 /// How much input is scanned at a time.
-const BLOCK: usize = 64 * 1024;
+pub(super) const BLOCK: usize = 64 * 1024;
 
 /// Output held back for the token of a key over many lines.
 const LONGEST_HELD: usize = 64 * 1024;

@@ -149,7 +149,13 @@ impl Index {
 
     /// Every task that asked for objects, what for, and by which name if by one.
     pub(super) fn all(&self) -> impl Iterator<Item = (usize, &Place, Option<&str>)> {
-        self.all.iter().map(|(task, place, name)| (*task, place, name.as_deref()))
+        (0..self.all.len()).map(|at| self.at(at))
+    }
+
+    /// One of [`Self::all`].
+    pub(super) fn at(&self, at: usize) -> (usize, &Place, Option<&str>) {
+        let (task, place, name) = &self.all[at];
+        (*task, place, name.as_deref())
     }
 
     /// The task that asked for a document, and its entry.

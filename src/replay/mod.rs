@@ -11,6 +11,7 @@ mod answer;
 mod index;
 mod log;
 mod request;
+mod requests;
 mod select;
 mod table;
 
@@ -28,12 +29,12 @@ use kube::client::Body;
 use request::{Asked, ListQuery};
 use serde_json::Value;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     convert::Infallible,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Instant,
 };
-use table::Table;
+use table::{Keep, Table};
 
 /// One cluster's evidence as an API server. Clones share what was read, and each remembers its own
 /// refusals.
@@ -44,45 +45,67 @@ pub struct Replay {
 
 struct Shared {
     evidence: Arc<dyn Evidence>,
-    index: Index,
+    index: Arc<Index>,
     /// Tables that were read, by task and entry.
     tables: Mutex<HashMap<(usize, String), Arc<Table>>>,
-    without_managed_fields: bool,
-    kinds: OnceLock<HashMap<(String, String), String>>,
+    keep: Keep,
+    kinds: Arc<OnceLock<HashMap<(String, String), String>>>,
     /// What time it was for the cluster, and since when it goes on from there.
     clock: Option<(DateTime<Utc>, Instant)>,
+    part: Option<Part>,
+}
+
+/// The objects of one namespace, or those that have none.
+struct Part {
+    namespace: Option<String>,
+    /// The requests that got them: places in [`Index::all`].
+    requests: Vec<usize>,
 }
 
 impl Replay {
     /// The evidence of one cluster, by its name in the bundle.
     #[must_use]
     pub fn new(evidence: Arc<dyn Evidence>, cluster: &str) -> Self {
-        Self::with(evidence, cluster, false, None)
+        Self::with(evidence, cluster, Keep::All, None)
     }
 
-    /// Like [`Self::new`], with objects that lack their managed fields: half of most objects, and
-    /// nothing that describing prints.
+    /// Like [`Self::new`], with objects that lack their managed fields.
     #[must_use]
     pub fn to_describe(evidence: Arc<dyn Evidence>, cluster: &str) -> Self {
-        Self::with(evidence, cluster, true, None)
-    }
-
-    fn with(
-        evidence: Arc<dyn Evidence>,
-        cluster: &str,
-        without_managed_fields: bool,
-        clock: Option<(DateTime<Utc>, Instant)>,
-    ) -> Self {
-        let index = Index::of(evidence.tasks(), cluster);
-        let (tables, kinds) = (Mutex::default(), OnceLock::new());
-        let shared = Shared { evidence, index, tables, without_managed_fields, kinds, clock };
-        Self { shared: Arc::new(shared), refused: Arc::default() }
+        Self::with(evidence, cluster, Keep::WithoutManagedFields, None)
     }
 
     /// The same evidence, with a clock: each answer is dated `now`, and later by what has passed since.
     #[must_use]
     pub fn dated(evidence: Arc<dyn Evidence>, cluster: &str, now: DateTime<Utc>) -> Self {
-        Self::with(evidence, cluster, false, Some((now, Instant::now())))
+        Self::with(evidence, cluster, Keep::All, Some((now, Instant::now())))
+    }
+
+    fn with(evidence: Arc<dyn Evidence>, cluster: &str, keep: Keep, clock: Option<(DateTime<Utc>, Instant)>) -> Self {
+        let index = Arc::new(Index::of(evidence.tasks(), cluster));
+        let (tables, kinds, part) = (Mutex::default(), Arc::default(), None);
+        Self { shared: Arc::new(Shared { evidence, index, tables, keep, kinds, clock, part }), refused: Arc::default() }
+    }
+
+    /// The same evidence part by part, so that not all of it is held at once: what has no namespace,
+    /// then each namespace. A part answers whatever it is asked, but [`Self::objects`] are its own, and
+    /// the first knows of the pods of the others only what their nodes are described by.
+    pub fn parts(&self) -> impl Iterator<Item = Self> + '_ {
+        let tasks = self.shared.evidence.tasks();
+        let mut parts: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
+        for (at, (task, place, _)) in self.shared.index.all().enumerate() {
+            let of = tasks[task].entries.iter().map(|entry| part(entry, place).map(str::to_owned));
+            for namespace in of.collect::<BTreeSet<_>>() {
+                parts.entry(namespace).or_default().push(at);
+            }
+        }
+        parts.into_iter().map(|(namespace, requests)| {
+            let Shared { evidence, index, keep, kinds, clock, .. } = &*self.shared;
+            let (evidence, index, kinds) = (evidence.clone(), index.clone(), kinds.clone());
+            let part = Some(Part { namespace, requests });
+            let shared = Shared { evidence, index, tables: Mutex::default(), keep: *keep, kinds, clock: *clock, part };
+            Self { shared: Arc::new(shared), refused: Arc::default() }
+        })
     }
 
     /// A client that asks this and nobody else. Must be called within a tokio runtime.
@@ -124,7 +147,14 @@ impl Replay {
     #[must_use]
     pub fn objects(&self) -> Vec<Object> {
         let (shared, mut seen, mut objects) = (&self.shared, HashSet::new(), Vec::new());
-        for (task, place, name) in shared.index.all() {
+        let wanted = |entry: &str, place: &Place| {
+            shared.part.as_ref().is_none_or(|own| own.namespace.as_deref() == part(entry, place))
+        };
+        let requests: Box<dyn Iterator<Item = _>> = match &shared.part {
+            Some(part) => Box::new(part.requests.iter().map(|at| shared.index.at(*at))),
+            None => Box::new(shared.index.all()),
+        };
+        for (task, place, name) in requests {
             if place.plural == "events" {
                 continue;
             }
@@ -157,8 +187,8 @@ impl Replay {
                 }
                 Some(_) => {}
                 None => {
-                    for entry in record.entries.iter().filter(|path| path.ends_with(".json")) {
-                        let Ok(table) = shared.table(task, entry) else { continue };
+                    for entry in record.entries.iter().filter(|path| path.ends_with(".json") && wanted(path, place)) {
+                        let Ok(table) = shared.table(task, entry, place) else { continue };
                         for row in &table.rows {
                             let metadata_only = row.kind.is_empty() || row.kind == PARTIAL;
                             let kind = if metadata_only { shared.kind(place) } else { row.kind.clone() };
@@ -186,6 +216,13 @@ impl Replay {
     pub fn has_neighbours(&self, node: &str) -> bool {
         self.shared.index.has_neighbours(node)
     }
+}
+
+/// The namespace of an entry: as its path has it, which may have been shortened, or as it was asked for.
+fn part<'a>(entry: &'a str, place: &'a Place) -> Option<&'a str> {
+    // A namespace's own object is beside its folder, in none.
+    let shown = entry.split_once("/namespaces/").and_then(|(_, rest)| rest.split_once('/'));
+    shown.map(|(namespace, _)| namespace).or(place.namespace.as_deref())
 }
 
 /// The kind under which an API server gives objects by their metadata only.
@@ -314,7 +351,7 @@ impl Shared {
             };
             // A path that had to be shortened does not show its namespace.
             for entry in if own.is_empty() { all().collect() } else { own } {
-                tables.push(self.table(task, entry)?);
+                tables.push(self.table(task, entry, place)?);
             }
         }
         Ok(tables)
@@ -340,15 +377,19 @@ impl Shared {
         })
     }
 
-    fn table(&self, task: usize, entry: &str) -> Result<Arc<Table>, Refusal> {
+    fn table(&self, task: usize, entry: &str, place: &Place) -> Result<Arc<Table>, Refusal> {
         let key = (task, entry.to_owned());
         let known = self.tables.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(table) = known {
             return Ok(table);
         }
         let bytes = self.read(entry)?;
-        let table = Table::read(&bytes, self.without_managed_fields)
-            .map_err(|error| Refusal::broken(&format!("{entry} is no table: {error}")))?;
+        let is_for_nodes = self.part.as_ref().is_some_and(|part| part.namespace.is_none())
+            && (place.group.as_str(), place.plural.as_str()) == ("", "pods")
+            && part(entry, place).is_some();
+        let keep = if is_for_nodes { Keep::Requests } else { self.keep };
+        let table =
+            Table::read(&bytes, keep).map_err(|error| Refusal::broken(&format!("{entry} is no table: {error}")))?;
         let table = Arc::new(table);
         self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(key, table.clone());
         Ok(table)

@@ -1,9 +1,20 @@
 //! A table of the bundle: rows as compact bytes, under what they are looked for by.
 
+use super::requests;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, collections::BTreeMap, collections::HashMap, sync::OnceLock};
+
+/// How much of an object is held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    All,
+    /// Half of most objects is managed fields, of which describing prints nothing.
+    WithoutManagedFields,
+    /// Of a pod, what its node is described by.
+    Requests,
+}
 
 /// One object, and how the server printed it.
 pub(super) struct Row {
@@ -115,11 +126,11 @@ struct About<'a> {
 }
 
 impl Table {
-    pub(super) fn read(bytes: &Bytes, without_managed_fields: bool) -> serde_json::Result<Self> {
+    pub(super) fn read(bytes: &Bytes, keep: Keep) -> serde_json::Result<Self> {
         let raw: Raw = serde_json::from_slice(bytes)?;
         let metadata = raw.metadata.unwrap_or_default();
         Ok(Self {
-            rows: raw.rows.iter().map(|row| Row::read(row, without_managed_fields)).collect(),
+            rows: raw.rows.iter().map(|row| Row::read(row, keep)).collect(),
             columns: copied(raw.column_definitions.map_or("[]", RawValue::get)),
             resource_version: metadata.resource_version,
             about: OnceLock::new(),
@@ -154,14 +165,16 @@ fn index(rows: &[Row], key: impl Fn(&Row) -> Option<&str>) -> HashMap<String, Ve
 }
 
 impl Row {
-    fn read(row: &RawRow<'_>, without_managed_fields: bool) -> Self {
+    fn read(row: &RawRow<'_>, keep: Keep) -> Self {
         let text = row.object.get();
         // An object that is none can still be listed.
         let seen: Seen = serde_json::from_str(text).unwrap_or_default();
         let Seen { kind, metadata, spec, status, involved_object } = seen;
-        let object = match metadata.managed_fields.filter(|_| without_managed_fields) {
-            Some(fields) => without(text, fields.get()),
-            None => copied(text),
+        let requests = if keep == Keep::Requests { requests::of(text) } else { None };
+        let object = match (requests, metadata.managed_fields.filter(|_| keep != Keep::All)) {
+            (Some(requests), _) => requests.into(),
+            (None, Some(fields)) => without(text, fields.get()),
+            (None, None) => copied(text),
         };
         let string = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
         let mut fields: Vec<(&'static str, Box<str>)> = Vec::new();

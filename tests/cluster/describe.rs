@@ -42,10 +42,9 @@ struct Printed {
     ended: DateTime<Utc>,
 }
 
-/// A bundle to describe from.
+/// A bundle to describe from, part by part as a collection does.
 pub(crate) struct Describer {
-    replay: Replay,
-    objects: BTreeMap<Object, replay::Object>,
+    parts: Vec<(Replay, BTreeMap<Object, replay::Object>)>,
 }
 
 impl Describer {
@@ -53,20 +52,28 @@ impl Describer {
         let reader = BundleReader::open(&bundle.path).expect("a bundle");
         let cluster = reader.manifest().clusters[0].name.clone();
         let replay = Replay::to_describe(Arc::new(reader), &cluster);
-        let objects = replay.objects().into_iter().map(|object| (Object::of(&object), object)).collect();
-        Self { replay, objects }
+        let named = |object| (Object::of(&object), object);
+        let parts = replay.parts().map(|part| {
+            let objects = part.objects().into_iter().map(named).collect();
+            (part, objects)
+        });
+        Self { parts: parts.collect() }
+    }
+
+    fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.parts.iter().flat_map(|(_, objects)| objects.keys())
     }
 
     /// These objects, or all of them, as of `now`.
     pub(crate) fn texts(&self, these: Option<&[&Object]>, now: DateTime<Utc>) -> BTreeMap<Object, String> {
-        let objects: Vec<_> = match these {
-            Some(these) => these.iter().map(|object| self.objects[*object].clone()).collect(),
-            None => self.objects.values().cloned().collect(),
-        };
         let found = Mutex::new(BTreeMap::new());
-        describe::each(&self.replay, &objects, now, |one| {
-            found.lock().expect("no panic").insert(Object::of(&one.object), one.text);
-        });
+        for (part, objects) in &self.parts {
+            let wanted = objects.iter().filter(|(object, _)| these.is_none_or(|these| these.contains(object)));
+            let wanted: Vec<_> = wanted.map(|(_, object)| object.clone()).collect();
+            describe::each(part, &wanted, now, |one| {
+                found.lock().expect("no panic").insert(Object::of(&one.object), one.text);
+            });
+        }
         found.into_inner().expect("no panic")
     }
 }
@@ -139,7 +146,7 @@ impl Compared {
             let bundle = gather();
             let describer = Describer::of(&bundle);
             let open: Vec<&Object> =
-                describer.objects.keys().filter(|object| wanted(object) && !equal.contains(*object)).collect();
+                describer.objects().filter(|object| wanted(object) && !equal.contains(*object)).collect();
             differing.clear();
             unseen.clear();
             let mut same = Vec::new();

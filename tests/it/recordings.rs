@@ -83,6 +83,36 @@ fn evidence(bundle: &Bundle, cluster: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
+fn described_part_by_part_and_all_at_once_is_the_same() {
+    let mut nodes = 0;
+    for path in recordings() {
+        let cluster = Bundle::open(&path).manifest().clusters[0].name.clone();
+        let reader = BundleReader::open(&path).expect("a bundle");
+        let replay = Replay::to_describe(Arc::new(reader), &cluster);
+        let now = "2026-12-01T00:00:00Z".parse().expect("a time");
+        let described = |parts: &[Replay]| {
+            let found = Mutex::new(BTreeMap::new());
+            for part in parts {
+                describe::each(part, &part.objects(), now, |one| {
+                    let object = one.object;
+                    let key = (object.resource.kind, object.namespace, object.name);
+                    let before = found.lock().expect("no panic").insert(key.clone(), one.text);
+                    assert_eq!(before, None, "{key:?} is described twice");
+                });
+            }
+            found.into_inner().expect("no panic")
+        };
+        let parts: Vec<_> = replay.parts().collect();
+        assert!(parts.len() > 1, "{} has what is in no namespace, and a namespace", path.display());
+        let at_once = described(std::slice::from_ref(&replay));
+        let is_node = |((kind, ..), text): &(&(String, _, _), &String)| kind == "Node" && text.contains("spirl-server");
+        nodes += at_once.iter().filter(is_node).count();
+        assert_eq!(described(&parts), at_once, "{}", path.display());
+    }
+    assert!(nodes > 0, "nodes with pods of other parts are among them");
+}
+
+#[test]
 fn collecting_from_a_recording_gives_it_again() {
     for path in recordings() {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
