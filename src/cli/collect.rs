@@ -49,6 +49,9 @@ pub(super) struct Arguments {
     /// Show nodes with the images and pods of other workloads, too
     #[arg(long, help_heading = "Which evidence")]
     node_neighbours: bool,
+    /// Read logs from the nodes' files, those that were rotated too: needs get nodes/proxy, a powerful right
+    #[arg(long, help_heading = "Which evidence")]
+    rotated_logs: bool,
     /// A note for support; repeatable, redacted like the rest
     #[arg(long, value_name = "TEXT", help_heading = "Which evidence")]
     note: Vec<String>,
@@ -225,6 +228,7 @@ impl Arguments {
             window,
             skip: self.skip.iter().cloned().collect(),
             node_neighbours: self.node_neighbours,
+            rotated_logs: self.rotated_logs,
         })
     }
 
@@ -252,7 +256,12 @@ impl Arguments {
                 add(flag, value);
             }
         }
-        for (flag, given) in [("-A", self.connection.all_namespaces), ("--node-neighbours", self.node_neighbours)] {
+        let given = [
+            ("-A", self.connection.all_namespaces),
+            ("--node-neighbours", self.node_neighbours),
+            ("--rotated-logs", self.rotated_logs),
+        ];
+        for (flag, given) in given {
             if given {
                 words.push(flag.to_owned());
             }

@@ -113,6 +113,11 @@ impl Cut {
         self.over
     }
 
+    /// Time of the last line kept so far.
+    pub(super) fn last(&self) -> Option<DateTime<Utc>> {
+        self.last.and_then(|(text, length)| parse(&text[..length]))
+    }
+
     /// Hands over what is within the window of the next bytes, in order.
     pub(super) fn push(&mut self, mut chunk: &[u8], mut keep: impl FnMut(&[u8])) {
         if !self.head.is_empty() {

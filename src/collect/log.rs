@@ -3,6 +3,14 @@
 //!
 //! What the answers really mean is the work here: a success may carry the kubelet's error text, a
 //! pod may have been replaced under its name, a log file may begin after the window does.
+//!
+//! The kubelet answers with the newest file of a log alone. `files` reads all of them, where that is
+//! asked for and allowed; otherwise this is what there is.
+
+mod cri;
+mod files;
+mod folder;
+mod names;
 
 use super::{
     Done, Site,
@@ -32,6 +40,17 @@ const ONE_MORE_ANSWER: Duration = Duration::from_secs(3);
 const SECOND_LOOK: Duration = Duration::from_millis(700);
 
 pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
+    let Some(folder) = &log.files else { return newest(site, task, log).await };
+    match files::take(site, task, log, folder).await {
+        Ok(Taken::Log(received)) => finish(site, task, log, *received).await,
+        Ok(Taken::Not(done)) => *done,
+        Ok(Taken::ErrorText(text)) => gone_or_failed(log, &text),
+        Err(why) => why.told_by(newest(site, task, log).await),
+    }
+}
+
+/// The newest file of a log, as the kubelet gives it.
+async fn newest(site: &Site, task: &Task, log: &LogTask) -> Done {
     let taken = match take(site, task, log).await {
         Taken::ErrorText(_) => {
             // The container may just have been restarted: its status is settled a moment later.
@@ -90,6 +109,8 @@ struct Received {
     stop: Option<Stopped>,
     /// When it ended, by the API server's clock.
     until: DateTime<Utc>,
+    /// What is known of its files, where they were read one by one.
+    files: Option<files::Known>,
 }
 
 /// Why the stream was left before its end.
@@ -168,22 +189,28 @@ impl<'a> Pump<'a> {
             match body.chunk().await {
                 Ok(Some(chunk)) => {
                     self.site.progress.bytes(chunk.len() as u64);
-                    self.received += chunk.len() as u64;
-                    self.push(&chunk);
+                    if let Some(stopped) = self.feed(&chunk) {
+                        return Some(stopped);
+                    }
                 }
                 Ok(None) => return None,
                 Err(error) => return Some(Stopped::Source(error)),
             }
-            if let Some(error) = self.failed.take() {
-                return Some(Stopped::Bundle(error));
-            }
             if self.cut.is_over() {
                 return None;
             }
-            if self.received >= self.site.log_limit {
-                return Some(Stopped::Limit(self.site.log_limit));
-            }
         }
+    }
+
+    /// Takes the next bytes; says why no more are taken, if it is so.
+    fn feed(&mut self, chunk: &[u8]) -> Option<Stopped> {
+        self.received += chunk.len() as u64;
+        self.push(chunk);
+        if let Some(error) = self.failed.take() {
+            return Some(Stopped::Bundle(error));
+        }
+        let is_full = self.received >= self.site.log_limit && !self.cut.is_over();
+        is_full.then_some(Stopped::Limit(self.site.log_limit))
     }
 
     fn push(&mut self, chunk: &[u8]) {
@@ -213,7 +240,8 @@ impl<'a> Pump<'a> {
             Some(text) if !ended.is_log && stop.is_none() => Taken::ErrorText(site.redactor.string(text).0),
             _ => {
                 let until = site.now();
-                Taken::Log(Box::new(Received { entry: self.entry, counts, ended, extract, stop, until }))
+                let files = None;
+                Taken::Log(Box::new(Received { entry: self.entry, counts, ended, extract, stop, until, files }))
             }
         }
     }
@@ -243,23 +271,30 @@ fn write(
 }
 
 async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> Done {
-    let Received { entry, counts, ended, extract, stop, until } = received;
+    let Received { entry, counts, ended, extract, stop, until, files } = received;
+    // A node's folder of files has the pod's UID in its name.
     if log.name_is_reused
+        && files.is_none()
         && let Some(done) = not_listed(site, log).await
     {
         return done;
     }
     let window = &site.request.window;
+    let begins = match &files {
+        Some(known) => known.begins,
+        None => begins(site, task, log, &ended, stop.as_ref()).await,
+    };
     let stream = coverage::Stream {
         // A run that was over before the window has no start to cut at: its last lines are wanted.
         from: log.since.map(|_| window.start),
-        begins: begins(site, task, log, &ended, stop.as_ref()).await,
+        begins,
         first: ended.first,
         last: ended.last,
         until: if ended.is_over { until.max(window.end) } else { until },
         stopped: stopped(site, &ended, stop.as_ref()),
     };
-    let run = Run { started: log.started, ended: log.ended, log: Log::Read(vec![stream]) };
+    let lost = files.map(|known| known.lost).unwrap_or_default();
+    let run = Run { started: log.started, ended: log.ended, log: Log::Read(files::apart(stream, &lost)) };
     let interval = Interval { from: window.start, to: window.end };
     let coverage = coverage::of_run(interval, &run).coverage(ended.first, ended.last, ended.lines);
     let mut done = Done::new(if entry.is_some() { Outcome::Collected } else { Outcome::Empty });
@@ -287,7 +322,8 @@ async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> 
         done.outcome = Outcome::Truncated;
         done.causes.push(format!("the kubelet ended the log with: {}", site.redactor.string(&text).0));
     }
-    if done.outcome == Outcome::Empty {
+    done.causes.extend(lost.iter().map(|lost| format!("the node deleted {} before its turn", lost.name)));
+    if done.outcome == Outcome::Empty && lost.is_empty() {
         done.causes.push("nothing was written within the window".to_owned());
     }
     let Some(entry) = entry else { return done };

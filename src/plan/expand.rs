@@ -117,8 +117,8 @@ pub fn expand(request: &Request, served: &[Resource], place: &Place, pods: Vec<P
     let (current, previous) = (wanted(rules.current, "logs"), wanted(rules.previous, "previous-logs"));
     for pod in &pods {
         for container in pod.containers() {
-            plan.extend(previous.map(|required| pod.previous_log(container, required, &request.window)));
-            plan.extend(current.map(|required| pod.current_log(container, required, &request.window)));
+            plan.extend(previous.map(|required| pod.previous_log(container, required, request)));
+            plan.extend(current.map(|required| pod.current_log(container, required, request)));
         }
         let selected = place.namespaces.get(&pod.namespace).is_some_and(|scope| scope.pods.contains(&pod.name));
         if selected && !request.skips("scrapes") {
@@ -272,6 +272,9 @@ pub fn rights_of_pods(request: &Request, served: &[Resource], namespaces: &BTree
         if !request.skips("scrapes") && !request.profile.scrapes.is_empty() {
             rights.push(right(Some(namespace), "", "pods/proxy", "get"));
         }
+    }
+    if request.rotated_logs && !request.skips("logs") {
+        rights.push(right(None, "", "nodes/proxy", "get"));
     }
     let wanted = |group: &str, plural: &str| {
         served.iter().any(|served| served.is(group, plural) && !request.skips_resource(served))

@@ -15,7 +15,7 @@ pub use expand::{KINDS, expand, first, one_by_one, rights_of_neighbours, rights_
 pub use pods::{Pod, Run, Runs};
 pub use related::{Neighbours, Related};
 pub use resource::{Resource, Right, UnknownGroup};
-pub use task::{GetTask, ListTask, LogTask, Planned, Priority, ScrapeTask, Task, What, Without};
+pub use task::{GetTask, ListTask, LogFiles, LogTask, Planned, Priority, ScrapeTask, Task, What, Without};
 
 use crate::profile::Profile;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +32,8 @@ pub struct Request {
     pub skip: BTreeSet<String>,
     /// Whether nodes are shown with all their images and pods, those of others too.
     pub node_neighbours: bool,
+    /// Whether logs are read from the nodes' files, those that were rotated too.
+    pub rotated_logs: bool,
 }
 
 impl Request {

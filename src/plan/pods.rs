@@ -1,9 +1,6 @@
 //! What a pod's spec and status say about the logs and endpoints to ask for.
 
-use super::{
-    LogTask, Planned, Request, ScrapeTask, Task, What, Without,
-    window::{Window, seconds_floor},
-};
+use super::{LogFiles, LogTask, Planned, Request, ScrapeTask, Task, What, Without, window::seconds_floor};
 use crate::profile::{LogRules, Scrape, is_path};
 use chrono::{DateTime, Utc};
 use k8s_openapi::{
@@ -31,6 +28,8 @@ pub struct Pod {
     /// Images of its containers.
     pub images: Vec<String>,
     uid: String,
+    /// What its node knows it by.
+    node_uid: String,
     name_is_reused: bool,
     unhealthy: bool,
     started: Option<DateTime<Utc>>,
@@ -122,6 +121,7 @@ impl Pod {
             scrapes: scrapes.collect(),
             namespace,
             name,
+            node_uid: node_uid(&uid, &annotations).to_owned(),
             uid,
             name_is_reused: !owners.iter().any(|owner| OWN_NAMES.contains(&owner.kind.as_str())),
             unhealthy: !ready || restarted,
@@ -168,15 +168,15 @@ impl Pod {
     }
 
     /// The log of the run before the last restart.
-    pub(super) fn previous_log(&self, container: &Container, required: bool, window: &Window) -> Planned {
-        let log = self.log(container, true, container.last, window);
+    pub(super) fn previous_log(&self, container: &Container, required: bool, request: &Request) -> Planned {
+        let log = self.log(container, true, container.last, request);
         let never = container.restarts == 0 && container.last.is_none();
         let without = never.then(|| Without::Absent("the container was not restarted".to_owned()));
         Planned { task: Task { what: What::Log(log), required }, without }
     }
 
     /// The log of what runs now, or ran last and was not restarted.
-    pub(super) fn current_log(&self, container: &Container, required: bool, window: &Window) -> Planned {
+    pub(super) fn current_log(&self, container: &Container, required: bool, request: &Request) -> Planned {
         let run = container.state.run();
         // A container that waits to be restarted answers for "current" with the log of its last run:
         // https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/kubelet/kubelet_pods.go (validateContainerLogStatus).
@@ -186,10 +186,11 @@ impl Pod {
             ))),
             _ => None,
         };
-        Planned { task: Task { what: What::Log(self.log(container, false, run, window)), required }, without }
+        Planned { task: Task { what: What::Log(self.log(container, false, run, request)), required }, without }
     }
 
-    fn log(&self, container: &Container, previous: bool, run: Option<Run>, window: &Window) -> LogTask {
+    fn log(&self, container: &Container, previous: bool, run: Option<Run>, request: &Request) -> LogTask {
+        let window = &request.window;
         let ended = run.and_then(|run| run.ended);
         let over_before = ended.is_some_and(|ended| ended < window.start);
         LogTask {
@@ -204,8 +205,33 @@ impl Pod {
             ended,
             since: (!over_before).then(|| seconds_floor(window.start)),
             tail: over_before.then_some(LAST_LINES),
+            // Of a run that was over before the window, the last lines are in its newest file.
+            files: self.files(container, previous).filter(|_| request.rotated_logs && !over_before),
         }
     }
+
+    /// Where the node keeps the files of a container's log, and which of them are meant.
+    fn files(&self, container: &Container, previous: bool) -> Option<LogFiles> {
+        let node = self.node.as_deref()?;
+        let Self { namespace, name, node_uid, .. } = self;
+        let folder = format!("/api/v1/nodes/{node}/proxy/logs/pods/{namespace}_{name}_{node_uid}/{}/", container.name);
+        let restarts = u32::try_from(container.restarts).ok()?;
+        // One that waits to be restarted is counted when it is.
+        let waits = matches!(container.state, State::Waiting(_));
+        let (from_run, to_run) = match previous {
+            true => (0, Some(if waits { restarts } else { restarts.checked_sub(1)? })),
+            false => (restarts, None),
+        };
+        Some(LogFiles { folder, from_run, to_run })
+    }
+}
+
+/// A static pod, which its node knew before the API did, has another UID there.
+fn node_uid<'a>(uid: &'a str, annotations: &'a BTreeMap<String, String>) -> &'a str {
+    let hash = annotations.get("kubernetes.io/config.hash").map(String::as_str);
+    // Anybody may annotate a pod: nothing but a hash gets into a path.
+    let is_hash = |hash: &&str| !hash.is_empty() && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    hash.filter(is_hash).unwrap_or(uid)
 }
 
 fn images(spec: &core::PodSpec) -> Vec<String> {

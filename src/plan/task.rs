@@ -119,6 +119,19 @@ pub struct LogTask {
     pub since: Option<DateTime<Utc>>,
     /// How many of the last lines are asked for.
     pub tail: Option<u32>,
+    /// Where its files are on the node, if these are to be read in place of the newest one alone.
+    pub files: Option<LogFiles>,
+}
+
+/// The files of a container's log on its node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFiles {
+    /// The path of their folder, by way of the API server, with a slash at its end.
+    pub folder: String,
+    /// The first of the container's runs that are meant, which count from 0.
+    pub from_run: u32,
+    /// The last of them; none for those that follow, too.
+    pub to_run: Option<u32>,
 }
 
 /// See [`What::Scrape`].

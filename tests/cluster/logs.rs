@@ -50,7 +50,7 @@ fn is_redacted(line: &[u8]) -> bool {
 
 /// Compares where both have the log: the node may have rotated its beginning away between the two,
 /// and the end went on. Returns how many lines were compared, and the longest.
-fn compare(what: &str, ours: &[u8], theirs: &[u8], end: DateTime<Utc>) -> (usize, usize) {
+pub(crate) fn compare(what: &str, ours: &[u8], theirs: &[u8], end: DateTime<Utc>) -> (usize, usize) {
     let (ours, theirs) = (lines(ours), lines(theirs));
     let (Some(first), Some(last)) = (ours.first(), ours.last()) else { return (0, 0) };
     let (Some(their_first), Some(their_last)) = (theirs.first(), theirs.last()) else { return (0, 0) };
@@ -73,7 +73,7 @@ fn compare(what: &str, ours: &[u8], theirs: &[u8], end: DateTime<Utc>) -> (usize
 }
 
 /// Collects the last seconds of an incident while kubectl reads the same, and compares.
-fn beside_kubectl(incident: &str, before: &str) -> (Bundle, usize, usize) {
+pub(crate) fn beside_kubectl(incident: &str, before: &str, flags: &[&str]) -> (Bundle, usize, usize) {
     let namespace = incidents().namespace(incident);
     let pod = pods(namespace).remove(0);
     let reading = {
@@ -81,7 +81,7 @@ fn beside_kubectl(incident: &str, before: &str) -> (Bundle, usize, usize) {
         let since = Utc::now() - TimeDelta::seconds(60);
         thread::spawn(move || kubectl_logs(namespace, &pod, since))
     };
-    let bundle = collect(&["-n", namespace, "--before", before]).bundle();
+    let bundle = collect(&[&["-n", namespace, "--before", before], flags].concat()).bundle();
     let theirs = reading.join().expect("kubectl reads the log");
     let ending = format!("{pod}/logs/spirl-server.log");
     let end = text(&bundle.manifest["window_end"]).parse().expect("a time");
@@ -94,7 +94,7 @@ fn beside_kubectl(incident: &str, before: &str) -> (Bundle, usize, usize) {
 fn every_line_is_there_once_and_in_order() {
     for incident in ["healthy", "mixed-log", "non-utf8", "grpc-internal", "planted"] {
         let (_, compared, _) =
-            until("some lines to compare", Duration::from_secs(60), || match beside_kubectl(incident, "60s") {
+            until("some lines to compare", Duration::from_secs(60), || match beside_kubectl(incident, "60s", &[]) {
                 (_, 0..20, _) => Err(format!("too few lines of {incident}")),
                 enough => Ok(enough),
             });
@@ -107,9 +107,11 @@ fn every_line_is_there_once_and_in_order() {
 fn a_flood_is_whole_between_two_rotations() {
     // The node rotates the log every few seconds: the two may just have read different files.
     let (bundle, compared, _) =
-        until("both read one file of the log", Duration::from_secs(90), || match beside_kubectl("log-flood", "60s") {
-            (_, 0..1000, _) => Err("too few lines in common".to_owned()),
-            enough => Ok(enough),
+        until("both read one file of the log", Duration::from_secs(90), || {
+            match beside_kubectl("log-flood", "60s", &[]) {
+                (_, 0..1000, _) => Err("too few lines in common".to_owned()),
+                enough => Ok(enough),
+            }
         });
     eprintln!("log-flood: {compared} lines are the same");
     // A minute of 60 MB does not fit into the node's 10 MiB, and no bundle may hide it, whether its
@@ -119,7 +121,7 @@ fn a_flood_is_whole_between_two_rotations() {
 }
 
 /// Panics if the log begins well after the window and its container did, and passes for complete.
-fn assert_gap_is_told(bundle: &Bundle) {
+pub(crate) fn assert_gap_is_told(bundle: &Bundle) {
     let time = |value: &Value| text(value).parse::<DateTime<Utc>>().expect("a time");
     let pod: Value = serde_yaml::from_slice(bundle.file("/pod.yaml")).expect("YAML");
     let started = time(&pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]);
@@ -172,9 +174,11 @@ fn a_crash_loop_tells_which_runs_are_gone_and_when_none_was_going_on() {
 fn lines_of_many_megabytes_pass() {
     // A file of the log holds one such line, and is rotated soon after.
     let (_, compared, longest) =
-        until("both read a whole long line", Duration::from_secs(120), || match beside_kubectl("long-line", "60s") {
-            (_, _, longest @ 0..12_000_000) => Err(format!("the longest line in common has {longest} bytes")),
-            enough => Ok(enough),
+        until("both read a whole long line", Duration::from_secs(120), || {
+            match beside_kubectl("long-line", "60s", &[]) {
+                (_, _, longest @ 0..12_000_000) => Err(format!("the longest line in common has {longest} bytes")),
+                enough => Ok(enough),
+            }
         });
     eprintln!("long-line: {compared} lines are the same, one of {longest} bytes");
 }

@@ -21,6 +21,7 @@ mod neighbours;
 mod objects;
 mod outcomes;
 mod planted;
+mod rotated;
 mod untouched;
 mod users;
 mod window;

@@ -6,4 +6,5 @@ mod ends;
 mod lists;
 mod logs;
 mod place;
+mod rotated;
 mod same;

@@ -20,6 +20,7 @@ fn request(skip: &[&str]) -> Request {
         window: Window::new(Some(incident), None, None, now).expect("a window"),
         skip: skip.iter().map(|kind| (*kind).to_owned()).collect(),
         node_neighbours: false,
+        rotated_logs: false,
     }
 }
 

@@ -30,7 +30,7 @@ struct Group<'a> {
 pub fn logs_lack(manifest: &Manifest) -> Vec<String> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for container in &manifest.containers {
-        let lacks = lacks(container, manifest.window_end);
+        let lacks = lacks(container, manifest);
         let same = |group: &&mut Group<'_>| {
             let is_like = |(one, other): (&Lack, &Lack)| one.cause == other.cause && one.remedy == other.remedy;
             group.lacks.len() == lacks.len() && group.lacks.iter().zip(&lacks).all(is_like)
@@ -70,7 +70,7 @@ pub fn events_lack(manifest: &Manifest) -> Option<String> {
 }
 
 /// What of a container may be missing, a lack for each cause, in the order of time.
-fn lacks(container: &ContainerCoverage, window_end: DateTime<Utc>) -> Vec<Lack> {
+fn lacks(container: &ContainerCoverage, manifest: &Manifest) -> Vec<Lack> {
     let mut lacks: Vec<Lack> = Vec::new();
     for gap in container.gaps.iter().filter(|gap| gap.missing) {
         match lacks.iter_mut().find(|lack| lack.cause == gap.cause) {
@@ -84,7 +84,7 @@ fn lacks(container: &ContainerCoverage, window_end: DateTime<Utc>) -> Vec<Lack> 
                 to: gap.to,
                 length: gap.to - gap.from,
                 exact: true,
-                remedy: remedy(gap.cause, &container.namespace, window_end),
+                remedy: remedy(gap.cause, container, manifest),
             }),
         }
     }
@@ -92,15 +92,28 @@ fn lacks(container: &ContainerCoverage, window_end: DateTime<Utc>) -> Vec<Lack> 
 }
 
 /// What closes a gap of this cause, where something does.
-fn remedy(cause: GapCause, namespace: &str, window_end: DateTime<Utc>) -> Option<String> {
+fn remedy(cause: GapCause, container: &ContainerCoverage, manifest: &Manifest) -> Option<String> {
+    let namespace = &container.namespace;
     match cause {
+        GapCause::RotatedAway | GapCause::Unknown => older_files(container, manifest),
         GapCause::CutByLimit => Some("raise --log-limit, or narrow the window".to_owned()),
         GapCause::Forbidden => Some(format!("`kubectl-escalate rbac -n {namespace}` prints the role")),
         GapCause::TimedOut => Some("give more time with --deadline or --request-timeout".to_owned()),
         GapCause::StreamFailed | GapCause::Cancelled => Some("collect again".to_owned()),
-        GapCause::WindowNotOver => Some(format!("collect again after {}", utc(window_end))),
+        GapCause::WindowNotOver => Some(format!("collect again after {}", utc(manifest.window_end))),
         _ => None,
     }
+}
+
+/// What gets at the files of a log that the kubelet does not answer with.
+fn older_files(container: &ContainerCoverage, manifest: &Manifest) -> Option<String> {
+    let path = format!("/pods/{}/log?container={}&", container.pod, container.container);
+    let mut logs = manifest.tasks.iter().filter(|task| task.request.contains(&path));
+    if logs.any(|task| task.hint.as_deref().is_some_and(|hint| hint.contains("nodes/proxy"))) {
+        return Some("`kubectl-escalate rbac --rotated-logs` prints the role for the node's older files".to_owned());
+    }
+    let of_nodes = manifest.entries.iter().any(|entry| entry.source.contains("/proxy/logs/pods/"));
+    (!of_nodes).then(|| "--rotated-logs reads the node's older files, while they are there".to_owned())
 }
 
 impl Lack {

@@ -1,0 +1,89 @@
+//! The folder of a container's log files, as its node's kubelet shows it: a page of names, and files in
+//! parts, by way of the API server's proxy.
+
+use super::names::{File, listed};
+use crate::{
+    collect::Site,
+    plan::LogFiles,
+    source::kubernetes::{BodyStream, SourceError},
+};
+use chrono::{DateTime, Utc};
+use flate2::write::MultiGzDecoder;
+use std::io::Write as _;
+
+/// A folder holds five files by default, a few more than a hundred where somebody set it so.
+const PAGE: usize = 1 << 20;
+/// Enough for the first line's time, also of a compressed file.
+const HEAD: usize = 4 << 10;
+
+#[derive(Clone, Copy)]
+pub(super) struct Folder<'a> {
+    pub(super) site: &'a Site,
+    pub(super) files: &'a LogFiles,
+}
+
+impl Folder<'_> {
+    /// The files of the runs that are meant, in order.
+    pub(super) async fn list(&self) -> Result<Vec<File>, SourceError> {
+        let LogFiles { folder, from_run, to_run } = self.files;
+        let page = self.site.kubernetes.get(folder, "text/html, */*").await?.body.whole(PAGE).await?;
+        let mut files = listed(&String::from_utf8_lossy(&page));
+        files.retain(|file| file.run >= *from_run && to_run.is_none_or(|to| file.run <= to));
+        Ok(files)
+    }
+
+    fn path(&self, file: &File) -> String {
+        format!("{}{}", self.files.folder, file.name())
+    }
+
+    /// The first bytes of a file, uncompressed; none of one that is not there.
+    pub(super) async fn head(&self, file: &File) -> Result<Option<Vec<u8>>, SourceError> {
+        let range = format!("bytes=0-{}", HEAD - 1);
+        let mut body = match self.site.kubernetes.get_range(&self.path(file), &range).await {
+            Ok(answer) => answer.body,
+            Err(SourceError::Status { code: 404, .. }) => return Ok(None),
+            // Of a file without a byte there is no part.
+            Err(SourceError::Status { code: 416, .. }) => return Ok(Some(Vec::new())),
+            Err(error) => return Err(error),
+        };
+        let mut head = Vec::new();
+        while head.len() < HEAD
+            && let Some(chunk) = body.chunk().await?
+        {
+            head.extend_from_slice(&chunk);
+        }
+        head.truncate(HEAD);
+        if !file.gzipped {
+            return Ok(Some(head));
+        }
+        let mut decoder = MultiGzDecoder::new(Vec::new());
+        // The part ends within the stream: what there is of it is enough.
+        let _ = decoder.write_all(&head);
+        let _ = decoder.flush();
+        Ok(Some(std::mem::take(decoder.get_mut())))
+    }
+
+    /// When a file begins; none of one that is not there or has no line.
+    pub(super) async fn begins(&self, file: &File) -> Result<Option<DateTime<Utc>>, SourceError> {
+        let head = self.head(file).await?.unwrap_or_default();
+        let word = head.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let time = std::str::from_utf8(word).ok().and_then(|word| DateTime::parse_from_rfc3339(word).ok());
+        Ok(time.map(|time| time.with_timezone(&Utc)))
+    }
+
+    /// A file's bytes from a place in it as it is uncompressed; and how many of those that come, when
+    /// uncompressed, are before it. None when there are no more.
+    pub(super) async fn open(&self, file: &File, from: u64) -> Result<Option<(BodyStream, u64)>, SourceError> {
+        let path = self.path(file);
+        let answer = match from > 0 && !file.gzipped {
+            true => self.site.kubernetes.get_range(&path, &format!("bytes={from}-")).await,
+            false => self.site.kubernetes.get(&path, "*/*").await,
+        };
+        match answer {
+            // A compressed file, and a server that knows no parts, give all of it.
+            Ok(answer) => Ok(Some((answer.body, if answer.status == 206 { 0 } else { from }))),
+            Err(SourceError::Status { code: 416, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Logs from the nodes' files: what was rotated away from kubectl is there, each line once.
+
+use crate::{
+    bundle::{Bundle, text},
+    kubernetes::{Made, bind, incidents, kubeconfig, kubeconfig_of, kubectl, pods, until, wait_for_right},
+    logs::{assert_gap_is_told, beside_kubectl, compare},
+    tool::{collect, collect_as, program_text},
+};
+use chrono::Utc;
+use serde_json::json;
+use std::time::Duration;
+
+/// What the kubelet lets a file grow to.
+const FILE: usize = 10 << 20;
+
+/// The numbers that the writer gave its lines.
+fn numbers(log: &[u8]) -> Vec<u64> {
+    let key = b"\"seq\":";
+    let lines = log.split(|byte| *byte == b'\n');
+    let number = |line: &[u8]| -> Option<u64> {
+        let rest = &line[memchr::memmem::find(line, key)? + key.len()..];
+        let end = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+        std::str::from_utf8(&rest[..end]).ok()?.parse().ok()
+    };
+    lines.filter_map(number).collect()
+}
+
+fn assert_each_once(bundle: &Bundle) -> usize {
+    let log = bundle.file("logs/spirl-server.log");
+    let numbers = numbers(log);
+    for pair in numbers.windows(2) {
+        assert_eq!(pair[0] + 1, pair[1], "a line is missing, or comes twice, of {}", log.len());
+    }
+    numbers.len()
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: run tests/run"]
+fn every_line_of_all_files_is_there_once_and_in_order() {
+    // A minute of 60 MB: the node sets a file aside every ten to twenty seconds, also while it is read.
+    let namespace = incidents().namespace("log-flood");
+    let flags = ["-n", namespace, "--before", "30m", "--rotated-logs"];
+    let enough = || {
+        let bundle = collect(&flags).bundle();
+        let length = bundle.file("logs/spirl-server.log").len();
+        if length > 3 * FILE { Ok(bundle) } else { Err(format!("only {length} bytes of log so far")) }
+    };
+    let first = until("more of the log than two files hold", Duration::from_secs(180), enough);
+    for bundle in [first, collect(&flags).bundle(), collect(&flags).bundle()] {
+        let lines = assert_each_once(&bundle);
+        assert_gap_is_told(&bundle);
+        eprintln!("log-flood: {lines} lines of {} MB", bundle.file("logs/spirl-server.log").len() / 1_000_000);
+    }
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: run tests/run"]
+fn files_say_what_kubectl_says() {
+    for incident in ["healthy", "mixed-log", "non-utf8", "planted"] {
+        let (_, compared, _) = until("some lines to compare", Duration::from_secs(60), || {
+            match beside_kubectl(incident, "60s", &["--rotated-logs"]) {
+                (_, 0..20, _) => Err(format!("too few lines of {incident}")),
+                enough => Ok(enough),
+            }
+        });
+        eprintln!("{incident}: {compared} lines are the same");
+    }
+    // Lines in thousands of pieces, which may lie in two files.
+    let (_, compared, longest) =
+        until("both read a whole long line", Duration::from_secs(120), || {
+            match beside_kubectl("long-line", "60s", &["--rotated-logs"]) {
+                (_, _, longest @ 0..12_000_000) => Err(format!("the longest line in common has {longest} bytes")),
+                enough => Ok(enough),
+            }
+        });
+    eprintln!("long-line: {compared} lines are the same, one of {longest} bytes");
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: run tests/run"]
+fn the_files_of_a_dead_container_are_its_previous_log() {
+    let namespace = incidents().namespace("crash-loop");
+    until("both read the same dead container", Duration::from_secs(60), || {
+        let previous = || kubectl(&["logs", "-n", namespace, &pods(namespace)[0], "--previous", "--timestamps"]);
+        let before = previous();
+        let bundle = collect(&["-n", namespace, "--before", "24h", "--rotated-logs"]).bundle();
+        if previous() != before {
+            return Err("the container was restarted meanwhile".to_owned());
+        }
+        let record = bundle.record("logs/spirl-server.previous.log");
+        assert!(text(&record["source"]).contains("/proxy/logs/pods/"), "{record:#}");
+        let ours = bundle.file("logs/spirl-server.previous.log");
+        let (compared, _) = compare("crash-loop", ours, &before, Utc::now());
+        if compared > 0 { Ok(()) } else { Err("no lines in common".to_owned()) }
+    });
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: run tests/run"]
+fn without_the_right_the_bundle_is_the_same_and_names_it() {
+    let (user, namespace) = ("viewer", incidents().namespace("log-flood"));
+    let mut made = Made::default();
+    bind(
+        &mut made,
+        namespace,
+        user,
+        &json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}),
+    );
+    wait_for_right(user, true, &["get", "pods/log", "-n", namespace]);
+    let bundle = collect_as(&kubeconfig_of(user), &["-n", namespace, "--before", "30m", "--rotated-logs"]).bundle();
+    assert!(assert_each_once(&bundle) > 0);
+    assert_gap_is_told(&bundle);
+    let is_log = |task: &&serde_json::Value| task["kind"] == "log";
+    let task = bundle.tasks().find(is_log).expect("a log");
+    assert!(text(&task["hint"]).contains("get nodes/proxy"), "{task:#}");
+    assert!(bundle.text("README.txt").contains("rbac --rotated-logs"), "{}", bundle.text("README.txt"));
+    let kubeconfig = kubeconfig();
+    let rbac = ["rbac", "--kubeconfig", &kubeconfig.to_string_lossy(), "-n", namespace];
+    assert!(program_text(&[&rbac[..], &["--rotated-logs"]].concat()).contains("nodes/proxy"));
+    assert!(!program_text(&rbac).contains("nodes/proxy"), "it is a powerful right");
+}
