@@ -10,6 +10,7 @@
 mod cri;
 mod files;
 mod folder;
+mod lost;
 mod names;
 
 use super::{
@@ -110,7 +111,7 @@ struct Received {
     /// When it ended, by the API server's clock.
     until: DateTime<Utc>,
     /// What is known of its files, where they were read one by one.
-    files: Option<files::Known>,
+    files: Option<lost::Known>,
 }
 
 /// Why the stream was left before its end.
@@ -281,7 +282,7 @@ async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> 
     }
     let window = &site.request.window;
     let begins = match &files {
-        Some(known) => known.begins,
+        Some(known) => known.begins(ended.begins),
         None => begins(site, task, log, &ended, stop.as_ref()).await,
     };
     let stream = coverage::Stream {
@@ -294,7 +295,7 @@ async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> 
         stopped: stopped(site, &ended, stop.as_ref()),
     };
     let lost = files.map(|known| known.lost).unwrap_or_default();
-    let run = Run { started: log.started, ended: log.ended, log: Log::Read(files::apart(stream, &lost)) };
+    let run = Run { started: log.started, ended: log.ended, log: Log::Read(lost::apart(stream, &lost)) };
     let interval = Interval { from: window.start, to: window.end };
     let coverage = coverage::of_run(interval, &run).coverage(ended.first, ended.last, ended.lines);
     let mut done = Done::new(if entry.is_some() { Outcome::Collected } else { Outcome::Empty });
@@ -312,7 +313,7 @@ async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> 
         Some(Stopped::Source(error)) => {
             done = Done { claims: done.claims, log: done.log, ..Done::failed(&error, task) };
             // What has come is in the bundle; only the rest is missing.
-            if entry.is_some() && done.outcome == Outcome::Failed {
+            if entry.is_some() && matches!(done.outcome, Outcome::Failed | Outcome::Absent | Outcome::Forbidden) {
                 done.outcome = Outcome::Truncated;
             }
         }
@@ -322,7 +323,7 @@ async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> 
         done.outcome = Outcome::Truncated;
         done.causes.push(format!("the kubelet ended the log with: {}", site.redactor.string(&text).0));
     }
-    done.causes.extend(lost.iter().map(|lost| format!("the node deleted {} before its turn", lost.name)));
+    done.causes.extend(lost.iter().map(|lost| lost.why.text.clone()));
     if done.outcome == Outcome::Empty && lost.is_empty() {
         done.causes.push("nothing was written within the window".to_owned());
     }

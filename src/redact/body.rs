@@ -2,6 +2,7 @@
 //! whatever a log puts before each.
 
 use super::base64;
+use super::der;
 use super::lines;
 use super::pem::{self, SHORTEST, break_length};
 use super::scan::Region;
@@ -11,7 +12,10 @@ const LONGEST_KEY: usize = 64 * 1024;
 
 /// How many lines of others may stand within a key, before its first line (there
 /// are headers) and later.
-const FOREIGN: (u8, u8) = (8, 3);
+const FOREIGN: (u8, u8) = (8, 8);
+
+/// Words are seldom as long, without anything but letters, digits, `+` and `/`.
+const LONG_WORD: usize = 16;
 
 /// What every marker of PEM begins with.
 pub(super) const BEGIN: &[u8] = b"-----BEGIN";
@@ -103,13 +107,21 @@ impl Body {
         (end == window.len()).then_some(start)
     }
 
+    /// Whether a short line is the key's last one: it fills its groups of four. A word on a line of its
+    /// own is base64 too; so one that does not come right behind the line before, as when two streams
+    /// share a log, is long for a word, is padded, or ends the key's own length.
+    fn is_last(&self, digits: &[u8]) -> bool {
+        let all = self.digits.len() + digits.len();
+        let is_long = digits.len() >= LONG_WORD || digits.ends_with(b"=");
+        let ends = || der::private_key(&base64::decode(&self.digits)).is_some_and(|whole| all == whole.div_ceil(3) * 4);
+        all.is_multiple_of(4) && (self.foreign == 0 || is_long || ends())
+    }
+
     fn part(&self, line: &[u8], is_hidden: impl Fn(usize) -> bool) -> Option<(usize, usize, bool)> {
-        // A word on a line of its own is base64 too: the last line of a key comes
-        // right behind the one before it and fills its groups of four.
-        let fits = |length: usize| match self.width {
-            0 => length >= SHORTEST,
-            width if length >= width => !self.complete && length <= width.max(80),
-            _ => !self.complete && self.foreign == 0 && (self.digits.len() + length).is_multiple_of(4),
+        let fits = |digits: &[u8]| match (self.width, digits.len()) {
+            (0, length) => length >= SHORTEST,
+            (width, length) if length >= width => !self.complete && length <= width.max(80),
+            _ => !self.complete && self.is_last(digits),
         };
         let message = lines::message(line);
         let first = line[message..]
@@ -117,7 +129,7 @@ impl Body {
             .position(|byte| !matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'|' | b'>'))?
             + message;
         let stop = digits_end(line, first);
-        if stop > first && fits(stop - first) && is_closing(&line[stop..]) {
+        if stop > first && fits(&line[first..stop]) && is_closing(&line[stop..]) {
             let alone = line[message..first].iter().chain(&line[stop..]).all(u8::is_ascii_whitespace);
             return Some((first, stop, alone));
         }
@@ -130,7 +142,7 @@ impl Body {
         let first = message + at + anchor;
         let stop = digits_end(line, first);
         let closed = matches!(line.get(stop), None | Some(b'"' | b'\'' | b'\\' | b'\r' | b'-'));
-        (closed && stop > first && fits(stop - first)).then_some((first, stop, false))
+        (closed && stop > first && fits(&line[first..stop])).then_some((first, stop, false))
     }
 }
 

@@ -67,8 +67,8 @@ impl Cri {
         let Some((time, stream, goes_on, text)) = parts(line) else {
             // A node that crashed may leave anything. It stays, for what it is worth.
             if self.is_cri && !line.is_empty() {
-                if self.open.take().is_some() {
-                    out.push(b'\n');
+                while self.open.is_some() {
+                    self.close(out);
                 }
                 out.extend_from_slice(line);
                 out.push(b'\n');

@@ -7,43 +7,28 @@
 use super::{
     Pump, Stopped, Taken,
     cri::Cri,
-    folder::Folder,
+    folder::{ATTEMPTS, Folder, MOMENT},
+    lost::{Known, Lost},
     names::{Age, File},
 };
 use crate::{
     bundle::{GapCause, Outcome},
     collect::{Done, Site},
-    facts::coverage::{self, Begins},
+    facts::coverage::{Begins, Stopped as Why},
     plan::{LogFiles, LogTask, Task},
     source::kubernetes::{BodyStream, SourceError},
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use flate2::write::MultiGzDecoder;
-use std::{io::Write as _, time::Duration};
+use std::io::Write as _;
 
-/// Between renaming a file and the next one's being there, and for its first line to come.
-const MOMENT: Duration = Duration::from_millis(100);
-/// How often a moment is waited for, and a file tried again.
+/// How many moments are waited for a file to be there after the one before was renamed.
 const PATIENCE: usize = 20;
-const ATTEMPTS: usize = 3;
-
-/// What is known of the files that were read.
-pub(super) struct Known {
-    /// Where the earliest of them begins.
-    pub(super) begins: Begins,
-    /// Those that were there and went before their turn.
-    pub(super) lost: Vec<Lost>,
-}
-
-/// A file that was listed and deleted before it could be read to its end.
-pub(super) struct Lost {
-    pub(super) name: String,
-    /// The last line had before.
-    after: Option<DateTime<Utc>>,
-    /// The first line of the file that follows, where there is one.
-    before: Option<DateTime<Utc>>,
-}
+/// A file without a runtime's line in so much of it is none of a runtime.
+const FORM: u64 = 64 << 10;
+/// How much is uncompressed at once: it may become a thousand times as much.
+const SLICE: usize = 8 << 10;
 
 /// Why the files were not read, and nothing of them is in the bundle.
 pub(super) struct NotRead {
@@ -93,8 +78,10 @@ pub(super) async fn take(site: &Site, task: &Task, log: &LogTask, files: &LogFil
         listed,
         cri: Cri::default(),
         out: Vec::new(),
+        due: Vec::new(),
         expected: Vec::new(),
         first: Vec::new(),
+        is_ended: false,
         at: None,
         before: None,
         lost: Vec::new(),
@@ -117,28 +104,12 @@ pub(super) async fn take(site: &Site, task: &Task, log: &LogTask, files: &LogFil
     Ok(taken)
 }
 
-/// A stream for each stretch without a loss.
-pub(super) fn apart(whole: coverage::Stream, lost: &[Lost]) -> Vec<coverage::Stream> {
-    let mut streams = Vec::new();
-    let mut rest = whole;
-    for Lost { name, after, before } in lost {
-        let text = format!("the node deleted {name} before its turn");
-        let stopped = Some(coverage::Stopped { cause: GapCause::RotatedAway, text });
-        let until = before.unwrap_or(rest.until);
-        let first = rest.first.filter(|first| after.is_some_and(|after| *first <= after));
-        streams.push(coverage::Stream { last: *after, first, until, stopped, ..rest.clone() });
-        let Some(before) = before else { return streams };
-        // What came before is said; from here on nothing is missing again.
-        rest = coverage::Stream { from: Some(*before), begins: Begins::At(*before), first: Some(*before), ..rest };
-    }
-    streams.push(rest);
-    streams
-}
-
 /// How far a file was read, by the name it then had.
 struct At {
     file: File,
     bytes: u64,
+    /// Whether there was a later one already, so that nothing more was written to it.
+    is_ended: bool,
 }
 
 struct Reading<'a> {
@@ -151,10 +122,14 @@ struct Reading<'a> {
     cri: Cri,
     /// What was converted and not yet handed on.
     out: Vec<u8>,
+    /// Those that were seen since, in any list.
+    due: Vec<File>,
     /// How the file begins that is about to be read, where its name may be another's by then.
     expected: Vec<u8>,
     /// What has come of that.
     first: Vec<u8>,
+    /// Whether there is a later file than the one that is read.
+    is_ended: bool,
     at: Option<At>,
     /// The file before the newest, where there is one.
     before: Option<File>,
@@ -212,36 +187,73 @@ impl Reading<'_> {
     /// Reads one file after the other to the end of the newest; says until when all that was written
     /// was read.
     async fn all(&mut self, pump: &mut Pump<'_>) -> Result<(Option<Stopped>, DateTime<Utc>), NotRead> {
-        let mut files = self.listed.clone();
-        for _ in 0..PATIENCE * ATTEMPTS {
+        let is_final = self.folder.files.to_run.is_some();
+        let (mut waited, mut failed) = (0, 0);
+        while failed < PATIENCE * ATTEMPTS {
             let until = self.site.now();
-            let is_final = self.folder.files.to_run.is_some();
-            let Some(file) = files.iter().find(|file| self.is_due(file)).cloned() else { return Ok((None, until)) };
-            let is_last = !is_final && files.last() == Some(&file);
+            let files = match self.folder.list().await {
+                Ok(files) => files,
+                Err(error) => return self.stopped(pump, Stopped::Source(error)),
+            };
+            for file in &files {
+                if !self.due.iter().any(|due| due.is(file)) {
+                    self.due.push(file.clone());
+                }
+            }
+            let next = files.iter().find(|file| self.is_due(file)).cloned();
+            if let Some(gone) = self.vanished(&files).filter(|gone| next.as_ref().is_none_or(|next| gone < next)) {
+                self.lose(gone, pump, None).await;
+                continue;
+            }
+            let Some(file) = next else {
+                // The last was set aside, and is written to until there is a new one.
+                let is_between = !is_final && files.last().is_some_and(|last| last.age != Age::Newest);
+                if !is_between || waited > PATIENCE {
+                    return Ok((None, until));
+                }
+                waited += 1;
+                tokio::time::sleep(MOMENT).await;
+                continue;
+            };
+            self.is_ended = files.last() != Some(&file);
+            let is_last = file.age == Age::Newest && !is_final && files.last() == Some(&file);
             let read = match file.age {
                 Age::Newest if !is_final => self.newest(pump, &file, is_last).await,
-                _ => self.whole(pump, &file, &files).await,
+                _ => self.whole(pump, &file).await,
             };
+            let is_begun = self.at.as_ref().is_some_and(|at| at.file.is(&file));
             match read {
                 Read::Whole if is_last || pump.cut.is_over() => return Ok((None, until)),
-                Read::Stopped(stopped) => return self.stopped(stopped),
-                Read::Gone if file.age == Age::Newest && !is_final => tokio::time::sleep(MOMENT).await,
-                Read::Gone => self.lose(file, pump).await,
-                Read::Whole => {}
-            }
-            match self.folder.list().await {
-                Ok(listed) => files = listed,
-                Err(error) => return self.stopped(Stopped::Source(error)),
+                Read::Whole => failed = 0,
+                Read::Gone if is_last && !is_begun => {
+                    failed += 1;
+                    tokio::time::sleep(MOMENT).await;
+                }
+                Read::Gone => self.lose(file, pump, None).await,
+                Read::Stopped(Stopped::Source(error)) if !is_last && !matches!(error, SourceError::Stopped(_)) => {
+                    self.lose(file, pump, Some(error)).await;
+                }
+                Read::Stopped(stopped) => return self.stopped(pump, stopped),
             }
         }
         let error = SourceError::Broken("the node's files changed faster than they could be read".into());
-        self.stopped(Stopped::Source(error))
+        self.stopped(pump, Stopped::Source(error))
     }
 
-    /// What nothing was taken of yet may be had otherwise.
-    fn stopped(&self, stopped: Stopped) -> Result<(Option<Stopped>, DateTime<Utc>), NotRead> {
+    /// The earliest file that was due and is listed no more. One that was written to has another name
+    /// by now, as long as there are any of its run.
+    fn vanished(&self, files: &[File]) -> Option<File> {
+        let is_gone = |file: &&File| match file.age {
+            Age::Newest => !files.iter().any(|listed| listed.run == file.run),
+            Age::Rotated(_) => !files.iter().any(|listed| listed.is(file)),
+        };
+        self.due.iter().filter(|file| self.is_due(file)).filter(is_gone).min().cloned()
+    }
+
+    /// What nothing was kept of yet may be had otherwise.
+    fn stopped(&self, pump: &Pump<'_>, stopped: Stopped) -> Result<(Option<Stopped>, DateTime<Utc>), NotRead> {
         match stopped {
-            Stopped::Source(error) if self.at.is_none() && !matches!(error, SourceError::Stopped(_)) => {
+            Stopped::Source(error) if pump.entry.is_none() && !matches!(error, SourceError::Stopped(_)) => {
                 Err(error.into())
             }
             stopped => Ok((Some(stopped), self.site.now())),
@@ -249,8 +261,8 @@ impl Reading<'_> {
     }
 
     /// Reads a file that was set aside.
-    async fn whole(&mut self, pump: &mut Pump<'_>, file: &File, files: &[File]) -> Read {
-        match self.end_before(pump, files).await {
+    async fn whole(&mut self, pump: &mut Pump<'_>, file: &File) -> Read {
+        match self.end_before(pump, file).await {
             Ok(None) => self.as_named(pump, file.clone()).await,
             Ok(Some(stopped)) => Read::Stopped(stopped),
             Err(error) => error.into(),
@@ -260,10 +272,11 @@ impl Reading<'_> {
     /// Reads a file, under whatever name it has by the time.
     async fn as_named(&mut self, pump: &mut Pump<'_>, mut file: File) -> Read {
         let (mut read, mut last) = (0, None);
+        self.before = self.at.as_ref().map(|at| at.file.clone());
         for _ in 0..ATTEMPTS {
             let ended = self.part(pump, &file, &mut read).await;
             if read > 0 || ended.is_ok() {
-                self.at = Some(At { file: file.clone(), bytes: read });
+                self.at = Some(At { file: file.clone(), bytes: read, is_ended: self.is_ended });
             }
             match ended {
                 Ok(stopped) => return stopped.into(),
@@ -279,7 +292,7 @@ impl Reading<'_> {
                 Err(error) => return error.into(),
             };
             // The newest that was begun is the first that was set aside since.
-            let aside = |listed: &&File| file.age == Age::Newest && **listed < file && self.listed_after(listed);
+            let aside = |listed: &&File| file.age == Age::Newest && **listed < file && self.is_after(listed, &file);
             match files.iter().find(aside).or_else(|| files.iter().find(|listed| listed.is(&file))) {
                 Some(now) => file = now.clone(),
                 None => return Read::Gone,
@@ -288,10 +301,11 @@ impl Reading<'_> {
         last.map_or(Read::Gone, Read::from)
     }
 
-    /// Whether a file was set aside after the one before the newest, of the same run.
-    fn listed_after(&self, file: &File) -> bool {
+    /// Whether a file was set aside after the one that was read before `newest`, of the same run.
+    fn is_after(&self, file: &File, newest: &File) -> bool {
         let before = self.before.as_ref();
-        self.is_wanted(file) && before.is_none_or(|before| file > before && !file.is(before))
+        let is_later = before.is_none_or(|before| file > before && !file.is(before));
+        file.run == newest.run && self.is_wanted(file) && is_later
     }
 
     /// Reads a file from a byte on, as it is uncompressed.
@@ -320,29 +334,40 @@ impl Reading<'_> {
             let is_end = chunk.is_none();
             let chunk = chunk.unwrap_or_default();
             self.site.progress.bytes(chunk.len() as u64);
-            let plain = match &mut decoder {
-                None => chunk,
-                Some(decoder) => {
-                    decoder.write_all(&chunk).map_err(broken)?;
-                    if is_end {
-                        decoder.try_finish().map_err(broken)?;
+            let size = if decoder.is_some() { SLICE } else { chunk.len() };
+            let mut slices: Vec<&[u8]> = chunk.chunks(size.max(1)).collect();
+            if is_end {
+                slices.push(b"");
+            }
+            for slice in slices {
+                let plain = match &mut decoder {
+                    None => chunk.slice_ref(slice),
+                    Some(decoder) => {
+                        decoder.write_all(slice).map_err(broken)?;
+                        if is_end {
+                            decoder.try_finish().map_err(broken)?;
+                        }
+                        std::mem::take(decoder.get_mut()).into()
                     }
-                    std::mem::take(decoder.get_mut()).into()
-                }
-            };
-            let plain = match self.as_expected(plain, is_end) {
-                Some(plain) => plain,
-                None => {
+                };
+                let Some(plain) = self.as_expected(plain, is_end) else {
                     let message = "another file has the name by now".to_owned();
                     return Err(SourceError::Status { code: 404, reason: String::new(), message });
+                };
+                let skip = usize::try_from(skipped).map_or(plain.len(), |skipped| skipped.min(plain.len()));
+                skipped -= skip as u64;
+                *read += (plain.len() - skip) as u64;
+                let stopped = self.give(pump, &plain[skip..]);
+                if stopped.is_some() || pump.cut.is_over() {
+                    return Ok(stopped);
                 }
-            };
-            let skip = usize::try_from(skipped).map_or(plain.len(), |skipped| skipped.min(plain.len()));
-            skipped -= skip as u64;
-            *read += (plain.len() - skip) as u64;
-            let stopped = self.give(pump, &plain[skip..]);
-            if stopped.is_some() || is_end || pump.cut.is_over() {
-                return Ok(stopped);
+            }
+            if !self.cri.is_cri && *read > FORM {
+                let error = SourceError::Broken("it is of another form than a container runtime's".into());
+                return Ok(Some(Stopped::Source(error)));
+            }
+            if is_end {
+                return Ok(None);
             }
         }
     }
@@ -368,20 +393,39 @@ impl Reading<'_> {
         stopped
     }
 
-    /// Reads what was written to the file before this one after it had been read: a file is renamed
-    /// first, and written to until the next is there.
-    async fn end_before(&mut self, pump: &mut Pump<'_>, files: &[File]) -> Result<Option<Stopped>, SourceError> {
+    /// Reads what was written to the file before `next` after it had been read: a file is renamed first,
+    /// and written to until the next is there.
+    async fn end_before(&mut self, pump: &mut Pump<'_>, next: &File) -> Result<Option<Stopped>, SourceError> {
         self.expected.clear();
-        let Some(At { file, mut bytes }) = self.at.take() else { return Ok(None) };
-        let now = files.iter().find(|listed| listed.is(&file)).filter(|_| !file.gzipped).cloned();
-        let ended = match &now {
-            Some(now) => self.part(pump, now, &mut bytes).await,
-            None => Ok(None),
-        };
-        self.at = Some(At { file, bytes });
+        let Some(At { file, mut bytes, is_ended }) = self.at.take() else { return Ok(None) };
+        let (mut ended, mut is_gone) = (Ok(None), false);
+        for _ in 0..if is_ended { 0 } else { ATTEMPTS } {
+            let files = match self.folder.list().await {
+                Ok(files) => files,
+                Err(error) => {
+                    ended = Err(error);
+                    break;
+                }
+            };
+            let now = files.iter().find(|listed| listed.is(&file));
+            is_gone = now.is_none();
+            let Some(now) = now else { break };
+            ended = self.part(pump, now, &mut bytes).await;
+            if !matches!(ended, Err(SourceError::Status { code: 404, .. } | SourceError::Broken(_))) {
+                break;
+            }
+        }
+        let is_same_run = file.run == next.run;
+        self.at = Some(At { file: file.clone(), bytes, is_ended });
+        if is_gone {
+            self.lose(file, pump, None).await;
+        }
         match ended {
             Ok(None) | Err(SourceError::Status { code: 404, .. }) => {
                 self.cri.end_file(&mut self.out);
+                if !is_same_run {
+                    self.cri.finish(&mut self.out);
+                }
                 Ok(self.give(pump, b""))
             }
             ended => ended,
@@ -411,26 +455,25 @@ impl Reading<'_> {
         if files.iter().any(|other| other < file && self.is_due(other)) {
             return Read::Gone;
         }
-        match self.end_before(pump, &files).await {
+        match self.end_before(pump, file).await {
             Ok(None) => {}
             Ok(Some(stopped)) => return Read::Stopped(stopped),
             Err(error) => return error.into(),
         }
-        self.before = self.at.as_ref().map(|at| at.file.clone());
         self.expected = head;
         if self.expected.is_empty() {
-            self.at = Some(At { file: file.clone(), bytes: 0 });
+            self.at = Some(At { file: file.clone(), bytes: 0, is_ended: self.is_ended });
             return Read::Whole;
         }
         self.as_named(pump, file.clone()).await
     }
 
-    /// A file went before its turn.
-    async fn lose(&mut self, file: File, pump: &Pump<'_>) {
+    /// A file went before its turn, or could not be read.
+    async fn lose(&mut self, file: File, pump: &Pump<'_>, error: Option<SourceError>) {
         let mut before = None;
-        if let Ok(files) = self.folder.list().await {
-            for next in files.iter().filter(|next| **next > file && !next.is(&file)) {
-                before = self.folder.begins(next).await.ok().flatten();
+        for next in self.folder.list().await.unwrap_or_default() {
+            if next > file && !next.is(&file) {
+                before = self.folder.begins(&next).await.ok().flatten();
                 if before.is_some() {
                     break;
                 }
@@ -438,8 +481,13 @@ impl Reading<'_> {
         }
         // What goes on in a lost file does not end in the next.
         self.cri.finish(&mut self.out);
-        self.lost.push(Lost { name: file.name(), after: pump.cut.last(), before });
+        let name = file.name();
+        let (cause, text) = match error {
+            None => (GapCause::RotatedAway, format!("the node deleted {name} before its turn")),
+            Some(error) => (GapCause::StreamFailed, format!("{name} could not be read: {}", error.causes().join(": "))),
+        };
+        self.lost.push(Lost { why: Why { cause, text }, after: pump.cut.last(), before });
         let bytes = self.at.as_ref().filter(|at| at.file.is(&file)).map_or(0, |at| at.bytes);
-        self.at = Some(At { file, bytes });
+        self.at = Some(At { file, bytes, is_ended: true });
     }
 }

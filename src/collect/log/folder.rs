@@ -9,12 +9,16 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use flate2::write::MultiGzDecoder;
-use std::io::Write as _;
+use std::{io::Write as _, time::Duration};
 
 /// A folder holds five files by default, a few more than a hundred where somebody set it so.
 const PAGE: usize = 1 << 20;
 /// Enough for the first line's time, also of a compressed file.
 const HEAD: usize = 4 << 10;
+
+/// How often the same is asked, and how long after.
+pub(super) const ATTEMPTS: usize = 3;
+pub(super) const MOMENT: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Copy)]
 pub(super) struct Folder<'a> {
@@ -26,7 +30,17 @@ impl Folder<'_> {
     /// The files of the runs that are meant, in order.
     pub(super) async fn list(&self) -> Result<Vec<File>, SourceError> {
         let LogFiles { folder, from_run, to_run } = self.files;
-        let page = self.site.kubernetes.get(folder, "text/html, */*").await?.body.whole(PAGE).await?;
+        let mut attempt = 1;
+        let page = loop {
+            match self.page(folder).await {
+                Ok(page) => break page,
+                // A proxy's hiccup must not cost what is read after it.
+                Err(SourceError::Broken(_) | SourceError::Status { code: 500.., .. }) if attempt < ATTEMPTS => {}
+                Err(error) => return Err(error),
+            }
+            attempt += 1;
+            tokio::time::sleep(MOMENT).await;
+        };
         let mut files = listed(&String::from_utf8_lossy(&page));
         files.retain(|file| file.run >= *from_run && to_run.is_none_or(|to| file.run <= to));
         Ok(files)
@@ -34,6 +48,10 @@ impl Folder<'_> {
 
     fn path(&self, file: &File) -> String {
         format!("{}{}", self.files.folder, file.name())
+    }
+
+    async fn page(&self, path: &str) -> Result<Vec<u8>, SourceError> {
+        self.site.kubernetes.get(path, "text/html, */*").await?.body.whole(PAGE).await
     }
 
     /// The first bytes of a file, uncompressed; none of one that is not there.

@@ -163,6 +163,23 @@ fn with_others_between_their_lines() {
 }
 
 #[test]
+fn with_another_stream_between_any_two_of_their_lines() {
+    for (label, der) in private_keys() {
+        let pem = pem(label, &der);
+        let lines: Vec<_> = pem.lines().collect();
+        for at in 1..lines.len() {
+            for others in 1..=3 {
+                let mut lines: Vec<_> = lines.iter().map(|line| format!("2026-11-22T15:42:00.1Z {line}")).collect();
+                let other = "2026-11-22T15:42:00.2Z mounted, and now going on".to_owned();
+                (0..others).for_each(|_| lines.insert(at, other.clone()));
+                let clean = replaces(&(lines.join("\n") + "\n"), &pem);
+                assert_eq!(clean.matches(&other).count(), others, "{clean}");
+            }
+        }
+    }
+}
+
+#[test]
 fn with_secrets_before_their_lines() {
     let pem = private_pem();
     let [_, body, ..] = bodies(&pem)[..] else { panic!("no body") };
