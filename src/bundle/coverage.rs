@@ -88,6 +88,14 @@ pub struct ContainerCoverage {
     pub complete: bool,
 }
 
+impl ContainerCoverage {
+    /// The id of the task that got its log; that of its previous log has `/previous` behind.
+    pub(crate) fn log_task(&self) -> String {
+        let Self { cluster, namespace, pod, container, .. } = self;
+        format!("{cluster}/log/{namespace}/{pod}/{container}")
+    }
+}
+
 /// Why a part of the window is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

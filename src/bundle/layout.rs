@@ -118,6 +118,11 @@ impl EntryPath {
         self.0.names.iter().map(|(role, name)| (role.to_string(), name.to_string())).collect()
     }
 
+    /// The full name in one role.
+    pub(super) fn name(&self, role: &str) -> Option<&str> {
+        self.0.names.iter().find(|name| &*name.0 == role).map(|(_, name)| &**name)
+    }
+
     /// The full names that cannot be read off `settled`, the path as it stands in the zip: what
     /// belongs into [`super::EntryRecord::names`].
     #[must_use]

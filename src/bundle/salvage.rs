@@ -293,9 +293,8 @@ impl<'a> Source<'a> {
 
 /// The name the run would have given, as far as can be told.
 fn name(base: &Manifest, found: &[Found]) -> BundleName {
-    let namespaces: BTreeSet<String> =
-        found.iter().filter_map(|f| f.written.path.names().remove("namespace")).collect();
-    let one = namespaces.first().filter(|_| namespaces.len() == 1).map(String::as_str);
+    let namespaces: BTreeSet<&str> = found.iter().filter_map(|f| f.written.path.name("namespace")).collect();
+    let one = namespaces.first().filter(|_| namespaces.len() == 1).copied();
     let claims = |value: &Option<String>| NamePart::of(value.as_deref(), one);
     BundleName::new(&claims(&base.trust_domain), &claims(&base.region), base.started)
 }

@@ -66,11 +66,20 @@ fn parse(stamp: &[u8]) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(std::str::from_utf8(stamp).ok()?).ok().map(|at| at.with_timezone(&Utc))
 }
 
+/// The time before a line's first blank.
+pub(super) fn time_of(line: &[u8]) -> Option<DateTime<Utc>> {
+    parse(line.split(|byte| *byte == b' ').next()?)
+}
+
 fn copied(stamp: &[u8]) -> Stamp {
     let mut text = [0; STAMP];
     let length = stamp.len().min(STAMP);
     text[..length].copy_from_slice(&stamp[..length]);
     (text, length)
+}
+
+fn time(stamp: Option<Stamp>) -> Option<DateTime<Utc>> {
+    stamp.and_then(|(text, length)| parse(&text[..length]))
 }
 
 /// The stamp at a line's beginning; `Err` when more bytes are needed to say.
@@ -115,7 +124,7 @@ impl Cut {
 
     /// Time of the last line kept so far.
     pub(super) fn last(&self) -> Option<DateTime<Utc>> {
-        self.last.and_then(|(text, length)| parse(&text[..length]))
+        time(self.last)
     }
 
     /// Hands over what is within the window of the next bytes, in order.
@@ -206,7 +215,6 @@ impl Cut {
             let head = std::mem::take(&mut self.head);
             self.lines_of(&head, true, &mut keep);
         }
-        let time = |stamp: Option<Stamp>| stamp.and_then(|(text, length)| parse(&text[..length]));
         let unfinished = self.in_line || !self.stamped;
         Ended {
             is_over: self.over,

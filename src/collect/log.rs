@@ -15,7 +15,7 @@ mod names;
 
 use super::{
     Done, Site,
-    cut::{Cut, Ended},
+    cut::{self, Cut, Ended},
     site::Writing,
 };
 use crate::{
@@ -43,9 +43,7 @@ const SECOND_LOOK: Duration = Duration::from_millis(700);
 pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
     let Some(folder) = &log.files else { return newest(site, task, log).await };
     match files::take(site, task, log, folder).await {
-        Ok(Taken::Log(received)) => finish(site, task, log, *received).await,
-        Ok(Taken::Not(done)) => *done,
-        Ok(Taken::ErrorText(text)) => gone_or_failed(log, &text),
+        Ok(taken) => settle(site, task, log, taken).await,
         Err(why) => why.told_by(newest(site, task, log).await),
     }
 }
@@ -63,6 +61,11 @@ async fn newest(site: &Site, task: &Task, log: &LogTask) -> Done {
         }
         taken => taken,
     };
+    settle(site, task, log, taken).await
+}
+
+/// What became of a task, when this was taken.
+async fn settle(site: &Site, task: &Task, log: &LogTask, taken: Taken) -> Done {
     match taken {
         Taken::Not(done) => *done,
         Taken::ErrorText(text) => gone_or_failed(log, &text),
@@ -398,8 +401,7 @@ async fn beginning(site: &Site, task: &Task, log: &LogTask) -> Begins {
         if bytes.is_empty() {
             return Some(Begins::Empty);
         }
-        let text = std::str::from_utf8(bytes.get(..bytes.iter().position(|byte| *byte == b' ')?)?).ok()?.to_owned();
-        DateTime::parse_from_rfc3339(&text).ok().map(|at| Begins::At(at.with_timezone(&Utc)))
+        cut::time_of(&bytes).map(Begins::At)
     };
     first.await.unwrap_or(Begins::Unknown)
 }

@@ -35,9 +35,9 @@ struct Metadata<'a> {
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Spec<'a> {
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
     containers: Option<Vec<Container<'a>>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
     init_containers: Option<Vec<Container<'a>>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     node_name: Raw<'a>,
@@ -55,9 +55,9 @@ struct Status<'a> {
     /// A resize that the node cannot do is told here.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     conditions: Raw<'a>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
     container_statuses: Option<Vec<Container<'a>>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
     init_container_statuses: Option<Vec<Container<'a>>>,
 }
 

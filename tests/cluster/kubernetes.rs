@@ -160,6 +160,17 @@ pub(crate) fn bind(made: &mut Made, namespace: &str, user: &str, role_ref: &Valu
     apply(&binding.to_string());
 }
 
+/// Lets a user view a namespace, as a customer's engineer often may and no more.
+pub(crate) fn let_view(made: &mut Made, namespace: &str, user: &str) {
+    bind(
+        made,
+        namespace,
+        user,
+        &json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}),
+    );
+    wait_for_right(user, true, &["get", "pods/log", "-n", namespace]);
+}
+
 /// Waits until a user has a right, or has it no longer: authorisation follows its objects by a moment.
 pub(crate) fn wait_for_right(user: &str, allowed: bool, words: &[&str]) {
     let mut args = vec!["auth", "can-i", "--quiet", "--as", user];

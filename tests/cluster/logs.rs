@@ -73,7 +73,7 @@ pub(crate) fn compare(what: &str, ours: &[u8], theirs: &[u8], end: DateTime<Utc>
 }
 
 /// Collects the last seconds of an incident while kubectl reads the same, and compares.
-pub(crate) fn beside_kubectl(incident: &str, before: &str, flags: &[&str]) -> (Bundle, usize, usize) {
+fn beside_kubectl(incident: &str, before: &str, flags: &[&str]) -> (Bundle, usize, usize) {
     let namespace = incidents().namespace(incident);
     let pod = pods(namespace).remove(0);
     let reading = {
@@ -89,16 +89,33 @@ pub(crate) fn beside_kubectl(incident: &str, before: &str, flags: &[&str]) -> (B
     (bundle, compared, longest)
 }
 
+/// Compares until there are lines enough, of an incident that writes few.
+pub(crate) fn lines_are_kubectls(incident: &str, flags: &[&str]) {
+    let (_, compared, _) =
+        until("some lines to compare", Duration::from_secs(60), || match beside_kubectl(incident, "60s", flags) {
+            (_, 0..20, _) => Err(format!("too few lines of {incident}")),
+            enough => Ok(enough),
+        });
+    eprintln!("{incident}: {compared} lines are the same");
+}
+
+/// Compares until a line of 12 MiB is among them.
+pub(crate) fn long_lines_are_kubectls(flags: &[&str]) {
+    let (_, compared, longest) =
+        until("both read a whole long line", Duration::from_secs(120), || {
+            match beside_kubectl("long-line", "60s", flags) {
+                (_, _, longest @ 0..12_000_000) => Err(format!("the longest line in common has {longest} bytes")),
+                enough => Ok(enough),
+            }
+        });
+    eprintln!("long-line: {compared} lines are the same, one of {longest} bytes");
+}
+
 #[test]
 #[ignore = "needs a Kubernetes: run tests/run"]
 fn every_line_is_there_once_and_in_order() {
     for incident in ["healthy", "mixed-log", "non-utf8", "grpc-internal", "planted"] {
-        let (_, compared, _) =
-            until("some lines to compare", Duration::from_secs(60), || match beside_kubectl(incident, "60s", &[]) {
-                (_, 0..20, _) => Err(format!("too few lines of {incident}")),
-                enough => Ok(enough),
-            });
-        eprintln!("{incident}: {compared} lines are the same");
+        lines_are_kubectls(incident, &[]);
     }
 }
 
@@ -173,14 +190,7 @@ fn a_crash_loop_tells_which_runs_are_gone_and_when_none_was_going_on() {
 #[ignore = "needs a Kubernetes: run tests/run"]
 fn lines_of_many_megabytes_pass() {
     // A file of the log holds one such line, and is rotated soon after.
-    let (_, compared, longest) =
-        until("both read a whole long line", Duration::from_secs(120), || {
-            match beside_kubectl("long-line", "60s", &[]) {
-                (_, _, longest @ 0..12_000_000) => Err(format!("the longest line in common has {longest} bytes")),
-                enough => Ok(enough),
-            }
-        });
-    eprintln!("long-line: {compared} lines are the same, one of {longest} bytes");
+    long_lines_are_kubectls(&[]);
 }
 
 #[test]

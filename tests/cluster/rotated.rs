@@ -2,12 +2,11 @@
 
 use crate::{
     bundle::{Bundle, text},
-    kubernetes::{Made, bind, incidents, kubeconfig, kubeconfig_of, kubectl, pods, until, wait_for_right},
-    logs::{assert_gap_is_told, beside_kubectl, compare},
+    kubernetes::{Made, incidents, kubeconfig, kubeconfig_of, kubectl, let_view, pods, until},
+    logs::{assert_gap_is_told, compare, lines_are_kubectls, long_lines_are_kubectls},
     tool::{collect, collect_as, program_text},
 };
 use chrono::Utc;
-use serde_json::json;
 use std::time::Duration;
 
 /// What the kubelet lets a file grow to.
@@ -57,23 +56,10 @@ fn every_line_of_all_files_is_there_once_and_in_order() {
 #[ignore = "needs a Kubernetes: run tests/run"]
 fn files_say_what_kubectl_says() {
     for incident in ["healthy", "mixed-log", "non-utf8", "planted"] {
-        let (_, compared, _) = until("some lines to compare", Duration::from_secs(60), || {
-            match beside_kubectl(incident, "60s", &["--rotated-logs"]) {
-                (_, 0..20, _) => Err(format!("too few lines of {incident}")),
-                enough => Ok(enough),
-            }
-        });
-        eprintln!("{incident}: {compared} lines are the same");
+        lines_are_kubectls(incident, &["--rotated-logs"]);
     }
     // Lines in thousands of pieces, which may lie in two files.
-    let (_, compared, longest) =
-        until("both read a whole long line", Duration::from_secs(120), || {
-            match beside_kubectl("long-line", "60s", &["--rotated-logs"]) {
-                (_, _, longest @ 0..12_000_000) => Err(format!("the longest line in common has {longest} bytes")),
-                enough => Ok(enough),
-            }
-        });
-    eprintln!("long-line: {compared} lines are the same, one of {longest} bytes");
+    long_lines_are_kubectls(&["--rotated-logs"]);
 }
 
 #[test]
@@ -100,13 +86,7 @@ fn the_files_of_a_dead_container_are_its_previous_log() {
 fn without_the_right_the_bundle_is_the_same_and_names_it() {
     let (user, namespace) = ("viewer", incidents().namespace("log-flood"));
     let mut made = Made::default();
-    bind(
-        &mut made,
-        namespace,
-        user,
-        &json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}),
-    );
-    wait_for_right(user, true, &["get", "pods/log", "-n", namespace]);
+    let_view(&mut made, namespace, user);
     let bundle = collect_as(&kubeconfig_of(user), &["-n", namespace, "--before", "30m", "--rotated-logs"]).bundle();
     assert!(assert_each_once(&bundle) > 0);
     assert_gap_is_told(&bundle);

@@ -2,7 +2,7 @@
 
 use crate::{
     bundle::{Bundle, text},
-    kubernetes::{Made, apply, bind, incidents, kubeconfig, kubeconfig_of, wait_for_right},
+    kubernetes::{Made, apply, bind, incidents, kubeconfig, kubeconfig_of, let_view, wait_for_right},
     tool::{Run, collect_as, program_text},
 };
 use serde_json::{Value, json};
@@ -87,13 +87,7 @@ fn someone_who_may_read_pods_and_logs_gets_just_these() {
 fn someone_who_may_view_a_namespace_need_not_name_it() {
     let (user, namespace) = ("viewer", incidents().namespace("healthy"));
     let mut made = Made::default();
-    bind(
-        &mut made,
-        namespace,
-        user,
-        &json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}),
-    );
-    wait_for_right(user, true, &["get", "pods/log", "-n", namespace]);
+    let_view(&mut made, namespace, user);
     let (_folder, kubeconfig) = kubeconfig_in(user, namespace);
 
     let run = collect_as(&kubeconfig, &[]).expect(3);

@@ -124,8 +124,7 @@ impl<'a> Shape<'a> {
             logs.entry(record.task.trim_end_matches("/previous")).or_default().push(record);
         }
         for held in &mut manifest.containers {
-            let task = format!("{}/log/{}/{}/{}", held.cluster, held.namespace, held.pod, held.container);
-            let Some(records) = logs.get(task.as_str()) else { continue };
+            let Some(records) = logs.get(held.log_task().as_str()) else { continue };
             let covered = |thinned: bool| -> Vec<Interval> {
                 let of = records.iter().filter(|record| self.thinned.contains_key(record.path.as_str()) == thinned);
                 of.filter_map(|record| record.coverage.as_ref()).flat_map(|coverage| coverage.covered.clone()).collect()

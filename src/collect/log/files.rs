@@ -71,14 +71,13 @@ pub(super) async fn take(site: &Site, task: &Task, log: &LogTask, files: &LogFil
     if listed.is_empty() {
         return Err(NotRead::new("the node has no files of it under the number of its run"));
     }
+    let (earlier, begins) = choose(&folder, listed).await?;
     let mut reading = Reading {
-        site,
         folder,
-        from: 0,
-        listed,
+        earlier,
         cri: Cri::default(),
         out: Vec::new(),
-        due: Vec::new(),
+        wanted: Vec::new(),
         expected: Vec::new(),
         first: Vec::new(),
         is_ended: false,
@@ -86,22 +85,34 @@ pub(super) async fn take(site: &Site, task: &Task, log: &LogTask, files: &LogFil
         before: None,
         lost: Vec::new(),
     };
-    let begins = reading.choose().await?;
     let mut pump = Pump::new(site, task, log);
     pump.request = format!("GET {}", files.folder);
     let (stop, until) = reading.all(&mut pump).await?;
-    let Reading { mut cri, mut out, at, lost, .. } = reading;
-    if !cri.is_cri && at.is_some_and(|at| at.bytes > 0) {
+    if !reading.cri.is_cri && reading.at.as_ref().is_some_and(|at| at.bytes > 0) {
         return Err(NotRead::new("the node's files are of another form than a container runtime's"));
     }
-    cri.finish(&mut out);
-    let full = pump.feed(&out);
+    reading.cri.finish(&mut reading.out);
+    let full = reading.give(&mut pump, b"");
     let mut taken = pump.end(stop.or(full));
     if let Taken::Log(received) = &mut taken {
         received.until = until;
-        received.files = Some(Known { begins, lost });
+        received.files = Some(Known { begins, lost: reading.lost });
     }
     Ok(taken)
+}
+
+/// Leaves the files that cannot touch the window: those before the newest that begins before it. Says
+/// where the first of the others begins.
+async fn choose(folder: &Folder<'_>, mut listed: Vec<File>) -> Result<(Vec<File>, Begins), SourceError> {
+    let mut begins = Begins::Empty;
+    while let Some(file) = listed.pop() {
+        let Some(at) = folder.begins(&file).await? else { continue };
+        begins = Begins::At(at);
+        if at <= folder.site.request.window.start {
+            break;
+        }
+    }
+    Ok((listed, begins))
 }
 
 /// How far a file was read, by the name it then had.
@@ -113,17 +124,14 @@ struct At {
 }
 
 struct Reading<'a> {
-    site: &'a Site,
     folder: Folder<'a>,
-    /// The files at the start.
-    listed: Vec<File>,
-    /// The first of them that can touch the window.
-    from: usize,
+    /// Files that cannot touch the window.
+    earlier: Vec<File>,
+    /// All others that were in any list.
+    wanted: Vec<File>,
     cri: Cri,
     /// What was converted and not yet handed on.
     out: Vec<u8>,
-    /// Those that were seen since, in any list.
-    due: Vec<File>,
     /// How the file begins that is about to be read, where its name may be another's by then.
     expected: Vec<u8>,
     /// What has come of that.
@@ -159,24 +167,9 @@ impl From<SourceError> for Read {
 }
 
 impl Reading<'_> {
-    /// Finds the first file that can touch the window, from the newest back to the one that begins
-    /// before the window; says where that one begins.
-    async fn choose(&mut self) -> Result<Begins, SourceError> {
-        let mut begins = Begins::Empty;
-        for place in (0..self.listed.len()).rev() {
-            self.from = place;
-            let Some(at) = self.folder.begins(&self.listed[place]).await? else { continue };
-            begins = Begins::At(at);
-            if at <= self.site.request.window.start {
-                break;
-            }
-        }
-        Ok(begins)
-    }
-
     /// Whether a file can touch the window: one that was there from the start, or has come since.
     fn is_wanted(&self, file: &File) -> bool {
-        self.listed.iter().position(|listed| listed.is(file)).is_none_or(|place| place >= self.from)
+        !self.earlier.iter().any(|earlier| earlier.is(file))
     }
 
     /// Whether a file is to be read, and its turn has not been.
@@ -190,16 +183,14 @@ impl Reading<'_> {
         let is_final = self.folder.files.to_run.is_some();
         let (mut waited, mut failed) = (0, 0);
         while failed < PATIENCE * ATTEMPTS {
-            let until = self.site.now();
+            let until = self.folder.site.now();
             let files = match self.folder.list().await {
                 Ok(files) => files,
                 Err(error) => return self.stopped(pump, Stopped::Source(error)),
             };
-            for file in &files {
-                if !self.due.iter().any(|due| due.is(file)) {
-                    self.due.push(file.clone());
-                }
-            }
+            let is_new = |file: &&File| self.is_wanted(file) && !self.wanted.iter().any(|seen| seen.is(file));
+            let new: Vec<File> = files.iter().filter(is_new).cloned().collect();
+            self.wanted.extend(new);
             let next = files.iter().find(|file| self.is_due(file)).cloned();
             if let Some(gone) = self.vanished(&files).filter(|gone| next.as_ref().is_none_or(|next| gone < next)) {
                 self.lose(gone, pump, None).await;
@@ -247,7 +238,7 @@ impl Reading<'_> {
             Age::Newest => !files.iter().any(|listed| listed.run == file.run),
             Age::Rotated(_) => !files.iter().any(|listed| listed.is(file)),
         };
-        self.due.iter().filter(|file| self.is_due(file)).filter(is_gone).min().cloned()
+        self.wanted.iter().filter(|file| self.is_due(file)).filter(is_gone).min().cloned()
     }
 
     /// What nothing was kept of yet may be had otherwise.
@@ -256,7 +247,7 @@ impl Reading<'_> {
             Stopped::Source(error) if pump.entry.is_none() && !matches!(error, SourceError::Stopped(_)) => {
                 Err(error.into())
             }
-            stopped => Ok((Some(stopped), self.site.now())),
+            stopped => Ok((Some(stopped), self.folder.site.now())),
         }
     }
 
@@ -333,7 +324,7 @@ impl Reading<'_> {
             let chunk = body.chunk().await?;
             let is_end = chunk.is_none();
             let chunk = chunk.unwrap_or_default();
-            self.site.progress.bytes(chunk.len() as u64);
+            self.folder.site.progress.bytes(chunk.len() as u64);
             let size = if decoder.is_some() { SLICE } else { chunk.len() };
             let mut slices: Vec<&[u8]> = chunk.chunks(size.max(1)).collect();
             if is_end {

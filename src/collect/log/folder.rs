@@ -3,7 +3,7 @@
 
 use super::names::{File, listed};
 use crate::{
-    collect::Site,
+    collect::{Site, cut},
     plan::LogFiles,
     source::kubernetes::{BodyStream, SourceError},
 };
@@ -83,10 +83,7 @@ impl Folder<'_> {
 
     /// When a file begins; none of one that is not there or has no line.
     pub(super) async fn begins(&self, file: &File) -> Result<Option<DateTime<Utc>>, SourceError> {
-        let head = self.head(file).await?.unwrap_or_default();
-        let word = head.split(|byte| *byte == b' ').next().unwrap_or_default();
-        let time = std::str::from_utf8(word).ok().and_then(|word| DateTime::parse_from_rfc3339(word).ok());
-        Ok(time.map(|time| time.with_timezone(&Utc)))
+        Ok(self.head(file).await?.as_deref().and_then(cut::time_of))
     }
 
     /// A file's bytes from a place in it as it is uncompressed; and how many of those that come, when

@@ -3,6 +3,7 @@
 use super::utc;
 use crate::bundle::{ContainerCoverage, Gap, GapCause, Manifest};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::HashSet;
 
 /// What one container, or several, lack for one cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +30,9 @@ struct Group<'a> {
 #[must_use]
 pub fn logs_lack(manifest: &Manifest) -> Vec<String> {
     let mut groups: Vec<Group<'_>> = Vec::new();
+    let older = OlderFiles::of(manifest);
     for container in &manifest.containers {
-        let lacks = lacks(container, manifest);
+        let lacks = lacks(container, &older, manifest.window_end);
         let same = |group: &&mut Group<'_>| {
             let is_like = |(one, other): (&Lack, &Lack)| one.cause == other.cause && one.remedy == other.remedy;
             group.lacks.len() == lacks.len() && group.lacks.iter().zip(&lacks).all(is_like)
@@ -70,7 +72,7 @@ pub fn events_lack(manifest: &Manifest) -> Option<String> {
 }
 
 /// What of a container may be missing, a lack for each cause, in the order of time.
-fn lacks(container: &ContainerCoverage, manifest: &Manifest) -> Vec<Lack> {
+fn lacks(container: &ContainerCoverage, older: &OlderFiles<'_>, window_end: DateTime<Utc>) -> Vec<Lack> {
     let mut lacks: Vec<Lack> = Vec::new();
     for gap in container.gaps.iter().filter(|gap| gap.missing) {
         match lacks.iter_mut().find(|lack| lack.cause == gap.cause) {
@@ -84,7 +86,7 @@ fn lacks(container: &ContainerCoverage, manifest: &Manifest) -> Vec<Lack> {
                 to: gap.to,
                 length: gap.to - gap.from,
                 exact: true,
-                remedy: remedy(gap.cause, container, manifest),
+                remedy: remedy(gap.cause, container, older, window_end),
             }),
         }
     }
@@ -92,28 +94,51 @@ fn lacks(container: &ContainerCoverage, manifest: &Manifest) -> Vec<Lack> {
 }
 
 /// What closes a gap of this cause, where something does.
-fn remedy(cause: GapCause, container: &ContainerCoverage, manifest: &Manifest) -> Option<String> {
+fn remedy(
+    cause: GapCause,
+    container: &ContainerCoverage,
+    older: &OlderFiles<'_>,
+    window_end: DateTime<Utc>,
+) -> Option<String> {
     let namespace = &container.namespace;
     match cause {
-        GapCause::RotatedAway | GapCause::Unknown => older_files(container, manifest),
+        GapCause::RotatedAway | GapCause::Unknown => older.remedy(container),
         GapCause::CutByLimit => Some("raise --log-limit, or narrow the window".to_owned()),
         GapCause::Forbidden => Some(format!("`kubectl-escalate rbac -n {namespace}` prints the role")),
         GapCause::TimedOut => Some("give more time with --deadline or --request-timeout".to_owned()),
         GapCause::StreamFailed | GapCause::Cancelled => Some("collect again".to_owned()),
-        GapCause::WindowNotOver => Some(format!("collect again after {}", utc(manifest.window_end))),
+        GapCause::WindowNotOver => Some(format!("collect again after {}", utc(window_end))),
         _ => None,
     }
 }
 
-/// What gets at the files of a log that the kubelet does not answer with.
-fn older_files(container: &ContainerCoverage, manifest: &Manifest) -> Option<String> {
-    let path = format!("/pods/{}/log?container={}&", container.pod, container.container);
-    let mut logs = manifest.tasks.iter().filter(|task| task.request.contains(&path));
-    if logs.any(|task| task.hint.as_deref().is_some_and(|hint| hint.contains("nodes/proxy"))) {
-        return Some("`kubectl-escalate rbac --rotated-logs` prints the role for the node's older files".to_owned());
+/// Of a run, what was done about the files of logs that the kubelet does not answer with.
+struct OlderFiles<'a> {
+    /// Whether any were read.
+    are_read: bool,
+    /// Tasks to which they were refused.
+    refused: HashSet<&'a str>,
+}
+
+impl<'a> OlderFiles<'a> {
+    fn of(manifest: &'a Manifest) -> Self {
+        let is_refused = |hint: &String| hint.contains("nodes/proxy");
+        let refused = manifest.tasks.iter().filter(|task| task.hint.as_ref().is_some_and(is_refused));
+        Self {
+            are_read: manifest.entries.iter().any(|entry| entry.source.contains("/proxy/logs/pods/")),
+            refused: refused.map(|task| task.id.trim_end_matches("/previous")).collect(),
+        }
     }
-    let of_nodes = manifest.entries.iter().any(|entry| entry.source.contains("/proxy/logs/pods/"));
-    (!of_nodes).then(|| "--rotated-logs reads the node's older files, while they are there".to_owned())
+
+    /// What gets at them.
+    fn remedy(&self, container: &ContainerCoverage) -> Option<String> {
+        if self.refused.contains(container.log_task().as_str()) {
+            return Some(
+                "`kubectl-escalate rbac --rotated-logs` prints the role for the node's older files".to_owned(),
+            );
+        }
+        (!self.are_read).then(|| "--rotated-logs reads the node's older files, while they are there".to_owned())
+    }
 }
 
 impl Lack {
