@@ -76,8 +76,14 @@ pub struct ContainerCoverage {
     pub namespace: String,
     /// Its pod.
     pub pod: String,
+    /// Its pod's UID, where it is known.
+    #[serde(default)]
+    pub uid: Option<String>,
     /// Its name.
     pub container: String,
+    /// The runs of it that were known, the earliest first.
+    #[serde(default)]
+    pub runs: Vec<LogRun>,
     /// What is covered, in order. With `gaps` it is exactly the window, without overlap.
     #[serde(default)]
     pub covered: Vec<Interval>,
@@ -86,6 +92,22 @@ pub struct ContainerCoverage {
     pub gaps: Vec<Gap>,
     /// Whether nothing of the window is missing: there is no gap in which something may be.
     pub complete: bool,
+}
+
+/// One run of a container, and its log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogRun {
+    /// When it started (UTC), where that is known: to the second, cut off.
+    #[serde(default, with = "stamp::option")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub started: Option<DateTime<Utc>>,
+    /// When it ended (UTC), if it has: likewise.
+    #[serde(default, with = "stamp::option")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub ended: Option<DateTime<Utc>>,
+    /// Path of its log, inside the bundle's folder, where there is one.
+    #[serde(default)]
+    pub log: Option<String>,
 }
 
 impl ContainerCoverage {

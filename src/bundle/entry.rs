@@ -29,6 +29,20 @@ impl EntryWriter {
         &self.path
     }
 
+    /// Gives it another path, and makes the one it had free again.
+    ///
+    /// # Errors
+    /// [`BundleError::Taken`], [`BundleError::Closed`] as those of [`super::BundleWriter::entry`]; it keeps
+    /// the path it has then.
+    pub fn rename(&mut self, path: EntryPath) -> Result<(), BundleError> {
+        if path == self.path {
+            return Ok(());
+        }
+        self.core.take(&path)?;
+        self.core.release(&std::mem::replace(&mut self.path, path));
+        Ok(())
+    }
+
     /// Adds bytes. Hashing and compressing are done here and now, on this thread; what is held in
     /// memory does not grow with what was written.
     ///

@@ -12,7 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::coverage::{ContainerCoverage, Coverage};
+use super::error::BundleError;
 use super::fit::Fitted;
+use super::layout::EntryPath;
 use super::stamp;
 use crate::redact::Counts;
 
@@ -397,6 +399,14 @@ impl EntryRecord {
             coverage: None,
             redactions: BTreeMap::new(),
         }
+    }
+
+    /// Its path, to write it into another bundle.
+    ///
+    /// # Errors
+    /// [`BundleError::Path`] when it is none that this program writes.
+    pub fn entry_path(&self) -> Result<EntryPath, BundleError> {
+        Ok(EntryPath::new(&self.path)?.with_names(self.names.clone()))
     }
 
     /// Says how often each rule replaced something in it.

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::BundleError;
 use super::names::{BundleName, CAPS, Cap, by_hash, segment, shorten};
 
@@ -20,6 +22,8 @@ pub const MAX_PATH: usize = 180;
 /// Longest path an entry may have before shortening. Names in Kubernetes have at most 253
 /// characters and a path has at most five of them.
 const MAX_RAW: usize = 2048;
+/// How a moment stands in a path.
+const STAMP: &str = "%Y%m%dT%H%M%SZ";
 
 /// The manifest.
 pub const MANIFEST: &str = "manifest.json";
@@ -33,6 +37,8 @@ pub const REPORT_MD: &str = "report.md";
 pub const FINDINGS: &str = "findings.json";
 /// Facts.
 pub const FACTS: &str = "facts.json";
+/// The folder of what an earlier bundle had, and this one has anew.
+pub const EARLIER: &str = "earlier";
 
 /// The path of one file, relative to the bundle's folder: safe on every file system.
 ///
@@ -341,9 +347,26 @@ pub fn pod_describe(cluster: &str, namespace: &str, pod: &str) -> EntryPath {
 /// `…/pods/<pod>/logs/<container>.log`, or `<container>.previous.log` of the instance before.
 #[must_use]
 pub fn pod_log(cluster: &str, namespace: &str, pod: &str, container: &str, previous: bool) -> EntryPath {
-    let ending = if previous { ".previous.log" } else { ".log" };
-    let at = Maker::pod(cluster, namespace, pod).fixed("logs");
-    at.name("container", container, ending).done()
+    log(cluster, namespace, pod, container, if previous { ".previous.log" } else { ".log" })
+}
+
+/// `…/pods/<pod>/logs/<container>.<start>.log`: the log of a run that ended while it was followed.
+#[must_use]
+pub fn past_log(cluster: &str, namespace: &str, pod: &str, container: &str, started: DateTime<Utc>) -> EntryPath {
+    log(cluster, namespace, pod, container, &format!(".{}.log", started.format(STAMP)))
+}
+
+fn log(cluster: &str, namespace: &str, pod: &str, container: &str, ending: &str) -> EntryPath {
+    Maker::pod(cluster, namespace, pod).fixed("logs").name("container", container, ending).done()
+}
+
+/// `earlier/<start>/…`: a file of the bundle that this one completes, of which there is a later state.
+///
+/// # Errors
+/// [`BundleError::Path`] when it is no path that this program writes.
+pub fn earlier(started: DateTime<Utc>, path: &EntryPath) -> Result<EntryPath, BundleError> {
+    let moved = EntryPath::new(&format!("{EARLIER}/{}/{path}", started.format(STAMP)))?;
+    Ok(moved.with_names(path.names()))
 }
 
 /// `clusters/<cluster>/metrics/scrapes/<ns>/<pod>.<n>.prom`, counted from 0.
@@ -373,12 +396,18 @@ pub fn samples(cluster: &str) -> EntryPath {
 
 /// Whether an entry of this path, with these of its names not to be read off it, is a container's log.
 pub(super) fn is_log(path: &str, names: &BTreeMap<String, String>) -> bool {
-    path.ends_with(".log") && (path.starts_with("clusters/") || names.contains_key("container"))
+    path.ends_with(".log") && (later(path).starts_with("clusters/") || names.contains_key("container"))
+}
+
+/// The path that a file of an earlier bundle had there.
+fn later(path: &str) -> &str {
+    let moved = path.strip_prefix(EARLIER).and_then(|rest| rest.strip_prefix('/'));
+    moved.and_then(|rest| rest.split_once('/')).map_or(path, |(_, rest)| rest)
 }
 
 /// Whether an entry of this path is a description.
 pub(super) fn is_description(path: &str) -> bool {
-    path.starts_with("clusters/") && (path.ends_with(".describe.txt") || path.ends_with("/describe.txt"))
+    later(path).starts_with("clusters/") && (path.ends_with(".describe.txt") || path.ends_with("/describe.txt"))
 }
 
 /// The table that has the object of this path, should it have been listed.
@@ -388,7 +417,7 @@ pub(super) fn table_of(path: &str) -> Option<String> {
         Some((pods, pod)) if pods.ends_with("/pods") => (pods, pod),
         _ => path.strip_suffix(".yaml")?.rsplit_once('/')?,
     };
-    resource.starts_with("clusters/").then(|| format!("{resource}.json"))
+    later(resource).starts_with("clusters/").then(|| format!("{resource}.json"))
 }
 
 /// Where every entry of a bundle ends up once its name is known.

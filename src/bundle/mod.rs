@@ -31,7 +31,7 @@ use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
-pub use coverage::{ContainerCoverage, Coverage, Gap, GapCause, Interval};
+pub use coverage::{ContainerCoverage, Coverage, Gap, GapCause, Interval, LogRun};
 pub use entry::EntryWriter;
 pub use error::BundleError;
 pub use evidence::{Evidence, Gathered};

@@ -58,6 +58,18 @@ pub struct Finished {
     pub sha256: String,
 }
 
+impl Finished {
+    /// Gives it the name of one that this run has made before, which it has all of.
+    ///
+    /// # Errors
+    /// When the system refuses; both are there then.
+    pub fn in_place_of(self, other: &Self) -> Result<Self, BundleError> {
+        let renamed = std::fs::rename(&self.path, &other.path);
+        renamed.map_err(|e| BundleError::io("replace the first bundle by", &self.path, e))?;
+        Ok(Self { path: other.path.clone(), ..self })
+    }
+}
+
 /// A bundle being written. Clones write to the same one, from any thread. Dropped without
 /// [`finish`](Self::finish) or [`abandon`](Self::abandon) it leaves what [`super::salvage`] can use.
 #[derive(Clone)]
@@ -110,8 +122,14 @@ impl BundleWriter {
     /// [`BundleError::Taken`] when the bundle has one of this path, also when only upper and lower
     /// case differ; [`BundleError::Closed`] when it is finished.
     pub fn entry(&self, path: EntryPath) -> Result<EntryWriter, BundleError> {
-        self.0.lock_for(&path)?.take(&path)?;
+        self.0.take(&path)?;
         Ok(EntryWriter::new(Arc::clone(&self.0), path))
+    }
+
+    /// Whether it has no entry of this path.
+    #[must_use]
+    pub fn is_free(&self, path: &EntryPath) -> bool {
+        !self.0.lock().taken.contains(&path.as_str().to_ascii_lowercase())
     }
 
     /// Leaves word for [`super::salvage`]: the manifest as far as it is known now, in place of any
@@ -216,6 +234,12 @@ pub struct SoFar {
 }
 
 impl SoFar {
+    /// SHA-256 of an entry, lower-case hex, by the path it was written under.
+    #[must_use]
+    pub fn sha256(&self, path: &str) -> Option<&str> {
+        self.entries.get(path).map(|one| one.written.sha256.as_str())
+    }
+
     /// Reads an entry as a stream, by the path it was written under.
     ///
     /// # Errors
@@ -273,6 +297,11 @@ impl Core {
         let n = self.spools.fetch_add(1, Ordering::Relaxed);
         let path = super::place::beside(&self.place.partial, &format!(".spool-{n}"));
         Spool::new(Arc::clone(&self.storage), path)
+    }
+
+    /// Keeps a path for an entry.
+    pub(super) fn take(&self, path: &EntryPath) -> Result<(), BundleError> {
+        self.lock_for(path)?.take(path)
     }
 
     /// Makes a path free again that no entry came to.

@@ -1,18 +1,22 @@
 //! `collect`: an incident into a bundle.
 
-use super::{
-    Failure, connection, dry_run, fit, parse, print,
-    progress::Bar,
-    reach::{Clusters, Reached},
+mod again;
+mod work;
+
+pub(super) use work::clean_json;
+
+use self::{
+    again::quoted,
+    work::{Made, Work},
 };
+use super::{Failure, connection, dry_run, fit, parse, print, reach::Clusters};
 use crate::{
-    bundle::{BundleError, BundleWriter, ClusterInfo, Destination, Ended, Finished, Fit, Manifest, layout},
-    collect::{self, Attachment, Ledger, Limits, Site},
+    bundle::{BundleError, BundleWriter, Destination, Finished, Fit, Manifest},
+    collect::{Attachment, Earlier, Limits},
     exit::Exit,
-    facts::identity::Names,
     plan::{
         self, Request,
-        window::{self, Window},
+        window::{self, Incident, Window},
     },
     profile::Profile,
     redact::{Key, Redactor},
@@ -21,7 +25,8 @@ use crate::{
 };
 use chrono::{DateTime, Local, Utc};
 use clap::{Args, ValueEnum};
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::task::JoinHandle;
 
 const DEFAULT_PROFILE: &str = "trust-domain-server";
 
@@ -39,10 +44,13 @@ pub(super) struct Arguments {
     /// How far after the incident the window ends [default: 15m]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "Which time")]
     after: Option<String>,
+    /// When the window ends in the future, follow the logs until it does; what there is by now is a bundle at once
+    #[arg(long, help_heading = "Which time")]
+    wait: bool,
 
-    /// What evidence the workload needs: a name that `profiles` lists, or a file
-    #[arg(long, value_name = "NAME|FILE", default_value = DEFAULT_PROFILE, help_heading = "Which evidence")]
-    profile: String,
+    /// What evidence the workload needs: a name that `profiles` lists, or a file [default: trust-domain-server; with --into that of the bundle]
+    #[arg(long, value_name = "NAME|FILE", help_heading = "Which evidence")]
+    profile: Option<String>,
     /// Kinds to leave out: logs, previous-logs, scrapes, descriptions, or resources by kubectl's name
     #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = "Which evidence")]
     skip: Vec<String>,
@@ -71,6 +79,9 @@ pub(super) struct Arguments {
     /// Where the bundle goes: a folder, or a file ending in .zip [default: here]
     #[arg(long, value_name = "FILE|DIR", help_heading = "The bundle")]
     to: Option<PathBuf>,
+    /// Complete this bundle, of the same incident and window, into a new one; it stays as it is
+    #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["incident_time", "before", "after"], help_heading = "The bundle")]
+    into: Option<PathBuf>,
     /// A cluster's name in the bundle, in place of its context's; repeatable
     #[arg(long, value_name = "CONTEXT=NAME", value_parser = parse::renaming, help_heading = "The bundle")]
     pub(super) cluster_name: Vec<(String, String)>,
@@ -109,12 +120,14 @@ pub(super) enum Output {
 
 pub(super) async fn run(arguments: &Arguments, clusters: &Clusters) -> Result<Exit, Failure> {
     let started = Utc::now();
-    let request = Arc::new(arguments.request(started)?);
+    let earlier = arguments.into.as_deref().map(Earlier::open).transpose().map_err(Failure::usage)?.map(Arc::new);
+    let request = Arc::new(arguments.request(started, earlier.as_ref().map(|earlier| earlier.manifest()))?);
     let attachments: Vec<Attachment> =
         arguments.attach.iter().map(|path| Attachment::read(path)).collect::<Result<_, _>>().map_err(Failure::usage)?;
     let key = arguments.key()?;
     eprint!("{}", request.window.echo(started, &Local));
-    for warning in request.window.shortfalls().into_iter().chain(request.window.unfinished(started)) {
+    let unfinished = request.window.unfinished(started, arguments.wait);
+    for warning in request.window.shortfalls().into_iter().chain(unfinished) {
         eprintln!("{warning}");
     }
     let (stopper, stop) = Stop::new();
@@ -125,7 +138,8 @@ pub(super) async fn run(arguments: &Arguments, clusters: &Clusters) -> Result<Ex
     }
     let to = Destination::from_arg(arguments.to.as_deref()).map_err(Failure::usage)?;
     let bundle = BundleWriter::create(&to, started).map_err(Failure::no_bundle)?;
-    let listening = listen(&stopper, arguments.deadline);
+    let listening = listen(&stopper);
+    let deadline = end_after(arguments.deadline, &stopper);
     // Whatever ends the run before there is a bundle leaves nothing behind.
     match arguments.reach(&request, clusters, &stop).await {
         Ok((reached, _)) if reached.is_empty() => {
@@ -139,12 +153,26 @@ pub(super) async fn run(arguments: &Arguments, clusters: &Clusters) -> Result<Ex
             })
         }
         Ok((reached, unreached)) => {
-            let work =
-                Work { arguments, request, redactor: Redactor::new(&key), key_id: key.id(), started, attachments };
-            let (manifest, finished) = work.collect(reached, unreached, bundle, &stop, &stopper).await?;
+            let work = Work {
+                arguments,
+                request,
+                redactor: Redactor::new(&key),
+                key_id: key.id(),
+                started,
+                attachments,
+                reached,
+                unreached,
+                stop,
+                stopper,
+            };
+            let mut made = work.collect(bundle, earlier).await?;
+            deadline.abort();
+            if arguments.wait && work.is_open() {
+                made = work.wait(made).await;
+            }
             // From here on there is a bundle, and an interrupt is about a copy of it.
             listening.abort();
-            arguments.end(&manifest, &finished, &Redactor::new(&key))
+            arguments.end(&made, &work.redactor)
         }
         Err(failure) => {
             bundle.abandon();
@@ -153,13 +181,17 @@ pub(super) async fn run(arguments: &Arguments, clusters: &Clusters) -> Result<Ex
     }
 }
 
-/// Ctrl-C once closes the bundle, twice leaves at once; the deadline closes it, too.
-fn listen(stopper: &Arc<Stopper>, deadline: Duration) -> tokio::task::JoinHandle<()> {
-    let on_time = stopper.clone();
+/// The deadline closes the bundle.
+fn end_after(deadline: Duration, stopper: &Arc<Stopper>) -> JoinHandle<()> {
+    let stopper = stopper.clone();
     tokio::spawn(async move {
         tokio::time::sleep(deadline).await;
-        on_time.stop(StopReason::Deadline);
-    });
+        stopper.stop(StopReason::Deadline);
+    })
+}
+
+/// Ctrl-C once closes the bundle, twice leaves at once.
+fn listen(stopper: &Arc<Stopper>) -> JoinHandle<()> {
     let on_signal = stopper.clone();
     tokio::spawn(async move {
         interrupted().await;
@@ -193,14 +225,24 @@ pub(super) async fn interrupted() {
 }
 
 impl Arguments {
-    pub(super) fn request(&self, now: DateTime<Utc>) -> Result<Request, Failure> {
-        let profile = Profile::load(&self.profile).map_err(Failure::usage)?;
+    /// What is asked for; where a bundle is to be completed, what it was asked for.
+    pub(super) fn request(&self, now: DateTime<Utc>, earlier: Option<&Manifest>) -> Result<Request, Failure> {
+        let named = self.profile.as_deref().or(earlier.map(|earlier| earlier.profile.as_str()));
+        let profile = Profile::load(named.unwrap_or(DEFAULT_PROFILE)).map_err(Failure::usage)?;
         let duration =
             |text: &Option<String>| text.as_deref().map(window::parse_duration).transpose().map_err(Failure::usage);
         let incident = self.incident_time.as_deref().map(|text| window::parse_incident(text, now, &Local));
         let incident = incident.transpose().map_err(Failure::usage)?;
-        let window =
-            Window::new(incident, duration(&self.before)?, duration(&self.after)?, now).map_err(Failure::usage)?;
+        let window = match earlier {
+            Some(of) => Window {
+                start: of.window_start,
+                end: of.window_end,
+                incident: of.incident_start.zip(of.incident_end).map(|(start, end)| Incident { start, end }),
+            },
+            None => {
+                Window::new(incident, duration(&self.before)?, duration(&self.after)?, now).map_err(Failure::usage)?
+            }
+        };
         let known = |kind: &str| {
             plan::KINDS.contains(&kind)
                 || profile
@@ -232,43 +274,6 @@ impl Arguments {
         })
     }
 
-    /// The command that asks these clusters for the same again, without the incident's time. Paths of
-    /// this machine, and contexts that have another name in the bundle, are left out of it.
-    fn command(&self, clusters: &[ClusterInfo]) -> String {
-        let mut words = vec!["kubectl-escalate collect".to_owned()];
-        let mut add = |flag: &str, value: &str| words.push(format!("{flag} {}", quoted(value)));
-        for context in clusters.iter().filter_map(|cluster| cluster.context.as_deref()) {
-            add("--context", context);
-        }
-        if !self.connection.all_namespaces {
-            let namespaces: BTreeSet<&String> = clusters.iter().flat_map(|cluster| &cluster.namespaces).collect();
-            namespaces.into_iter().for_each(|namespace| add("-n", namespace));
-        }
-        if let Some(selector) = &self.connection.selector {
-            add("-l", selector);
-        }
-        if self.profile != DEFAULT_PROFILE && !self.profile.contains(['/', '\\', '.']) {
-            add("--profile", &self.profile);
-        }
-        self.skip.iter().for_each(|kind| add("--skip", kind));
-        for (flag, value) in [("--before", &self.before), ("--after", &self.after)] {
-            if let Some(value) = value {
-                add(flag, value);
-            }
-        }
-        let given = [
-            ("-A", self.connection.all_namespaces),
-            ("--node-neighbours", self.node_neighbours),
-            ("--rotated-logs", self.rotated_logs),
-        ];
-        for (flag, given) in given {
-            if given {
-                words.push(flag.to_owned());
-            }
-        }
-        words.join(" ")
-    }
-
     fn key(&self) -> Result<Key, Failure> {
         let Some(path) = &self.redaction_key else { return Ok(Key::random()) };
         let bytes = std::fs::read(path)
@@ -278,7 +283,8 @@ impl Arguments {
     }
 
     /// Says what there is now, makes the smaller copy that was asked for, and prints the paths.
-    fn end(&self, manifest: &Manifest, finished: &Finished, redactor: &Redactor) -> Result<Exit, Failure> {
+    fn end(&self, made: &Made, redactor: &Redactor) -> Result<Exit, Failure> {
+        let Made { manifest, finished } = made;
         let path = finished.path.display().to_string();
         let hint = self.max_size.is_none().then(|| quoted(&path));
         eprint!("{}", report::summary(manifest, finished.bytes, &finished.sha256, hint.as_deref()));
@@ -346,147 +352,6 @@ impl Arguments {
             bytesize::ByteSize(self.log_limit),
             self.connection.request_timeout.as_secs(),
         )
-    }
-}
-
-/// A collection that has somewhere to write and someone to ask.
-struct Work<'a> {
-    arguments: &'a Arguments,
-    request: Arc<Request>,
-    redactor: Redactor,
-    key_id: String,
-    started: DateTime<Utc>,
-    attachments: Vec<Attachment>,
-}
-
-impl Work<'_> {
-    async fn collect(
-        self,
-        reached: Vec<Reached>,
-        unreached: Vec<ClusterInfo>,
-        bundle: BundleWriter,
-        stop: &Stop,
-        stopper: &Stopper,
-    ) -> Result<(Manifest, Finished), Failure> {
-        let written = |error: BundleError| Failure::no_bundle(error);
-        let bar = Arc::new(Bar::new());
-        let names = Arc::new(Names::of(&self.request.profile));
-        let notes =
-            collect::notes(&bundle, &self.redactor, &self.arguments.note, &self.attachments).map_err(written)?;
-        let (mut sites, mut plans, mut clusters) = (Vec::new(), Vec::new(), Vec::new());
-        for Reached { name, connection, discovery, found, skew, info } in reached {
-            plans.push(plan::first(&self.request, &discovery.resources, &discovery.failed, &found.place));
-            clusters.push(info);
-            sites.push(Site {
-                cluster: name,
-                kubernetes: connection.kubernetes,
-                request: self.request.clone(),
-                place: Arc::new(found.place),
-                served: Arc::new(discovery.resources),
-                redactor: self.redactor.clone(),
-                bundle: bundle.clone(),
-                progress: bar.clone() as Arc<dyn collect::Progress>,
-                names: names.clone(),
-                log_limit: self.arguments.log_limit,
-                skew,
-                images: Arc::default(),
-                seen: Arc::default(),
-            });
-        }
-        clusters.extend(unreached);
-        let mut ledger = Ledger {
-            started: self.started,
-            finished: None,
-            ended: Ended::Interrupted,
-            trust_domain: self.arguments.trust_domain.clone(),
-            region: self.arguments.region.clone(),
-            ticket: self.arguments.ticket.clone(),
-            command: self.arguments.command(&clusters),
-            redaction_key_id: self.key_id,
-            clusters,
-            remarks: Vec::new(),
-            notes,
-        };
-        let draft = ledger.draft(&self.request, &collect::Run::default()).to_json().unwrap_or_default();
-        bundle.draft(&clean_json(&self.redactor, &draft)).map_err(written)?;
-        let mut run = collect::run(&sites, plans, self.arguments.limits(), stop, stopper).await;
-        bar.clear();
-        match stop.reason() {
-            None if self.request.skips("descriptions") => {}
-            None => {
-                let described = tokio::task::block_in_place(|| collect::describe(&sites, &mut run, self.started));
-                if let Err(error) = described {
-                    let why = error.causes_without_paths().join(": ");
-                    ledger.remarks.push(format!("not every object is described: {why}"));
-                    if error.is_disk_full() {
-                        stopper.stop(StopReason::DiskFull);
-                    }
-                }
-            }
-            Some(_) => ledger.remarks.push("objects are not described, for the run was cut short".to_owned()),
-        }
-        drop(sites);
-        ledger.finished = Some(Utc::now());
-        ledger.ended = match stop.reason() {
-            None => Ended::Finished,
-            Some(StopReason::Interrupted) => Ended::Interrupted,
-            Some(StopReason::Deadline) => Ended::Deadline,
-            Some(StopReason::DiskFull) => Ended::DiskFull,
-        };
-        let mut manifest = None;
-        let name = ledger.name(&run);
-        let finished = tokio::task::block_in_place(|| {
-            bundle.finish(&name, |settled| {
-                let made = manifest.insert(ledger.manifest(&self.request, &run, settled));
-                last_files(made, &self.redactor, settled)
-            })
-        })
-        .map_err(written)?;
-        let manifest = manifest.ok_or_else(|| Failure::no_bundle("the manifest was not written"))?;
-        Ok((manifest, finished))
-    }
-}
-
-/// README.txt, the clusters' files and, last of all, the manifest.
-fn last_files(
-    manifest: &mut Manifest,
-    redactor: &Redactor,
-    settled: &crate::bundle::Settled,
-) -> Vec<(crate::bundle::EntryPath, crate::redact::Clean)> {
-    let mut files = Vec::new();
-    for cluster in &manifest.clusters {
-        let text = serde_json::to_vec_pretty(cluster).unwrap_or_default();
-        files.push((layout::cluster_json(&cluster.name), clean_json(redactor, &text)));
-    }
-    files.push((layout::readme(), redactor.text(report::readme(manifest).as_bytes()).0));
-    for (path, clean) in &files {
-        let mut record = settled.measure(path, clean);
-        env!("CARGO_PKG_NAME").clone_into(&mut record.source);
-        manifest.entries.push(record);
-    }
-    manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
-    let text = manifest.to_json().unwrap_or_default();
-    files.push((layout::manifest(), clean_json(redactor, &text)));
-    files
-}
-
-/// JSON of ours, redacted as text, which keeps its order; as a value, should a secret in it have
-/// been cut such that it is JSON no more.
-pub(super) fn clean_json(redactor: &Redactor, json: &[u8]) -> crate::redact::Clean {
-    let clean = redactor.text(json).0;
-    if serde_json::from_slice::<serde::de::IgnoredAny>(clean.as_bytes()).is_ok() {
-        return clean;
-    }
-    serde_json::from_slice(json).map_or(clean, |value| redactor.object(value).0.to_clean())
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 

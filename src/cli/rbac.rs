@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 /// The rights come from the plan of a cluster that answers, for its own resources; nothing is
 /// collected from it.
 pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let request = arguments.collect.request(chrono::Utc::now())?;
+    let request = arguments.collect.request(chrono::Utc::now(), None)?;
     let (_stopper, stop) = Stop::new();
     let flags = &arguments.collect.connection;
     let mut manifests = Vec::new();

@@ -3,14 +3,23 @@
 
 use super::{Container, Record, Run};
 use crate::{
-    bundle::{ContainerCoverage, GapCause, Interval, Outcome, Settled},
+    bundle::{ContainerCoverage, GapCause, Interval, LogRun, Outcome, Settled},
     facts::coverage::{self, Life, Log, Stopped},
     plan::{Request, Runs, What},
 };
+use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 
-/// Names one log: cluster, namespace, pod, container, and whether the previous.
-type Key<'a> = (&'a str, &'a str, &'a str, &'a str, bool);
+/// Names one log: cluster, UID of the pod, container, and which of its runs.
+type Key<'a> = (&'a str, &'a str, &'a str, Which);
+
+/// Which run of a container a log is of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Which {
+    Current,
+    Previous,
+    Past(DateTime<Utc>),
+}
 
 /// The coverage of every container, sorted by name.
 pub(super) fn coverage(request: &Request, run: &Run, settled: &Settled) -> Vec<ContainerCoverage> {
@@ -22,12 +31,14 @@ pub(super) fn coverage(request: &Request, run: &Run, settled: &Settled) -> Vec<C
         .iter()
         .map(|container| {
             let timeline = coverage::of_container(window, &life(container, request, &logs, settled));
-            let Runs { namespace, pod, container: name, .. } = &container.runs;
+            let Runs { namespace, pod, uid, container: name, .. } = &container.runs;
             ContainerCoverage {
                 cluster: container.cluster.clone(),
                 namespace: namespace.clone(),
                 pod: pod.clone(),
+                uid: (!uid.is_empty()).then(|| uid.clone()),
                 container: name.clone(),
+                runs: log_runs(container, &logs, settled),
                 complete: timeline.is_complete(),
                 covered: timeline.covered,
                 gaps: timeline.gaps,
@@ -41,31 +52,66 @@ pub(super) fn coverage(request: &Request, run: &Run, settled: &Settled) -> Vec<C
 }
 
 fn key(record: &Record) -> Option<Key<'_>> {
-    match &record.task.what {
-        What::Log(log) => Some((&record.cluster, &log.namespace, &log.pod, &log.container, log.previous)),
-        _ => None,
-    }
+    let What::Log(log) = &record.task.what else { return None };
+    let which = match log.started.filter(|_| log.past) {
+        Some(started) => Which::Past(started),
+        None if log.previous => Which::Previous,
+        None => Which::Current,
+    };
+    Some((&record.cluster, &log.uid, &log.container, which))
+}
+
+/// The runs of a container that are known, the earliest first, each with what became of its log: those
+/// that its status tells of, and those that were followed before.
+fn runs<'a>(
+    container: &'a Container,
+    logs: &HashMap<Key<'a>, &'a Record>,
+) -> Vec<(crate::plan::Run, bool, Option<&'a Record>)> {
+    let Container { cluster, runs, .. } = container;
+    let log = |which| logs.get(&(cluster.as_str(), runs.uid.as_str(), runs.container.as_str(), which)).copied();
+    let mut all: Vec<_> = logs
+        .iter()
+        .filter_map(|((of, uid, name, which), record)| match which {
+            Which::Past(at) if (*of, *uid, *name) == (cluster, &runs.uid, &runs.container) => Some((*at, *record)),
+            _ => None,
+        })
+        .map(|(at, record)| (crate::plan::Run { started: Some(at), ended: None }, false, Some(record)))
+        .collect();
+    all.sort_by_key(|(run, ..)| run.started);
+    all.extend(runs.previous.map(|run| (run, true, log(Which::Previous))));
+    // One that waited may have started since.
+    let current = log(Which::Current);
+    let has_started = |record: &&Record| matches!(record.done.log, Some(Log::Read(_)));
+    let run = runs.current.or_else(|| current.filter(has_started).map(|_| crate::plan::Run::default()));
+    all.extend(run.map(|run| (run, false, current)));
+    all
+}
+
+fn log_runs(container: &Container, logs: &HashMap<Key<'_>, &Record>, settled: &Settled) -> Vec<LogRun> {
+    let path = |record: &Record| Some(settled.record(&record.done.entries.first()?.path)?.path);
+    let run = |(run, _, record): &(crate::plan::Run, bool, Option<&Record>)| LogRun {
+        started: run.started,
+        ended: run.ended,
+        log: record.and_then(path),
+    };
+    runs(container, logs).iter().map(run).collect()
 }
 
 fn life(container: &Container, request: &Request, logs: &HashMap<Key<'_>, &Record>, settled: &Settled) -> Life {
-    let Container { cluster, seen, runs } = container;
-    let log = |previous| {
-        let key: Key<'_> = (cluster, &runs.namespace, &runs.pod, &runs.container, previous);
-        logs.get(&key).map_or_else(|| not_planned(request, previous), |record| of_record(record, settled))
+    let Container { seen, runs: told, gone, .. } = container;
+    let with_log = |(run, previous, record): &(crate::plan::Run, bool, Option<&Record>)| coverage::Run {
+        started: run.started,
+        ended: run.ended,
+        log: record.map_or_else(|| not_planned(request, *previous), |record| of_record(record, settled)),
     };
-    let with_log = |run: crate::plan::Run, log| coverage::Run { started: run.started, ended: run.ended, log };
-    // One that waited may have started since.
-    let current = match (runs.current, log(false)) {
-        (Some(run), log) => Some(with_log(run, log)),
-        (None, log @ Log::Read(_)) => Some(with_log(crate::plan::Run::default(), log)),
-        (None, _) => None,
-    };
+    let runs = runs(container, logs);
     Life {
-        pod_started: runs.pod_started,
+        pod_started: told.pod_started,
         seen: *seen,
-        restarts: runs.restarts,
-        waits: runs.waits.clone(),
-        runs: runs.previous.map(|run| with_log(run, log(true))).into_iter().chain(current).collect(),
+        restarts: told.restarts,
+        waits: told.waits.clone(),
+        gone: *gone,
+        runs: runs.iter().map(with_log).collect(),
     }
 }
 

@@ -4,7 +4,11 @@
 //! offset. A line without one goes with the line before it: the kubelet stamps only a line's first
 //! fragment, and fragments of both streams may merge. Text without a stamp at the very beginning,
 //! or unfinished at the very end, is no log but the kubelet's own error, sent as a success.
+//!
+//! A stream that broke can be taken up again ([`Cut::resume`]): lines that come a second time are told
+//! by their stamps and left out.
 
+use super::recent::{Had, Recent};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Longest stamp: nine digits, an offset, and the blank after it.
@@ -33,6 +37,20 @@ pub(super) struct Cut {
     first: Option<Stamp>,
     last: Option<Stamp>,
     lines: u64,
+    /// The last lines kept, where it may be taken up again.
+    recent: Option<Recent>,
+    /// Which of the lines to come were kept before.
+    had: Option<Had>,
+    breaks: Vec<Break>,
+}
+
+/// Where a log that was taken up again does not go on with what it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Break {
+    /// The last line had before.
+    pub(super) after: DateTime<Utc>,
+    /// The first line that came then, if any did.
+    pub(super) before: Option<DateTime<Utc>>,
 }
 
 /// A bound as a time, and as text that compares with a UTC stamp byte by byte.
@@ -42,7 +60,7 @@ struct Bound {
     text: [u8; 29],
 }
 
-type Stamp = ([u8; STAMP], usize);
+pub(super) type Stamp = ([u8; STAMP], usize);
 
 impl Bound {
     fn new(at: DateTime<Utc>) -> Self {
@@ -78,7 +96,7 @@ fn copied(stamp: &[u8]) -> Stamp {
     (text, length)
 }
 
-fn time(stamp: Option<Stamp>) -> Option<DateTime<Utc>> {
+pub(super) fn time(stamp: Option<Stamp>) -> Option<DateTime<Utc>> {
     stamp.and_then(|(text, length)| parse(&text[..length]))
 }
 
@@ -114,12 +132,54 @@ impl Cut {
             first: None,
             last: None,
             lines: 0,
+            recent: None,
+            had: None,
+            breaks: Vec::new(),
         }
+    }
+
+    /// Remembers what it takes to be taken up again.
+    pub(super) fn resumable(mut self) -> Self {
+        self.recent = Some(Recent::default());
+        self
+    }
+
+    /// Takes up a stream that is asked for anew, from the moment that is given back on; none from its
+    /// start. What was pushed last has to have ended with a line.
+    pub(super) fn resume(&mut self) -> Option<DateTime<Utc>> {
+        self.in_line = false;
+        self.keep = false;
+        self.head.clear();
+        self.foreign = None;
+        let recent = self.recent.as_ref().filter(|_| self.last.is_some())?;
+        let (since, had) = recent.had();
+        self.had = Some(had);
+        Some(since)
+    }
+
+    /// Whether what came since it was taken up again goes on with what it had.
+    pub(super) fn is_joined(&self) -> bool {
+        self.had.as_ref().is_none_or(Had::is_met)
+    }
+
+    /// Where it did not, each told once.
+    pub(super) fn breaks(&mut self) -> Vec<Break> {
+        std::mem::take(&mut self.breaks)
+    }
+
+    /// The last line kept before a moment, of those remembered.
+    pub(super) fn last_before(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.recent.as_ref()?.last_before(at)
     }
 
     /// Whether all that follows lies behind the window.
     pub(super) fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// Time of the first line that came so far.
+    pub(super) fn begins(&self) -> Option<DateTime<Utc>> {
+        time(self.begins)
     }
 
     /// Time of the last line kept so far.
@@ -192,8 +252,14 @@ impl Cut {
                 self.over = self.past.is_before(stamp);
                 let after_start = self.start.as_ref().is_none_or(|start| start.is_before(stamp));
                 self.keep = after_start && !self.over && !self.end.is_before(stamp);
-                if self.keep {
+                if self.keep && self.had.as_mut().is_some_and(|had| had.takes(&copied(stamp))) {
+                    self.keep = false;
+                } else if self.keep {
                     let stamp = copied(stamp);
+                    self.joins(&stamp);
+                    if let Some(recent) = &mut self.recent {
+                        recent.push(stamp);
+                    }
                     self.first.get_or_insert(stamp);
                     self.last = Some(stamp);
                     self.lines += 1;
@@ -206,6 +272,14 @@ impl Cut {
                 }
                 self.lines += u64::from(self.keep);
             }
+        }
+    }
+
+    /// The first line comes that was not had before.
+    fn joins(&mut self, stamp: &Stamp) {
+        let Some(had) = self.had.take() else { return };
+        if let (false, Some(after)) = (had.is_met(), time(self.last)) {
+            self.breaks.push(Break { after, before: time(Some(*stamp)) });
         }
     }
 

@@ -1,7 +1,7 @@
 //! From what a run gave to the manifest: every task with its outcome, every entry with its source,
 //! and the checklist over them. Pure.
 
-use super::{Entry, Record, Run, containers};
+use super::{Carriage, Container, Earlier, Entry, Record, Run, completed, containers};
 use crate::{
     bundle::{
         BundleName, CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, GapCause, IdentityClaim, IdentityKind,
@@ -10,17 +10,19 @@ use crate::{
     facts::{
         coverage,
         identity::{self, settle},
+        onset::{self, Onset},
     },
     plan::Request,
 };
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What is known besides the run itself.
-#[derive(Clone, Debug)]
 pub struct Ledger {
     /// The collection's start.
     pub started: DateTime<Utc>,
+    /// When the clusters were asked.
+    pub asked: DateTime<Utc>,
     /// Its end, when it has one.
     pub finished: Option<DateTime<Utc>>,
     /// How it ended.
@@ -33,6 +35,8 @@ pub struct Ledger {
     pub ticket: Option<String>,
     /// The command that asks the same of the same clusters, without its time.
     pub command: String,
+    /// How much time there is to be around the incident, as flags.
+    pub around: String,
     /// Names the redaction key.
     pub redaction_key_id: String,
     /// The clusters, those not reached among them.
@@ -41,6 +45,8 @@ pub struct Ledger {
     pub remarks: Vec<String>,
     /// Entries of the user's own.
     pub notes: Vec<Entry>,
+    /// The bundle that this one completes, and what was taken over from it.
+    pub earlier: Option<(Arc<Earlier>, Carriage)>,
 }
 
 impl Ledger {
@@ -131,10 +137,104 @@ impl Ledger {
         );
         manifest.entries = entries.into_values().collect();
         manifest.containers = containers::coverage(request, run, settled);
+        if let Some((earlier, carriage)) = &self.earlier {
+            completed::add(&mut manifest, earlier, carriage, settled);
+        }
         manifest.redactions_total = manifest.entries.iter().flat_map(|entry| entry.redactions.values()).sum();
-        manifest.checklist = checklist(&manifest, request, self.started, &self.command);
+        let onset = onset(request, run);
+        manifest.checklist = self.checklist(&manifest, request, settled.name(), onset.as_ref());
         manifest
     }
+}
+
+impl Ledger {
+    /// The runbook's list of what support needs, with what the bundle has of it.
+    fn checklist(
+        &self,
+        manifest: &Manifest,
+        request: &Request,
+        name: &BundleName,
+        onset: Option<&Onset>,
+    ) -> Vec<ChecklistItem> {
+        vec![self.logs(manifest, request, name, onset), metrics(manifest), who(manifest), priority(manifest)]
+    }
+
+    fn logs(&self, manifest: &Manifest, request: &Request, name: &BundleName, onset: Option<&Onset>) -> ChecklistItem {
+        let (now, again) = (self.asked, &self.command);
+        let window = &request.window;
+        let text = "logs from 15 minutes before to 15 minutes after the incident";
+        let is_log = |task: &&TaskRecord| ["log", "previous-log", "past-log"].contains(&task.kind.as_str());
+        let taken = manifest.tasks.iter().filter(is_log).filter(|task| !task.entries.is_empty()).count();
+        let lacking = coverage::logs_lack(manifest);
+        let gaps = || manifest.containers.iter().flat_map(|container| &container.gaps);
+        let lacks = |cause: GapCause| gaps().any(|gap| gap.missing && gap.cause == cause);
+        let mut shortfalls = window.shortfalls();
+        let mut command = None;
+        let rfc = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        match window.incident {
+            None => {
+                shortfalls
+                    .insert(0, "no incident time was given: these are the minutes before the collection".to_owned());
+                if let Some(Onset { at, what }) = onset {
+                    shortfalls.insert(1, format!("it may have begun at {}: {what}", rfc(*at)));
+                }
+                let time = onset.map_or_else(|| "TIME".to_owned(), |onset| rfc(onset.at));
+                command = Some(format!("{again} --incident-time {time}{}", self.around));
+            }
+            Some(incident) => {
+                let span = if incident.start == incident.end {
+                    rfc(incident.start)
+                } else {
+                    format!("{}/{}", rfc(incident.start), rfc(incident.end))
+                };
+                let same = format!("{again} --incident-time {span}{}", self.around);
+                // Of a window that ended while its logs were read, nothing need be missing.
+                let is_open = window.end > now
+                    && (manifest.containers.is_empty() || gaps().any(|gap| gap.missing && gap.to == window.end));
+                if is_open {
+                    let after = rfc(window.end + TimeDelta::seconds(5));
+                    command = Some(format!("{again} --into {name}.zip   # after {after}"));
+                } else if lacks(GapCause::CutByLimit) {
+                    command = Some(format!("{same} --log-limit SIZE"));
+                }
+                // Where a container lacks the end, its line says so.
+                if is_open && !lacks(GapCause::WindowNotOver) {
+                    shortfalls.push(format!("the window is not over until {}", rfc(window.end)));
+                }
+            }
+        }
+        let state = match (taken, shortfalls.is_empty() && lacking.is_empty()) {
+            (0, _) => CheckState::No,
+            (_, true) => CheckState::Yes,
+            (_, false) => CheckState::Partial,
+        };
+        let mut detail = format!(
+            "{taken} {}, {} to {}",
+            if taken == 1 { "log" } else { "logs" },
+            rfc(window.start),
+            rfc(window.end.min(now))
+        );
+        for missing in shortfalls.into_iter().chain(lacking) {
+            detail.push_str("; ");
+            detail.push_str(&missing);
+        }
+        item("logs", text, state, detail, command)
+    }
+}
+
+/// When it may have begun, where no incident was named.
+fn onset(request: &Request, run: &Run) -> Option<Onset> {
+    let window = &request.window;
+    if window.incident.is_some() {
+        return None;
+    }
+    let restart = |container: &Container| {
+        let (runs, at) = (&container.runs, container.runs.previous?.ended?);
+        let what = format!("{}/{} ended and was started again", runs.pod, runs.container);
+        window.contains(at).then_some(Onset { at, what })
+    };
+    let restarts = run.containers.iter().filter_map(restart);
+    onset::propose(run.records.iter().filter_map(|record| record.done.onset.clone()).chain(restarts).collect())
 }
 
 /// Each claim once, in a stable order: many pods say the same.
@@ -198,68 +298,8 @@ pub(super) fn record(record: &Record, entries: Vec<String>) -> TaskRecord {
     }
 }
 
-/// The runbook's list of what support needs, with what the bundle has of it.
-fn checklist(manifest: &Manifest, request: &Request, now: DateTime<Utc>, command: &str) -> Vec<ChecklistItem> {
-    vec![logs(manifest, request, now, command), metrics(manifest), who(manifest), priority(manifest)]
-}
-
 fn item(id: &str, text: &str, state: CheckState, detail: String, command: Option<String>) -> ChecklistItem {
     ChecklistItem { id: id.to_owned(), text: text.to_owned(), state, detail, command }
-}
-
-fn logs(manifest: &Manifest, request: &Request, now: DateTime<Utc>, again: &str) -> ChecklistItem {
-    let window = &request.window;
-    let text = "logs from 15 minutes before to 15 minutes after the incident";
-    let is_log = |task: &&TaskRecord| task.kind == "log" || task.kind == "previous-log";
-    let taken = manifest.tasks.iter().filter(is_log).filter(|task| !task.entries.is_empty()).count();
-    let lacking = coverage::logs_lack(manifest);
-    let gaps = || manifest.containers.iter().flat_map(|container| &container.gaps);
-    let lacks = |cause: GapCause| gaps().any(|gap| gap.missing && gap.cause == cause);
-    let mut shortfalls = window.shortfalls();
-    let mut command = None;
-    let rfc = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
-    match window.incident {
-        None => {
-            shortfalls.insert(0, "no incident time was given: these are the minutes before the collection".to_owned());
-            command = Some(format!("{again} --incident-time TIME"));
-        }
-        Some(incident) => {
-            let span = if incident.start == incident.end {
-                rfc(incident.start)
-            } else {
-                format!("{}/{}", rfc(incident.start), rfc(incident.end))
-            };
-            let same = format!("{again} --incident-time {span}");
-            // Of a window that ended while its logs were read, nothing need be missing.
-            let is_open = window.end > now
-                && (manifest.containers.is_empty() || gaps().any(|gap| gap.missing && gap.to == window.end));
-            if is_open {
-                command = Some(format!("{same}   # after {}", rfc(window.end + TimeDelta::seconds(5))));
-            } else if lacks(GapCause::CutByLimit) {
-                command = Some(format!("{same} --log-limit SIZE"));
-            }
-            // Where a container lacks the end, its line says so.
-            if is_open && !lacks(GapCause::WindowNotOver) {
-                shortfalls.push(format!("the window is not over until {}", rfc(window.end)));
-            }
-        }
-    }
-    let state = match (taken, shortfalls.is_empty() && lacking.is_empty()) {
-        (0, _) => CheckState::No,
-        (_, true) => CheckState::Yes,
-        (_, false) => CheckState::Partial,
-    };
-    let mut detail = format!(
-        "{taken} {}, {} to {}",
-        if taken == 1 { "log" } else { "logs" },
-        rfc(window.start),
-        rfc(window.end.min(now))
-    );
-    for missing in shortfalls.into_iter().chain(lacking) {
-        detail.push_str("; ");
-        detail.push_str(&missing);
-    }
-    item("logs", text, state, detail, command)
 }
 
 fn metrics(manifest: &Manifest) -> ChecklistItem {

@@ -6,16 +6,20 @@
 //! a path to `bundle/layout.rs` and a test file. Collectors know the bundle's entries and nothing
 //! of zip.
 
+mod completed;
 mod containers;
 mod cut;
 mod describe;
 mod discovery;
+mod earlier;
+mod follow;
 mod get;
 mod ledger;
 mod list;
 mod log;
 mod note;
 mod place;
+mod recent;
 mod run;
 mod scrape;
 mod site;
@@ -23,6 +27,8 @@ mod table_text;
 mod version;
 
 pub use describe::describe;
+pub use earlier::{Carriage, Carried, Earlier, EarlierError};
+pub use follow::{Followed, follow};
 pub use ledger::Ledger;
 pub use note::{Attachment, NoteError, notes};
 pub use place::{Found, PlaceError, Places, find};

@@ -28,8 +28,10 @@ pub struct Limits {
     pub node: usize,
 }
 
-/// How long what is under way may take to end, once told to.
-const DRAIN: Duration = Duration::from_secs(3);
+/// How long what is under way may take to end, once told to: a deadline is kept to within a second.
+fn drain(reason: StopReason) -> Duration {
+    Duration::from_millis(if reason == StopReason::Deadline { 800 } else { 3000 })
+}
 
 /// A task that has ended.
 #[derive(Debug)]
@@ -55,6 +57,8 @@ pub struct Container {
     pub seen: DateTime<Utc>,
     /// What it said.
     pub runs: Runs,
+    /// Whether its pod was deleted since, while its log was followed.
+    pub gone: bool,
 }
 
 /// What a run gave.
@@ -126,7 +130,7 @@ pub async fn run(sites: &[Site], plans: Vec<Vec<Planned>>, limits: Limits, stop:
     loop {
         if let Some(reason) = stop.reason() {
             scheduler.give_up_pending(reason);
-            drained.get_or_insert_with(|| tokio::time::Instant::now() + DRAIN);
+            drained.get_or_insert_with(|| tokio::time::Instant::now() + drain(reason));
         } else {
             scheduler.start();
         }
@@ -158,6 +162,7 @@ pub async fn run(sites: &[Site], plans: Vec<Vec<Planned>>, limits: Limits, stop:
             }
         }
     }
+    scheduler.end_followed().await;
     identity::prefer(&mut scheduler.run.claims);
     scheduler.run
 }
@@ -284,11 +289,23 @@ impl Scheduler<'_> {
         let logs = &site.request.profile.logs;
         if logs.current.is_some() || logs.previous.is_some() {
             let taken = plan::taken(&site.request, pods.clone());
-            let container = |runs| Container { cluster: site.cluster.clone(), seen, runs };
+            let container = |runs| Container { cluster: site.cluster.clone(), seen, runs, gone: false };
             self.run.containers.extend(taken.iter().flat_map(Pod::runs).map(container));
         }
-        let plan = plan::expand(&site.request, &site.served, &site.place, pods);
+        let mut plan = plan::expand(&site.request, &site.served, &site.place, pods);
+        plan.extend(site.followed.rest(&plan));
         self.add(at, plan);
+    }
+
+    /// What was followed and has no task yet, since the pods were not listed again.
+    async fn end_followed(&mut self) {
+        for (at, site) in self.sites.iter().enumerate() {
+            for Planned { task, .. } in site.followed.rest(&[]) {
+                let (started, clock) = (Utc::now(), Instant::now());
+                let done = collect(site, &task).await;
+                self.record(at, task, Some(started), clock.elapsed(), done);
+            }
+        }
     }
 
     fn settle(&mut self, site: usize, task: Task, done: Done) {

@@ -1,8 +1,9 @@
 //! What every collector is given, and what it gives back.
 
+use super::{Earlier, Followed};
 use crate::{
     bundle::{BundleError, BundleWriter, Coverage, EntryPath, EntryWriter, IdentityClaim, Outcome},
-    facts::{coverage::Log, identity::Names},
+    facts::{coverage::Log, identity::Names, onset::Onset},
     plan::{Place, Planned, Pod, Request, Resource, Task},
     redact::{Clean, Counts, Redactor},
     source::{
@@ -67,6 +68,10 @@ pub struct Site {
     pub images: Arc<OnceLock<BTreeSet<String>>>,
     /// When these pods were asked for, by the API server's clock: what their status says is as old.
     pub seen: Arc<OnceLock<DateTime<Utc>>>,
+    /// The bundle that this run completes.
+    pub earlier: Option<Arc<Earlier>>,
+    /// Logs that were followed until the window closed.
+    pub followed: Arc<Followed>,
 }
 
 impl Site {
@@ -106,6 +111,10 @@ pub(super) struct Writing {
 impl Writing {
     pub(super) fn write(&mut self, clean: &Clean) -> Result<(), BundleError> {
         if clean.is_empty() { Ok(()) } else { self.writer.write(clean) }
+    }
+
+    pub(super) fn rename(&mut self, path: EntryPath) -> Result<(), BundleError> {
+        self.writer.rename(path)
     }
 
     pub(super) fn finish(self, redactions: Counts, coverage: Option<Coverage>) -> Result<Entry, BundleError> {
@@ -151,6 +160,8 @@ pub struct Done {
     pub claims: Vec<IdentityClaim>,
     /// What became of a container's log, where the outcome does not say it.
     pub log: Option<Log>,
+    /// When a log's errors jumped, where that was looked for.
+    pub onset: Option<Onset>,
     /// Whether it failed for want of room to write.
     pub disk_full: bool,
 }
@@ -166,6 +177,7 @@ impl Done {
             pods: Vec::new(),
             claims: Vec::new(),
             log: None,
+            onset: None,
             disk_full: false,
         }
     }

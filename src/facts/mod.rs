@@ -3,3 +3,4 @@
 
 pub mod coverage;
 pub mod identity;
+pub mod onset;

@@ -61,6 +61,8 @@ pub struct Runs {
     pub namespace: String,
     /// The pod.
     pub pod: String,
+    /// Its UID.
+    pub uid: String,
     /// The container.
     pub container: String,
     /// When the pod was started.
@@ -132,6 +134,12 @@ impl Pod {
         })
     }
 
+    /// Its UID.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+
     pub(super) fn is_unhealthy(&self) -> bool {
         self.unhealthy
     }
@@ -151,6 +159,7 @@ impl Pod {
             Runs {
                 namespace: self.namespace.clone(),
                 pod: self.name.clone(),
+                uid: self.uid.clone(),
                 container: container.name.clone(),
                 pod_started: self.started,
                 restarts,
@@ -200,6 +209,7 @@ impl Pod {
             name_is_reused: self.name_is_reused,
             container: container.name.clone(),
             previous,
+            past: false,
             node: self.node.clone(),
             started: run.and_then(|run| run.started),
             ended,
@@ -222,7 +232,7 @@ impl Pod {
             true => (0, Some(if waits { restarts } else { restarts.checked_sub(1)? })),
             false => (restarts, None),
         };
-        Some(LogFiles { folder, from_run, to_run })
+        Some(LogFiles { folder, from_run, to_run, is_over: previous })
     }
 }
 

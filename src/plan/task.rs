@@ -109,6 +109,8 @@ pub struct LogTask {
     pub container: String,
     /// Whether the log of the run before the last restart is meant.
     pub previous: bool,
+    /// Whether that of a run before that one, which was followed while it went on.
+    pub past: bool,
     /// The node, where the pod has one.
     pub node: Option<String>,
     /// When the run that wrote this log started, where its status says so.
@@ -132,6 +134,8 @@ pub struct LogFiles {
     pub from_run: u32,
     /// The last of them; none for those that follow, too.
     pub to_run: Option<u32>,
+    /// Whether the last of them was over, so that nothing more is written.
+    pub is_over: bool,
 }
 
 /// See [`What::Scrape`].
@@ -183,7 +187,10 @@ impl Task {
                 format!("get/{within}{}/{}", get.resource, get.name)
             }
             What::Log(log) => {
-                let which = if log.previous { "/previous" } else { "" };
+                let which = match log.started.filter(|_| log.past) {
+                    Some(started) => format!("/{}", started.to_rfc3339_opts(SecondsFormat::Secs, true)),
+                    None => if log.previous { "/previous" } else { "" }.to_owned(),
+                };
                 format!("log/{}/{}/{}{which}", log.namespace, log.pod, log.container)
             }
             What::Scrape(scrape) => format!("scrape/{}/{}/{}", scrape.namespace, scrape.pod, scrape.name),
@@ -199,6 +206,7 @@ impl Task {
             What::Discovery => "discovery",
             What::List(_) => "list",
             What::Get(_) => "object",
+            What::Log(log) if log.past => "past-log",
             What::Log(log) if log.previous => "previous-log",
             What::Log(_) => "log",
             What::Scrape(_) => "scrape",
@@ -214,6 +222,7 @@ impl Task {
             What::Discovery => "resources that are served".to_owned(),
             What::List(list) => list.resource.to_string(),
             What::Get(get) => format!("{}/{}", get.resource, get.name),
+            What::Log(log) if log.past => format!("log of an earlier run of {}/{}", log.pod, log.container),
             What::Log(log) if log.previous => format!("previous log of {}/{}", log.pod, log.container),
             What::Log(log) => format!("log of {}/{}", log.pod, log.container),
             What::Scrape(scrape) => format!("{} of {}", scrape.name, scrape.pod),

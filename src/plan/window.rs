@@ -184,15 +184,17 @@ impl Window {
         short.map(warning).collect()
     }
 
-    /// A warning when part of the window is yet to come, so that a run now cannot have it.
-    pub fn unfinished(&self, now: DateTime<Utc>) -> Option<String> {
-        (self.end > now).then(|| {
-            format!(
-                "the window ends in {}, at {}; what comes until then is not in this run",
-                words(self.end - now),
-                utc(self.end)
-            )
-        })
+    /// What is to be said when part of the window is yet to come, so that a run now cannot have it, or
+    /// waits for it; and when there is nothing to wait for.
+    pub fn unfinished(&self, now: DateTime<Utc>, waits: bool) -> Option<String> {
+        let what = match waits {
+            true => "the logs are followed until then",
+            false => "what comes until then is not in this run, unless it waits for it (--wait)",
+        };
+        if self.end <= now {
+            return waits.then(|| "the window is over, so there is nothing to wait for".to_owned());
+        }
+        Some(format!("the window ends in {}, at {}; {what}", words(self.end - now), utc(self.end)))
     }
 }
 

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 /// At most this many details of an item are shown; the manifest has all.
 const DETAILS: usize = 8;
 /// Kinds of tasks that give logs.
-const LOGS: &[&str] = &["log", "previous-log"];
+const LOGS: &[&str] = &["log", "previous-log", "past-log"];
 
 fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)

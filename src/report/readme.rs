@@ -12,6 +12,12 @@ comes after it.
     2026-11-22T15:42:00.000000001Z {\"kubectl-escalate\":\"lines left out\",\"debug\":812,\"until\":\"2026-11-22T15:42:59.999999999Z\"}
 ";
 
+/// What a bundle that completes another says of the states that it has twice.
+const EARLIER: &str = "
+The folder earlier has, under the same paths, what had another state when the first part of this was
+collected.
+";
+
 /// What a smaller copy says of itself, ahead of all else.
 fn copy(fitted: &Fitted) -> String {
     let size = |bytes: u64| bytesize::ByteSize(bytes).display().si();
@@ -83,7 +89,8 @@ clusters/<cluster>/namespaces/<namespace>/
     pods.txt, events.txt, …      as kubectl get -o wide prints them
     pods/<pod>/pod.yaml          the pod
     pods/<pod>/describe.txt      what kubectl describe prints of it, as of the collection
-    pods/<pod>/logs/             a file a container; *.previous.log is the run before the last restart
+    pods/<pod>/logs/             a file a container; *.previous.log is the run before the last restart,
+                                 *.<start>.log an earlier one that was followed
     <resource>/<name>.yaml       every other object, with a <name>.describe.txt of its own
     <resource>.json              the same as a Table of the API server, redacted
 clusters/<cluster>/metrics/      what the servers' /metrics answered during the collection
@@ -101,6 +108,9 @@ Secrets were replaced by tokens such as <jws-signature:0123456789abcdef0123>. Th
 same token all over this bundle, and in others made with the same redaction key.
 ",
     );
+    if manifest.entries.iter().any(|entry| entry.path.starts_with("earlier/")) {
+        text.push_str(EARLIER);
+    }
     if manifest.fitted.as_ref().is_some_and(|fitted| fitted.logs > 0) {
         text.push_str(MARKERS);
     }

@@ -24,4 +24,5 @@ mod planted;
 mod rotated;
 mod untouched;
 mod users;
+mod waiting;
 mod window;

@@ -13,7 +13,7 @@ use std::time::Duration;
 const FILE: usize = 10 << 20;
 
 /// The numbers that the writer gave its lines.
-fn numbers(log: &[u8]) -> Vec<u64> {
+pub(crate) fn numbers(log: &[u8]) -> Vec<u64> {
     let key = b"\"seq\":";
     let lines = log.split(|byte| *byte == b'\n');
     let number = |line: &[u8]| -> Option<u64> {
@@ -24,7 +24,7 @@ fn numbers(log: &[u8]) -> Vec<u64> {
     lines.filter_map(number).collect()
 }
 
-fn assert_each_once(bundle: &Bundle) -> usize {
+pub(crate) fn assert_each_once(bundle: &Bundle) -> usize {
     let log = bundle.file("logs/spirl-server.log");
     let numbers = numbers(log);
     for pair in numbers.windows(2) {

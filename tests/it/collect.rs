@@ -3,8 +3,11 @@
 
 mod coverage;
 mod ends;
+mod into;
 mod lists;
 mod logs;
+mod onset;
 mod place;
 mod rotated;
 mod same;
+mod wait;

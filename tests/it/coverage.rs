@@ -44,7 +44,7 @@ fn stream() -> Stream {
 /// A container that was started a day ago and never again.
 fn steady(stream: Stream) -> Life {
     let run = Run { started: Some(at(-86_400_000)), ended: None, log: Log::Read(vec![stream]) };
-    Life { pod_started: run.started, seen: at(END + 30_000), restarts: 0, waits: None, runs: vec![run] }
+    Life { pod_started: run.started, seen: at(END + 30_000), restarts: 0, waits: None, gone: false, runs: vec![run] }
 }
 
 #[track_caller]
@@ -168,6 +168,7 @@ fn restarted() -> Life {
         seen: at(END + 30_000),
         restarts: 1,
         waits: None,
+        gone: false,
         runs: vec![run(60_000, Some(600_000)), run(640_000, None)],
     }
 }
@@ -317,6 +318,8 @@ fn the_first_gap_in_which_something_may_be_missing_is_that_of_format_1() {
 fn manifest(containers: Vec<Vec<Gap>>) -> Manifest {
     let mut manifest = Manifest::new(at(END), window().from, window().to);
     let container = |(number, gaps)| ContainerCoverage {
+        uid: None,
+        runs: Vec::new(),
         cluster: "prod".to_owned(),
         namespace: "tdd-one".to_owned(),
         pod: format!("server-{number}"),
@@ -362,7 +365,7 @@ fn what_many_containers_lack_is_one_line() {
         lines,
         [
             "logs of 3 containers (server-0/server, …) lack up to 1.5 min, 2026-11-22T14:28:30Z to 2026-11-22T14:30:00Z: \
-          window-not-over -> collect again after 2026-11-22T14:30:00Z"
+          window-not-over -> complete it after 2026-11-22T14:30:00Z, or collect with --wait"
         ]
     );
 }

@@ -275,7 +275,7 @@ fn the_window_is_a_quarter_of_an_hour_on_both_sides() {
     let window = Window::new(Some(incident), None, None, now).unwrap();
     assert_eq!((window.start, window.end), (utc("2026-11-22T13:50:00Z"), utc("2026-11-22T14:25:00Z")));
     assert_eq!(window.shortfalls(), Vec::<String>::new());
-    assert_eq!(window.unfinished(now), None);
+    assert_eq!(window.unfinished(now, false), None);
     assert!(window.contains(window.start) && window.contains(window.end) && !window.contains(now));
 
     let window = Window::new(Some(incident), Some(TimeDelta::minutes(5)), Some(TimeDelta::zero()), now).unwrap();
@@ -308,9 +308,15 @@ fn a_window_may_end_in_the_future_and_says_so() {
     let window = Window::new(Some(interval(NOW, NOW)), None, None, now).unwrap();
     assert_eq!(window.end, utc("2026-11-22T15:15:00Z"));
     assert_eq!(
-        window.unfinished(now).unwrap(),
-        "the window ends in 15 min, at 2026-11-22T15:15:00Z; what comes until then is not in this run"
+        window.unfinished(now, false).unwrap(),
+        "the window ends in 15 min, at 2026-11-22T15:15:00Z; what comes until then is not in this run, unless it waits for it (--wait)"
     );
+    assert_eq!(
+        window.unfinished(now, true).unwrap(),
+        "the window ends in 15 min, at 2026-11-22T15:15:00Z; the logs are followed until then"
+    );
+    let over = now + TimeDelta::hours(1);
+    assert_eq!(window.unfinished(over, true).unwrap(), "the window is over, so there is nothing to wait for");
 }
 
 #[test]

@@ -59,8 +59,11 @@ pub(super) fn write(
     }
 }
 
+/// By how much a number that is written out changes what it is compressed with, and more.
+const DIGITS: u64 = 16;
+
 /// The smallest number that a copy can be asked for. The copy says the number itself, and is by some
-/// bytes larger or smaller for it.
+/// bytes larger or smaller for it; a few more see to it that every larger number is enough as well.
 fn least(mut shape: Shape<'_>, total: impl Fn(&Shape<'_>) -> u64) -> u64 {
     shape.max = 0;
     loop {
@@ -68,7 +71,7 @@ fn least(mut shape: Shape<'_>, total: impl Fn(&Shape<'_>) -> u64) -> u64 {
         if least <= shape.max {
             return shape.max;
         }
-        shape.max = least;
+        shape.max = least + DIGITS;
     }
 }
 

@@ -4,31 +4,28 @@
 //! deletes these files while they are read, so that a name says little: what was read of a file is
 //! known by its place in the order and by how many bytes of it there were.
 
+mod part;
+
 use super::{
-    Pump, Stopped, Taken,
+    Taken,
     cri::Cri,
     folder::{ATTEMPTS, Folder, MOMENT},
-    lost::{Known, Lost},
+    lost::Lost,
     names::{Age, File},
+    pump::{Pump, Stopped},
+    taken,
 };
 use crate::{
     bundle::{GapCause, Outcome},
     collect::{Done, Site},
     facts::coverage::{Begins, Stopped as Why},
     plan::{LogFiles, LogTask, Task},
-    source::kubernetes::{BodyStream, SourceError},
+    source::kubernetes::SourceError,
 };
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use flate2::write::MultiGzDecoder;
-use std::io::Write as _;
 
 /// How many moments are waited for a file to be there after the one before was renamed.
 const PATIENCE: usize = 20;
-/// A file without a runtime's line in so much of it is none of a runtime.
-const FORM: u64 = 64 << 10;
-/// How much is uncompressed at once: it may become a thousand times as much.
-const SLICE: usize = 8 << 10;
 
 /// Why the files were not read, and nothing of them is in the bundle.
 pub(super) struct NotRead {
@@ -66,56 +63,38 @@ impl From<SourceError> for NotRead {
 /// Reads the files of a log. What goes wrong before the first byte of them is an error, and the log
 /// can still be had otherwise.
 pub(super) async fn take(site: &Site, task: &Task, log: &LogTask, files: &LogFiles) -> Result<Taken, NotRead> {
-    let folder = Folder { site, files };
-    let listed = folder.list().await?;
-    if listed.is_empty() {
-        return Err(NotRead::new("the node has no files of it under the number of its run"));
+    let (mut pump, stopped) = Pump::begin(site, task, log);
+    if stopped.is_some() || pump.is_whole {
+        return Ok(taken(pump, stopped));
     }
-    let (earlier, begins) = choose(&folder, listed).await?;
-    let mut reading = Reading {
-        folder,
-        earlier,
-        cri: Cri::default(),
-        out: Vec::new(),
-        wanted: Vec::new(),
-        expected: Vec::new(),
-        first: Vec::new(),
-        is_ended: false,
-        at: None,
-        before: None,
-        lost: Vec::new(),
-    };
-    let mut pump = Pump::new(site, task, log);
-    pump.request = format!("GET {}", files.folder);
-    let (stop, until) = reading.all(&mut pump).await?;
-    if !reading.cri.is_cri && reading.at.as_ref().is_some_and(|at| at.bytes > 0) {
-        return Err(NotRead::new("the node's files are of another form than a container runtime's"));
-    }
-    reading.cri.finish(&mut reading.out);
-    let full = reading.give(&mut pump, b"");
-    let mut taken = pump.end(stop.or(full));
-    if let Taken::Log(received) = &mut taken {
-        received.until = until;
-        received.files = Some(Known { begins, lost: reading.lost });
-    }
-    Ok(taken)
+    let mut reading = Reading::begin(&mut pump, files).await?;
+    let read = reading.all(&mut pump).await?;
+    reading.end(pump, read)
 }
 
-/// Leaves the files that cannot touch the window: those before the newest that begins before it. Says
-/// where the first of the others begins.
-async fn choose(folder: &Folder<'_>, mut listed: Vec<File>) -> Result<(Vec<File>, Begins), SourceError> {
+/// Leaves the files that have nothing from a moment on: those before the newest that begins before it.
+/// Says where the first of the others begins.
+async fn choose(
+    folder: &Folder,
+    mut listed: Vec<File>,
+    from: DateTime<Utc>,
+) -> Result<(Vec<File>, Begins), SourceError> {
     let mut begins = Begins::Empty;
     while let Some(file) = listed.pop() {
         let Some(at) = folder.begins(&file).await? else { continue };
         begins = Begins::At(at);
-        if at <= folder.site.request.window.start {
+        if at <= from {
             break;
         }
     }
     Ok((listed, begins))
 }
 
+/// Why no more was read, if it is so, and until when all that was written was.
+pub(super) type Way = (Option<Stopped>, DateTime<Utc>);
+
 /// How far a file was read, by the name it then had.
+#[derive(Clone)]
 struct At {
     file: File,
     bytes: u64,
@@ -123,8 +102,9 @@ struct At {
     is_ended: bool,
 }
 
-struct Reading<'a> {
-    folder: Folder<'a>,
+/// The reading of a log's files, one after the other.
+pub(super) struct Reading {
+    folder: Folder,
     /// Files that cannot touch the window.
     earlier: Vec<File>,
     /// All others that were in any list.
@@ -136,6 +116,12 @@ struct Reading<'a> {
     expected: Vec<u8>,
     /// What has come of that.
     first: Vec<u8>,
+    /// What was read last of the file, by which it is known when it is read on.
+    last: Vec<u8>,
+    /// Whether what cannot be read now is tried again later, and not given up.
+    pub(super) is_patient: bool,
+    /// Where the earliest of the files begins.
+    begins: Begins,
     /// Whether there is a later file than the one that is read.
     is_ended: bool,
     at: Option<At>,
@@ -166,7 +152,84 @@ impl From<SourceError> for Read {
     }
 }
 
-impl Reading<'_> {
+impl Reading {
+    pub(super) async fn begin(pump: &mut Pump, files: &LogFiles) -> Result<Self, NotRead> {
+        let folder = Folder { site: pump.site.clone(), files: files.clone() };
+        let listed = folder.list().await?;
+        if listed.is_empty() {
+            return Err(NotRead::new("the node has no files of it under the number of its run"));
+        }
+        let from = if pump.is_continued() { pump.resume() } else { None };
+        let (earlier, begins) = choose(&folder, listed, from.unwrap_or(pump.site.request.window.start)).await?;
+        pump.request = format!("GET {}", files.folder);
+        // A node's folder of files has the pod's UID in its name.
+        pump.is_sure = true;
+        Ok(Self {
+            folder,
+            earlier,
+            cri: Cri::default(),
+            out: Vec::new(),
+            wanted: Vec::new(),
+            expected: Vec::new(),
+            first: Vec::new(),
+            last: Vec::new(),
+            is_patient: false,
+            begins,
+            is_ended: false,
+            at: None,
+            before: None,
+            lost: Vec::new(),
+        })
+    }
+
+    /// Reads on where [`Self::all`] ended.
+    pub(super) async fn more(&mut self, pump: &mut Pump) -> Result<Way, NotRead> {
+        let until = self.folder.site.now();
+        let Some(At { file, mut bytes, is_ended: false }) = self.at.clone().filter(|at| at.file.age == Age::Newest)
+        else {
+            return self.all(pump).await;
+        };
+        let read = self.part(pump, &file, &mut bytes).await;
+        self.at = Some(At { file: file.clone(), bytes, is_ended: false });
+        match read {
+            Ok(stopped) => return Ok((stopped, until)),
+            Err(SourceError::Status { code: 404, .. }) => {}
+            Err(error) => return self.stopped(pump, Stopped::Source(error)),
+        }
+        // It was set aside, and is read to its end under the name that it has by now.
+        let files = match self.folder.list().await {
+            Ok(files) => files,
+            Err(error) => return self.stopped(pump, Stopped::Source(error)),
+        };
+        match files.iter().find(|listed| listed.age != Age::Newest && self.is_after(listed, &file)) {
+            Some(aside) => self.at = Some(At { file: aside.clone(), bytes, is_ended: false }),
+            None if files.is_empty() => return Ok((Some(Stopped::Gone("its files are deleted".to_owned())), until)),
+            None => self.lose(file, pump, None).await,
+        }
+        self.all(pump).await
+    }
+
+    /// What was read, when all is.
+    pub(super) fn end(mut self, mut pump: Pump, (stop, until): Way) -> Result<Taken, NotRead> {
+        if !self.cri.is_cri && self.at.as_ref().is_some_and(|at| at.bytes > 0) {
+            return Err(NotRead::new("the node's files are of another form than a container runtime's"));
+        }
+        self.cri.finish(&mut self.out);
+        let full = self.give(&mut pump, b"");
+        // A file that was asked for where it begins may have been another by then, or nowhere.
+        pump.begins = Some(match (self.begins, pump.cut.begins()) {
+            (Begins::At(at), Some(first)) => Begins::At(at.min(first)),
+            (Begins::Empty, Some(first)) => Begins::At(first),
+            (begins, _) => begins,
+        });
+        pump.lost.append(&mut self.lost);
+        let mut taken = taken(pump, stop.or(full));
+        if let Taken::Log(received) = &mut taken {
+            received.until = until;
+        }
+        Ok(taken)
+    }
+
     /// Whether a file can touch the window: one that was there from the start, or has come since.
     fn is_wanted(&self, file: &File) -> bool {
         !self.earlier.iter().any(|earlier| earlier.is(file))
@@ -179,8 +242,8 @@ impl Reading<'_> {
 
     /// Reads one file after the other to the end of the newest; says until when all that was written
     /// was read.
-    async fn all(&mut self, pump: &mut Pump<'_>) -> Result<(Option<Stopped>, DateTime<Utc>), NotRead> {
-        let is_final = self.folder.files.to_run.is_some();
+    pub(super) async fn all(&mut self, pump: &mut Pump) -> Result<Way, NotRead> {
+        let is_final = self.folder.files.is_over;
         let (mut waited, mut failed) = (0, 0);
         while failed < PATIENCE * ATTEMPTS {
             let until = self.folder.site.now();
@@ -221,7 +284,9 @@ impl Reading<'_> {
                     tokio::time::sleep(MOMENT).await;
                 }
                 Read::Gone => self.lose(file, pump, None).await,
-                Read::Stopped(Stopped::Source(error)) if !is_last && !matches!(error, SourceError::Stopped(_)) => {
+                Read::Stopped(Stopped::Source(error))
+                    if !is_last && !self.is_patient && !matches!(error, SourceError::Stopped(_)) =>
+                {
                     self.lose(file, pump, Some(error)).await;
                 }
                 Read::Stopped(stopped) => return self.stopped(pump, stopped),
@@ -242,9 +307,9 @@ impl Reading<'_> {
     }
 
     /// What nothing was kept of yet may be had otherwise.
-    fn stopped(&self, pump: &Pump<'_>, stopped: Stopped) -> Result<(Option<Stopped>, DateTime<Utc>), NotRead> {
+    fn stopped(&self, pump: &Pump, stopped: Stopped) -> Result<Way, NotRead> {
         match stopped {
-            Stopped::Source(error) if pump.entry.is_none() && !matches!(error, SourceError::Stopped(_)) => {
+            Stopped::Source(error) if !pump.has_lines() && !matches!(error, SourceError::Stopped(_)) => {
                 Err(error.into())
             }
             stopped => Ok((Some(stopped), self.folder.site.now())),
@@ -252,7 +317,7 @@ impl Reading<'_> {
     }
 
     /// Reads a file that was set aside.
-    async fn whole(&mut self, pump: &mut Pump<'_>, file: &File) -> Read {
+    async fn whole(&mut self, pump: &mut Pump, file: &File) -> Read {
         match self.end_before(pump, file).await {
             Ok(None) => self.as_named(pump, file.clone()).await,
             Ok(Some(stopped)) => Read::Stopped(stopped),
@@ -261,13 +326,15 @@ impl Reading<'_> {
     }
 
     /// Reads a file, under whatever name it has by the time.
-    async fn as_named(&mut self, pump: &mut Pump<'_>, mut file: File) -> Read {
+    async fn as_named(&mut self, pump: &mut Pump, mut file: File) -> Read {
         let (mut read, mut last) = (0, None);
+        self.last.clear();
         self.before = self.at.as_ref().map(|at| at.file.clone());
         for _ in 0..ATTEMPTS {
             let ended = self.part(pump, &file, &mut read).await;
             if read > 0 || ended.is_ok() {
-                self.at = Some(At { file: file.clone(), bytes: read, is_ended: self.is_ended });
+                let is_ended = self.is_ended && ended.is_ok();
+                self.at = Some(At { file: file.clone(), bytes: read, is_ended });
             }
             match ended {
                 Ok(stopped) => return stopped.into(),
@@ -299,94 +366,9 @@ impl Reading<'_> {
         file.run == newest.run && self.is_wanted(file) && is_later
     }
 
-    /// Reads a file from a byte on, as it is uncompressed.
-    async fn part(&mut self, pump: &mut Pump<'_>, file: &File, read: &mut u64) -> Result<Option<Stopped>, SourceError> {
-        self.first.clear();
-        match self.folder.open(file, *read).await? {
-            Some((body, skipped)) => {
-                let decoder = file.gzipped.then(|| MultiGzDecoder::new(Vec::new()));
-                self.body(pump, body, decoder, skipped, read).await
-            }
-            None => Ok(None),
-        }
-    }
-
-    async fn body(
-        &mut self,
-        pump: &mut Pump<'_>,
-        mut body: BodyStream,
-        mut decoder: Option<MultiGzDecoder<Vec<u8>>>,
-        mut skipped: u64,
-        read: &mut u64,
-    ) -> Result<Option<Stopped>, SourceError> {
-        let broken = |error| SourceError::Broken(Box::new(error));
-        loop {
-            let chunk = body.chunk().await?;
-            let is_end = chunk.is_none();
-            let chunk = chunk.unwrap_or_default();
-            self.folder.site.progress.bytes(chunk.len() as u64);
-            let size = if decoder.is_some() { SLICE } else { chunk.len() };
-            let mut slices: Vec<&[u8]> = chunk.chunks(size.max(1)).collect();
-            if is_end {
-                slices.push(b"");
-            }
-            for slice in slices {
-                let plain = match &mut decoder {
-                    None => chunk.slice_ref(slice),
-                    Some(decoder) => {
-                        decoder.write_all(slice).map_err(broken)?;
-                        if is_end {
-                            decoder.try_finish().map_err(broken)?;
-                        }
-                        std::mem::take(decoder.get_mut()).into()
-                    }
-                };
-                let Some(plain) = self.as_expected(plain, is_end) else {
-                    let message = "another file has the name by now".to_owned();
-                    return Err(SourceError::Status { code: 404, reason: String::new(), message });
-                };
-                let skip = usize::try_from(skipped).map_or(plain.len(), |skipped| skipped.min(plain.len()));
-                skipped -= skip as u64;
-                *read += (plain.len() - skip) as u64;
-                let stopped = self.give(pump, &plain[skip..]);
-                if stopped.is_some() || pump.cut.is_over() {
-                    return Ok(stopped);
-                }
-            }
-            if !self.cri.is_cri && *read > FORM {
-                let error = SourceError::Broken("it is of another form than a container runtime's".into());
-                return Ok(Some(Stopped::Source(error)));
-            }
-            if is_end {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// Holds back what has come until it is as much as the file is known to begin with; none when it
-    /// begins otherwise.
-    fn as_expected(&mut self, plain: Bytes, is_end: bool) -> Option<Bytes> {
-        if self.expected.is_empty() {
-            return Some(plain);
-        }
-        self.first.extend_from_slice(&plain);
-        if self.first.len() < self.expected.len() && !is_end {
-            return Some(Bytes::new());
-        }
-        let (first, expected) = (std::mem::take(&mut self.first), std::mem::take(&mut self.expected));
-        first.starts_with(&expected).then(|| first.into())
-    }
-
-    fn give(&mut self, pump: &mut Pump<'_>, bytes: &[u8]) -> Option<Stopped> {
-        self.cri.push(bytes, &mut self.out);
-        let stopped = if self.out.is_empty() { None } else { pump.feed(&self.out) };
-        self.out.clear();
-        stopped
-    }
-
     /// Reads what was written to the file before `next` after it had been read: a file is renamed first,
     /// and written to until the next is there.
-    async fn end_before(&mut self, pump: &mut Pump<'_>, next: &File) -> Result<Option<Stopped>, SourceError> {
+    async fn end_before(&mut self, pump: &mut Pump, next: &File) -> Result<Option<Stopped>, SourceError> {
         self.expected.clear();
         let Some(At { file, mut bytes, is_ended }) = self.at.take() else { return Ok(None) };
         let (mut ended, mut is_gone) = (Ok(None), false);
@@ -425,7 +407,7 @@ impl Reading<'_> {
 
     /// Reads the file that is being written to, once it is sure which one that is: the one that follows
     /// the last that was read. Gone when it is another by now, or not there yet.
-    async fn newest(&mut self, pump: &mut Pump<'_>, file: &File, is_last: bool) -> Read {
+    async fn newest(&mut self, pump: &mut Pump, file: &File, is_last: bool) -> Read {
         let mut head = Vec::new();
         for _ in 0..PATIENCE {
             head = match self.folder.head(file).await {
@@ -460,7 +442,7 @@ impl Reading<'_> {
     }
 
     /// A file went before its turn, or could not be read.
-    async fn lose(&mut self, file: File, pump: &Pump<'_>, error: Option<SourceError>) {
+    async fn lose(&mut self, file: File, pump: &Pump, error: Option<SourceError>) {
         let mut before = None;
         for next in self.folder.list().await.unwrap_or_default() {
             if next > file && !next.is(&file) {

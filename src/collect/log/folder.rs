@@ -20,16 +20,15 @@ const HEAD: usize = 4 << 10;
 pub(super) const ATTEMPTS: usize = 3;
 pub(super) const MOMENT: Duration = Duration::from_millis(100);
 
-#[derive(Clone, Copy)]
-pub(super) struct Folder<'a> {
-    pub(super) site: &'a Site,
-    pub(super) files: &'a LogFiles,
+pub(super) struct Folder {
+    pub(super) site: Site,
+    pub(super) files: LogFiles,
 }
 
-impl Folder<'_> {
+impl Folder {
     /// The files of the runs that are meant, in order.
     pub(super) async fn list(&self) -> Result<Vec<File>, SourceError> {
-        let LogFiles { folder, from_run, to_run } = self.files;
+        let LogFiles { folder, from_run, to_run, .. } = &self.files;
         let mut attempt = 1;
         let page = loop {
             match self.page(folder).await {

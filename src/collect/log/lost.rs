@@ -1,35 +1,14 @@
-//! What is known of a log's files, those that were not read too, and what that makes of the log's
-//! coverage. Pure.
+//! What of a log was lost between other parts of it, and what that makes of its coverage. Pure.
 
 use crate::facts::coverage::{Begins, Stopped, Stream};
 use chrono::{DateTime, Utc};
 
-/// What is known of the files that were read.
-pub(super) struct Known {
-    /// Where the earliest of them begins.
-    pub(super) begins: Begins,
-    /// Those that were there and went before their turn.
-    pub(super) lost: Vec<Lost>,
-}
-
-impl Known {
-    /// Where the log begins, when this is the first line that came: a file that was asked for where it
-    /// begins may have been another by then, or nowhere.
-    pub(super) fn begins(&self, first: Option<DateTime<Utc>>) -> Begins {
-        match (self.begins, first) {
-            (Begins::At(at), Some(first)) => Begins::At(at.min(first)),
-            (Begins::Empty, Some(first)) => Begins::At(first),
-            (begins, _) => begins,
-        }
-    }
-}
-
-/// A file that was listed, and was not read to its end.
+/// A stretch of a log that was not had: of a file that went before its turn, or between two readings.
 pub(super) struct Lost {
     pub(super) why: Stopped,
     /// The last line had before.
     pub(super) after: Option<DateTime<Utc>>,
-    /// The first line of the file that follows, where there is one.
+    /// The first line that was had after it, where there is one.
     pub(super) before: Option<DateTime<Utc>>,
 }
 

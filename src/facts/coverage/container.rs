@@ -21,6 +21,8 @@ pub struct Life {
     pub restarts: u32,
     /// Why it waits to run, if it does.
     pub waits: Option<String>,
+    /// Whether its pod was deleted soon after it was seen so.
+    pub gone: bool,
     /// The runs that the status knows, the earliest first.
     pub runs: Vec<Run>,
 }
@@ -161,6 +163,9 @@ pub fn of_container(window: Interval, life: &Life) -> Timeline {
     if let Some((last, ended)) = runs.last().and_then(|last| last.ended.map(|ended| (last, ended))) {
         let text = format!("{}, and was not started again{waits}", ended_at(ended));
         known.lacks((last.ended(), Some(seen)), GapCause::ContainerEnded, text);
+    }
+    if life.gone {
+        known.lacks((Some(seen), None), GapCause::ContainerEnded, format!("the pod was deleted after {}", utc(seen)));
     }
     known.not_over(seen);
     known.timeline()

@@ -107,7 +107,7 @@ fn remedy(
         GapCause::Forbidden => Some(format!("`kubectl-escalate rbac -n {namespace}` prints the role")),
         GapCause::TimedOut => Some("give more time with --deadline or --request-timeout".to_owned()),
         GapCause::StreamFailed | GapCause::Cancelled => Some("collect again".to_owned()),
-        GapCause::WindowNotOver => Some(format!("collect again after {}", utc(window_end))),
+        GapCause::WindowNotOver => Some(format!("complete it after {}, or collect with --wait", utc(window_end))),
         _ => None,
     }
 }

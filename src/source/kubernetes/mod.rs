@@ -94,6 +94,15 @@ impl Kubernetes {
         self.request(path, "*/*", Some(bytes)).await
     }
 
+    /// GETs what stays open for minutes, and so is not counted among the requests under way.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn follow(&self, path: &str) -> Result<Answer, SourceError> {
+        let uncounted = Self { slots: Arc::new(Semaphore::new(1)), ..self.clone() };
+        uncounted.request(path, "*/*", None).await
+    }
+
     async fn request(&self, path: &str, accept: &str, range: Option<&str>) -> Result<Answer, SourceError> {
         let mut attempt = 1;
         loop {

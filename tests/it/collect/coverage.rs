@@ -223,10 +223,11 @@ fn window_not_over_is_told_by_the_clock() {
     let Gap { from, to, cause, missing, .. } = container(&bundle).gaps[0];
     assert_eq!((cause, missing, to), (GapCause::WindowNotOver, true, bundle.manifest().window_end));
     assert!(began - TimeDelta::seconds(2) <= from && from <= Utc::now() + TimeDelta::seconds(2), "{from}");
-    let after = format!("collect again after {}", to.to_rfc3339_opts(SecondsFormat::Secs, true));
+    let after = format!("complete it after {}, or collect with --wait", to.to_rfc3339_opts(SecondsFormat::Secs, true));
     assert!(ended.stderr.contains(&after), "{}", ended.stderr);
     let command = bundle.manifest().checklist[0].command.clone().expect("a command");
-    assert!(command.contains("--incident-time 20") && command.contains("# after"), "{command}");
+    let file = ended.bundle().reader.path().file_name().expect("a name").to_string_lossy().into_owned();
+    assert!(command.contains(&format!(" --into {file} ")) && command.contains("# after"), "{command}");
 }
 
 #[test]

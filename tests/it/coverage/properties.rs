@@ -49,7 +49,14 @@ fn any_run() -> impl Strategy<Value = Run> {
 fn any_life() -> impl Strategy<Value = Life> {
     let time = prop::option::of(moment().prop_map(at));
     (time, moment(), 0_u32..5, prop::option::of("[A-Z]{3}"), prop::collection::vec(any_run(), 0..3)).prop_map(
-        |(pod_started, seen, restarts, waits, runs)| Life { pod_started, seen: at(seen), restarts, waits, runs },
+        |(pod_started, seen, restarts, waits, runs)| Life {
+            pod_started,
+            seen: at(seen),
+            restarts,
+            waits,
+            gone: false,
+            runs,
+        },
     )
 }
 
@@ -141,6 +148,7 @@ impl History {
             seen: at(self.now - 100),
             restarts: u32::try_from(count - 1).expect("a few"),
             waits: None,
+            gone: false,
             runs,
         };
         (life, read)

@@ -1,0 +1,234 @@
+//! The work of `collect`: a run into a bundle, and, when it is to wait, a second one that completes it.
+
+use super::{Arguments, end_after};
+use crate::{
+    bundle::{
+        BundleError, BundleWriter, ClusterInfo, Destination, Ended, EntryPath, Finished, Manifest, Settled, layout,
+    },
+    cli::{Failure, progress::Bar, reach::Reached},
+    collect::{self, Attachment, Container, Earlier, Ledger, Site},
+    facts::identity::Names,
+    plan::{self, Request},
+    redact::{Clean, Redactor},
+    report,
+    source::{Stop, StopReason, Stopper},
+};
+use chrono::{DateTime, SecondsFormat, Utc};
+use std::sync::Arc;
+
+/// A collection that has somewhere to write and someone to ask.
+pub(super) struct Work<'a> {
+    pub(super) arguments: &'a Arguments,
+    pub(super) request: Arc<Request>,
+    pub(super) redactor: Redactor,
+    pub(super) key_id: String,
+    pub(super) started: DateTime<Utc>,
+    pub(super) attachments: Vec<Attachment>,
+    pub(super) reached: Vec<Reached>,
+    pub(super) unreached: Vec<ClusterInfo>,
+    pub(super) stop: Stop,
+    pub(super) stopper: Arc<Stopper>,
+}
+
+/// A bundle that is there.
+pub(super) struct Made {
+    pub(super) manifest: Manifest,
+    pub(super) finished: Finished,
+}
+
+/// One run: where it writes, and what it goes on with.
+struct Pass {
+    bundle: BundleWriter,
+    sites: Vec<Site>,
+    bar: Arc<Bar>,
+    earlier: Option<Arc<Earlier>>,
+    /// Containers whose pods were deleted while they were followed.
+    gone: Vec<Container>,
+}
+
+impl Work<'_> {
+    /// Whether the window goes on, and so does the run.
+    pub(super) fn is_open(&self) -> bool {
+        self.stop.reason().is_none() && Utc::now() < self.request.window.end
+    }
+
+    /// A run into `bundle`, which completes `earlier`.
+    pub(super) async fn collect(&self, bundle: BundleWriter, earlier: Option<Arc<Earlier>>) -> Result<Made, Failure> {
+        self.run(self.pass(bundle, earlier)).await
+    }
+
+    /// Follows the logs until the window closes, and completes the bundle that is there. Where that
+    /// fails, it stays.
+    pub(super) async fn wait(&self, made: Made) -> Made {
+        let until = self.request.window.end.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let path = made.finished.path.display().to_string();
+        eprintln!("{path} has what there is until now; the logs are followed until {until}, Ctrl-C ends that");
+        match self.complete(&made).await {
+            Ok(completed) => completed,
+            Err(failure) => {
+                eprintln!("kubectl-escalate: {}", failure.text);
+                eprintln!("what was there before the logs were followed is in {path}");
+                made
+            }
+        }
+    }
+
+    async fn complete(&self, made: &Made) -> Result<Made, Failure> {
+        let path = &made.finished.path;
+        let earlier = Earlier::of_this_run(path).map_err(Failure::no_bundle)?;
+        let bundle =
+            BundleWriter::create(&Destination::Next(path.clone()), self.started).map_err(Failure::no_bundle)?;
+        let mut pass = self.pass(bundle, Some(Arc::new(earlier)));
+        pass.gone = collect::follow(&pass.sites, &self.stop).await;
+        let deadline = end_after(self.arguments.deadline, &self.stopper);
+        let completed = self.run(pass).await;
+        deadline.abort();
+        let Made { manifest, finished } = completed?;
+        let finished = finished.in_place_of(&made.finished).map_err(Failure::no_bundle)?;
+        Ok(Made { manifest, finished })
+    }
+
+    fn pass(&self, bundle: BundleWriter, earlier: Option<Arc<Earlier>>) -> Pass {
+        let bar = Arc::new(Bar::new());
+        let names = Arc::new(Names::of(&self.request.profile));
+        let site = |reached: &Reached| Site {
+            cluster: reached.name.clone(),
+            kubernetes: reached.connection.kubernetes.clone(),
+            request: self.request.clone(),
+            place: Arc::new(reached.found.place.clone()),
+            served: Arc::new(reached.discovery.resources.clone()),
+            redactor: self.redactor.clone(),
+            bundle: bundle.clone(),
+            progress: bar.clone() as Arc<dyn collect::Progress>,
+            names: names.clone(),
+            log_limit: self.arguments.log_limit,
+            skew: reached.skew,
+            images: Arc::default(),
+            seen: Arc::default(),
+            earlier: earlier.clone(),
+            followed: Arc::default(),
+        };
+        let sites = self.reached.iter().map(site).collect();
+        Pass { bundle, sites, bar, earlier, gone: Vec::new() }
+    }
+
+    async fn run(&self, pass: Pass) -> Result<Made, Failure> {
+        let Pass { bundle, sites, bar, earlier, gone } = pass;
+        let written = |error: BundleError| Failure::no_bundle(error);
+        let asked = Utc::now();
+        let notes =
+            collect::notes(&bundle, &self.redactor, &self.arguments.note, &self.attachments).map_err(written)?;
+        let mut ledger = self.ledger(earlier.as_deref(), asked, notes);
+        let draft = ledger.draft(&self.request, &collect::Run::default()).to_json().unwrap_or_default();
+        bundle.draft(&clean_json(&self.redactor, &draft)).map_err(written)?;
+        let first = |reached: &Reached| {
+            let Reached { discovery, found, .. } = reached;
+            plan::first(&self.request, &discovery.resources, &discovery.failed, &found.place)
+        };
+        let plans = self.reached.iter().map(first).collect();
+        let mut run = collect::run(&sites, plans, self.arguments.limits(), &self.stop, &self.stopper).await;
+        bar.clear();
+        run.containers.extend(gone);
+        let note = |what: &str, error: &BundleError| {
+            let remark = format!("{what}: {}", error.causes_without_paths().join(": "));
+            if error.is_disk_full() {
+                self.stopper.stop(StopReason::DiskFull);
+            }
+            remark
+        };
+        match self.stop.reason() {
+            None if self.request.skips("descriptions") => {}
+            None => {
+                let described = tokio::task::block_in_place(|| collect::describe(&sites, &mut run, asked));
+                if let Err(error) = described {
+                    ledger.remarks.push(note("not every object is described", &error));
+                }
+            }
+            Some(_) => ledger.remarks.push("objects are not described, for the run was cut short".to_owned()),
+        }
+        if let Some(earlier) = earlier {
+            run.claims.extend(earlier.manifest().identity.clone());
+            match tokio::task::block_in_place(|| earlier.carry(&bundle, &self.redactor)) {
+                Ok(carriage) => ledger.earlier = Some((earlier, carriage)),
+                Err(error) => {
+                    ledger.remarks.push(note("not all of the earlier bundle was taken over", &error));
+                }
+            }
+        }
+        drop(sites);
+        ledger.finished = Some(Utc::now());
+        ledger.ended = match self.stop.reason() {
+            None => Ended::Finished,
+            Some(StopReason::Interrupted) => Ended::Interrupted,
+            Some(StopReason::Deadline) => Ended::Deadline,
+            Some(StopReason::DiskFull) => Ended::DiskFull,
+        };
+        let mut manifest = None;
+        let name = ledger.name(&run);
+        let finished = tokio::task::block_in_place(|| {
+            bundle.finish(&name, |settled| {
+                let made = manifest.insert(ledger.manifest(&self.request, &run, settled));
+                last_files(made, &self.redactor, settled)
+            })
+        })
+        .map_err(written)?;
+        let manifest = manifest.ok_or_else(|| Failure::no_bundle("the manifest was not written"))?;
+        Ok(Made { manifest, finished })
+    }
+
+    fn ledger(&self, earlier: Option<&Earlier>, asked: DateTime<Utc>, notes: Vec<collect::Entry>) -> Ledger {
+        let mut clusters: Vec<ClusterInfo> = self.reached.iter().map(|reached| reached.info.clone()).collect();
+        clusters.extend(self.unreached.iter().cloned());
+        let was = earlier.map(Earlier::manifest);
+        let said = |value: &Option<String>, source: &Option<String>, flag: &str| {
+            value.clone().filter(|_| source.as_deref() == Some(flag))
+        };
+        let trust_domain = was.and_then(|was| said(&was.trust_domain, &was.trust_domain_source, "--trust-domain"));
+        let region = was.and_then(|was| said(&was.region, &was.region_source, "--region"));
+        Ledger {
+            started: self.started,
+            asked,
+            finished: None,
+            ended: Ended::Interrupted,
+            trust_domain: self.arguments.trust_domain.clone().or(trust_domain),
+            region: self.arguments.region.clone().or(region),
+            ticket: self.arguments.ticket.clone().or(was.and_then(|was| was.ticket.clone())),
+            command: self.arguments.command(&clusters),
+            around: self.arguments.around(),
+            redaction_key_id: self.key_id.clone(),
+            clusters,
+            remarks: Vec::new(),
+            notes,
+            earlier: None,
+        }
+    }
+}
+
+/// README.txt, the clusters' files and, last of all, the manifest.
+fn last_files(manifest: &mut Manifest, redactor: &Redactor, settled: &Settled) -> Vec<(EntryPath, Clean)> {
+    let mut files = Vec::new();
+    for cluster in &manifest.clusters {
+        let text = serde_json::to_vec_pretty(cluster).unwrap_or_default();
+        files.push((layout::cluster_json(&cluster.name), clean_json(redactor, &text)));
+    }
+    files.push((layout::readme(), redactor.text(report::readme(manifest).as_bytes()).0));
+    for (path, clean) in &files {
+        let mut record = settled.measure(path, clean);
+        env!("CARGO_PKG_NAME").clone_into(&mut record.source);
+        manifest.entries.push(record);
+    }
+    manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
+    let text = manifest.to_json().unwrap_or_default();
+    files.push((layout::manifest(), clean_json(redactor, &text)));
+    files
+}
+
+/// JSON of ours, redacted as text, which keeps its order; as a value, should a secret in it have
+/// been cut such that it is JSON no more.
+pub(in crate::cli) fn clean_json(redactor: &Redactor, json: &[u8]) -> Clean {
+    let clean = redactor.text(json).0;
+    if serde_json::from_slice::<serde::de::IgnoredAny>(clean.as_bytes()).is_ok() {
+        return clean;
+    }
+    serde_json::from_slice(json).map_or(clean, |value| redactor.object(value).0.to_clean())
+}

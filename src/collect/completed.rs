@@ -1,0 +1,162 @@
+//! What a manifest says of the bundle that was completed: its tasks, entries and coverage, beside those
+//! of the run that completed it. Pure.
+
+use super::{Earlier, earlier::Carriage};
+use crate::{
+    bundle::{
+        ContainerCoverage, Coverage, EntryRecord, Gap, GapCause, Interval, Manifest, Outcome, Settled, TaskRecord,
+    },
+    facts::coverage::Timeline,
+};
+use chrono::{DateTime, SecondsFormat, Utc};
+use std::collections::HashMap;
+
+/// Adds to `manifest`, made of what the run itself got, what it has of `earlier`.
+pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriage, settled: &Settled) {
+    let was = earlier.manifest();
+    let at = was.started.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let mut paths = HashMap::new();
+    for carried in &carriage.entries {
+        let Some(now) = settled.record(&carried.entry.path) else { continue };
+        paths.insert(carried.record.path.as_str(), now.path.clone());
+        if let Some(record) = manifest.entries.iter_mut().find(|entry| entry.path == now.path) {
+            fill(record, carried.record.clone(), &carried.entry.redactions);
+        }
+    }
+    tasks(manifest, was, &at, &paths);
+    for (of, coverage) in moved(manifest, was, &paths) {
+        if let Some(Some(held)) = manifest.entries.iter_mut().find(|entry| entry.path == of).map(|it| &mut it.coverage)
+        {
+            join(manifest.window_start, manifest.window_end, held, &coverage);
+        }
+    }
+    containers(manifest, was);
+    let known: Vec<_> = manifest.clusters.iter().map(|cluster| cluster.name.clone()).collect();
+    manifest.clusters.extend(was.clusters.iter().filter(|cluster| !known.contains(&cluster.name)).cloned());
+    manifest.remarks.extend(was.remarks.iter().cloned());
+    let name = earlier.name();
+    manifest.remarks.push(match earlier.is_of_this_run() {
+        true => format!("the logs were followed; what has another state by now than at {at} is in the folder earlier"),
+        false => format!(
+            "this completes {name}, collected at {at}: logs go on where it ended, and what has another state by now \
+             is in the folder earlier as it was"
+        ),
+    });
+    if was.redaction_key_id != manifest.redaction_key_id {
+        manifest.remarks.push(format!(
+            "what is from {name} was redacted with another key: the same secret has another token there \
+             (--redaction-key makes them equal)"
+        ));
+    }
+    let unread = carriage.unread.iter().map(|why| format!("{name} has a file that could not be read: {why}"));
+    manifest.remarks.extend(unread);
+}
+
+/// What the earlier manifest says of an entry and the zip does not.
+fn fill(record: &mut EntryRecord, was: EntryRecord, again: &crate::redact::Counts) {
+    record.task = was.task;
+    record.source = was.source;
+    record.names = was.names;
+    record.started = was.started;
+    record.ended = was.ended;
+    record.coverage = was.coverage;
+    record.set_redactions(again);
+    for (rule, count) in was.redactions {
+        *record.redactions.entry(rule).or_default() += count;
+    }
+}
+
+/// The earlier tasks: all that this run did not have, those whose evidence it did not get, and those of
+/// which there is a later state.
+fn tasks(manifest: &mut Manifest, was: &Manifest, at: &str, paths: &HashMap<&str, String>) {
+    let ids: HashMap<String, usize> =
+        manifest.tasks.iter().enumerate().map(|(at, task)| (task.id.clone(), at)).collect();
+    let mut renamed = HashMap::new();
+    for task in &was.tasks {
+        let entries: Vec<String> = task.entries.iter().filter_map(|path| paths.get(path.as_str()).cloned()).collect();
+        let mut task = TaskRecord { entries, ..task.clone() };
+        match ids.get(&task.id).map(|at| &mut manifest.tasks[*at]) {
+            // What it got is here as the evidence of another task.
+            None if task.entries.is_empty() && task.outcome == Outcome::Collected && is_of_files(&task) => {}
+            None => manifest.tasks.push(task),
+            Some(now) if is_lacking(now) && matches!(task.outcome, Outcome::Collected | Outcome::Empty) => {
+                task.causes.push(format!("got at {at}; later it was not had: {}", now.causes.join(": ")));
+                *now = task;
+            }
+            Some(_) if !task.entries.is_empty() => {
+                let id = format!("earlier/{at}/{}", task.id);
+                renamed.insert(std::mem::replace(&mut task.id, id.clone()), id);
+                manifest.tasks.push(task);
+            }
+            Some(_) => {}
+        }
+    }
+    manifest.tasks.sort_by(|one, other| one.id.cmp(&other.id));
+    let carried: std::collections::HashSet<&String> = paths.values().collect();
+    for entry in manifest.entries.iter_mut().filter(|entry| carried.contains(&entry.path)) {
+        if let Some(id) = renamed.get(&entry.task) {
+            entry.task.clone_from(id);
+        }
+    }
+}
+
+/// Whether a task that got something has it in files.
+fn is_of_files(task: &TaskRecord) -> bool {
+    !["version", "discovery"].contains(&task.kind.as_str())
+}
+
+/// Whether this run has nothing of it.
+fn is_lacking(task: &TaskRecord) -> bool {
+    use Outcome::{Cancelled, Failed, Forbidden, Skipped, TimedOut};
+    task.entries.is_empty() && matches!(task.outcome, Cancelled | Failed | Forbidden | Skipped | TimedOut)
+}
+
+/// Entries of this run, each with the coverage of the one that had to make room for it.
+fn moved(manifest: &Manifest, was: &Manifest, paths: &HashMap<&str, String>) -> Vec<(String, Coverage)> {
+    let mut moved = Vec::new();
+    for record in &was.entries {
+        let Some(now) = paths.get(record.path.as_str()).filter(|now| **now != record.path) else { continue };
+        debug_assert!(manifest.entries.iter().any(|entry| entry.path == *now));
+        moved.extend(record.coverage.clone().map(|coverage| (record.path.clone(), coverage)));
+    }
+    moved
+}
+
+/// What both cover together.
+fn join(from: DateTime<Utc>, to: DateTime<Utc>, held: &mut Coverage, was: &Coverage) {
+    let (first, last, lines) = (held.first, held.last, held.lines);
+    *held = together(Interval { from, to }, (&held.covered, &held.gaps), (&was.covered, &was.gaps))
+        .coverage(first, last, lines);
+}
+
+fn together(window: Interval, now: (&[Interval], &[Gap]), was: (&[Interval], &[Gap])) -> Timeline {
+    let covered = [now.0, was.0].concat();
+    // Of a moment that neither covers, the later look has the better explanation.
+    Timeline::new(window, &covered, &[now.1, was.1].concat())
+}
+
+fn containers(manifest: &mut Manifest, was: &Manifest) {
+    let window = Interval { from: manifest.window_start, to: manifest.window_end };
+    for container in &was.containers {
+        let same = |now: &&mut ContainerCoverage| {
+            (&now.cluster, &now.namespace, &now.pod, &now.container, &now.uid)
+                == (&container.cluster, &container.namespace, &container.pod, &container.container, &container.uid)
+        };
+        if let Some(now) = manifest.containers.iter_mut().find(same) {
+            let timeline = together(window, (&now.covered, &now.gaps), (&container.covered, &container.gaps));
+            now.complete = timeline.is_complete();
+            (now.covered, now.gaps) = (timeline.covered, timeline.gaps);
+            continue;
+        }
+        let mut gone = container.clone();
+        for gap in gone.gaps.iter_mut().filter(|gap| gap.cause == GapCause::WindowNotOver) {
+            gap.cause = GapCause::PreviousInstanceGone;
+            gap.text = "the pod was not there any more when the bundle was completed".to_owned();
+        }
+        manifest.containers.push(gone);
+    }
+    let name = |it: &ContainerCoverage| {
+        (it.cluster.clone(), it.namespace.clone(), it.pod.clone(), it.container.clone(), it.uid.clone())
+    };
+    manifest.containers.sort_by_cached_key(name);
+}

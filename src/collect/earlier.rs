@@ -1,0 +1,269 @@
+//! The bundle that a run completes: logs of it that go on, and all else that it has and the run has not.
+//!
+//! Its bytes were clean when they were written. They pass redaction again all the same: it is a file from
+//! somewhere, and what is a secret to this version need not have been one to an earlier one.
+
+use super::site::Entry;
+use crate::{
+    bundle::{
+        BundleError, BundleReader, BundleWriter, Coverage, EntryPath, EntryReader, EntryRecord, Manifest, Outcome,
+        SoFar, layout,
+    },
+    plan::LogTask,
+    redact::Redactor,
+};
+use std::{
+    collections::BTreeSet,
+    io::Read as _,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+/// What is copied at a time.
+const CHUNK: usize = 64 << 10;
+/// By which a log is known that was read from its node's files.
+const FILES: &str = "/proxy/logs/pods/";
+
+/// An earlier bundle.
+pub struct Earlier {
+    reader: BundleReader,
+    /// Its logs that are part of this bundle's.
+    continued: Mutex<BTreeSet<String>>,
+    /// Whether this same run made it, and has followed the logs since.
+    is_of_this_run: bool,
+}
+
+/// Why a bundle cannot be completed.
+#[derive(Debug, thiserror::Error)]
+pub enum EarlierError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] BundleError),
+    /// Lines were left out of it.
+    #[error("{path} is a smaller copy of {full}; complete that one")]
+    Copy {
+        /// The copy.
+        path: String,
+        /// The name of the full one.
+        full: String,
+    },
+}
+
+/// An entry of the earlier bundle that is in this one.
+#[derive(Clone, Debug)]
+pub struct Carried {
+    /// What its manifest says of it.
+    pub record: EntryRecord,
+    /// It, here.
+    pub entry: Entry,
+}
+
+/// What of an earlier bundle was taken over.
+#[derive(Debug, Default)]
+pub struct Carriage {
+    /// Its entries that are here, too.
+    pub entries: Vec<Carried>,
+    /// Those that could not be read, and why.
+    pub unread: Vec<String>,
+}
+
+impl Earlier {
+    /// Opens a bundle to complete it.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is a smaller copy.
+    pub fn open(path: &Path) -> Result<Self, EarlierError> {
+        let reader = BundleReader::open(path)?;
+        if let Some(fitted) = &reader.manifest().fitted {
+            return Err(EarlierError::Copy { path: path.display().to_string(), full: fitted.bundle.clone() });
+        }
+        Ok(Self { reader, continued: Mutex::default(), is_of_this_run: false })
+    }
+
+    /// Opens the bundle that this run has made, before it followed the logs.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of_this_run(path: &Path) -> Result<Self, EarlierError> {
+        Ok(Self { is_of_this_run: true, ..Self::open(path)? })
+    }
+
+    /// Whether it is the beginning of this run, and no bundle of its own.
+    #[must_use]
+    pub fn is_of_this_run(&self) -> bool {
+        self.is_of_this_run
+    }
+
+    /// Its manifest.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        self.reader.manifest()
+    }
+
+    /// The name that it was given.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.reader.folder()
+    }
+
+    /// What it has of a run's log, if this can go on with that: from its beginning, as far as the node had
+    /// it then, up to a moment.
+    pub(super) fn log(&self, cluster: &str, log: &LogTask) -> Option<Had<'_>> {
+        let manifest = self.manifest();
+        let started = log.started?;
+        let container = manifest.containers.iter().find(|it| {
+            (it.cluster.as_str(), it.namespace.as_str(), it.pod.as_str(), it.container.as_str())
+                == (cluster, log.namespace.as_str(), log.pod.as_str(), log.container.as_str())
+                && it.uid.as_deref() == Some(log.uid.as_str())
+        })?;
+        let run = container.runs.iter().find(|run| run.started == Some(started))?;
+        let record = manifest.entries.iter().find(|entry| Some(&entry.path) == run.log.as_ref())?;
+        let coverage = record.coverage.as_ref()?;
+        let task = manifest.tasks.iter().find(|task| task.id == record.task)?;
+        let until = coverage.covered.last()?.to;
+        let is_prefix = !coverage.gaps.iter().any(|gap| gap.missing && gap.from < until);
+        // What lies behind is to come; what is missing before it only the node's files may still have.
+        let is_all = is_prefix || log.files.is_none() || record.source.contains(FILES);
+        let is_wanted = task.outcome == Outcome::Collected && is_all;
+        let is_whole = run.ended.is_some() && coverage.complete;
+        is_wanted.then_some(Had { reader: &self.reader, record, coverage, is_whole })
+    }
+
+    /// A log of it has become a part of this bundle's.
+    pub(super) fn is_continued(&self, path: String) {
+        self.continued.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
+    }
+
+    /// Takes over what it has and the bundle has not: under its own path, or, where there is a later state
+    /// under that, in a folder of its own.
+    ///
+    /// # Errors
+    /// When the bundle cannot be written.
+    pub fn carry(&self, bundle: &BundleWriter, redactor: &Redactor) -> Result<Carriage, BundleError> {
+        let continued = self.continued.lock().unwrap_or_else(PoisonError::into_inner);
+        let so_far = bundle.so_far();
+        let changed = self.changed(bundle, &so_far);
+        let mut carriage = Carriage::default();
+        for record in &self.manifest().entries {
+            if continued.contains(&record.path) || is_about(&record.path) {
+                continue;
+            }
+            let carried = match self.place(bundle, &so_far, record, &changed) {
+                Ok(None) => continue,
+                Ok(Some(path)) => self.copy(bundle, redactor, record, path),
+                Err(error) => Err(error),
+            };
+            match carried {
+                Ok(entry) => carriage.entries.push(Carried { record: record.clone(), entry }),
+                Err(error @ (BundleError::Damaged { .. } | BundleError::Missing { .. } | BundleError::Path { .. })) => {
+                    carriage.unread.push(format!("{}: {}", record.path, error.causes_without_paths().join(": ")));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(carriage)
+    }
+
+    /// Tasks whose evidence is another by now. Of objects that are the same their tables and descriptions
+    /// say nothing new, though ages in them have changed.
+    fn changed(&self, bundle: &BundleWriter, so_far: &SoFar) -> BTreeSet<&str> {
+        let (mut objects, mut changed) = (BTreeSet::new(), BTreeSet::new());
+        for record in self.manifest().entries.iter().filter(|record| record.path.ends_with(".yaml")) {
+            objects.insert(record.task.as_str());
+            let is_free = record.entry_path().is_ok_and(|path| bundle.is_free(&path));
+            if is_free || so_far.sha256(&record.path) != Some(record.sha256.as_str()) {
+                changed.insert(record.task.as_str());
+            }
+        }
+        let others = self.manifest().tasks.iter().filter(|task| task.outcome != Outcome::Empty);
+        changed.extend(others.map(|task| task.id.as_str()).filter(|id| !objects.contains(id)));
+        changed
+    }
+
+    /// Where an entry goes; nowhere when it is here as it was, or says no more than what is here.
+    fn place(
+        &self,
+        bundle: &BundleWriter,
+        so_far: &SoFar,
+        record: &EntryRecord,
+        changed: &BTreeSet<&str>,
+    ) -> Result<Option<EntryPath>, BundleError> {
+        let path = record.entry_path()?;
+        if bundle.is_free(&path) {
+            return Ok(Some(path));
+        }
+        let is_same = so_far.sha256(path.as_str()) == Some(record.sha256.as_str());
+        let says_no_more = !record.task.is_empty() && !changed.contains(record.task.as_str());
+        if is_same || says_no_more { Ok(None) } else { layout::earlier(self.manifest().started, &path).map(Some) }
+    }
+
+    fn copy(
+        &self,
+        bundle: &BundleWriter,
+        redactor: &Redactor,
+        record: &EntryRecord,
+        path: EntryPath,
+    ) -> Result<Entry, BundleError> {
+        let mut from = self.reader.open_entry(&record.path)?;
+        let mut stream = redactor.stream();
+        let mut writer = bundle.entry(path)?;
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let read = from.read(&mut chunk).map_err(|error| BundleError::Damaged {
+                path: self.reader.path().to_owned(),
+                why: error.to_string(),
+            })?;
+            if read == 0 {
+                break;
+            }
+            let clean = stream.push(&chunk[..read]);
+            if !clean.is_empty() {
+                writer.write(&clean)?;
+            }
+        }
+        let (clean, redactions) = stream.finish();
+        if !clean.is_empty() {
+            writer.write(&clean)?;
+        }
+        let path = writer.finish()?.path;
+        let EntryRecord { source, started, ended, coverage, .. } = record.clone();
+        let made = self.manifest().started;
+        let (started, ended) = (started.unwrap_or(made), ended.unwrap_or(made));
+        Ok(Entry { path, source, started, ended, coverage, redactions })
+    }
+}
+
+/// Whether a file is about the others, and so made anew for every bundle.
+fn is_about(path: &str) -> bool {
+    use layout::{FACTS, FINDINGS, MANIFEST, README, REPORT_HTML, REPORT_MD};
+    let is_cluster = path.starts_with("clusters/") && path.ends_with("/cluster.json") && path.split('/').count() == 3;
+    is_cluster || [FACTS, FINDINGS, MANIFEST, README, REPORT_HTML, REPORT_MD].contains(&path)
+}
+
+/// What an earlier bundle has of a log.
+pub(super) struct Had<'a> {
+    reader: &'a BundleReader,
+    record: &'a EntryRecord,
+    coverage: &'a Coverage,
+    is_whole: bool,
+}
+
+impl Had<'_> {
+    pub(super) fn open(&self) -> Result<EntryReader, BundleError> {
+        self.reader.open_entry(&self.record.path)
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.record.path
+    }
+
+    /// Which part of the window it covers.
+    pub(super) fn coverage(&self) -> &Coverage {
+        self.coverage
+    }
+
+    /// Whether there is no more to come.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+}

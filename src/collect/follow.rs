@@ -1,0 +1,261 @@
+//! Follows the logs of all running containers until the window closes: looks at the pods again and again,
+//! and gives every run that begins a follower of its own.
+
+use super::{
+    Container, Site,
+    log::{FollowedRun, Follower},
+};
+use crate::{
+    plan::{self, LogTask, Planned, Pod, Task, What},
+    source::{
+        Stop,
+        kubernetes::{Row, Rows, SourceError},
+    },
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::{sync::watch, task::JoinSet};
+
+/// How often the pods are looked at.
+const TURN: Duration = Duration::from_secs(2);
+/// A look that takes long is not repeated at once: for so many times as long it waits.
+const SHARE: u32 = 10;
+/// How long after the window's end a line of it may come.
+const GRACE: TimeDelta = TimeDelta::seconds(2);
+
+/// What was followed of a cluster, for whoever finishes it: each run's log, and what it is.
+#[derive(Default)]
+pub struct Followed(Mutex<HashMap<FollowedRun, (Follower, LogTask)>>);
+
+impl Followed {
+    fn logs(&self) -> MutexGuard<'_, HashMap<FollowedRun, (Follower, LogTask)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The follower of the run that a task means.
+    pub(super) fn take(&self, log: &LogTask) -> Option<Follower> {
+        let run = FollowedRun::of(log)?;
+        self.logs().remove(&run).map(|(follower, _)| follower)
+    }
+
+    /// Tasks for the runs that none of `planned` means.
+    pub(super) fn rest(&self, planned: &[Planned]) -> Vec<Planned> {
+        let planned = |log: &LogTask, is_run: bool| {
+            planned.iter().any(|planned| match &planned.task.what {
+                What::Log(other) => other.uid == log.uid && (!is_run || FollowedRun::of(other) == FollowedRun::of(log)),
+                _ => false,
+            })
+        };
+        let logs = self.logs();
+        let rest = logs.values().filter(|(follower, log)| follower.has_lines() && !planned(log, true));
+        // Of a pod that is still there, others are the last two runs by now.
+        let task = |log: &LogTask| LogTask { past: log.past || planned(log, false), ..log.clone() };
+        let mut tasks: Vec<Task> = rest.map(|(_, log)| Task { what: What::Log(task(log)), required: false }).collect();
+        tasks.sort_by_cached_key(Task::id);
+        tasks.into_iter().map(Planned::from).collect()
+    }
+}
+
+/// What a look at the pods said of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// It goes on.
+    Runs,
+    /// It has ended, and its log is there.
+    Ended {
+        /// Whether another has begun since.
+        previous: bool,
+    },
+    /// Its log is there no more; why.
+    Gone(String),
+}
+
+/// All pods at one moment.
+#[derive(Clone, Default)]
+pub(super) struct Look {
+    asked: Option<Instant>,
+    runs: Arc<HashMap<FollowedRun, Seen>>,
+    uids: Arc<HashSet<String>>,
+}
+
+impl Look {
+    fn of(asked: Instant, pods: &[Pod]) -> Self {
+        let (mut runs, mut uids) = (HashMap::new(), HashSet::new());
+        for seen in pods.iter().flat_map(Pod::runs) {
+            uids.insert(seen.uid.clone());
+            let run = |started| FollowedRun { uid: seen.uid.clone(), container: seen.container.clone(), started };
+            // One that waits to be started again answers with its last run as the current one.
+            let is_current = seen.current.is_none();
+            if let Some((started, _)) = seen.previous.and_then(|run| Some((run.started?, run.ended))) {
+                runs.insert(run(started), Seen::Ended { previous: !is_current });
+            }
+            if let Some((started, ended)) = seen.current.and_then(|run| Some((run.started?, run.ended))) {
+                let state = if ended.is_some() { Seen::Ended { previous: false } } else { Seen::Runs };
+                runs.insert(run(started), state);
+            }
+        }
+        Self { asked: Some(asked), runs: Arc::new(runs), uids: Arc::new(uids) }
+    }
+
+    fn seen(&self, run: &FollowedRun) -> Seen {
+        let gone = || match self.uids.contains(&run.uid) {
+            true => "the node keeps the logs of two runs, and others have begun since",
+            false => "the pod was deleted",
+        };
+        self.runs.get(run).cloned().unwrap_or_else(|| Seen::Gone(gone().to_owned()))
+    }
+}
+
+/// The looks at the pods, as they come, and that no more will.
+#[derive(Clone)]
+pub(super) struct Looks {
+    looks: watch::Receiver<Look>,
+    closed: watch::Receiver<bool>,
+}
+
+impl Looks {
+    /// What a look that began after a moment says of a run; nothing when no more is to be followed.
+    pub(super) async fn after(&mut self, moment: Instant, run: &FollowedRun) -> Option<Seen> {
+        let mut closed = self.closed.clone();
+        tokio::select! {
+            look = self.looks.wait_for(|look| look.asked.is_some_and(|asked| asked > moment)) => {
+                Some(look.ok()?.seen(run))
+            }
+            _ = closed.wait_for(|closed| *closed) => None,
+        }
+    }
+
+    /// What the last look said of a run.
+    pub(super) fn latest(&self, run: &FollowedRun) -> Option<Seen> {
+        let look = self.looks.borrow();
+        look.asked.map(|_| look.seen(run))
+    }
+
+    /// Waits until no more is to be followed.
+    pub(super) async fn closed(&mut self) {
+        // The other end goes when it has told so.
+        let _ = self.closed.wait_for(|closed| *closed).await;
+    }
+}
+
+/// Follows the logs of every cluster until the window closes or the run is told to stop. What came is in
+/// each [`Site`]; given back are the containers that were there and are no more.
+pub async fn follow(sites: &[Site], stop: &Stop) -> Vec<Container> {
+    let each = sites.iter().map(|site| of_site(site, stop));
+    futures_util::future::join_all(each).await.concat()
+}
+
+async fn of_site(site: &Site, stop: &Stop) -> Vec<Container> {
+    let (look, looks) = watch::channel(Look::default());
+    let (close, closed) = watch::channel(false);
+    let looks = Looks { looks, closed };
+    let mut followers = JoinSet::new();
+    let mut known = HashSet::new();
+    // Of each pod, the last look that had it.
+    let mut last: HashMap<String, (Look, Pod, DateTime<Utc>)> = HashMap::new();
+    let end = site.request.window.end + GRACE;
+    while site.now() < end && stop.reason().is_none() {
+        let (asked, seen) = (Instant::now(), site.now());
+        if let Ok(pods) = pods(site).await {
+            let now = Look::of(asked, &pods);
+            for (log, run) in logs(site, &pods) {
+                if known.insert(run.clone()) {
+                    let state = now.seen(&run);
+                    let follower = Follower::follow(site.clone(), log, run.clone(), state, looks.clone());
+                    followers.spawn(async move { (run, follower.await) });
+                }
+            }
+            last.extend(pods.into_iter().map(|pod| (pod.uid().to_owned(), (now.clone(), pod, seen))));
+            look.send_replace(now);
+        }
+        let pause = TURN.max(asked.elapsed() * SHARE).min((end - site.now()).to_std().unwrap_or_default());
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.stopped() => {}
+        }
+    }
+    close.send_replace(true);
+    let now = look.borrow().clone();
+    // Each ends by itself as soon as it has heard; one that panicked has nothing to give.
+    while let Some(ended) = followers.join_next().await {
+        let Ok((run, follower)) = ended else { continue };
+        let is_gone = !now.uids.contains(&run.uid);
+        let state = last.get(&run.uid).map(|(look, ..)| look.seen(&run));
+        let (previous, past) = match state {
+            // Another pod may have its name by now.
+            _ if is_gone && follower.log().name_is_reused => (false, true),
+            Some(Seen::Runs) => (false, false),
+            Some(Seen::Ended { previous }) => (previous, false),
+            Some(Seen::Gone(_)) | None => (false, true),
+        };
+        let log = LogTask { previous, past, ..follower.log().clone() };
+        site.followed.logs().insert(run, (follower, log));
+    }
+    let gone = last.into_values().filter(|(_, pod, _)| !now.uids.contains(pod.uid()));
+    let container = |seen, runs| Container { cluster: site.cluster.clone(), seen, runs, gone: true };
+    let mut gone: Vec<Container> =
+        gone.flat_map(|(_, pod, seen)| pod.runs().map(|runs| container(seen, runs)).collect::<Vec<_>>()).collect();
+    gone.sort_by(|one, other| (&one.runs.pod, &one.runs.container).cmp(&(&other.runs.pod, &other.runs.container)));
+    gone
+}
+
+/// The logs of the runs that the pods tell of and that can touch the window.
+fn logs(site: &Site, pods: &[Pod]) -> Vec<(LogTask, FollowedRun)> {
+    let plan = plan::expand(&site.request, &site.served, &site.place, pods.to_vec());
+    let log = |planned: Planned| match planned.task.what {
+        What::Log(log) if log.since.is_some() && planned.without.is_none() => Some((FollowedRun::of(&log)?, log)),
+        _ => None,
+    };
+    plan.into_iter().filter_map(log).map(|(run, log)| (log, run)).collect()
+}
+
+/// The pods that the profile takes.
+async fn pods(site: &Site) -> Result<Vec<Pod>, SourceError> {
+    let plan = plan::first(&site.request, &site.served, &[], &site.place);
+    let mut pods = Vec::new();
+    for planned in plan {
+        let What::List(list) = &planned.task.what else { continue };
+        if !list.resource.is("", "pods") || planned.without.is_some() {
+            continue;
+        }
+        let mut rows = Listed { site, list, pods: Vec::new() };
+        match site.kubernetes.list(&planned.task.path(), false, &mut rows).await {
+            Ok(_) => {}
+            Err(error) if error.code() == Some(403) && list.namespace.is_none() => {
+                for task in plan::one_by_one(&planned.task, &site.place) {
+                    site.kubernetes.list(&task.path(), false, &mut rows).await?;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        pods.append(&mut rows.pods);
+    }
+    Ok(plan::taken(&site.request, pods))
+}
+
+struct Listed<'a> {
+    site: &'a Site,
+    list: &'a plan::ListTask,
+    pods: Vec<Pod>,
+}
+
+impl Rows for Listed<'_> {
+    type Object = Value;
+
+    fn row(&mut self, row: Row<Value>) {
+        let namespace = row.object["metadata"]["namespace"].as_str().unwrap_or_default();
+        let scope = self.site.place.namespaces.get(namespace);
+        if scope.is_some_and(|scope| scope.holds(&self.list.resource, &row.object)) {
+            self.pods.extend(Pod::read(&self.site.request, &row.object));
+        }
+    }
+
+    fn restart(&mut self) {
+        self.pods.clear();
+    }
+}

@@ -1,0 +1,241 @@
+//! What a log that was taken is: its coverage, its outcome, and its entry.
+
+use super::{
+    lost::{self, Lost},
+    not_listed,
+    pump::{Received, Stopped},
+};
+use crate::{
+    bundle::{Coverage, Gap, GapCause, Interval, Outcome},
+    collect::{
+        Done, Site,
+        cut::{self, Break, Ended},
+    },
+    facts::{
+        coverage::{self, Begins, Log, Run, Stopped as Why},
+        identity,
+    },
+    plan::{LogTask, Pod, Task, What},
+    source::{StopReason, kubernetes::SourceError},
+};
+use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+/// Time for a kubelet that has just failed to say where a log begins.
+const ONE_MORE_ANSWER: Duration = Duration::from_secs(3);
+
+pub(super) async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> Done {
+    let Received {
+        entry,
+        counts,
+        ended,
+        extract,
+        errors,
+        stop,
+        until,
+        begins: known,
+        mut lost,
+        breaks,
+        is_sure,
+        before,
+        continues,
+    } = received;
+    if log.name_is_reused
+        && !is_sure
+        && let Some(done) = not_listed(site, log).await
+    {
+        return done;
+    }
+    let window = &site.request.window;
+    // What an earlier bundle has of it is covered up to a moment; from then on this is.
+    let (from, begins) = match (before.covered.last(), known) {
+        (Some(had), _) => (Some(had.to), Begins::At(had.to)),
+        (None, Some(begins)) => (log.since.map(|_| window.start), begins),
+        (None, None) => (log.since.map(|_| window.start), begins(site, task, log, &ended, stop.as_ref()).await),
+    };
+    for at in breaks {
+        lost.push(broken(site, log, at).await);
+    }
+    lost.sort_by_key(|lost| lost.after);
+    let stream = coverage::Stream {
+        from,
+        begins,
+        first: ended.first.filter(|_| before.covered.is_empty()),
+        last: ended.last,
+        until: if ended.is_over { until.max(window.end) } else { until },
+        stopped: stopped(site, &ended, stop.as_ref()),
+    };
+    let streams = had(&before).chain(lost::apart(stream, &lost)).collect();
+    let run = Run { started: log.started, ended: log.ended, log: Log::Read(streams) };
+    let interval = Interval { from: window.start, to: window.end };
+    let coverage = coverage::of_run(interval, &run).coverage(ended.first, ended.last, ended.lines);
+    let mut done = Done::new(if entry.is_some() { Outcome::Collected } else { Outcome::Empty });
+    done.claims = extract.claims(&identity::of_log(&log.pod, &log.container), &site.cluster);
+    done.log = Some(run.log);
+    let who = format!("{}/{}", log.pod, log.container);
+    done.onset = errors.zip(ended.first).and_then(|(errors, first)| errors.jump(first, &who));
+    // Where we stopped ourselves, a line without its stamp is one that was cut in two.
+    let reached_end = stop.is_none();
+    match stop {
+        None => {}
+        Some(Stopped::Limit(limit)) => {
+            done.outcome = Outcome::Truncated;
+            done.causes = vec![format!("the limit of {limit} bytes of log for a container was reached")];
+            done.hint = Some("raise it with --log-limit, or narrow the window".to_owned());
+        }
+        Some(Stopped::Source(error)) => {
+            done = Done { claims: done.claims, log: done.log, onset: done.onset, ..Done::failed(&error, task) };
+            // What has come is in the bundle; only the rest is missing.
+            if entry.is_some() && matches!(done.outcome, Outcome::Failed | Outcome::Absent | Outcome::Forbidden) {
+                done.outcome = Outcome::Truncated;
+            }
+        }
+        Some(Stopped::Gone(why)) => {
+            done.outcome = if entry.is_some() { Outcome::Truncated } else { Outcome::Absent };
+            done.causes = vec![why];
+        }
+        Some(Stopped::Bundle(error)) => return error.into(),
+    }
+    if let Some(text) = ended.error.filter(|_| reached_end) {
+        done.outcome = Outcome::Truncated;
+        done.causes.push(format!("the kubelet ended the log with: {}", site.redactor.string(&text).0));
+    }
+    done.causes.extend(lost.iter().map(|lost| lost.why.text.clone()));
+    // A busy log has a new file every few seconds.
+    done.causes.dedup();
+    if done.outcome == Outcome::Empty && lost.is_empty() {
+        done.causes.push("nothing was written within the window".to_owned());
+    }
+    let Some(entry) = entry else { return done };
+    // Copies what was spooled: as long as the disk takes.
+    match tokio::task::block_in_place(|| entry.finish(counts, Some(coverage))) {
+        Ok(entry) => done.entries.push(entry),
+        Err(error) => return error.into(),
+    }
+    if let (Some(earlier), Some(path)) = (&site.earlier, continues) {
+        earlier.is_continued(path);
+    }
+    done
+}
+
+/// What an earlier bundle covers, and lacks, as if it had been read in as many streams.
+fn had(before: &Coverage) -> impl Iterator<Item = coverage::Stream> {
+    let had = |it: &Interval| coverage::Stream {
+        from: Some(it.from),
+        begins: Begins::At(it.from),
+        first: Some(it.from),
+        last: Some(it.to),
+        until: it.to,
+        stopped: None,
+    };
+    let until = before.covered.last().map(|last| last.to);
+    let missing = before.gaps.iter().filter(move |gap| gap.missing && until.is_some_and(|until| gap.from < until));
+    let lacks = |gap: &Gap| coverage::Stream {
+        from: Some(gap.from),
+        begins: Begins::Unknown,
+        first: None,
+        last: None,
+        until: gap.to,
+        stopped: Some(Why { cause: gap.cause, text: gap.text.clone() }),
+    };
+    before.covered.iter().map(had).chain(missing.map(lacks))
+}
+
+/// Why a log does not go on with what was had before: it has a new file, or is another run's.
+async fn broken(site: &Site, log: &LogTask, Break { after, before }: Break) -> Lost {
+    let again = match before {
+        Some(at) if !log.previous => restarted(site, log, at).await,
+        _ => Begins::Unknown,
+    };
+    let (cause, text) = match again {
+        Begins::At(_) => (GapCause::RotatedAway, "the node began a new file after the last line that was had before"),
+        Begins::Restarted(_) => {
+            (GapCause::PreviousInstanceGone, "the container was restarted, and the rest of the log before was not had")
+        }
+        _ => (GapCause::Unknown, "the log no longer had the last line that was had before"),
+    };
+    Lost { why: Why { cause, text: text.to_owned() }, after: Some(after), before }
+}
+
+/// Why what came is not all, if it is not.
+fn stopped(site: &Site, ended: &Ended, stop: Option<&Stopped>) -> Option<Why> {
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let reached = ended.last.map_or_else(|| "its beginning".to_owned(), text);
+    let (cause, text) = match stop {
+        Some(Stopped::Limit(limit)) => {
+            (GapCause::CutByLimit, format!("cut by the limit of {limit} bytes after {reached}"))
+        }
+        Some(Stopped::Source(SourceError::Stopped(StopReason::Interrupted))) => {
+            (GapCause::Cancelled, format!("the run was interrupted after {reached}"))
+        }
+        Some(Stopped::Source(SourceError::Stopped(StopReason::Deadline))) => {
+            (GapCause::TimedOut, format!("the run's deadline passed after {reached}"))
+        }
+        Some(Stopped::Source(SourceError::TimedOut { .. })) => {
+            (GapCause::TimedOut, format!("nothing more came after {reached}"))
+        }
+        Some(Stopped::Gone(why)) => (GapCause::PreviousInstanceGone, format!("{why}; it was had until {reached}")),
+        Some(_) => (GapCause::StreamFailed, format!("the stream broke after {reached}")),
+        None => {
+            let said = site.redactor.string(ended.error.as_ref()?).0;
+            (GapCause::StreamFailed, format!("the kubelet broke off after {reached}: {said}"))
+        }
+    };
+    Some(Why { cause, text })
+}
+
+/// Where the log's file begins.
+///
+/// The kubelet reads only the newest file of a container, so one that begins after the window's
+/// start says that older lines were rotated away, or that the container was restarted.
+async fn begins(site: &Site, task: &Task, log: &LogTask, ended: &Ended, stop: Option<&Stopped>) -> Begins {
+    let begins = match log.started {
+        // It was asked for from before its start on: what came first is what the file begins with.
+        Some(started) if started >= site.request.window.start => ended.begins.map_or(Begins::Empty, Begins::At),
+        _ if log.since.is_none() => Begins::Unknown,
+        _ => match stop {
+            // Asked last: a file that has begun before the window even now held all that was read.
+            None | Some(Stopped::Limit(_)) => beginning(site, task, log).await,
+            Some(Stopped::Source(SourceError::Stopped(_)) | Stopped::Bundle(_) | Stopped::Gone(_)) => Begins::Unknown,
+            Some(Stopped::Source(_)) => {
+                tokio::time::timeout(ONE_MORE_ANSWER, beginning(site, task, log)).await.unwrap_or(Begins::Unknown)
+            }
+        },
+    };
+    match (begins, site.seen.get()) {
+        // A file this young is that of a restart, too.
+        (Begins::At(at), Some(seen)) if at > *seen && !log.previous => restarted(site, log, at).await,
+        _ => begins,
+    }
+}
+
+/// Asks for the first bytes of the log's file.
+pub(super) async fn beginning(site: &Site, task: &Task, log: &LogTask) -> Begins {
+    let all = Task { what: What::Log(LogTask { since: None, tail: None, ..log.clone() }), required: false };
+    debug_assert_ne!(task.path(), all.path(), "the window's own request has a start or a tail");
+    let first = async {
+        let answer = site.kubernetes.get(&format!("{}&limitBytes=64", all.path()), "*/*").await.ok()?;
+        let bytes = answer.body.whole(4 << 10).await.ok()?;
+        if bytes.is_empty() {
+            return Some(Begins::Empty);
+        }
+        cut::time_of(&bytes).map(Begins::At)
+    };
+    first.await.unwrap_or(Begins::Unknown)
+}
+
+/// Whether a file that began at `at`, after the pod was listed, is that of another run, which the
+/// pod's status says, asked for again.
+async fn restarted(site: &Site, log: &LogTask, at: DateTime<Utc>) -> Begins {
+    let path = format!("/api/v1/namespaces/{}/pods/{}", log.namespace, log.pod);
+    let Ok(pod) = site.kubernetes.get_json::<serde_json::Value>(&path, "application/json").await else {
+        return Begins::Unknown;
+    };
+    let Some(pod) = Pod::read(&site.request, &pod) else { return Begins::Unknown };
+    let started = pod.runs().find(|runs| runs.container == log.container).and_then(|runs| runs.current?.started);
+    match (started, log.started) {
+        (Some(now), Some(listed)) if now > listed => Begins::Restarted(at),
+        (Some(_), Some(_)) => Begins::At(at),
+        _ => Begins::Unknown,
+    }
+}

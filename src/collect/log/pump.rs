@@ -1,0 +1,315 @@
+//! The way of a log's bytes into its entry: cut to the window, redacted, compressed. A pump can be filled
+//! from several answers, one after the other: from an earlier bundle, while a log is followed, at last.
+
+use super::lost::Lost;
+use crate::{
+    bundle::{BundleError, Coverage, EntryPath, layout},
+    collect::{
+        Site,
+        cut::{Break, Cut, Ended},
+        earlier::Had,
+        site::Writing,
+    },
+    facts::{coverage::Begins, identity::Extract, onset::Errors},
+    plan::{LogTask, Task, window::seconds_floor},
+    redact::{Clean, Counts, Stream},
+    source::kubernetes::{BodyStream, SourceError},
+};
+use chrono::{DateTime, Utc};
+use std::io::Read as _;
+
+/// What of an earlier bundle is read at a time.
+const CHUNK: usize = 64 << 10;
+/// A line that is longer than this is passed on before its end has come.
+const LONGEST: usize = 1 << 20;
+
+/// What came through a pump.
+pub(super) struct Received {
+    /// None when no line fell into the window.
+    pub(super) entry: Option<Writing>,
+    pub(super) counts: Counts,
+    pub(super) ended: Ended,
+    pub(super) extract: Extract,
+    /// Where no incident was named: its errors.
+    pub(super) errors: Option<Errors>,
+    pub(super) stop: Option<Stopped>,
+    /// When it ended, by the API server's clock.
+    pub(super) until: DateTime<Utc>,
+    /// Where the log begins, if it need not be asked.
+    pub(super) begins: Option<Begins>,
+    /// What is missing in between.
+    pub(super) lost: Vec<Lost>,
+    /// Where the last reading did not go on with what was had before it.
+    pub(super) breaks: Vec<Break>,
+    /// Whether it is known to be the log of the pod that was listed.
+    pub(super) is_sure: bool,
+    /// What is covered by the log of an earlier bundle that this goes on with.
+    pub(super) before: Coverage,
+    /// The log of the earlier bundle.
+    pub(super) continues: Option<String>,
+}
+
+/// Why a log was left before its end.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    Limit(u64),
+    Source(SourceError),
+    Bundle(BundleError),
+    /// The node no longer has it; why it is known.
+    Gone(String),
+}
+
+pub(super) struct Pump {
+    pub(super) site: Site,
+    pub(super) log: LogTask,
+    pub(super) request: String,
+    pub(super) cut: Cut,
+    redact: Stream,
+    extract: Extract,
+    errors: Option<Errors>,
+    entry: Option<Writing>,
+    path: EntryPath,
+    failed: Option<BundleError>,
+    received: u64,
+    /// The beginning of a line, where only whole lines are passed on.
+    tail: Option<Vec<u8>>,
+    pub(super) begins: Option<Begins>,
+    pub(super) lost: Vec<Lost>,
+    pub(super) is_sure: bool,
+    before: Coverage,
+    continues: Option<String>,
+    /// Whether all of the run's log was had: it has ended, and was read to its end.
+    pub(super) is_whole: bool,
+    /// Why it was left while it was followed.
+    pub(super) stopped: Option<Stopped>,
+}
+
+impl Pump {
+    pub(super) fn new(site: &Site, task: &Task, log: &LogTask) -> Self {
+        let window = &site.request.window;
+        // A run that was over before the window has no start to cut at: its last lines are wanted.
+        let start = log.since.map(|_| window.start);
+        Self {
+            site: site.clone(),
+            log: log.clone(),
+            request: task.request(),
+            cut: Cut::new(start, window.end),
+            redact: site.redactor.stream(),
+            extract: Extract::of_log(&site.names),
+            errors: window.incident.is_none().then(Errors::default),
+            entry: None,
+            path: path(site, log),
+            failed: None,
+            received: 0,
+            tail: None,
+            begins: None,
+            lost: Vec::new(),
+            is_sure: false,
+            before: Coverage::default(),
+            continues: None,
+            is_whole: false,
+            stopped: None,
+        }
+    }
+
+    /// One that goes on with what an earlier bundle has of the log, where there is such a thing; then
+    /// with why it cannot, if it is so.
+    pub(super) fn begin(site: &Site, task: &Task, log: &LogTask) -> (Self, Option<Stopped>) {
+        let Some(had) = site.earlier.as_ref().and_then(|earlier| earlier.log(&site.cluster, log)) else {
+            return (Self::new(site, task, log), None);
+        };
+        let mut pump = Self::resumable(site, task, log);
+        // Reads from the disk, as long as that takes.
+        let stopped = tokio::task::block_in_place(|| pump.continues(&had));
+        (pump, stopped)
+    }
+
+    /// One that can be taken up again when its stream broke.
+    pub(super) fn resumable(site: &Site, task: &Task, log: &LogTask) -> Self {
+        let pump = Self::new(site, task, log);
+        Self { cut: pump.cut.resumable(), tail: Some(Vec::new()), ..pump }
+    }
+
+    /// Whether there is anything in it.
+    pub(super) fn has_lines(&self) -> bool {
+        self.entry.is_some()
+    }
+
+    fn continues(&mut self, had: &Had<'_>) -> Option<Stopped> {
+        let mut chunk = vec![0; CHUNK];
+        let mut earlier = match had.open() {
+            Ok(earlier) => earlier,
+            Err(error) => return Some(Stopped::Bundle(error)),
+        };
+        loop {
+            let read = match earlier.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) => return Some(Stopped::Source(SourceError::Broken(Box::new(error)))),
+            };
+            if let Some(stopped) = self.feed(&chunk[..read]) {
+                return Some(stopped);
+            }
+        }
+        self.before = had.coverage().clone();
+        self.continues = Some(had.path().to_owned());
+        self.is_whole = had.is_whole();
+        None
+    }
+
+    /// Whether it was begun with a log of an earlier bundle.
+    pub(super) fn is_continued(&self) -> bool {
+        self.continues.is_some()
+    }
+
+    /// From when on to ask for what was not had yet. A line that has not ended comes again.
+    pub(super) fn resume(&mut self) -> Option<DateTime<Utc>> {
+        if let Some(tail) = &mut self.tail {
+            tail.clear();
+        }
+        let start = seconds_floor(self.site.request.window.start);
+        self.cut.resume().map(|since| since.max(start)).or(self.log.since)
+    }
+
+    pub(super) async fn run(&mut self, mut body: BodyStream) -> Option<Stopped> {
+        loop {
+            match body.chunk().await {
+                Ok(Some(chunk)) => {
+                    self.site.progress.bytes(chunk.len() as u64);
+                    if let Some(stopped) = self.feed(&chunk) {
+                        return Some(stopped);
+                    }
+                }
+                Ok(None) => return None,
+                Err(error) => return Some(Stopped::Source(error)),
+            }
+            if self.cut.is_over() {
+                return None;
+            }
+        }
+    }
+
+    /// Takes the next bytes; says why no more are taken, if it is so.
+    pub(super) fn feed(&mut self, chunk: &[u8]) -> Option<Stopped> {
+        self.received += chunk.len() as u64;
+        match self.tail.take() {
+            None => self.push(chunk),
+            Some(tail) => self.lines(tail, chunk),
+        }
+        if let Some(error) = self.failed.take() {
+            return Some(Stopped::Bundle(error));
+        }
+        let is_full = self.received >= self.site.log_limit && !self.cut.is_over();
+        is_full.then_some(Stopped::Limit(self.site.log_limit))
+    }
+
+    /// Passes on whole lines.
+    fn lines(&mut self, mut tail: Vec<u8>, chunk: &[u8]) {
+        let whole = memchr::memrchr(b'\n', chunk).map_or(0, |at| at + 1);
+        if whole > 0 {
+            if !tail.is_empty() {
+                self.push(&tail);
+                tail.clear();
+            }
+            self.push(&chunk[..whole]);
+        }
+        tail.extend_from_slice(&chunk[whole..]);
+        if tail.len() > LONGEST {
+            self.push(&tail);
+            tail.clear();
+        }
+        self.tail = Some(tail);
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        let Self { cut, redact, extract, errors, entry, failed, site, path, request, .. } = self;
+        cut.push(chunk, |kept| {
+            let clean = redact.push(kept);
+            extract.push(&clean);
+            errors.iter_mut().for_each(|errors| errors.push(&clean));
+            write(site, path, request, entry, failed, &clean);
+        });
+    }
+
+    /// What has come until now. `text` is the kubelet's error where there should have been a log.
+    pub(super) fn end(mut self, mut stop: Option<Stopped>) -> Result<Box<Received>, String> {
+        if let Some(tail) = self.tail.take().filter(|tail| !tail.is_empty()) {
+            self.push(&tail);
+        }
+        let mut breaks = self.cut.breaks();
+        if stop.is_none() && !self.is_whole && !self.cut.is_joined() {
+            breaks.extend(self.cut.last().map(|after| Break { after, before: None }));
+        }
+        let Self { cut, mut redact, mut extract, site, path, request, mut entry, mut failed, .. } = self;
+        let ended = cut.finish(|kept| {
+            let clean = redact.push(kept);
+            extract.push(&clean);
+            write(&site, &path, &request, &mut entry, &mut failed, &clean);
+        });
+        let (clean, counts) = redact.finish();
+        extract.push(&clean);
+        write(&site, &path, &request, &mut entry, &mut failed, &clean);
+        if let Some(error) = failed {
+            stop.get_or_insert(Stopped::Bundle(error));
+        }
+        match &ended.error {
+            Some(text) if !ended.is_log && stop.is_none() => Err(site.redactor.string(text).0),
+            _ => {
+                let until = site.now();
+                let Self { begins, lost, is_sure, before, continues, .. } = self;
+                Ok(Box::new(Received {
+                    entry,
+                    counts,
+                    ended,
+                    extract,
+                    errors: self.errors,
+                    stop,
+                    until,
+                    begins,
+                    lost,
+                    breaks,
+                    is_sure,
+                    before,
+                    continues,
+                }))
+            }
+        }
+    }
+
+    /// Names the entry for what this log is by now.
+    pub(super) fn becomes(&mut self, log: &LogTask) -> Result<(), BundleError> {
+        self.log = log.clone();
+        let Self { site, path, entry, .. } = self;
+        *path = self::path(site, log);
+        entry.as_mut().map_or(Ok(()), |entry| entry.rename(path.clone()))
+    }
+}
+
+fn path(site: &Site, log: &LogTask) -> EntryPath {
+    let LogTask { namespace, pod, container, previous, .. } = log;
+    match log.started.filter(|_| log.past) {
+        Some(started) => layout::past_log(&site.cluster, namespace, pod, container, started),
+        None => layout::pod_log(&site.cluster, namespace, pod, container, *previous),
+    }
+}
+
+/// Writes to the entry, which begins with its first byte: an empty log leaves no empty file.
+fn write(
+    site: &Site,
+    path: &EntryPath,
+    request: &str,
+    entry: &mut Option<Writing>,
+    failed: &mut Option<BundleError>,
+    clean: &Clean,
+) {
+    if clean.is_empty() || failed.is_some() {
+        return;
+    }
+    let written = match entry {
+        Some(writing) => writing.write(clean),
+        None => site
+            .begin(path.clone(), request)
+            .and_then(|mut writing| writing.write(clean).map(|()| *entry = Some(writing))),
+    };
+    *failed = written.err();
+}

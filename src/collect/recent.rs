@@ -1,0 +1,169 @@
+//! The last lines of a log that is followed, by their stamps: where to take it up again, and which lines
+//! come a second time then.
+//!
+//! Lines of two streams are not strictly in order, and whoever asks from a moment on is given the later
+//! ones only: so it is asked from some seconds before the last one. What was had is the beginning of
+//! what comes then, but for what was rotated away in between.
+
+use super::cut::{Stamp, time};
+use crate::plan::window::seconds_floor;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::{HashMap, VecDeque};
+
+/// How far before the last line it is taken up.
+const SLACK: TimeDelta = TimeDelta::seconds(5);
+/// For how long lines are remembered: the kubelet looks every ten seconds whether a log is to be rotated.
+const MEMORY: TimeDelta = TimeDelta::seconds(15);
+/// Most lines that are remembered, and how often those are looked for that need not be.
+const MOST: usize = 1 << 18;
+const SOMETIMES: usize = 1 << 10;
+
+/// The last lines, as they came.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    stamps: VecDeque<Stamp>,
+    pushed: usize,
+    /// The last of those that are forgotten though they are within the slack.
+    forgotten: Option<DateTime<Utc>>,
+}
+
+impl Recent {
+    pub(super) fn push(&mut self, stamp: Stamp) {
+        self.stamps.push_back(stamp);
+        self.pushed += 1;
+        if self.stamps.len() > MOST {
+            self.forgotten = time(self.stamps.pop_front()).max(self.forgotten);
+        }
+        if self.pushed.is_multiple_of(SOMETIMES) {
+            let until = time(Some(stamp)).map(|last| last - MEMORY);
+            while self.stamps.front().is_some_and(|front| time(Some(*front)) < until) {
+                self.stamps.pop_front();
+            }
+        }
+    }
+
+    /// From when on to ask, and what of that was had.
+    pub(super) fn had(&self) -> (DateTime<Utc>, Had) {
+        let last = self.stamps.back().copied();
+        let mut since = time(last).unwrap_or_default() - SLACK;
+        if let Some(forgotten) = self.forgotten {
+            since = since.max(forgotten + TimeDelta::seconds(1));
+        }
+        let since = seconds_floor(since);
+        let mut had = Had { counts: HashMap::new(), since, last, is_met: false };
+        for stamp in self.stamps.iter().filter(|stamp| time(Some(**stamp)).is_some_and(|at| at >= since)) {
+            *had.counts.entry(*stamp).or_default() += 1;
+        }
+        (since, had)
+    }
+
+    pub(super) fn last_before(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.stamps.iter().rev().filter_map(|stamp| time(Some(*stamp))).find(|stamp| *stamp < at)
+    }
+}
+
+/// Lines that were had, and may come again.
+#[derive(Debug)]
+pub(super) struct Had {
+    counts: HashMap<Stamp, u32>,
+    /// What lies before was had, and comes from those only who do not give the later lines alone.
+    since: DateTime<Utc>,
+    last: Option<Stamp>,
+    is_met: bool,
+}
+
+impl Had {
+    /// Whether a line is one of them; each counts once.
+    pub(super) fn takes(&mut self, stamp: &Stamp) -> bool {
+        let Some(count) = self.counts.get_mut(stamp).filter(|count| **count > 0) else {
+            return time(Some(*stamp)).is_some_and(|at| at < self.since);
+        };
+        *count -= 1;
+        self.is_met |= self.last.as_ref() == Some(stamp);
+        true
+    }
+
+    /// Whether the last of them has come again, so that nothing is missing in between.
+    pub(super) fn is_met(&self) -> bool {
+        self.is_met
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cut::Cut;
+    use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+    use proptest::prelude::*;
+
+    fn at(micros: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(1_764_000_000_000_000 + micros).expect("a moment")
+    }
+
+    fn line((number, micros): (usize, i64)) -> String {
+        format!("{} line {number}\n", at(micros).to_rfc3339_opts(SecondsFormat::Nanos, true))
+    }
+
+    /// What a kubelet gives of the lines from the newest file's first on.
+    fn answer(lines: &[(usize, i64)], file: usize, since: Option<DateTime<Utc>>) -> String {
+        let wanted = |line: &&(usize, i64)| since.is_none_or(|since| at(line.1) >= since);
+        lines[file..].iter().filter(wanted).copied().map(line).collect()
+    }
+
+    /// Times that are nearly in order, those of lines that were written at once equal, and where streams broke: after how many lines,
+    /// and how many lines before that one the newest file then began.
+    fn history() -> impl Strategy<Value = (Vec<i64>, Vec<(usize, usize)>)> {
+        let step = prop_oneof![Just(0), 1..40i64, 200..3000i64, Just(20_000)];
+        let times = proptest::collection::vec((step, -30..=0i64), 1..120).prop_map(|steps| {
+            let (mut now, mut last) = (60_000, 0);
+            let at = |(number, (step, late)): (i64, (i64, i64))| {
+                now += step;
+                last = if step == 0 && last > 0 { last } else { (now + late) * 1000 + number };
+                last
+            };
+            (0..).zip(steps).map(at).collect()
+        });
+        (times, proptest::collection::vec((0..120usize, 0..160usize), 0..6))
+    }
+
+    proptest! {
+        #[test]
+        fn a_log_taken_up_again_has_each_line_once_and_in_order((times, breaks) in history()) {
+            let lines: Vec<(usize, i64)> = times.into_iter().enumerate().collect();
+            let mut cut = Cut::new(Some(at(0)), at(10_000_000_000)).resumable();
+            let (mut out, mut breaks) = (Vec::new(), breaks);
+            breaks.sort_unstable();
+            breaks.push((lines.len(), usize::MAX));
+            let mut file = 0;
+            for (written, before) in breaks {
+                let since = cut.resume();
+                let written = written.min(lines.len());
+                // A new file begins no earlier than the one that was read.
+                file = file.max(written.saturating_sub(before)).min(written);
+                // What is written at once is written to one file.
+                while file > 0 && file < lines.len() && lines[file].1 == lines[file - 1].1 {
+                    file -= 1;
+                }
+                let text = answer(&lines[..written], file, since);
+                cut.push(text.as_bytes(), |kept| out.extend_from_slice(kept));
+            }
+            let lost = cut.breaks();
+            let out = String::from_utf8(out).expect("text");
+            let all: Vec<String> = lines.iter().copied().map(line).collect();
+            let kept: Vec<&str> = out.split_inclusive('\n').collect();
+            // In order and none twice: each is found behind the one before.
+            let mut rest = all.iter();
+            for line in &kept {
+                prop_assert!(rest.any(|other| other == line), "{line} comes twice or too late in\n{out}");
+            }
+            // What is missing lies in a break. What was gone before the first answer is not its to tell.
+            let missing = all.iter().zip(&lines).skip_while(|(line, _)| Some(line.as_str()) != kept.first().copied());
+            for (missing, time) in missing.filter(|(line, _)| !kept.contains(&line.as_str())) {
+                let slack = TimeDelta::milliseconds(60);
+                let is_told = lost.iter().any(|lost| {
+                    lost.after - slack <= at(time.1) && lost.before.is_none_or(|before| at(time.1) <= before + slack)
+                });
+                prop_assert!(is_told || !cut.is_joined(), "{missing} is missing in\n{out}\n{lost:?}");
+            }
+        }
+    }
+}
