@@ -116,6 +116,9 @@ pub struct Manifest {
     /// Every container of the pods that the profile takes, with what its logs cover together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<ContainerCoverage>,
+    /// Pods that were there no more when they were listed, and of which events from the window on tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone_pods: Vec<GonePod>,
     /// What a reader should know about the bundle as a whole: evidence that was gathered and then
     /// lost to a full disk, entries that could not be salvaged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -159,6 +162,7 @@ impl Manifest {
             tasks: Vec::new(),
             entries: Vec::new(),
             containers: Vec::new(),
+            gone_pods: Vec::new(),
             remarks: Vec::new(),
             fitted: None,
         }
@@ -174,6 +178,33 @@ impl Manifest {
         out.push(b'\n');
         Ok(out)
     }
+}
+
+/// A pod that only events tell of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GonePod {
+    /// Its cluster.
+    pub cluster: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub pod: String,
+    /// Its UID.
+    pub uid: String,
+    /// The node it ran on, where an event says so.
+    #[serde(default)]
+    pub node: Option<String>,
+    /// When the first of its events was first seen (UTC).
+    #[serde(with = "stamp")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub first: DateTime<Utc>,
+    /// When the last one was last seen (UTC).
+    #[serde(with = "stamp")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub last: DateTime<Utc>,
+    /// What that one says, in one word.
+    #[serde(default)]
+    pub reason: String,
 }
 
 /// How a run ended.

@@ -37,8 +37,8 @@ pub use error::BundleError;
 pub use evidence::{Evidence, Gathered};
 pub use fit::{Fit, Fitted, LeftOut, Watch, Words, fit};
 pub use format::{
-    CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, FORMAT, IdentityClaim, IdentityKind, Manifest, Outcome,
-    TaskRecord,
+    CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, FORMAT, GonePod, IdentityClaim, IdentityKind, Manifest,
+    Outcome, TaskRecord,
 };
 pub use layout::EntryPath;
 pub use names::{BundleName, NamePart};

@@ -234,6 +234,13 @@ pub struct SoFar {
 }
 
 impl SoFar {
+    /// The paths that entries were written under, by every path that they can have in a bundle.
+    #[must_use]
+    pub fn by_settled(&self) -> HashMap<String, &str> {
+        let forms = |path| super::layout::candidates(path).map(move |settled| (settled, path));
+        self.entries.keys().flat_map(|path| forms(path.as_str())).collect()
+    }
+
     /// SHA-256 of an entry, lower-case hex, by the path it was written under.
     #[must_use]
     pub fn sha256(&self, path: &str) -> Option<&str> {

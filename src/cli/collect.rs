@@ -284,7 +284,7 @@ impl Arguments {
 
     /// Says what there is now, makes the smaller copy that was asked for, and prints the paths.
     fn end(&self, made: &Made, redactor: &Redactor) -> Result<Exit, Failure> {
-        let Made { manifest, finished } = made;
+        let Made { manifest, finished, .. } = made;
         let path = finished.path.display().to_string();
         let hint = self.max_size.is_none().then(|| quoted(&path));
         eprint!("{}", report::summary(manifest, finished.bytes, &finished.sha256, hint.as_deref()));

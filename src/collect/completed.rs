@@ -9,28 +9,35 @@ use crate::{
     facts::coverage::Timeline,
 };
 use chrono::{DateTime, SecondsFormat, Utc};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Adds to `manifest`, made of what the run itself got, what it has of `earlier`.
 pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriage, settled: &Settled) {
     let was = earlier.manifest();
     let at = was.started.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let listed = listed(manifest);
     let mut paths = HashMap::new();
+    let mut moved = Vec::new();
     for carried in &carriage.entries {
         let Some(now) = settled.record(&carried.entry.path) else { continue };
         paths.insert(carried.record.path.as_str(), now.path.clone());
+        // What is in two files of one log is no part of either's coverage.
+        let later = carried.later.as_ref().filter(|_| !carried.record.path.ends_with(".log"));
+        moved.extend(later.and_then(|later| Some((settled.record(later)?.path, carried.record.coverage.clone()?))));
         if let Some(record) = manifest.entries.iter_mut().find(|entry| entry.path == now.path) {
             fill(record, carried.record.clone(), &carried.entry.redactions);
         }
     }
     tasks(manifest, was, &at, &paths);
-    for (of, coverage) in moved(manifest, was, &paths) {
+    for (of, coverage) in moved {
         if let Some(Some(held)) = manifest.entries.iter_mut().find(|entry| entry.path == of).map(|it| &mut it.coverage)
         {
             join(manifest.window_start, manifest.window_end, held, &coverage);
         }
     }
-    containers(manifest, was);
+    containers(manifest, was, &paths, &listed, carriage);
+    let known: HashSet<_> = manifest.gone_pods.iter().map(|pod| pod.uid.clone()).collect();
+    manifest.gone_pods.extend(was.gone_pods.iter().filter(|pod| !known.contains(&pod.uid)).cloned());
     let known: Vec<_> = manifest.clusters.iter().map(|cluster| cluster.name.clone()).collect();
     manifest.clusters.extend(was.clusters.iter().filter(|cluster| !known.contains(&cluster.name)).cloned());
     manifest.remarks.extend(was.remarks.iter().cloned());
@@ -48,7 +55,8 @@ pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriag
              (--redaction-key makes them equal)"
         ));
     }
-    let unread = carriage.unread.iter().map(|why| format!("{name} has a file that could not be read: {why}"));
+    let unread = |(path, why): &(String, String)| format!("{name} has a file that could not be read: {path}: {why}");
+    let unread = carriage.unread.iter().map(unread);
     manifest.remarks.extend(unread);
 }
 
@@ -84,7 +92,11 @@ fn tasks(manifest: &mut Manifest, was: &Manifest, at: &str, paths: &HashMap<&str
                 *now = task;
             }
             Some(_) if !task.entries.is_empty() => {
-                let id = format!("earlier/{at}/{}", task.id);
+                let mut id = format!("earlier/{at}/{}", task.id);
+                // Of one that was completed itself there may be such a task already.
+                while was.tasks.iter().any(|other| other.id == id) {
+                    id.push_str("/2");
+                }
                 renamed.insert(std::mem::replace(&mut task.id, id.clone()), id);
                 manifest.tasks.push(task);
             }
@@ -92,7 +104,7 @@ fn tasks(manifest: &mut Manifest, was: &Manifest, at: &str, paths: &HashMap<&str
         }
     }
     manifest.tasks.sort_by(|one, other| one.id.cmp(&other.id));
-    let carried: std::collections::HashSet<&String> = paths.values().collect();
+    let carried: HashSet<&String> = paths.values().collect();
     for entry in manifest.entries.iter_mut().filter(|entry| carried.contains(&entry.path)) {
         if let Some(id) = renamed.get(&entry.task) {
             entry.task.clone_from(id);
@@ -111,15 +123,16 @@ fn is_lacking(task: &TaskRecord) -> bool {
     task.entries.is_empty() && matches!(task.outcome, Cancelled | Failed | Forbidden | Skipped | TimedOut)
 }
 
-/// Entries of this run, each with the coverage of the one that had to make room for it.
-fn moved(manifest: &Manifest, was: &Manifest, paths: &HashMap<&str, String>) -> Vec<(String, Coverage)> {
-    let mut moved = Vec::new();
-    for record in &was.entries {
-        let Some(now) = paths.get(record.path.as_str()).filter(|now| **now != record.path) else { continue };
-        debug_assert!(manifest.entries.iter().any(|entry| entry.path == *now));
-        moved.extend(record.coverage.clone().map(|coverage| (record.path.clone(), coverage)));
-    }
-    moved
+/// Where this run has listed the pods: clusters with the namespace, or none for all of them.
+fn listed(manifest: &Manifest) -> HashSet<(Option<String>, Option<String>)> {
+    let is_list = |task: &&TaskRecord| {
+        task.kind == "list"
+            && task.target == "pods"
+            && matches!(task.outcome, Outcome::Collected | Outcome::Empty)
+            && !task.request.contains("fieldSelector")
+    };
+    let tasks = manifest.tasks.iter().filter(is_list);
+    tasks.map(|task| (task.cluster.clone(), task.namespace.clone())).collect()
 }
 
 /// What both cover together.
@@ -135,9 +148,19 @@ fn together(window: Interval, now: (&[Interval], &[Gap]), was: (&[Interval], &[G
     Timeline::new(window, &covered, &[now.1, was.1].concat())
 }
 
-fn containers(manifest: &mut Manifest, was: &Manifest) {
+fn containers(
+    manifest: &mut Manifest,
+    was: &Manifest,
+    paths: &HashMap<&str, String>,
+    listed: &HashSet<(Option<String>, Option<String>)>,
+    carriage: &Carriage,
+) {
     let window = Interval { from: manifest.window_start, to: manifest.window_end };
     for container in &was.containers {
+        let is_unread = |log: &String| carriage.unread.iter().any(|(path, _)| path == log);
+        if container.runs.iter().filter_map(|run| run.log.as_ref()).any(is_unread) {
+            continue;
+        }
         let same = |now: &&mut ContainerCoverage| {
             (&now.cluster, &now.namespace, &now.pod, &now.container, &now.uid)
                 == (&container.cluster, &container.namespace, &container.pod, &container.container, &container.uid)
@@ -149,9 +172,15 @@ fn containers(manifest: &mut Manifest, was: &Manifest) {
             continue;
         }
         let mut gone = container.clone();
-        for gap in gone.gaps.iter_mut().filter(|gap| gap.cause == GapCause::WindowNotOver) {
+        let cluster = Some(gone.cluster.clone());
+        let is_listed =
+            listed.contains(&(cluster.clone(), None)) || listed.contains(&(cluster, Some(gone.namespace.clone())));
+        for gap in gone.gaps.iter_mut().filter(|gap| is_listed && gap.cause == GapCause::WindowNotOver) {
             gap.cause = GapCause::PreviousInstanceGone;
             gap.text = "the pod was not there any more when the bundle was completed".to_owned();
+        }
+        for run in &mut gone.runs {
+            run.log = run.log.as_deref().and_then(|log| paths.get(log)).cloned();
         }
         manifest.containers.push(gone);
     }

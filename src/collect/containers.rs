@@ -69,21 +69,26 @@ fn runs<'a>(
 ) -> Vec<(crate::plan::Run, bool, Option<&'a Record>)> {
     let Container { cluster, runs, .. } = container;
     let log = |which| logs.get(&(cluster.as_str(), runs.uid.as_str(), runs.container.as_str(), which)).copied();
+    // What was followed may be told by the status as well.
+    let of = |run: crate::plan::Run, which| log(which).or_else(|| log(Which::Past(run.started?)));
+    let told = [runs.previous, runs.current].into_iter().flatten().filter_map(|run| run.started);
+    let told: Vec<DateTime<Utc>> = told.collect();
     let mut all: Vec<_> = logs
         .iter()
         .filter_map(|((of, uid, name, which), record)| match which {
             Which::Past(at) if (*of, *uid, *name) == (cluster, &runs.uid, &runs.container) => Some((*at, *record)),
             _ => None,
         })
+        .filter(|(at, _)| !told.contains(at))
         .map(|(at, record)| (crate::plan::Run { started: Some(at), ended: None }, false, Some(record)))
         .collect();
     all.sort_by_key(|(run, ..)| run.started);
-    all.extend(runs.previous.map(|run| (run, true, log(Which::Previous))));
+    all.extend(runs.previous.map(|run| (run, true, of(run, Which::Previous))));
     // One that waited may have started since.
     let current = log(Which::Current);
     let has_started = |record: &&Record| matches!(record.done.log, Some(Log::Read(_)));
     let run = runs.current.or_else(|| current.filter(has_started).map(|_| crate::plan::Run::default()));
-    all.extend(run.map(|run| (run, false, current)));
+    all.extend(run.map(|run| (run, false, of(run, Which::Current))));
     all
 }
 

@@ -182,6 +182,11 @@ impl Cut {
         time(self.begins)
     }
 
+    /// Lines kept so far.
+    pub(super) fn lines(&self) -> u64 {
+        self.lines
+    }
+
     /// Time of the last line kept so far.
     pub(super) fn last(&self) -> Option<DateTime<Utc>> {
         time(self.last)

@@ -13,7 +13,7 @@ use crate::{
     redact::Redactor,
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     io::Read as _,
     path::Path,
     sync::{Mutex, PoisonError},
@@ -56,6 +56,8 @@ pub struct Carried {
     pub record: EntryRecord,
     /// It, here.
     pub entry: Entry,
+    /// Where there is a later state of the same: the path of that, as it was written under.
+    pub later: Option<EntryPath>,
 }
 
 /// What of an earlier bundle was taken over.
@@ -64,7 +66,17 @@ pub struct Carriage {
     /// Its entries that are here, too.
     pub entries: Vec<Carried>,
     /// Those that could not be read, and why.
-    pub unread: Vec<String>,
+    pub unread: Vec<(String, String)>,
+}
+
+/// What became of an entry of the earlier bundle.
+enum Place {
+    /// It is here as it was, or what is here says as much.
+    Here,
+    /// It has its own path.
+    Free(EntryPath),
+    /// A later state has its path: its own, and that of the later one.
+    Moved(EntryPath, EntryPath),
 }
 
 impl Earlier {
@@ -135,43 +147,46 @@ impl Earlier {
     }
 
     /// Takes over what it has and the bundle has not: under its own path, or, where there is a later state
-    /// under that, in a folder of its own.
-    ///
-    /// # Errors
-    /// When the bundle cannot be written.
-    pub fn carry(&self, bundle: &BundleWriter, redactor: &Redactor) -> Result<Carriage, BundleError> {
+    /// under that, in a folder of its own. Where the bundle cannot be written, what was taken over until
+    /// then, and why no more.
+    pub fn carry(&self, bundle: &BundleWriter, redactor: &Redactor) -> (Carriage, Option<BundleError>) {
         let continued = self.continued.lock().unwrap_or_else(PoisonError::into_inner);
         let so_far = bundle.so_far();
-        let changed = self.changed(bundle, &so_far);
+        let held = Held { bundle, settled: so_far.by_settled(), so_far: &so_far };
+        let changed = self.changed(&held);
         let mut carriage = Carriage::default();
         for record in &self.manifest().entries {
             if continued.contains(&record.path) || is_about(&record.path) {
                 continue;
             }
-            let carried = match self.place(bundle, &so_far, record, &changed) {
-                Ok(None) => continue,
-                Ok(Some(path)) => self.copy(bundle, redactor, record, path),
-                Err(error) => Err(error),
-            };
-            match carried {
-                Ok(entry) => carriage.entries.push(Carried { record: record.clone(), entry }),
-                Err(error @ (BundleError::Damaged { .. } | BundleError::Missing { .. } | BundleError::Path { .. })) => {
-                    carriage.unread.push(format!("{}: {}", record.path, error.causes_without_paths().join(": ")));
+            let carried = self.place(&held, record, &changed).and_then(|place| match place {
+                Place::Here => Ok(None),
+                Place::Free(path) => self.copy(bundle, redactor, record, path).map(|entry| Some((entry, None))),
+                Place::Moved(path, later) => {
+                    self.copy(bundle, redactor, record, path).map(|entry| Some((entry, Some(later))))
                 }
-                Err(error) => return Err(error),
+            });
+            match carried {
+                Ok(None) => {}
+                Ok(Some((entry, later))) => {
+                    carriage.entries.push(Carried { record: record.clone(), entry, later });
+                }
+                Err(error @ (BundleError::Damaged { .. } | BundleError::Missing { .. } | BundleError::Path { .. })) => {
+                    carriage.unread.push((record.path.clone(), error.causes_without_paths().join(": ")));
+                }
+                Err(error) => return (carriage, Some(error)),
             }
         }
-        Ok(carriage)
+        (carriage, None)
     }
 
     /// Tasks whose evidence is another by now. Of objects that are the same their tables and descriptions
     /// say nothing new, though ages in them have changed.
-    fn changed(&self, bundle: &BundleWriter, so_far: &SoFar) -> BTreeSet<&str> {
+    fn changed(&self, held: &Held<'_>) -> BTreeSet<&str> {
         let (mut objects, mut changed) = (BTreeSet::new(), BTreeSet::new());
         for record in self.manifest().entries.iter().filter(|record| record.path.ends_with(".yaml")) {
             objects.insert(record.task.as_str());
-            let is_free = record.entry_path().is_ok_and(|path| bundle.is_free(&path));
-            if is_free || so_far.sha256(&record.path) != Some(record.sha256.as_str()) {
+            if !held.is_same(record) {
                 changed.insert(record.task.as_str());
             }
         }
@@ -180,21 +195,20 @@ impl Earlier {
         changed
     }
 
-    /// Where an entry goes; nowhere when it is here as it was, or says no more than what is here.
-    fn place(
-        &self,
-        bundle: &BundleWriter,
-        so_far: &SoFar,
-        record: &EntryRecord,
-        changed: &BTreeSet<&str>,
-    ) -> Result<Option<EntryPath>, BundleError> {
+    fn place(&self, held: &Held<'_>, record: &EntryRecord, changed: &BTreeSet<&str>) -> Result<Place, BundleError> {
         let path = record.entry_path()?;
-        if bundle.is_free(&path) {
-            return Ok(Some(path));
-        }
-        let is_same = so_far.sha256(path.as_str()) == Some(record.sha256.as_str());
+        let Some(later) = held.settled.get(&record.path) else {
+            return if held.bundle.is_free(&path) {
+                Ok(Place::Free(path))
+            } else {
+                Ok(Place::Moved(layout::earlier(self.manifest().started, &path)?, path))
+            };
+        };
         let says_no_more = !record.task.is_empty() && !changed.contains(record.task.as_str());
-        if is_same || says_no_more { Ok(None) } else { layout::earlier(self.manifest().started, &path).map(Some) }
+        if says_no_more || held.is_same(record) {
+            return Ok(Place::Here);
+        }
+        Ok(Place::Moved(layout::earlier(self.manifest().started, &path)?, EntryPath::new(later)?))
     }
 
     fn copy(
@@ -230,6 +244,22 @@ impl Earlier {
         let made = self.manifest().started;
         let (started, ended) = (started.unwrap_or(made), ended.unwrap_or(made));
         Ok(Entry { path, source, started, ended, coverage, redactions })
+    }
+}
+
+/// What the bundle has so far.
+struct Held<'a> {
+    bundle: &'a BundleWriter,
+    so_far: &'a SoFar,
+    /// Paths in the other bundle's form, too, where long ones are shortened.
+    settled: HashMap<String, &'a str>,
+}
+
+impl Held<'_> {
+    /// Whether it has an entry as it was.
+    fn is_same(&self, record: &EntryRecord) -> bool {
+        let path = self.settled.get(&record.path);
+        path.and_then(|path| self.so_far.sha256(path)) == Some(record.sha256.as_str())
     }
 }
 

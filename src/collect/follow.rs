@@ -43,12 +43,20 @@ impl Followed {
         self.logs().remove(&run).map(|(follower, _)| follower)
     }
 
+    /// Whether it has the run that a task means.
+    pub(super) fn has(&self, log: &LogTask) -> bool {
+        FollowedRun::of(log).is_some_and(|run| self.logs().contains_key(&run))
+    }
+
     /// Tasks for the runs that none of `planned` means.
-    pub(super) fn rest(&self, planned: &[Planned]) -> Vec<Planned> {
+    pub(super) fn rest<'a>(&self, planned: impl Iterator<Item = &'a Task>) -> Vec<Planned> {
+        let log = |task: &'a Task| if let What::Log(log) = &task.what { Some(log) } else { None };
+        let planned: Vec<&LogTask> = planned.filter_map(log).collect();
         let planned = |log: &LogTask, is_run: bool| {
-            planned.iter().any(|planned| match &planned.task.what {
-                What::Log(other) => other.uid == log.uid && (!is_run || FollowedRun::of(other) == FollowedRun::of(log)),
-                _ => false,
+            planned.iter().any(|other| match is_run {
+                true => FollowedRun::of(other) == FollowedRun::of(log),
+                // Another pod of this name has its paths.
+                false => (&other.namespace, &other.pod) == (&log.namespace, &log.pod),
             })
         };
         let logs = self.logs();
@@ -89,10 +97,9 @@ impl Look {
         for seen in pods.iter().flat_map(Pod::runs) {
             uids.insert(seen.uid.clone());
             let run = |started| FollowedRun { uid: seen.uid.clone(), container: seen.container.clone(), started };
-            // One that waits to be started again answers with its last run as the current one.
-            let is_current = seen.current.is_none();
-            if let Some((started, _)) = seen.previous.and_then(|run| Some((run.started?, run.ended))) {
-                runs.insert(run(started), Seen::Ended { previous: !is_current });
+            // Of one that waits to be started again the last run is the previous one already.
+            if let Some(started) = seen.previous.and_then(|run| run.started) {
+                runs.insert(run(started), Seen::Ended { previous: true });
             }
             if let Some((started, ended)) = seen.current.and_then(|run| Some((run.started?, run.ended))) {
                 let state = if ended.is_some() { Seen::Ended { previous: false } } else { Seen::Runs };
@@ -144,7 +151,7 @@ impl Looks {
 }
 
 /// Follows the logs of every cluster until the window closes or the run is told to stop. What came is in
-/// each [`Site`]; given back are the containers that were there and are no more.
+/// each [`Site`]; given back are all containers as they were last seen.
 pub async fn follow(sites: &[Site], stop: &Stop) -> Vec<Container> {
     let each = sites.iter().map(|site| of_site(site, stop));
     futures_util::future::join_all(each).await.concat()
@@ -163,6 +170,8 @@ async fn of_site(site: &Site, stop: &Stop) -> Vec<Container> {
         let (asked, seen) = (Instant::now(), site.now());
         if let Ok(pods) = pods(site).await {
             let now = Look::of(asked, &pods);
+            // Told before anybody asks for it.
+            look.send_replace(now.clone());
             for (log, run) in logs(site, &pods) {
                 if known.insert(run.clone()) {
                     let state = now.seen(&run);
@@ -171,7 +180,6 @@ async fn of_site(site: &Site, stop: &Stop) -> Vec<Container> {
                 }
             }
             last.extend(pods.into_iter().map(|pod| (pod.uid().to_owned(), (now.clone(), pod, seen))));
-            look.send_replace(now);
         }
         let pause = TURN.max(asked.elapsed() * SHARE).min((end - site.now()).to_std().unwrap_or_default());
         tokio::select! {
@@ -196,12 +204,11 @@ async fn of_site(site: &Site, stop: &Stop) -> Vec<Container> {
         let log = LogTask { previous, past, ..follower.log().clone() };
         site.followed.logs().insert(run, (follower, log));
     }
-    let gone = last.into_values().filter(|(_, pod, _)| !now.uids.contains(pod.uid()));
-    let container = |seen, runs| Container { cluster: site.cluster.clone(), seen, runs, gone: true };
-    let mut gone: Vec<Container> =
-        gone.flat_map(|(_, pod, seen)| pod.runs().map(|runs| container(seen, runs)).collect::<Vec<_>>()).collect();
-    gone.sort_by(|one, other| (&one.runs.pod, &one.runs.container).cmp(&(&other.runs.pod, &other.runs.container)));
-    gone
+    let container = |seen, runs: plan::Runs| {
+        let gone = !now.uids.contains(&runs.uid);
+        Container { cluster: site.cluster.clone(), seen, runs, gone }
+    };
+    last.values().flat_map(|(_, pod, seen)| pod.runs().map(|runs| container(*seen, runs))).collect()
 }
 
 /// The logs of the runs that the pods tell of and that can touch the window.

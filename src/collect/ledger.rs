@@ -8,14 +8,17 @@ use crate::{
         Manifest, NamePart, Outcome, Settled, TaskRecord,
     },
     facts::{
-        coverage,
+        coverage, gone,
         identity::{self, settle},
         onset::{self, Onset},
     },
     plan::Request,
 };
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 /// What is known besides the run itself.
 pub struct Ledger {
@@ -137,9 +140,13 @@ impl Ledger {
         );
         manifest.entries = entries.into_values().collect();
         manifest.containers = containers::coverage(request, run, settled);
+        manifest.gone_pods.clone_from(&run.gone_pods);
         if let Some((earlier, carriage)) = &self.earlier {
             completed::add(&mut manifest, earlier, carriage, settled);
         }
+        // Of one whose log is here there is more than its events.
+        let had: HashSet<&String> = manifest.containers.iter().filter_map(|it| it.uid.as_ref()).collect();
+        manifest.gone_pods.retain(|pod| !had.contains(&pod.uid));
         manifest.redactions_total = manifest.entries.iter().flat_map(|entry| entry.redactions.values()).sum();
         let onset = onset(request, run);
         manifest.checklist = self.checklist(&manifest, request, settled.name(), onset.as_ref());
@@ -165,7 +172,7 @@ impl Ledger {
         let text = "logs from 15 minutes before to 15 minutes after the incident";
         let is_log = |task: &&TaskRecord| ["log", "previous-log", "past-log"].contains(&task.kind.as_str());
         let taken = manifest.tasks.iter().filter(is_log).filter(|task| !task.entries.is_empty()).count();
-        let lacking = coverage::logs_lack(manifest);
+        let lacking: Vec<String> = coverage::logs_lack(manifest).into_iter().chain(gone::logs_lack(manifest)).collect();
         let gaps = || manifest.containers.iter().flat_map(|container| &container.gaps);
         let lacks = |cause: GapCause| gaps().any(|gap| gap.missing && gap.cause == cause);
         let mut shortfalls = window.shortfalls();

@@ -43,13 +43,15 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     let listed = listed.unwrap_or(Err(SourceError::TimedOut { what: "the whole list", after: LONGEST }));
     let Gather { pipe, reach, pods, claims, found, restarted, .. } = gather;
     let (mut entries, failed) = pipe.finish(listed.as_ref().ok()).await;
+    let mut told = None;
     if let Some(reach) = reach {
         let unwritten = failed.as_ref().map(|error| error.causes_without_paths().join(": "));
         let broken = listed.as_ref().err().map(|error| error.causes().join(": ")).or(unwritten);
         reach.cover(site, list, &mut entries, broken.as_deref());
+        told = Some(reach.told);
     }
     if let Some(error) = failed {
-        return Done { entries, pods, claims, ..error.into() };
+        return Done { entries, pods, claims, told, ..error.into() };
     }
     let mut done = match listed {
         Ok(_) => Done::new(if found == 0 { Outcome::Empty } else { Outcome::Collected }),
@@ -65,7 +67,7 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
                 .to_owned(),
         );
     }
-    Done { entries, pods, claims, ..done }
+    Done { entries, pods, claims, told, ..done }
 }
 
 /// What may not be listed over the cluster may still be listed in a namespace.
@@ -128,7 +130,7 @@ impl Rows for Gather {
             return;
         }
         if let Some(reach) = &mut self.reach {
-            reach.keep(&namespace, &row.object);
+            reach.keep(&self.site.cluster, &namespace, &row.object);
         }
         let object = match self.list.metadata_only {
             true => metadata_of(row.object),

@@ -6,14 +6,14 @@
 
 use super::{Done, Shown, Site, collect};
 use crate::{
-    bundle::{IdentityClaim, Outcome},
-    facts::identity,
+    bundle::{GonePod, IdentityClaim, Outcome},
+    facts::{gone::Told, identity},
     plan::{self, Planned, Pod, Priority, Runs, Task, What, Without},
     source::{Stop, StopReason, Stopper},
 };
 use chrono::{DateTime, Utc};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     panic::AssertUnwindSafe,
     time::{Duration, Instant},
 };
@@ -66,10 +66,23 @@ pub struct Container {
 pub struct Run {
     /// Every task, each once.
     pub records: Vec<Record>,
+    /// Pods that are there no more, by their events.
+    pub gone_pods: Vec<GonePod>,
     /// Every container that the profile takes.
     pub containers: Vec<Container>,
     /// What was said about who this is.
     pub claims: Vec<IdentityClaim>,
+}
+
+impl Run {
+    /// Adds containers that were followed and are in no list: their pods were deleted, or there was none.
+    pub fn add_followed(&mut self, followed: Vec<Container>) {
+        let key = |it: &Container| (it.cluster.clone(), it.runs.uid.clone(), it.runs.container.clone());
+        let known: HashSet<_> = self.containers.iter().map(key).collect();
+        let listed: HashSet<String> = self.containers.iter().map(|it| it.cluster.clone()).collect();
+        let more = followed.into_iter().filter(|it| !known.contains(&key(it)));
+        self.containers.extend(more.map(|it| Container { gone: it.gone || listed.contains(&it.cluster), ..it }));
+    }
 }
 
 struct Job {
@@ -96,6 +109,8 @@ struct Scheduler<'a> {
     tasks: JoinSet<Done>,
     /// For each site.
     pods: Vec<Pods>,
+    /// Logs that were followed and whose turn did not come, with their site.
+    held: Vec<(usize, Task)>,
     run: Run,
 }
 
@@ -104,8 +119,14 @@ struct Scheduler<'a> {
 struct Pods {
     /// Those seen so far.
     seen: Vec<Pod>,
+    /// Whether one of their lists failed.
+    failed: bool,
     /// How many lists of them are still to come.
     awaited: usize,
+    /// UIDs of all that were seen.
+    uids: Option<HashSet<String>>,
+    /// Those that events tell of.
+    told: Told,
     /// When the first of these lists was asked for.
     asked: Option<DateTime<Utc>>,
 }
@@ -121,6 +142,7 @@ pub async fn run(sites: &[Site], plans: Vec<Vec<Planned>>, limits: Limits, stop:
         running: HashMap::new(),
         tasks: JoinSet::new(),
         pods: sites.iter().map(|_| Pods::default()).collect(),
+        held: Vec::new(),
         run: Run::default(),
     };
     for (site, plan) in plans.into_iter().enumerate() {
@@ -163,6 +185,7 @@ pub async fn run(sites: &[Site], plans: Vec<Vec<Planned>>, limits: Limits, stop:
         }
     }
     scheduler.end_followed().await;
+    scheduler.find_gone();
     identity::prefer(&mut scheduler.run.claims);
     scheduler.run
 }
@@ -265,7 +288,12 @@ impl Scheduler<'_> {
         // What takes its place is required in its place.
         task.required &= instead.is_empty();
         self.add(site, instead);
+        if let Some(told) = done.told.take() {
+            self.pods[site].told.join(told);
+        }
         if lists_pods(&task) {
+            // Where one list failed, what is not in the others need not be gone.
+            self.pods[site].failed |= !matches!(done.outcome, Outcome::Collected | Outcome::Empty | Outcome::Skipped);
             let pods = &mut self.pods[site];
             pods.seen.append(&mut done.pods);
             pods.awaited -= 1;
@@ -280,7 +308,9 @@ impl Scheduler<'_> {
     /// All pods of a cluster were seen: plans what hangs on them.
     fn expand(&mut self, at: usize) {
         let site = &self.sites[at];
-        let Pods { seen: mut pods, asked, .. } = std::mem::take(&mut self.pods[at]);
+        let asked = self.pods[at].asked;
+        let mut pods = std::mem::take(&mut self.pods[at].seen);
+        self.pods[at].uids = Some(pods.iter().map(|pod| pod.uid().to_owned()).collect());
         pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
         let images = pods.iter().flat_map(|pod| pod.images.iter().cloned()).collect();
         let seen = asked.unwrap_or_else(Utc::now) + site.skew;
@@ -293,14 +323,30 @@ impl Scheduler<'_> {
             self.run.containers.extend(taken.iter().flat_map(Pod::runs).map(container));
         }
         let mut plan = plan::expand(&site.request, &site.served, &site.place, pods);
-        plan.extend(site.followed.rest(&plan));
+        plan.extend(site.followed.rest(plan.iter().map(|planned| &planned.task)));
         self.add(at, plan);
+    }
+
+    /// Pods that events tell of and no list of them does.
+    fn find_gone(&mut self) {
+        for (site, pods) in self.sites.iter().zip(std::mem::take(&mut self.pods)) {
+            let Some(uids) = pods.uids.filter(|_| !pods.failed) else { continue };
+            let there = uids.iter().map(String::as_str).collect();
+            self.run.gone_pods.extend(pods.told.gone(&there, site.request.window.start));
+        }
     }
 
     /// What was followed and has no task yet, since the pods were not listed again.
     async fn end_followed(&mut self) {
         for (at, site) in self.sites.iter().enumerate() {
-            for Planned { task, .. } in site.followed.rest(&[]) {
+            let held = std::mem::take(&mut self.held);
+            let (ours, others): (Vec<_>, Vec<_>) = held.into_iter().partition(|(of, _)| *of == at);
+            self.held = others;
+            let mut tasks: Vec<Task> = ours.into_iter().map(|(_, task)| task).collect();
+            let records = self.run.records.iter().filter(|record| record.cluster == site.cluster);
+            let rest = site.followed.rest(records.map(|record| &record.task).chain(&tasks));
+            tasks.extend(rest.into_iter().map(|planned| planned.task));
+            for task in tasks {
                 let (started, clock) = (Utc::now(), Instant::now());
                 let done = collect(site, &task).await;
                 self.record(at, task, Some(started), clock.elapsed(), done);
@@ -321,6 +367,13 @@ impl Scheduler<'_> {
 
     fn give_up_pending(&mut self, reason: StopReason) {
         for (_, job) in std::mem::take(&mut self.pending) {
+            // What was followed is had, and has only to be ended.
+            if let What::Log(log) = &job.planned.task.what
+                && self.sites[job.site].followed.has(log)
+            {
+                self.held.push((job.site, job.planned.task));
+                continue;
+            }
             self.settle(job.site, job.planned.task, Done::stopped(reason));
         }
     }

@@ -3,7 +3,7 @@
 use super::{Earlier, Followed};
 use crate::{
     bundle::{BundleError, BundleWriter, Coverage, EntryPath, EntryWriter, IdentityClaim, Outcome},
-    facts::{coverage::Log, identity::Names, onset::Onset},
+    facts::{coverage::Log, gone::Told, identity::Names, onset::Onset},
     plan::{Place, Planned, Pod, Request, Resource, Task},
     redact::{Clean, Counts, Redactor},
     source::{
@@ -156,6 +156,8 @@ pub struct Done {
     pub instead: Vec<Planned>,
     /// Pods that were seen.
     pub pods: Vec<Pod>,
+    /// The pods that events tell of.
+    pub told: Option<Told>,
     /// What it says about who this is.
     pub claims: Vec<IdentityClaim>,
     /// What became of a container's log, where the outcome does not say it.
@@ -175,6 +177,7 @@ impl Done {
             entries: Vec::new(),
             instead: Vec::new(),
             pods: Vec::new(),
+            told: None,
             claims: Vec::new(),
             log: None,
             onset: None,

@@ -2,5 +2,6 @@
 //! time. Pure: no IO, no clock.
 
 pub mod coverage;
+pub mod gone;
 pub mod identity;
 pub mod onset;

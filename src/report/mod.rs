@@ -8,7 +8,7 @@ pub use terminal::summary;
 
 use crate::{
     bundle::{CheckState, Manifest, Outcome, TaskRecord},
-    facts::coverage,
+    facts::{coverage, gone},
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::BTreeSet;
@@ -127,7 +127,8 @@ fn lacks(manifest: &Manifest) -> Vec<String> {
 
 /// What is missing of the window though it was asked for: of logs, a line for all that lack the same.
 fn gaps(manifest: &Manifest) -> Vec<String> {
-    coverage::logs_lack(manifest).into_iter().chain(coverage::events_lack(manifest)).collect()
+    let logs = coverage::logs_lack(manifest).into_iter().chain(gone::logs_lack(manifest));
+    logs.chain(coverage::events_lack(manifest)).collect()
 }
 
 /// What the bundle holds, a few words a kind.

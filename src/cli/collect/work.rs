@@ -34,6 +34,8 @@ pub(super) struct Work<'a> {
 pub(super) struct Made {
     pub(super) manifest: Manifest,
     pub(super) finished: Finished,
+    /// Whether it has all of the bundle that it completes.
+    has_all: bool,
 }
 
 /// One run: where it writes, and what it goes on with.
@@ -42,8 +44,8 @@ struct Pass {
     sites: Vec<Site>,
     bar: Arc<Bar>,
     earlier: Option<Arc<Earlier>>,
-    /// Containers whose pods were deleted while they were followed.
-    gone: Vec<Container>,
+    /// Containers as they were seen while they were followed.
+    followed: Vec<Container>,
 }
 
 impl Work<'_> {
@@ -79,13 +81,17 @@ impl Work<'_> {
         let bundle =
             BundleWriter::create(&Destination::Next(path.clone()), self.started).map_err(Failure::no_bundle)?;
         let mut pass = self.pass(bundle, Some(Arc::new(earlier)));
-        pass.gone = collect::follow(&pass.sites, &self.stop).await;
+        pass.followed = collect::follow(&pass.sites, &self.stop).await;
         let deadline = end_after(self.arguments.deadline, &self.stopper);
         let completed = self.run(pass).await;
         deadline.abort();
-        let Made { manifest, finished } = completed?;
-        let finished = finished.in_place_of(&made.finished).map_err(Failure::no_bundle)?;
-        Ok(Made { manifest, finished })
+        let completed = completed?;
+        if !completed.has_all {
+            eprintln!("it has not all that the first bundle has, which stays: {}", path.display());
+            return Ok(completed);
+        }
+        let finished = completed.finished.in_place_of(&made.finished).map_err(Failure::no_bundle)?;
+        Ok(Made { finished, ..completed })
     }
 
     fn pass(&self, bundle: BundleWriter, earlier: Option<Arc<Earlier>>) -> Pass {
@@ -109,11 +115,11 @@ impl Work<'_> {
             followed: Arc::default(),
         };
         let sites = self.reached.iter().map(site).collect();
-        Pass { bundle, sites, bar, earlier, gone: Vec::new() }
+        Pass { bundle, sites, bar, earlier, followed: Vec::new() }
     }
 
     async fn run(&self, pass: Pass) -> Result<Made, Failure> {
-        let Pass { bundle, sites, bar, earlier, gone } = pass;
+        let Pass { bundle, sites, bar, earlier, followed } = pass;
         let written = |error: BundleError| Failure::no_bundle(error);
         let asked = Utc::now();
         let notes =
@@ -128,7 +134,7 @@ impl Work<'_> {
         let plans = self.reached.iter().map(first).collect();
         let mut run = collect::run(&sites, plans, self.arguments.limits(), &self.stop, &self.stopper).await;
         bar.clear();
-        run.containers.extend(gone);
+        run.add_followed(followed);
         let note = |what: &str, error: &BundleError| {
             let remark = format!("{what}: {}", error.causes_without_paths().join(": "));
             if error.is_disk_full() {
@@ -146,13 +152,14 @@ impl Work<'_> {
             }
             Some(_) => ledger.remarks.push("objects are not described, for the run was cut short".to_owned()),
         }
+        let mut has_all = true;
         if let Some(earlier) = earlier {
             run.claims.extend(earlier.manifest().identity.clone());
-            match tokio::task::block_in_place(|| earlier.carry(&bundle, &self.redactor)) {
-                Ok(carriage) => ledger.earlier = Some((earlier, carriage)),
-                Err(error) => {
-                    ledger.remarks.push(note("not all of the earlier bundle was taken over", &error));
-                }
+            let (carriage, error) = tokio::task::block_in_place(|| earlier.carry(&bundle, &self.redactor));
+            has_all = error.is_none() && carriage.unread.is_empty();
+            ledger.earlier = Some((earlier, carriage));
+            if let Some(error) = error {
+                ledger.remarks.push(note("not all of the earlier bundle was taken over", &error));
             }
         }
         drop(sites);
@@ -167,13 +174,14 @@ impl Work<'_> {
         let name = ledger.name(&run);
         let finished = tokio::task::block_in_place(|| {
             bundle.finish(&name, |settled| {
+                has_all &= settled.dropped().is_empty();
                 let made = manifest.insert(ledger.manifest(&self.request, &run, settled));
                 last_files(made, &self.redactor, settled)
             })
         })
         .map_err(written)?;
         let manifest = manifest.ok_or_else(|| Failure::no_bundle("the manifest was not written"))?;
-        Ok(Made { manifest, finished })
+        Ok(Made { manifest, finished, has_all })
     }
 
     fn ledger(&self, earlier: Option<&Earlier>, asked: DateTime<Utc>, notes: Vec<collect::Entry>) -> Ledger {

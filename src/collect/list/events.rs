@@ -3,7 +3,10 @@
 use crate::{
     bundle::{Interval, layout},
     collect::{Site, site::Entry},
-    facts::coverage::{self, Events},
+    facts::{
+        coverage::{self, Events},
+        gone::Told,
+    },
     plan::ListTask,
 };
 use chrono::{DateTime, Utc};
@@ -14,6 +17,7 @@ use std::collections::BTreeMap;
 pub(super) struct Reach {
     asked: DateTime<Utc>,
     oldest: Option<DateTime<Utc>>,
+    pub(super) told: Told,
     kept: BTreeMap<String, Kept>,
 }
 
@@ -29,7 +33,7 @@ impl Reach {
     /// For a list of a namespace's events; those of single objects are beside them.
     pub(super) fn new(site: &Site, list: &ListTask) -> Option<Self> {
         let is_whole = list.resource.is("", "events") && list.fields.is_none();
-        is_whole.then(|| Self { asked: site.now(), oldest: None, kept: BTreeMap::new() })
+        is_whole.then(|| Self { asked: site.now(), oldest: None, told: Told::default(), kept: BTreeMap::new() })
     }
 
     /// An event that the server still has, whoever's it is: of one that is not ours, its time is all
@@ -39,8 +43,11 @@ impl Reach {
     }
 
     /// One that goes into the bundle.
-    pub(super) fn keep(&mut self, namespace: &str, event: &Value) {
+    pub(super) fn keep(&mut self, cluster: &str, namespace: &str, event: &Value) {
         let at = last_time(event);
+        if let Some(at) = at {
+            self.told.see(cluster, event, at);
+        }
         let kept = self.kept.entry(namespace.to_owned()).or_default();
         kept.first = [kept.first, at].into_iter().flatten().min();
         kept.last = [kept.last, at].into_iter().flatten().max();
@@ -48,7 +55,7 @@ impl Reach {
     }
 
     /// Says of each namespace's table what it covers.
-    pub(super) fn cover(self, site: &Site, list: &ListTask, entries: &mut [Entry], broken: Option<&str>) {
+    pub(super) fn cover(&self, site: &Site, list: &ListTask, entries: &mut [Entry], broken: Option<&str>) {
         let window = Interval { from: site.request.window.start, to: site.request.window.end };
         for namespace in site.place.namespaces.keys() {
             let path = layout::resource_table(&site.cluster, Some(namespace), &list.resource.short());

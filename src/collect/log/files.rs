@@ -30,7 +30,7 @@ const PATIENCE: usize = 20;
 /// Why the files were not read, and nothing of them is in the bundle.
 pub(super) struct NotRead {
     causes: Vec<String>,
-    is_forbidden: bool,
+    pub(super) is_forbidden: bool,
 }
 
 impl NotRead {
@@ -435,7 +435,12 @@ impl Reading {
         }
         self.expected = head;
         if self.expected.is_empty() {
-            self.at = Some(At { file: file.clone(), bytes: 0, is_ended: self.is_ended });
+            // Nothing is known of it yet; unless it is the last, nothing more is written to it either.
+            if !is_last {
+                self.before = self.at.as_ref().map(|at| at.file.clone());
+                self.last.clear();
+                self.at = Some(At { file: file.clone(), bytes: 0, is_ended: self.is_ended });
+            }
             return Read::Whole;
         }
         self.as_named(pump, file.clone()).await

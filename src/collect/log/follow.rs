@@ -6,7 +6,7 @@
 
 use super::{
     end::beginning,
-    files::Reading,
+    files::{NotRead, Reading},
     lost::Lost,
     pump::{Pump, Stopped},
     settle, since, taken,
@@ -18,7 +18,7 @@ use crate::{
         follow::{Looks, Seen},
     },
     facts::coverage::{Begins, Stopped as Why},
-    plan::{LogTask, Task, What},
+    plan::{LogFiles, LogTask, Task, What},
     source::kubernetes::{BodyStream, SourceError},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -26,6 +26,8 @@ use std::time::{Duration, Instant};
 
 /// How often a node's files are looked at.
 const TURN: Duration = Duration::from_secs(2);
+/// How often they are tried in vain.
+const ATTEMPTS: usize = 5;
 /// The kubelet looks every ten seconds whether a log is to be rotated, and rotates those of 10 MiB.
 const ROTATION: Duration = Duration::from_secs(10);
 const ROTATED: u64 = 1 << 20;
@@ -52,6 +54,8 @@ pub(in crate::collect) struct Follower {
     pump: Pump,
     /// Where its node's files are read.
     files: Option<Box<Reading>>,
+    /// Why they are not, where they were to be.
+    not_read: Option<NotRead>,
 }
 
 impl Follower {
@@ -63,19 +67,20 @@ impl Follower {
         let (pump, stopped) = Pump::begin(&site, &task, &log);
         let mut pump = if pump.is_continued() { pump } else { Pump::resumable(&site, &task, &log) };
         pump.stopped = stopped;
-        let mut follower = Self { pump, files: None };
-        if follower.pump.stopped.is_none() && !follower.pump.is_whole {
-            match log.files.clone() {
-                Some(files) => {
-                    let to_run = Some(files.from_run);
-                    let log = LogTask { files: Some(crate::plan::LogFiles { to_run, ..files }), ..log };
-                    follower.by_files(&log, &run, &mut looks).await;
-                }
-                None => match seen {
-                    Seen::Ended { previous } => follower.rest(&log, previous, &mut looks).await,
-                    _ => follower.by_stream(&task, &log, &run, &mut looks).await,
-                },
+        let mut follower = Self { pump, files: None, not_read: None };
+        if follower.pump.stopped.is_some() || follower.pump.is_whole {
+            return follower;
+        }
+        if let Some(files) = log.files.clone() {
+            let to_run = Some(files.from_run);
+            let log = LogTask { files: Some(LogFiles { to_run, ..files }), ..log.clone() };
+            if follower.by_files(&log, &run, &mut looks).await {
+                return follower;
             }
+        }
+        match seen {
+            Seen::Runs => follower.by_stream(&task, &log, &run, &mut looks).await,
+            seen => follower.rest(&log, &run, seen, &mut looks).await,
         }
         follower
     }
@@ -91,37 +96,36 @@ impl Follower {
     }
 
     async fn by_stream(&mut self, task: &Task, log: &LogTask, run: &Run, looks: &mut Looks) {
-        let mut file = None;
+        let (mut file, mut has_ended) = (None, false);
         loop {
             let opened = tokio::select! {
                 opened = since(&mut self.pump, log, true) => opened,
                 () = looks.closed() => return,
             };
-            let mut has_ended = false;
             match opened {
                 Err(Stopped::Source(SourceError::Stopped(_))) => return,
                 Err(_) => {}
                 Ok(answer) => {
                     if looks.after(Instant::now(), run).await == Some(Seen::Runs) {
-                        match self.stream(task, log, answer.body, &mut file, looks).await {
-                            Flow::Ended => has_ended = true,
-                            Flow::Broken => {}
-                            Flow::Done => return,
+                        let lines = self.pump.cut.lines();
+                        let flow = self.stream(task, log, answer.body, &mut file, looks).await;
+                        if matches!(flow, Flow::Done) {
+                            return;
                         }
+                        // One that ended well has ended, as long as nothing more comes.
+                        has_ended &= self.pump.cut.lines() == lines;
+                        has_ended |= matches!(flow, Flow::Ended) && self.pump.has_ended_well();
                     }
                 }
             }
             match looks.after(Instant::now(), run).await {
                 None => return,
                 Some(Seen::Runs) => {}
-                Some(Seen::Ended { previous }) => return self.rest(log, previous, looks).await,
-                Some(Seen::Gone(why)) => {
-                    match has_ended {
-                        true => self.pump.is_whole = true,
-                        false => self.pump.stopped = Some(Stopped::Gone(why)),
-                    }
+                Some(Seen::Gone(_)) if has_ended => {
+                    self.pump.is_whole = true;
                     return;
                 }
+                Some(seen) => return self.rest(log, run, seen, looks).await,
             }
         }
     }
@@ -141,7 +145,7 @@ impl Follower {
             let chunk = tokio::select! {
                 chunk = body.chunk() => chunk,
                 () = looks.closed() => {
-                    if came >= ROTATED {
+                    if came > 0 {
                         self.file(task, log, file).await;
                     }
                     return Flow::Done;
@@ -175,12 +179,16 @@ impl Follower {
     async fn file(&mut self, task: &Task, log: &LogTask, file: &mut Option<DateTime<Utc>>) {
         let window = &self.pump.site.request.window;
         let begins = beginning(&self.pump.site, &Task { what: What::Log(log.clone()), ..task.clone() }, log).await;
-        if self.pump.begins.is_none() && log.started.is_none_or(|started| started < window.start) {
-            self.pump.begins = Some(begins);
+        let is_old = log.started.is_none_or(|started| started < window.start);
+        if is_old && matches!(self.pump.begins, None | Some(Begins::Empty)) && begins != Begins::Unknown {
+            self.pump.begins.get_or_insert(begins);
         }
         let Begins::At(at) = begins else { return };
-        let is_new = file.replace(at).is_some_and(|before| before != at);
-        if is_new && self.pump.cut.last().is_some_and(|last| at <= last) {
+        // What has not come yet is looked at the next time.
+        if self.pump.cut.last().is_none_or(|last| last < at) && file.is_some() {
+            return;
+        }
+        if file.replace(at).is_some_and(|before| before != at) {
             let after = self.pump.cut.last_before(at).unwrap_or(at - DOUBT);
             let text = "the node began a new file while the log was followed: its last lines before may be missing";
             let why = Why { cause: GapCause::RotatedAway, text: text.to_owned() };
@@ -189,54 +197,87 @@ impl Follower {
     }
 
     /// Reads the end of a run that has ended, while the node has it.
-    async fn rest(&mut self, log: &LogTask, previous: bool, looks: &mut Looks) {
-        let log = LogTask { previous, past: false, ..log.clone() };
-        let read = async {
-            match since(&mut self.pump, &log, false).await {
-                Ok(answer) => self.pump.run(answer.body).await,
-                Err(stopped) => Some(stopped),
+    async fn rest(&mut self, log: &LogTask, run: &Run, mut seen: Seen, looks: &mut Looks) {
+        loop {
+            let previous = match seen {
+                Seen::Runs => return,
+                Seen::Ended { previous } => previous,
+                Seen::Gone(why) => {
+                    self.pump.stopped = Some(Stopped::Gone(why));
+                    return;
+                }
+            };
+            let log = LogTask { previous, past: false, ..log.clone() };
+            let opened = tokio::select! {
+                opened = since(&mut self.pump, &log, false) => opened,
+                // It is read when the window has closed.
+                () = looks.closed() => return,
+            };
+            // Whose answer it is depends on what had begun since.
+            let Some(now) = looks.after(Instant::now(), run).await else { return };
+            if let (Ok(answer), true) = (opened, now == Seen::Ended { previous }) {
+                let stopped = tokio::select! {
+                    stopped = self.pump.run(answer.body) => stopped,
+                    () = looks.closed() => return,
+                };
+                match stopped {
+                    None if self.pump.has_ended_well() => {
+                        self.pump.is_whole = true;
+                        return;
+                    }
+                    // Asked again, the same will be missing.
+                    None if !self.pump.cut.is_joined() => return,
+                    None | Some(Stopped::Source(_)) => {}
+                    stopped => {
+                        self.pump.stopped = stopped;
+                        return;
+                    }
+                }
             }
-        };
-        let stopped = tokio::select! {
-            stopped = read => stopped,
-            // It is read when the window has closed.
-            () = looks.closed() => return,
-        };
-        match stopped {
-            None => self.pump.is_whole = self.pump.cut.is_joined(),
-            Some(Stopped::Source(_)) => {}
-            stopped => self.pump.stopped = stopped,
+            match looks.after(Instant::now(), run).await {
+                Some(now) => seen = now,
+                None => return,
+            }
         }
     }
 
-    async fn by_files(&mut self, log: &LogTask, run: &Run, looks: &mut Looks) {
-        let Some(files) = &log.files else { return };
+    /// Reads the node's files; false when that is not to be, and nothing was read.
+    async fn by_files(&mut self, log: &LogTask, run: &Run, looks: &mut Looks) -> bool {
+        let Some(files) = &log.files else { return false };
+        let mut tried = 0;
         loop {
             let seen = looks.latest(run);
             if self.files.is_none() {
-                self.files = Reading::begin(&mut self.pump, files).await.ok().map(Box::new);
+                match Reading::begin(&mut self.pump, files).await {
+                    Ok(reading) => self.files = Some(Box::new(reading)),
+                    Err(why) if why.is_forbidden || tried == ATTEMPTS => {
+                        self.not_read = Some(why);
+                        return false;
+                    }
+                    Err(_) => tried += 1,
+                }
             }
             if let Some(reading) = &mut self.files {
                 reading.is_patient = true;
                 match reading.more(&mut self.pump).await {
-                    Ok((None, _)) if self.pump.cut.is_over() => return,
+                    Ok((None, _)) if self.pump.cut.is_over() => return true,
                     // What was written until it ended was read after that was known.
                     Ok((None, _)) if matches!(seen, Some(Seen::Ended { .. } | Seen::Gone(_))) => {
                         self.pump.is_whole = true;
-                        return;
+                        return true;
                     }
                     Ok((None, _)) | Err(_) => {}
-                    Ok((Some(Stopped::Source(SourceError::Stopped(_))), _)) => return,
+                    Ok((Some(Stopped::Source(SourceError::Stopped(_))), _)) => return true,
                     Ok((Some(Stopped::Source(_)), _)) => {}
                     Ok((Some(stopped), _)) => {
                         self.pump.stopped = Some(stopped);
-                        return;
+                        return true;
                     }
                 }
             }
             tokio::select! {
                 () = tokio::time::sleep(TURN) => {}
-                () = looks.closed() => return,
+                () = looks.closed() => return true,
             }
         }
     }
@@ -259,9 +300,18 @@ impl Follower {
         }
         let taken = match self.pump.stopped.take() {
             Some(stopped) => taken(self.pump, Some(stopped)),
+            // Whoever answers by now is another run.
+            None if log.past && !self.pump.is_whole => {
+                let why = "others have begun since, and the node keeps the logs of two".to_owned();
+                taken(self.pump, Some(Stopped::Gone(why)))
+            }
             None => super::rest(self.pump, log).await,
         };
-        settle(site, task, log, taken).await
+        let done = settle(site, task, log, taken).await;
+        match self.not_read {
+            Some(why) => why.told_by(done),
+            None => done,
+        }
     }
 }
 

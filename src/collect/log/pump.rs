@@ -6,7 +6,7 @@ use crate::{
     bundle::{BundleError, Coverage, EntryPath, layout},
     collect::{
         Site,
-        cut::{Break, Cut, Ended},
+        cut::{self, Break, Cut, Ended},
         earlier::Had,
         site::Writing,
     },
@@ -112,16 +112,19 @@ impl Pump {
         }
     }
 
-    /// One that goes on with what an earlier bundle has of the log, where there is such a thing; then
-    /// with why it cannot, if it is so.
+    /// One that goes on with what an earlier bundle has of the log, where there is such a thing that can
+    /// be read; then with why no more is to be had, if it is so.
     pub(super) fn begin(site: &Site, task: &Task, log: &LogTask) -> (Self, Option<Stopped>) {
-        let Some(had) = site.earlier.as_ref().and_then(|earlier| earlier.log(&site.cluster, log)) else {
-            return (Self::new(site, task, log), None);
-        };
-        let mut pump = Self::resumable(site, task, log);
-        // Reads from the disk, as long as that takes.
-        let stopped = tokio::task::block_in_place(|| pump.continues(&had));
-        (pump, stopped)
+        if let Some(had) = site.earlier.as_ref().and_then(|earlier| earlier.log(&site.cluster, log)) {
+            let mut pump = Self::resumable(site, task, log);
+            // Reads from the disk, as long as that takes.
+            match tokio::task::block_in_place(|| pump.continues(&had)) {
+                // Damaged, or not to be gone on with: all of it is read anew.
+                Some(Stopped::Source(_)) => {}
+                stopped => return (pump, stopped),
+            }
+        }
+        (Self::new(site, task, log), None)
     }
 
     /// One that can be taken up again when its stream broke.
@@ -137,19 +140,26 @@ impl Pump {
 
     fn continues(&mut self, had: &Had<'_>) -> Option<Stopped> {
         let mut chunk = vec![0; CHUNK];
+        let broken = |why| Some(Stopped::Source(SourceError::Broken(why)));
         let mut earlier = match had.open() {
             Ok(earlier) => earlier,
-            Err(error) => return Some(Stopped::Bundle(error)),
+            Err(error) => return broken(Box::new(error)),
         };
+        let mut end = Vec::new();
         loop {
             let read = match earlier.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(read) => read,
-                Err(error) => return Some(Stopped::Source(SourceError::Broken(Box::new(error)))),
+                Err(error) => return broken(Box::new(error)),
             };
+            end.extend_from_slice(&chunk[..read]);
+            end.drain(..end.len().saturating_sub(CHUNK));
             if let Some(stopped) = self.feed(&chunk[..read]) {
                 return Some(stopped);
             }
+        }
+        if ends_within_key(&end) {
+            return broken("it ends within a key, of which more may come".into());
         }
         self.before = had.coverage().clone();
         self.continues = Some(had.path().to_owned());
@@ -160,6 +170,13 @@ impl Pump {
     /// Whether it was begun with a log of an earlier bundle.
     pub(super) fn is_continued(&self) -> bool {
         self.continues.is_some()
+    }
+
+    /// Whether an answer that has ended was the log's to its end, and goes on with what was had: neither the
+    /// kubelet's error nor another file.
+    pub(super) fn has_ended_well(&self) -> bool {
+        let is_line = |tail: &Vec<u8>| tail.is_empty() || cut::time_of(tail).is_some();
+        self.cut.is_joined() && self.tail.as_ref().is_none_or(is_line)
     }
 
     /// From when on to ask for what was not had yet. A line that has not ended comes again.
@@ -256,7 +273,12 @@ impl Pump {
             Some(text) if !ended.is_log && stop.is_none() => Err(site.redactor.string(text).0),
             _ => {
                 let until = site.now();
-                let Self { begins, lost, is_sure, before, continues, .. } = self;
+                let Self { lost, is_sure, before, continues, .. } = self;
+                let begins = match (self.begins, ended.begins) {
+                    // A file that was empty at first begins with what came then.
+                    (Some(Begins::Empty), Some(first)) => Some(Begins::At(first)),
+                    (begins, _) => begins,
+                };
                 Ok(Box::new(Received {
                     entry,
                     counts,
@@ -283,6 +305,14 @@ impl Pump {
         *path = self::path(site, log);
         entry.as_mut().map_or(Ok(()), |entry| entry.rename(path.clone()))
     }
+}
+
+/// Whether a log ends between the beginning and the end of a key. What comes of it then is only known to
+/// be a part of one by what stands before, which is redacted.
+fn ends_within_key(end: &[u8]) -> bool {
+    let last = |word: &[u8]| memchr::memmem::rfind(end, word);
+    let begins = last(b"-----BEGIN").max(last(b"<private-key:"));
+    begins.is_some() && begins > last(b"-----END")
 }
 
 fn path(site: &Site, log: &LogTask) -> EntryPath {

@@ -432,3 +432,22 @@ fn less_than_a_quarter_of_an_hour_is_warned_of_at_once_and_in_the_checklist() {
     assert!(ended.stderr.starts_with("from") && ended.stderr.contains(&format!("{warning}\n")), "{}", ended.stderr);
     assert!(item.detail.contains("no incident time was given") && item.detail.contains(warning), "{item:?}");
 }
+
+#[test]
+fn a_pod_that_only_events_tell_of_is_named() {
+    let mut world = World::one();
+    let event = |name: &str, uid: &str, last: &str| {
+        let of = json!({ "kind": "Pod", "namespace": NAMESPACE, "name": name, "uid": uid });
+        json!({ "involvedObject": of, "reason": "Killing", "lastTimestamp": last, "source": { "host": "node-a" } })
+    };
+    world.object("events", NAMESPACE, "a.1", event("spirl-server-7f9c-zzzzz", "uid-gone", "2024-03-05T14:02:00Z"));
+    world.object("events", NAMESPACE, "b.1", event("spirl-server-7f9c-yyyyy", "uid-long-gone", "2024-03-05T13:02:00Z"));
+    let uid = pod(NAMESPACE, POD)["metadata"]["uid"].as_str().expect("a UID").to_owned();
+    world.object("events", NAMESPACE, "c.1", event(POD, &uid, "2024-03-05T14:02:00Z"));
+    let ended = collect(&world.serve()).exits(0);
+    let bundle = ended.bundle();
+    let [gone] = &bundle.manifest().gone_pods[..] else { panic!("{:#?}", bundle.manifest().gone_pods) };
+    assert_eq!((gone.pod.as_str(), gone.node.as_deref()), ("spirl-server-7f9c-zzzzz", Some("node-a")));
+    let said = "1 pod was deleted before the collection, and its log went along: spirl-server-7f9c-zzzzz (Killing at 2024-03-05T14:02:00Z on node-a)";
+    assert!(ended.stderr.contains(said) && bundle.text("README.txt").contains(said), "{}", ended.stderr);
+}

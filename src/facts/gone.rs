@@ -1,0 +1,109 @@
+//! Pods that are there no more, by the events that still tell of them. Pure.
+
+use crate::bundle::{GonePod, Manifest};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashSet};
+
+/// Most pods that are remembered: a namespace in which more come and go within an hour has them in its
+/// events.
+const MOST: usize = 10_000;
+
+/// The pods that events tell of.
+#[derive(Debug, Default)]
+pub struct Told(BTreeMap<(String, String, String), GonePod>);
+
+impl Told {
+    /// Looks at an event of the cluster, which was last seen at `last`.
+    pub fn see(&mut self, cluster: &str, event: &Value, last: DateTime<Utc>) {
+        let of = &event["involvedObject"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let key = (text(&of["namespace"]), text(&of["name"]), text(&of["uid"]));
+        if of["kind"] != "Pod" || key.2.is_empty() || self.0.len() >= MOST && !self.0.contains_key(&key) {
+            return;
+        }
+        let first = ["firstTimestamp", "eventTime"].into_iter().filter_map(|key| event[key].as_str());
+        let first = first.filter_map(|at| DateTime::parse_from_rfc3339(at).ok()).map(|at| at.with_timezone(&Utc));
+        let first = first.min().unwrap_or(last).min(last);
+        let host = event["source"]["host"].as_str().filter(|host| !host.is_empty()).map(str::to_owned);
+        let reason = text(&event["reason"]);
+        let pod = self.0.entry(key.clone()).or_insert_with(|| GonePod {
+            cluster: cluster.to_owned(),
+            namespace: key.0,
+            pod: key.1,
+            uid: key.2,
+            node: None,
+            first,
+            last,
+            reason: reason.clone(),
+        });
+        pod.first = pod.first.min(first);
+        pod.node = pod.node.take().or(host);
+        if last >= pod.last {
+            (pod.last, pod.reason) = (last, reason);
+        }
+    }
+
+    /// Those that are not among `there`, by UID, and were told of from `since` on, sorted by name.
+    #[must_use]
+    pub fn gone(self, there: &HashSet<&str>, since: DateTime<Utc>) -> Vec<GonePod> {
+        self.0.into_values().filter(|pod| pod.last >= since && !there.contains(pod.uid.as_str())).collect()
+    }
+
+    /// Takes in what another list told.
+    pub fn join(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+}
+
+/// How many are named.
+const NAMED: usize = 3;
+
+/// What is missing of the logs for pods that are gone: a line, without a semicolon, or none.
+#[must_use]
+pub fn logs_lack(manifest: &Manifest) -> Option<String> {
+    let pods = &manifest.gone_pods;
+    let name = |pod: &GonePod| {
+        let node = pod.node.as_ref().map(|node| format!(" on {node}")).unwrap_or_default();
+        format!("{} ({} at {}{node})", pod.pod, pod.reason, pod.last.to_rfc3339_opts(SecondsFormat::Secs, true))
+    };
+    let named: Vec<String> = pods.iter().take(NAMED).map(name).collect();
+    let (count, were, logs) = match pods.len() {
+        0 => return None,
+        1 => ("1 pod".to_owned(), "was", "its log"),
+        many => (format!("{many} pods"), "were", "their logs"),
+    };
+    let more = if pods.len() > NAMED { ", …" } else { "" };
+    Some(format!("{count} {were} deleted before the collection, and {logs} went along: {}{more}", named.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_764_000_000 + second, 0).expect("a moment")
+    }
+
+    fn event(uid: &str, reason: &str, first: i64, host: Option<&str>) -> Value {
+        let of = json!({ "kind": "Pod", "namespace": "ns", "name": format!("server-{uid}"), "uid": uid });
+        json!({ "involvedObject": of, "reason": reason, "firstTimestamp": at(first).to_rfc3339(), "source": { "host": host } })
+    }
+
+    #[test]
+    fn pods_that_only_events_tell_of_are_gone() {
+        let mut told = Told::default();
+        told.see("prod", &event("a", "Started", 0, Some("node-a")), at(10));
+        told.see("prod", &event("b", "Scheduled", 5, None), at(5));
+        told.see("prod", &event("b", "Killing", 60, Some("node-b")), at(60));
+        told.see("prod", &event("b", "Pulled", 7, Some("node-c")), at(7));
+        told.see("prod", &event("c", "Killing", -900, None), at(-900));
+        let other = json!({ "involvedObject": { "kind": "Node", "uid": "n" }, "reason": "NodeReady" });
+        told.see("prod", &other, at(60));
+        let gone = told.gone(&HashSet::from(["a"]), at(0));
+        let [pod] = &gone[..] else { panic!("{gone:?}") };
+        let said = (pod.pod.as_str(), pod.node.as_deref(), pod.first, pod.last, pod.reason.as_str());
+        assert_eq!(said, ("server-b", Some("node-b"), at(5), at(60), "Killing"));
+    }
+}
