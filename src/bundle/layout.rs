@@ -360,12 +360,14 @@ fn log(cluster: &str, namespace: &str, pod: &str, container: &str, ending: &str)
     Maker::pod(cluster, namespace, pod).fixed("logs").name("container", container, ending).done()
 }
 
-/// `earlier/<start>/…`: a file of the bundle that this one completes, of which there is a later state.
+/// `earlier/<start>/…`: a file of the bundle that this one completes, of which there is a later state;
+/// `earlier/<start>-<n>/…` from the second such folder on.
 ///
 /// # Errors
 /// [`BundleError::Path`] when it is no path that this program writes.
-pub fn earlier(started: DateTime<Utc>, path: &EntryPath) -> Result<EntryPath, BundleError> {
-    let moved = EntryPath::new(&format!("{EARLIER}/{}/{path}", started.format(STAMP)))?;
+pub fn earlier(started: DateTime<Utc>, n: u32, path: &EntryPath) -> Result<EntryPath, BundleError> {
+    let n = if n > 1 { format!("-{n}") } else { String::new() };
+    let moved = EntryPath::new(&format!("{EARLIER}/{}{n}/{path}", started.format(STAMP)))?;
     Ok(moved.with_names(path.names()))
 }
 

@@ -197,18 +197,21 @@ impl Earlier {
 
     fn place(&self, held: &Held<'_>, record: &EntryRecord, changed: &BTreeSet<&str>) -> Result<Place, BundleError> {
         let path = record.entry_path()?;
-        let Some(later) = held.settled.get(&record.path) else {
-            return if held.bundle.is_free(&path) {
-                Ok(Place::Free(path))
-            } else {
-                Ok(Place::Moved(layout::earlier(self.manifest().started, &path)?, path))
-            };
-        };
         let says_no_more = !record.task.is_empty() && !changed.contains(record.task.as_str());
-        if says_no_more || held.is_same(record) {
-            return Ok(Place::Here);
+        let later = match held.settled.get(&record.path) {
+            Some(_) if says_no_more || held.is_same(record) => return Ok(Place::Here),
+            Some(later) => EntryPath::new(later)?,
+            None if held.bundle.is_free(&path) => return Ok(Place::Free(path)),
+            None => path.clone(),
+        };
+        // One that was completed itself may have such a folder, of the same moment, already.
+        for n in 1.. {
+            let moved = layout::earlier(self.manifest().started, n, &path)?;
+            if held.bundle.is_free(&moved) && self.reader.info(moved.as_str()).is_none() {
+                return Ok(Place::Moved(moved, later));
+            }
         }
-        Ok(Place::Moved(layout::earlier(self.manifest().started, &path)?, EntryPath::new(later)?))
+        Ok(Place::Here)
     }
 
     fn copy(

@@ -167,3 +167,56 @@ fn what_cannot_be_completed_is_refused_with_advice() {
     let none = Run::new(["collect", "--into", "nothing.zip"]).context("prod", &api.url()).finish().exits(2);
     assert!(none.stderr.contains("nothing.zip"), "{}", none.stderr);
 }
+
+#[test]
+fn a_key_that_the_earlier_log_ended_within_does_not_get_in() {
+    let body = |number: u32| {
+        let text: String = (0..64).map(|at| char::from(b'A' + ((at * 7 + number * 11) % 26) as u8)).collect();
+        line(&format!("14:01:{number:02}.5"), &text)
+    };
+    let mut all = vec![line("13:00:00", "before"), line("14:00:59.5", "-----BEGIN PRIVATE KEY-----")];
+    all.extend((0..20).map(body));
+    let half = all[..12].to_vec();
+    all.push(line("14:01:20.5", "-----END PRIVATE KEY-----"));
+    all.push(line("14:01:21.5", "and on"));
+    let first = earlier(&with_lines(World::one(), half));
+    let bundle = complete(&with_lines(World::one(), all), &first, &[]).exits(0).bundle();
+    let text = log(&bundle);
+    assert!(text.contains("and on"), "{text}");
+    for number in 0..20 {
+        let secret = body(number).split_once(' ').expect("a text").1.trim().to_owned();
+        assert!(!bundle.holds(&secret), "line {number} of a key\n{text}");
+    }
+}
+
+#[test]
+fn where_paths_are_shortened_what_is_the_same_is_there_once() {
+    let name = "prod=arn-aws-eks-eu-west-1-123456789012-cluster-".to_owned() + &"x".repeat(120);
+    let flags = ["--cluster-name", &name];
+    let api = with_lines(World::one(), lines(0..10));
+    let first = Run::collect(&api).args(flags).finish().exits(0);
+    let was = first.bundle();
+    let bundle = complete(&with_lines(World::one(), lines(0..20)), &first, &flags).exits(0).bundle();
+    let log = bundle.paths().into_iter().find(|path| path.ends_with(".log")).expect("a log");
+    assert_eq!(bundle.text(log), lines(0..20)[1..].concat());
+    assert_eq!(was.paths().len(), bundle.paths().len(), "{:#?}\n{:#?}", was.paths(), bundle.paths());
+}
+
+#[test]
+fn what_was_completed_can_be_completed_again() {
+    let first = earlier(&with_lines(World::one(), lines(0..10)));
+    let changed = |value: &str| {
+        let mut world = World::one();
+        world.change("pods", POD, |pod| pod["metadata"]["labels"]["changed"] = value.into());
+        world
+    };
+    let second = complete(&with_lines(changed("once"), lines(0..20)), &first, &[]).exits(0);
+    let third = complete(&with_lines(changed("twice"), lines(0..30)), &second, &[]).exits(0);
+    let bundle = third.bundle();
+    assert_eq!(log(&bundle), lines(0..30)[1..].concat());
+    let pods = bundle.paths().into_iter().filter(|path| path.ends_with(&format!("pods/{POD}/pod.yaml"))).count();
+    assert_eq!(pods, 3, "each state: {:#?}", bundle.paths());
+    assert!(!bundle.paths().iter().any(|path| path.matches("earlier/").count() > 1), "{:#?}", bundle.paths());
+    let all: std::collections::BTreeSet<&str> = bundle.ids().into_iter().collect();
+    assert_eq!(all.len(), bundle.ids().len(), "each id once");
+}
