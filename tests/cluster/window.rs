@@ -102,8 +102,9 @@ fn a_window_that_is_not_over_is_named_with_the_command() {
     let item = &bundle.manifest["checklist"][0];
     assert_eq!(item["state"], "partial", "{item:#}");
     let command = text(&item["command"]);
-    let (base, incident) = command.split_once(" --incident-time ").expect("the same, with its time");
-    assert!(base.ends_with(&format!("-n {namespace}")) && incident.contains("# after "), "{command}");
+    let (base, into) = command.split_once(" --into ").expect("the same, into this bundle");
+    assert!(base.ends_with(&format!("-n {namespace}")) && into.contains("# after "), "{command}");
+    assert!(into.starts_with(&*bundle.path.file_name().expect("a name").to_string_lossy()), "{command}");
     assert!(text(&item["detail"]).contains(&rfc(end)), "{item:#}");
     assert!(run.stderr.contains(command) && bundle.text("README.txt").contains(command), "{command}\n{}", run.stderr);
     let record = bundle.manifest["entries"]

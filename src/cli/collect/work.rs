@@ -44,6 +44,8 @@ struct Pass {
     sites: Vec<Site>,
     bar: Arc<Bar>,
     earlier: Option<Arc<Earlier>>,
+    /// When the clusters are asked: what is described is described as of then.
+    asked: DateTime<Utc>,
     /// Containers as they were seen while they were followed.
     followed: Vec<Container>,
 }
@@ -82,6 +84,7 @@ impl Work<'_> {
             BundleWriter::create(&Destination::Next(path.clone()), self.started).map_err(Failure::no_bundle)?;
         let mut pass = self.pass(bundle, Some(Arc::new(earlier)));
         pass.followed = collect::follow(&pass.sites, &self.stop).await;
+        pass.asked = Utc::now();
         let deadline = end_after(self.arguments.deadline, &self.stopper);
         let completed = self.run(pass).await;
         deadline.abort();
@@ -115,13 +118,12 @@ impl Work<'_> {
             followed: Arc::default(),
         };
         let sites = self.reached.iter().map(site).collect();
-        Pass { bundle, sites, bar, earlier, followed: Vec::new() }
+        Pass { bundle, sites, bar, earlier, asked: self.started, followed: Vec::new() }
     }
 
     async fn run(&self, pass: Pass) -> Result<Made, Failure> {
-        let Pass { bundle, sites, bar, earlier, followed } = pass;
+        let Pass { bundle, sites, bar, earlier, asked, followed } = pass;
         let written = |error: BundleError| Failure::no_bundle(error);
-        let asked = Utc::now();
         let notes =
             collect::notes(&bundle, &self.redactor, &self.arguments.note, &self.attachments).map_err(written)?;
         let mut ledger = self.ledger(earlier.as_deref(), asked, notes);
