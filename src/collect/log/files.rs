@@ -197,7 +197,7 @@ impl Reading {
             Err(error) => return self.stopped(pump, Stopped::Source(error)),
         }
         // It was set aside, and is read to its end under the name that it has by now.
-        let files = match self.folder.list().await {
+        let files = match self.list().await {
             Ok(files) => files,
             Err(error) => return self.stopped(pump, Stopped::Source(error)),
         };
@@ -230,6 +230,15 @@ impl Reading {
         Ok(taken)
     }
 
+    /// The files that there are now, and that from now on each of them is read or lost.
+    async fn list(&mut self) -> Result<Vec<File>, SourceError> {
+        let files = self.folder.list().await?;
+        let is_new = |file: &&File| self.is_wanted(file) && !self.wanted.iter().any(|seen| seen.is(file));
+        let new: Vec<File> = files.iter().filter(is_new).cloned().collect();
+        self.wanted.extend(new);
+        Ok(files)
+    }
+
     /// Whether a file can touch the window: one that was there from the start, or has come since.
     fn is_wanted(&self, file: &File) -> bool {
         !self.earlier.iter().any(|earlier| earlier.is(file))
@@ -247,13 +256,10 @@ impl Reading {
         let (mut waited, mut failed) = (0, 0);
         while failed < PATIENCE * ATTEMPTS {
             let until = self.folder.site.now();
-            let files = match self.folder.list().await {
+            let files = match self.list().await {
                 Ok(files) => files,
                 Err(error) => return self.stopped(pump, Stopped::Source(error)),
             };
-            let is_new = |file: &&File| self.is_wanted(file) && !self.wanted.iter().any(|seen| seen.is(file));
-            let new: Vec<File> = files.iter().filter(is_new).cloned().collect();
-            self.wanted.extend(new);
             let next = files.iter().find(|file| self.is_due(file)).cloned();
             if let Some(gone) = self.vanished(&files).filter(|gone| next.as_ref().is_none_or(|next| gone < next)) {
                 self.lose(gone, pump, None).await;
@@ -345,7 +351,7 @@ impl Reading {
                 Err(SourceError::Status { code: 404, .. }) => {}
                 Err(error) => last = Some(error),
             }
-            let files = match self.folder.list().await {
+            let files = match self.list().await {
                 Ok(files) => files,
                 Err(error) => return error.into(),
             };
@@ -373,7 +379,7 @@ impl Reading {
         let Some(At { file, mut bytes, is_ended }) = self.at.take() else { return Ok(None) };
         let (mut ended, mut is_gone) = (Ok(None), false);
         for _ in 0..if is_ended { 0 } else { ATTEMPTS } {
-            let files = match self.folder.list().await {
+            let files = match self.list().await {
                 Ok(files) => files,
                 Err(error) => {
                     ended = Err(error);
@@ -421,7 +427,7 @@ impl Reading {
             // A file's first line tells it from the next one of its name.
             tokio::time::sleep(MOMENT).await;
         }
-        let files = match self.folder.list().await {
+        let files = match self.list().await {
             Ok(files) => files,
             Err(error) => return error.into(),
         };
@@ -449,7 +455,7 @@ impl Reading {
     /// A file went before its turn, or could not be read.
     async fn lose(&mut self, file: File, pump: &Pump, error: Option<SourceError>) {
         let mut before = None;
-        for next in self.folder.list().await.unwrap_or_default() {
+        for next in self.list().await.unwrap_or_default() {
             if next > file && !next.is(&file) {
                 before = self.folder.begins(&next).await.ok().flatten();
                 if before.is_some() {
