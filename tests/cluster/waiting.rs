@@ -81,6 +81,9 @@ fn nothing_is_lost_while_the_api_server_and_the_kubelet_are_killed_and_pods_come
     kill("apiserver");
     sleep(Duration::from_secs(5));
     kill("kubelet");
+    // A pod's log goes with it: what is written after this is had once its stream is open again, which it is
+    // within two looks at the pods.
+    sleep(Duration::from_secs(10));
     let gone = before.remove(0);
     kubectl(&["delete", "pod", "-n", namespace, &gone, "--wait=false"]);
 
