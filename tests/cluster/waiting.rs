@@ -80,12 +80,12 @@ fn nothing_is_lost_while_the_api_server_and_the_kubelet_are_killed_and_pods_come
     let mut before = pods(namespace);
     kill("apiserver");
     sleep(Duration::from_secs(5));
-    kill("kubelet");
-    // A pod's log goes with it: what is written after this is had once its stream is open again, which it is
-    // within two looks at the pods.
-    sleep(Duration::from_secs(10));
+    // While its stream is open: a log goes with its pod, and behind a kubelet that was killed it takes some
+    // seconds until it is followed again.
     let gone = before.remove(0);
     kubectl(&["delete", "pod", "-n", namespace, &gone, "--wait=false"]);
+    sleep(Duration::from_secs(5));
+    kill("kubelet");
 
     let healthy = end(healthy);
     let containers = healthy.manifest["containers"].as_array().expect("containers");

@@ -80,7 +80,7 @@ impl Follower {
         }
         match seen {
             Seen::Runs => follower.by_stream(&task, &log, &run, &mut looks).await,
-            seen => follower.rest(&log, &run, seen, &mut looks).await,
+            seen => follower.rest(&log, &run, (seen, false), &mut looks).await,
         }
         follower
     }
@@ -125,7 +125,7 @@ impl Follower {
                     self.pump.is_whole = true;
                     return;
                 }
-                Some(seen) => return self.rest(log, run, seen, looks).await,
+                Some(seen) => return self.rest(log, run, (seen, has_ended), looks).await,
             }
         }
     }
@@ -197,11 +197,16 @@ impl Follower {
     }
 
     /// Reads the end of a run that has ended, while the node has it.
-    async fn rest(&mut self, log: &LogTask, run: &Run, mut seen: Seen, looks: &mut Looks) {
+    async fn rest(&mut self, log: &LogTask, run: &Run, (mut seen, has_ended): (Seen, bool), looks: &mut Looks) {
         loop {
             let previous = match seen {
                 Seen::Runs => return,
                 Seen::Ended { previous } => previous,
+                // Its stream had come to its end before.
+                Seen::Gone(_) if has_ended => {
+                    self.pump.is_whole = true;
+                    return;
+                }
                 Seen::Gone(why) => {
                     self.pump.stopped = Some(Stopped::Gone(why));
                     return;
