@@ -413,7 +413,21 @@ pub struct EntryRecord {
     pub redactions: BTreeMap<String, u64>,
 }
 
+impl TaskRecord {
+    /// Whether it is about a container's log, of whichever run.
+    #[must_use]
+    pub fn is_log(&self) -> bool {
+        ["log", "previous-log", "past-log"].contains(&self.kind.as_str())
+    }
+}
+
 impl EntryRecord {
+    /// Whether it is a log that was read from its node's files, those that were rotated too.
+    #[must_use]
+    pub fn is_of_node_files(&self) -> bool {
+        self.source.contains("/proxy/logs/pods/")
+    }
+
     /// A record of a file's path, sizes in bytes and hash, and nothing else.
     #[must_use]
     pub fn new(path: String, bytes: u64, compressed: u64, sha256: String) -> Self {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::BundleError;
-use super::names::{BundleName, CAPS, Cap, by_hash, segment, shorten};
+use super::names::{BundleName, CAPS, Cap, by_hash, compact, segment, shorten};
 
 /// Longest path in the zip, the bundle's folder included, in characters (all of them ASCII).
 pub const MAX_PATH: usize = 180;
@@ -22,8 +22,6 @@ pub const MAX_PATH: usize = 180;
 /// Longest path an entry may have before shortening. Names in Kubernetes have at most 253
 /// characters and a path has at most five of them.
 const MAX_RAW: usize = 2048;
-/// How a moment stands in a path.
-const STAMP: &str = "%Y%m%dT%H%M%SZ";
 
 /// The manifest.
 pub const MANIFEST: &str = "manifest.json";
@@ -353,7 +351,7 @@ pub fn pod_log(cluster: &str, namespace: &str, pod: &str, container: &str, previ
 /// `…/pods/<pod>/logs/<container>.<start>.log`: the log of a run that ended while it was followed.
 #[must_use]
 pub fn past_log(cluster: &str, namespace: &str, pod: &str, container: &str, started: DateTime<Utc>) -> EntryPath {
-    log(cluster, namespace, pod, container, &format!(".{}.log", started.format(STAMP)))
+    log(cluster, namespace, pod, container, &format!(".{}.log", compact(started)))
 }
 
 fn log(cluster: &str, namespace: &str, pod: &str, container: &str, ending: &str) -> EntryPath {
@@ -367,7 +365,7 @@ fn log(cluster: &str, namespace: &str, pod: &str, container: &str, ending: &str)
 /// [`BundleError::Path`] when it is no path that this program writes.
 pub fn earlier(started: DateTime<Utc>, n: u32, path: &EntryPath) -> Result<EntryPath, BundleError> {
     let n = if n > 1 { format!("-{n}") } else { String::new() };
-    let moved = EntryPath::new(&format!("{EARLIER}/{}{n}/{path}", started.format(STAMP)))?;
+    let moved = EntryPath::new(&format!("{EARLIER}/{}{n}/{path}", compact(started)))?;
     Ok(moved.with_names(path.names()))
 }
 

@@ -231,7 +231,7 @@ impl fmt::Display for BundleName {
 }
 
 /// `20261122T154200Z`. A year of other than four digits is not one this clock can show.
-fn compact(at: DateTime<Utc>) -> String {
+pub(super) fn compact(at: DateTime<Utc>) -> String {
     let text = at.format("%Y%m%dT%H%M%SZ").to_string();
     if text.len() == 16 { text } else { "00000000T000000Z".to_owned() }
 }

@@ -24,14 +24,13 @@ pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriag
         // What is in two files of one log is no part of either's coverage.
         let later = carried.later.as_ref().filter(|_| !carried.record.path.ends_with(".log"));
         moved.extend(later.and_then(|later| Some((settled.record(later)?.path, carried.record.coverage.clone()?))));
-        if let Some(record) = manifest.entries.iter_mut().find(|entry| entry.path == now.path) {
+        if let Some(record) = entry(&mut manifest.entries, &now.path) {
             fill(record, carried.record.clone(), &carried.entry.redactions);
         }
     }
     tasks(manifest, was, &at, &paths);
     for (of, coverage) in moved {
-        if let Some(Some(held)) = manifest.entries.iter_mut().find(|entry| entry.path == of).map(|it| &mut it.coverage)
-        {
+        if let Some(held) = entry(&mut manifest.entries, &of).and_then(|it| it.coverage.as_mut()) {
             join(manifest.window_start, manifest.window_end, held, &coverage);
         }
     }
@@ -58,6 +57,12 @@ pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriag
     let unread = |(path, why): &(String, String)| format!("{name} has a file that could not be read: {path}: {why}");
     let unread = carriage.unread.iter().map(unread);
     manifest.remarks.extend(unread);
+}
+
+/// The record of a path, among records in the order of their paths.
+fn entry<'a>(entries: &'a mut [EntryRecord], path: &str) -> Option<&'a mut EntryRecord> {
+    let at = entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok()?;
+    Some(&mut entries[at])
 }
 
 /// What the earlier manifest says of an entry and the zip does not.

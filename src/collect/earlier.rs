@@ -21,8 +21,6 @@ use std::{
 
 /// What is copied at a time.
 const CHUNK: usize = 64 << 10;
-/// By which a log is known that was read from its node's files.
-const FILES: &str = "/proxy/logs/pods/";
 
 /// An earlier bundle.
 pub struct Earlier {
@@ -67,16 +65,6 @@ pub struct Carriage {
     pub entries: Vec<Carried>,
     /// Those that could not be read, and why.
     pub unread: Vec<(String, String)>,
-}
-
-/// What became of an entry of the earlier bundle.
-enum Place {
-    /// It is here as it was, or what is here says as much.
-    Here,
-    /// It has its own path.
-    Free(EntryPath),
-    /// A later state has its path: its own, and that of the later one.
-    Moved(EntryPath, EntryPath),
 }
 
 impl Earlier {
@@ -135,7 +123,7 @@ impl Earlier {
         let until = coverage.covered.last()?.to;
         let is_prefix = !coverage.gaps.iter().any(|gap| gap.missing && gap.from < until);
         // What lies behind is to come; what is missing before it only the node's files may still have.
-        let is_all = is_prefix || log.files.is_none() || record.source.contains(FILES);
+        let is_all = is_prefix || log.files.is_none() || record.is_of_node_files();
         let is_wanted = task.outcome == Outcome::Collected && is_all;
         let is_whole = run.ended.is_some() && coverage.complete;
         is_wanted.then_some(Had { reader: &self.reader, record, coverage, is_whole })
@@ -159,18 +147,13 @@ impl Earlier {
             if continued.contains(&record.path) || is_about(&record.path) {
                 continue;
             }
-            let carried = self.place(&held, record, &changed).and_then(|place| match place {
-                Place::Here => Ok(None),
-                Place::Free(path) => self.copy(bundle, redactor, record, path).map(|entry| Some((entry, None))),
-                Place::Moved(path, later) => {
-                    self.copy(bundle, redactor, record, path).map(|entry| Some((entry, Some(later))))
-                }
-            });
+            let carried = match self.place(&held, record, &changed) {
+                Ok(None) => continue,
+                Ok(Some((path, later))) => self.copy(bundle, redactor, record, path).map(|entry| (entry, later)),
+                Err(error) => Err(error),
+            };
             match carried {
-                Ok(None) => {}
-                Ok(Some((entry, later))) => {
-                    carriage.entries.push(Carried { record: record.clone(), entry, later });
-                }
+                Ok((entry, later)) => carriage.entries.push(Carried { record: record.clone(), entry, later }),
                 Err(error @ (BundleError::Damaged { .. } | BundleError::Missing { .. } | BundleError::Path { .. })) => {
                     carriage.unread.push((record.path.clone(), error.causes_without_paths().join(": ")));
                 }
@@ -195,23 +178,31 @@ impl Earlier {
         changed
     }
 
-    fn place(&self, held: &Held<'_>, record: &EntryRecord, changed: &BTreeSet<&str>) -> Result<Place, BundleError> {
+    /// The path that an entry gets, and, where it is not its own, that of the later state which has it; none
+    /// when it is here as it was, or what is here says as much.
+    fn place(
+        &self,
+        held: &Held<'_>,
+        record: &EntryRecord,
+        changed: &BTreeSet<&str>,
+    ) -> Result<Option<(EntryPath, Option<EntryPath>)>, BundleError> {
         let path = record.entry_path()?;
         let says_no_more = !record.task.is_empty() && !changed.contains(record.task.as_str());
         let later = match held.settled.get(&record.path) {
-            Some(_) if says_no_more || held.is_same(record) => return Ok(Place::Here),
+            Some(_) if says_no_more || held.is_same(record) => return Ok(None),
             Some(later) => EntryPath::new(later)?,
-            None if held.bundle.is_free(&path) => return Ok(Place::Free(path)),
+            None if held.bundle.is_free(&path) => return Ok(Some((path, None))),
             None => path.clone(),
         };
         // One that was completed itself may have such a folder, of the same moment, already.
-        for n in 1.. {
+        let mut n = 1;
+        loop {
             let moved = layout::earlier(self.manifest().started, n, &path)?;
             if held.bundle.is_free(&moved) && self.reader.info(moved.as_str()).is_none() {
-                return Ok(Place::Moved(moved, later));
+                return Ok(Some((moved, Some(later))));
             }
+            n += 1;
         }
-        Ok(Place::Here)
     }
 
     fn copy(

@@ -4,6 +4,7 @@
 use super::{
     Container, Site,
     log::{FollowedRun, Follower},
+    run::lists_pods,
 };
 use crate::{
     plan::{self, LogTask, Planned, Pod, Task, What},
@@ -28,19 +29,19 @@ const SHARE: u32 = 10;
 /// How long after the window's end a line of it may come.
 const GRACE: TimeDelta = TimeDelta::seconds(2);
 
-/// What was followed of a cluster, for whoever finishes it: each run's log, and what it is.
+/// What was followed of a cluster, for whoever finishes it.
 #[derive(Default)]
-pub struct Followed(Mutex<HashMap<FollowedRun, (Follower, LogTask)>>);
+pub struct Followed(Mutex<HashMap<FollowedRun, Follower>>);
 
 impl Followed {
-    fn logs(&self) -> MutexGuard<'_, HashMap<FollowedRun, (Follower, LogTask)>> {
+    fn logs(&self) -> MutexGuard<'_, HashMap<FollowedRun, Follower>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The follower of the run that a task means.
     pub(super) fn take(&self, log: &LogTask) -> Option<Follower> {
         let run = FollowedRun::of(log)?;
-        self.logs().remove(&run).map(|(follower, _)| follower)
+        self.logs().remove(&run)
     }
 
     /// Whether it has the run that a task means.
@@ -49,7 +50,7 @@ impl Followed {
     }
 
     /// Tasks for the runs that none of `planned` means.
-    pub(super) fn rest<'a>(&self, planned: impl Iterator<Item = &'a Task>) -> Vec<Planned> {
+    pub(super) fn rest<'a>(&self, planned: impl Iterator<Item = &'a Task>) -> Vec<Task> {
         let log = |task: &'a Task| if let What::Log(log) = &task.what { Some(log) } else { None };
         let planned: Vec<&LogTask> = planned.filter_map(log).collect();
         let planned = |log: &LogTask, is_run: bool| {
@@ -60,12 +61,13 @@ impl Followed {
             })
         };
         let logs = self.logs();
-        let rest = logs.values().filter(|(follower, log)| follower.has_lines() && !planned(log, true));
+        let rest = logs.values().filter(|follower| follower.has_lines()).map(Follower::log);
         // Of a pod that is still there, others are the last two runs by now.
         let task = |log: &LogTask| LogTask { past: log.past || planned(log, false), ..log.clone() };
-        let mut tasks: Vec<Task> = rest.map(|(_, log)| Task { what: What::Log(task(log)), required: false }).collect();
+        let rest = rest.filter(|log| !planned(log, true)).map(task);
+        let mut tasks: Vec<Task> = rest.map(|log| Task { what: What::Log(log), required: false }).collect();
         tasks.sort_by_cached_key(Task::id);
-        tasks.into_iter().map(Planned::from).collect()
+        tasks
     }
 }
 
@@ -166,9 +168,10 @@ async fn of_site(site: &Site, stop: &Stop) -> Vec<Container> {
     // Of each pod, the last look that had it.
     let mut last: HashMap<String, (Look, Pod, DateTime<Utc>)> = HashMap::new();
     let end = site.request.window.end + GRACE;
+    let lists = lists(site);
     while site.now() < end && stop.reason().is_none() {
         let (asked, seen) = (Instant::now(), site.now());
-        if let Ok(pods) = pods(site).await {
+        if let Ok(pods) = pods(site, &lists).await {
             let now = Look::of(asked, &pods);
             // Told before anybody asks for it.
             look.send_replace(now.clone());
@@ -191,7 +194,7 @@ async fn of_site(site: &Site, stop: &Stop) -> Vec<Container> {
     let now = look.borrow().clone();
     // Each ends by itself as soon as it has heard; one that panicked has nothing to give.
     while let Some(ended) = followers.join_next().await {
-        let Ok((run, follower)) = ended else { continue };
+        let Ok((run, mut follower)) = ended else { continue };
         let is_gone = !now.uids.contains(&run.uid);
         let state = last.get(&run.uid).map(|(look, ..)| look.seen(&run));
         let (previous, past) = match state {
@@ -201,8 +204,8 @@ async fn of_site(site: &Site, stop: &Stop) -> Vec<Container> {
             Some(Seen::Ended { previous }) => (previous, false),
             Some(Seen::Gone(_)) | None => (false, true),
         };
-        let log = LogTask { previous, past, ..follower.log().clone() };
-        site.followed.logs().insert(run, (follower, log));
+        follower.is_now(previous, past);
+        site.followed.logs().insert(run, follower);
     }
     let container = |seen, runs: plan::Runs| {
         let gone = !now.uids.contains(&runs.uid);
@@ -221,20 +224,23 @@ fn logs(site: &Site, pods: &[Pod]) -> Vec<(LogTask, FollowedRun)> {
     plan.into_iter().filter_map(log).map(|(run, log)| (log, run)).collect()
 }
 
-/// The pods that the profile takes.
-async fn pods(site: &Site) -> Result<Vec<Pod>, SourceError> {
+/// The lists of the workload's pods.
+fn lists(site: &Site) -> Vec<Task> {
     let plan = plan::first(&site.request, &site.served, &[], &site.place);
+    let is_wanted = |planned: &Planned| lists_pods(&planned.task) && planned.without.is_none();
+    plan.into_iter().filter(is_wanted).map(|planned| planned.task).collect()
+}
+
+/// The pods that the profile takes.
+async fn pods(site: &Site, lists: &[Task]) -> Result<Vec<Pod>, SourceError> {
     let mut pods = Vec::new();
-    for planned in plan {
-        let What::List(list) = &planned.task.what else { continue };
-        if !list.resource.is("", "pods") || planned.without.is_some() {
-            continue;
-        }
+    for task in lists {
+        let What::List(list) = &task.what else { continue };
         let mut rows = Listed { site, list, pods: Vec::new() };
-        match site.kubernetes.list(&planned.task.path(), false, &mut rows).await {
+        match site.kubernetes.list(&task.path(), false, &mut rows).await {
             Ok(_) => {}
             Err(error) if error.code() == Some(403) && list.namespace.is_none() => {
-                for task in plan::one_by_one(&planned.task, &site.place) {
+                for task in plan::one_by_one(task, &site.place) {
                     site.kubernetes.list(&task.path(), false, &mut rows).await?;
                 }
             }

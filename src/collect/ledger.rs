@@ -170,8 +170,7 @@ impl Ledger {
         let (now, again) = (self.asked, &self.command);
         let window = &request.window;
         let text = "logs from 15 minutes before to 15 minutes after the incident";
-        let is_log = |task: &&TaskRecord| ["log", "previous-log", "past-log"].contains(&task.kind.as_str());
-        let taken = manifest.tasks.iter().filter(is_log).filter(|task| !task.entries.is_empty()).count();
+        let taken = manifest.tasks.iter().filter(|task| task.is_log() && !task.entries.is_empty()).count();
         let lacking: Vec<String> = coverage::logs_lack(manifest).into_iter().chain(gone::logs_lack(manifest)).collect();
         let gaps = || manifest.containers.iter().flat_map(|container| &container.gaps);
         let lacks = |cause: GapCause| gaps().any(|gap| gap.missing && gap.cause == cause);

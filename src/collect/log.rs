@@ -103,11 +103,7 @@ enum Taken {
 }
 
 async fn take(site: &Site, task: &Task, log: &LogTask) -> Taken {
-    let (mut pump, stopped) = Pump::begin(site, task, log);
-    if stopped.is_some() {
-        return taken(pump, stopped);
-    }
-    if pump.is_continued() {
+    if let Some(pump) = Pump::continued(site, task, log) {
         return rest(pump, log).await;
     }
     let answer = match site.kubernetes.get(&task.path(), "*/*").await {
@@ -118,6 +114,7 @@ async fn take(site: &Site, task: &Task, log: &LogTask) -> Taken {
         Ok(answer) => answer,
         Err(error) => return Taken::Not(Box::new(no_log(&error, task, log))),
     };
+    let mut pump = Pump::new(site, task, log);
     let stop = pump.run(answer.body).await;
     taken(pump, stop)
 }
@@ -131,8 +128,9 @@ fn taken(pump: Pump, stop: Option<Stopped>) -> Taken {
 
 /// What came of a log since it was last read, which is the end of it.
 async fn rest(mut pump: Pump, log: &LogTask) -> Taken {
-    if pump.is_whole {
-        return taken(pump, None);
+    let stopped = pump.stopped.take();
+    if stopped.is_some() || pump.is_whole {
+        return taken(pump, stopped);
     }
     let stop = match since(&mut pump, log, false).await {
         Err(stop) => Some(stop),
@@ -143,7 +141,7 @@ async fn rest(mut pump: Pump, log: &LogTask) -> Taken {
 
 /// Asks for what came of a log since it was last read, and, to `follow` it, for what is to come.
 async fn since(pump: &mut Pump, log: &LogTask, follow: bool) -> Result<Answer, Stopped> {
-    let site = pump.site.clone();
+    let site = pump.sink.site.clone();
     let what = What::Log(LogTask { since: pump.resume(), tail: None, ..log.clone() });
     let task = Task { what, required: false };
     let answer = match follow {

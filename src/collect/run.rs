@@ -323,7 +323,8 @@ impl Scheduler<'_> {
             self.run.containers.extend(taken.iter().flat_map(Pod::runs).map(container));
         }
         let mut plan = plan::expand(&site.request, &site.served, &site.place, pods);
-        plan.extend(site.followed.rest(plan.iter().map(|planned| &planned.task)));
+        let rest = site.followed.rest(plan.iter().map(|planned| &planned.task));
+        plan.extend(rest.into_iter().map(Planned::from));
         self.add(at, plan);
     }
 
@@ -345,7 +346,7 @@ impl Scheduler<'_> {
             let mut tasks: Vec<Task> = ours.into_iter().map(|(_, task)| task).collect();
             let records = self.run.records.iter().filter(|record| record.cluster == site.cluster);
             let rest = site.followed.rest(records.map(|record| &record.task).chain(&tasks));
-            tasks.extend(rest.into_iter().map(|planned| planned.task));
+            tasks.extend(rest);
             for task in tasks {
                 let (started, clock) = (Utc::now(), Instant::now());
                 let done = collect(site, &task).await;
@@ -387,6 +388,7 @@ impl Scheduler<'_> {
     }
 }
 
-fn lists_pods(task: &Task) -> bool {
+/// Whether a task lists the workload's pods.
+pub(super) fn lists_pods(task: &Task) -> bool {
     matches!(&task.what, What::List(list) if list.resource.is("", "pods") && !list.is_of_neighbours())
 }

@@ -165,6 +165,6 @@ impl Known {
 }
 
 /// A moment, to the second.
-fn utc(at: DateTime<Utc>) -> String {
+pub(super) fn utc(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -1,7 +1,8 @@
 //! Pods that are there no more, by the events that still tell of them. Pure.
 
+use super::coverage::utc;
 use crate::bundle::{GonePod, Manifest};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 
@@ -65,7 +66,7 @@ pub fn logs_lack(manifest: &Manifest) -> Option<String> {
     let pods = &manifest.gone_pods;
     let name = |pod: &GonePod| {
         let node = pod.node.as_ref().map(|node| format!(" on {node}")).unwrap_or_default();
-        format!("{} ({} at {}{node})", pod.pod, pod.reason, pod.last.to_rfc3339_opts(SecondsFormat::Secs, true))
+        format!("{} ({} at {}{node})", pod.pod, pod.reason, utc(pod.last))
     };
     let named: Vec<String> = pods.iter().take(NAMED).map(name).collect();
     let (count, were, logs) = match pods.len() {

@@ -15,8 +15,6 @@ use std::collections::BTreeSet;
 
 /// At most this many details of an item are shown; the manifest has all.
 const DETAILS: usize = 8;
-/// Kinds of tasks that give logs.
-const LOGS: &[&str] = &["log", "previous-log", "past-log"];
 
 fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
@@ -133,16 +131,18 @@ fn gaps(manifest: &Manifest) -> Vec<String> {
 
 /// What the bundle holds, a few words a kind.
 fn holdings(manifest: &Manifest) -> String {
-    let of_kinds =
-        |kinds: &'static [&str]| manifest.tasks.iter().filter(move |task| kinds.contains(&task.kind.as_str()));
-    let count = |kinds| of_kinds(kinds).map(|task| task.entries.len()).sum::<usize>();
-    let logs: BTreeSet<&str> = of_kinds(LOGS).map(|task| task.id.as_str()).collect();
-    let of_logs = manifest.entries.iter().filter(|entry| logs.contains(entry.task.as_str()));
-    let lines: u64 = of_logs.filter_map(|entry| entry.coverage.as_ref()).map(|coverage| coverage.lines).sum();
+    let of_logs = || manifest.tasks.iter().filter(|task| task.is_log());
+    let logs: BTreeSet<&str> = of_logs().map(|task| task.id.as_str()).collect();
+    let count = |kinds: &[&str]| -> usize {
+        let of_kinds = manifest.tasks.iter().filter(|task| kinds.contains(&task.kind.as_str()));
+        of_kinds.map(|task| task.entries.len()).sum()
+    };
+    let entries = manifest.entries.iter().filter(|entry| logs.contains(entry.task.as_str()));
+    let lines: u64 = entries.filter_map(|entry| entry.coverage.as_ref()).map(|coverage| coverage.lines).sum();
     let bytes: u64 = manifest.entries.iter().map(|entry| entry.bytes).sum();
     format!(
         "{} with {lines} lines, {} of objects and events, {}; {} before compression",
-        counted(count(LOGS), "log"),
+        counted(of_logs().map(|task| task.entries.len()).sum(), "log"),
         counted(count(&["list", "object"]), "file"),
         counted(count(&["scrape"]), "scrape"),
         bytesize::ByteSize(bytes).display().si(),

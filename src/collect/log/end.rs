@@ -51,7 +51,7 @@ pub(super) async fn finish(site: &Site, task: &Task, log: &LogTask, received: Re
     let (from, begins) = match (before.covered.last(), known) {
         (Some(had), _) => (Some(had.to), Begins::At(had.to)),
         (None, Some(begins)) => (log.since.map(|_| window.start), begins),
-        (None, None) => (log.since.map(|_| window.start), begins(site, task, log, &ended, stop.as_ref()).await),
+        (None, None) => (log.since.map(|_| window.start), begins(site, log, &ended, stop.as_ref()).await),
     };
     for at in breaks {
         lost.push(broken(site, log, at).await);
@@ -188,17 +188,17 @@ fn stopped(site: &Site, ended: &Ended, stop: Option<&Stopped>) -> Option<Why> {
 ///
 /// The kubelet reads only the newest file of a container, so one that begins after the window's
 /// start says that older lines were rotated away, or that the container was restarted.
-async fn begins(site: &Site, task: &Task, log: &LogTask, ended: &Ended, stop: Option<&Stopped>) -> Begins {
+async fn begins(site: &Site, log: &LogTask, ended: &Ended, stop: Option<&Stopped>) -> Begins {
     let begins = match log.started {
         // It was asked for from before its start on: what came first is what the file begins with.
         Some(started) if started >= site.request.window.start => ended.begins.map_or(Begins::Empty, Begins::At),
         _ if log.since.is_none() => Begins::Unknown,
         _ => match stop {
             // Asked last: a file that has begun before the window even now held all that was read.
-            None | Some(Stopped::Limit(_)) => beginning(site, task, log).await,
+            None | Some(Stopped::Limit(_)) => beginning(site, log).await,
             Some(Stopped::Source(SourceError::Stopped(_)) | Stopped::Bundle(_) | Stopped::Gone(_)) => Begins::Unknown,
             Some(Stopped::Source(_)) => {
-                tokio::time::timeout(ONE_MORE_ANSWER, beginning(site, task, log)).await.unwrap_or(Begins::Unknown)
+                tokio::time::timeout(ONE_MORE_ANSWER, beginning(site, log)).await.unwrap_or(Begins::Unknown)
             }
         },
     };
@@ -210,9 +210,9 @@ async fn begins(site: &Site, task: &Task, log: &LogTask, ended: &Ended, stop: Op
 }
 
 /// Asks for the first bytes of the log's file.
-pub(super) async fn beginning(site: &Site, task: &Task, log: &LogTask) -> Begins {
+pub(super) async fn beginning(site: &Site, log: &LogTask) -> Begins {
+    debug_assert!(log.since.is_some() || log.tail.is_some(), "the window's own request has a start or a tail");
     let all = Task { what: What::Log(LogTask { since: None, tail: None, ..log.clone() }), required: false };
-    debug_assert_ne!(task.path(), all.path(), "the window's own request has a start or a tail");
     let first = async {
         let answer = site.kubernetes.get(&format!("{}&limitBytes=64", all.path()), "*/*").await.ok()?;
         let bytes = answer.body.whole(4 << 10).await.ok()?;

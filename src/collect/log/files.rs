@@ -63,7 +63,8 @@ impl From<SourceError> for NotRead {
 /// Reads the files of a log. What goes wrong before the first byte of them is an error, and the log
 /// can still be had otherwise.
 pub(super) async fn take(site: &Site, task: &Task, log: &LogTask, files: &LogFiles) -> Result<Taken, NotRead> {
-    let (mut pump, stopped) = Pump::begin(site, task, log);
+    let mut pump = Pump::continued(site, task, log).unwrap_or_else(|| Pump::new(site, task, log));
+    let stopped = pump.stopped.take();
     if stopped.is_some() || pump.is_whole {
         return Ok(taken(pump, stopped));
     }
@@ -154,14 +155,14 @@ impl From<SourceError> for Read {
 
 impl Reading {
     pub(super) async fn begin(pump: &mut Pump, files: &LogFiles) -> Result<Self, NotRead> {
-        let folder = Folder { site: pump.site.clone(), files: files.clone() };
+        let folder = Folder { site: pump.sink.site.clone(), files: files.clone() };
         let listed = folder.list().await?;
         if listed.is_empty() {
             return Err(NotRead::new("the node has no files of it under the number of its run"));
         }
         let from = if pump.is_continued() { pump.resume() } else { None };
-        let (earlier, begins) = choose(&folder, listed, from.unwrap_or(pump.site.request.window.start)).await?;
-        pump.request = format!("GET {}", files.folder);
+        let (earlier, begins) = choose(&folder, listed, from.unwrap_or(pump.sink.site.request.window.start)).await?;
+        pump.sink.request = format!("GET {}", files.folder);
         // A node's folder of files has the pod's UID in its name.
         pump.is_sure = true;
         Ok(Self {

@@ -64,9 +64,7 @@ impl Follower {
     pub(in crate::collect) async fn follow(site: Site, log: LogTask, run: Run, seen: Seen, mut looks: Looks) -> Self {
         let log = LogTask { past: true, ..log };
         let task = Task { what: What::Log(log.clone()), required: false };
-        let (pump, stopped) = Pump::begin(&site, &task, &log);
-        let mut pump = if pump.is_continued() { pump } else { Pump::resumable(&site, &task, &log) };
-        pump.stopped = stopped;
+        let pump = Pump::continued(&site, &task, &log).unwrap_or_else(|| Pump::resumable(&site, &task, &log));
         let mut follower = Self { pump, files: None, not_read: None };
         if follower.pump.stopped.is_some() || follower.pump.is_whole {
             return follower;
@@ -79,7 +77,7 @@ impl Follower {
             }
         }
         match seen {
-            Seen::Runs => follower.by_stream(&task, &log, &run, &mut looks).await,
+            Seen::Runs => follower.by_stream(&log, &run, &mut looks).await,
             seen => follower.rest(&log, &run, (seen, false), &mut looks).await,
         }
         follower
@@ -90,12 +88,18 @@ impl Follower {
         self.pump.has_lines()
     }
 
-    /// What it followed.
+    /// What it followed, and which of its container's runs that is by now.
     pub(in crate::collect) fn log(&self) -> &LogTask {
         &self.pump.log
     }
 
-    async fn by_stream(&mut self, task: &Task, log: &LogTask, run: &Run, looks: &mut Looks) {
+    /// Says which of its container's runs it is by now.
+    pub(in crate::collect) fn is_now(&mut self, previous: bool, past: bool) {
+        let log = &mut self.pump.log;
+        (log.previous, log.past) = (previous, past);
+    }
+
+    async fn by_stream(&mut self, log: &LogTask, run: &Run, looks: &mut Looks) {
         let (mut file, mut has_ended) = (None, false);
         loop {
             let opened = tokio::select! {
@@ -108,7 +112,7 @@ impl Follower {
                 Ok(answer) => {
                     if looks.after(Instant::now(), run).await == Some(Seen::Runs) {
                         let lines = self.pump.cut.lines();
-                        let flow = self.stream(task, log, answer.body, &mut file, looks).await;
+                        let flow = self.stream(log, answer.body, &mut file, looks).await;
                         if matches!(flow, Flow::Done) {
                             return;
                         }
@@ -121,10 +125,6 @@ impl Follower {
             match looks.after(Instant::now(), run).await {
                 None => return,
                 Some(Seen::Runs) => {}
-                Some(Seen::Gone(_)) if has_ended => {
-                    self.pump.is_whole = true;
-                    return;
-                }
                 Some(seen) => return self.rest(log, run, (seen, has_ended), looks).await,
             }
         }
@@ -133,27 +133,26 @@ impl Follower {
     /// Takes what comes of a stream.
     async fn stream(
         &mut self,
-        task: &Task,
         log: &LogTask,
         mut body: BodyStream,
         file: &mut Option<DateTime<Utc>>,
         looks: &mut Looks,
     ) -> Flow {
         let (mut came, mut looked) = (0, Instant::now());
-        self.file(task, log, file).await;
+        self.file(log, file).await;
         loop {
             let chunk = tokio::select! {
                 chunk = body.chunk() => chunk,
                 () = looks.closed() => {
                     if came > 0 {
-                        self.file(task, log, file).await;
+                        self.file(log, file).await;
                     }
                     return Flow::Done;
                 }
             };
             match chunk {
                 Ok(Some(chunk)) => {
-                    self.pump.site.progress.bytes(chunk.len() as u64);
+                    self.pump.sink.site.progress.bytes(chunk.len() as u64);
                     came += chunk.len() as u64;
                     if let Some(stopped) = self.pump.feed(&chunk) {
                         self.pump.stopped = Some(stopped);
@@ -169,18 +168,18 @@ impl Follower {
             }
             if came >= ROTATED && looked.elapsed() >= ROTATION {
                 (came, looked) = (0, Instant::now());
-                self.file(task, log, file).await;
+                self.file(log, file).await;
             }
         }
     }
 
     /// Looks where the log's file begins. The kubelet goes over to a new one as soon as it is there, without
     /// what was still written to the one before.
-    async fn file(&mut self, task: &Task, log: &LogTask, file: &mut Option<DateTime<Utc>>) {
-        let window = &self.pump.site.request.window;
-        let begins = beginning(&self.pump.site, &Task { what: What::Log(log.clone()), ..task.clone() }, log).await;
-        let is_old = log.started.is_none_or(|started| started < window.start);
-        if is_old && matches!(self.pump.begins, None | Some(Begins::Empty)) && begins != Begins::Unknown {
+    async fn file(&mut self, log: &LogTask, file: &mut Option<DateTime<Utc>>) {
+        let site = &self.pump.sink.site;
+        let begins = beginning(site, log).await;
+        let is_old = log.started.is_none_or(|started| started < site.request.window.start);
+        if is_old && begins != Begins::Unknown {
             self.pump.begins.get_or_insert(begins);
         }
         let Begins::At(at) = begins else { return };

@@ -60,16 +60,9 @@ pub(super) enum Stopped {
 }
 
 pub(super) struct Pump {
-    pub(super) site: Site,
     pub(super) log: LogTask,
-    pub(super) request: String,
     pub(super) cut: Cut,
-    redact: Stream,
-    extract: Extract,
-    errors: Option<Errors>,
-    entry: Option<Writing>,
-    path: EntryPath,
-    failed: Option<BundleError>,
+    pub(super) sink: Sink,
     received: u64,
     /// The beginning of a line, where only whole lines are passed on.
     tail: Option<Vec<u8>>,
@@ -84,22 +77,61 @@ pub(super) struct Pump {
     pub(super) stopped: Option<Stopped>,
 }
 
+/// Where the lines go that are within the window.
+pub(super) struct Sink {
+    pub(super) site: Site,
+    pub(super) request: String,
+    path: EntryPath,
+    redact: Stream,
+    extract: Extract,
+    errors: Option<Errors>,
+    /// It begins with its first byte: an empty log leaves no empty file.
+    entry: Option<Writing>,
+    failed: Option<BundleError>,
+}
+
+impl Sink {
+    fn push(&mut self, kept: &[u8]) {
+        let clean = self.redact.push(kept);
+        self.take(&clean);
+    }
+
+    fn take(&mut self, clean: &Clean) {
+        self.extract.push(clean);
+        self.errors.iter_mut().for_each(|errors| errors.push(clean));
+        if clean.is_empty() || self.failed.is_some() {
+            return;
+        }
+        let written = match &mut self.entry {
+            Some(writing) => writing.write(clean),
+            None => self
+                .site
+                .begin(self.path.clone(), &self.request)
+                .and_then(|mut writing| writing.write(clean).map(|()| self.entry = Some(writing))),
+        };
+        self.failed = written.err();
+    }
+}
+
 impl Pump {
     pub(super) fn new(site: &Site, task: &Task, log: &LogTask) -> Self {
         let window = &site.request.window;
         // A run that was over before the window has no start to cut at: its last lines are wanted.
         let start = log.since.map(|_| window.start);
-        Self {
+        let sink = Sink {
             site: site.clone(),
-            log: log.clone(),
             request: task.request(),
-            cut: Cut::new(start, window.end),
+            path: path(site, log),
             redact: site.redactor.stream(),
             extract: Extract::of_log(&site.names),
             errors: window.incident.is_none().then(Errors::default),
             entry: None,
-            path: path(site, log),
             failed: None,
+        };
+        Self {
+            log: log.clone(),
+            cut: Cut::new(start, window.end),
+            sink,
             received: 0,
             tail: None,
             begins: None,
@@ -113,18 +145,14 @@ impl Pump {
     }
 
     /// One that goes on with what an earlier bundle has of the log, where there is such a thing that can
-    /// be read; then with why no more is to be had, if it is so.
-    pub(super) fn begin(site: &Site, task: &Task, log: &LogTask) -> (Self, Option<Stopped>) {
-        if let Some(had) = site.earlier.as_ref().and_then(|earlier| earlier.log(&site.cluster, log)) {
-            let mut pump = Self::resumable(site, task, log);
-            // Reads from the disk, as long as that takes.
-            match tokio::task::block_in_place(|| pump.continues(&had)) {
-                // Damaged, or not to be gone on with: all of it is read anew.
-                Some(Stopped::Source(_)) => {}
-                stopped => return (pump, stopped),
-            }
-        }
-        (Self::new(site, task, log), None)
+    /// be read. Why no more is to be had is in it, if it is so.
+    pub(super) fn continued(site: &Site, task: &Task, log: &LogTask) -> Option<Self> {
+        let had = site.earlier.as_ref()?.log(&site.cluster, log)?;
+        let mut pump = Self::resumable(site, task, log);
+        // Reads from the disk, as long as that takes.
+        pump.stopped = tokio::task::block_in_place(|| pump.continues(&had));
+        // Damaged, or not to be gone on with: all of it is read anew.
+        (!matches!(pump.stopped, Some(Stopped::Source(_)))).then_some(pump)
     }
 
     /// One that can be taken up again when its stream broke.
@@ -135,7 +163,7 @@ impl Pump {
 
     /// Whether there is anything in it.
     pub(super) fn has_lines(&self) -> bool {
-        self.entry.is_some()
+        self.sink.entry.is_some()
     }
 
     fn continues(&mut self, had: &Had<'_>) -> Option<Stopped> {
@@ -184,7 +212,7 @@ impl Pump {
         if let Some(tail) = &mut self.tail {
             tail.clear();
         }
-        let start = seconds_floor(self.site.request.window.start);
+        let start = seconds_floor(self.sink.site.request.window.start);
         self.cut.resume().map(|since| since.max(start)).or(self.log.since)
     }
 
@@ -192,7 +220,7 @@ impl Pump {
         loop {
             match body.chunk().await {
                 Ok(Some(chunk)) => {
-                    self.site.progress.bytes(chunk.len() as u64);
+                    self.sink.site.progress.bytes(chunk.len() as u64);
                     if let Some(stopped) = self.feed(&chunk) {
                         return Some(stopped);
                     }
@@ -213,11 +241,12 @@ impl Pump {
             None => self.push(chunk),
             Some(tail) => self.lines(tail, chunk),
         }
-        if let Some(error) = self.failed.take() {
+        if let Some(error) = self.sink.failed.take() {
             return Some(Stopped::Bundle(error));
         }
-        let is_full = self.received >= self.site.log_limit && !self.cut.is_over();
-        is_full.then_some(Stopped::Limit(self.site.log_limit))
+        let limit = self.sink.site.log_limit;
+        let is_full = self.received >= limit && !self.cut.is_over();
+        is_full.then_some(Stopped::Limit(limit))
     }
 
     /// Passes on whole lines.
@@ -239,13 +268,8 @@ impl Pump {
     }
 
     fn push(&mut self, chunk: &[u8]) {
-        let Self { cut, redact, extract, errors, entry, failed, site, path, request, .. } = self;
-        cut.push(chunk, |kept| {
-            let clean = redact.push(kept);
-            extract.push(&clean);
-            errors.iter_mut().for_each(|errors| errors.push(&clean));
-            write(site, path, request, entry, failed, &clean);
-        });
+        let Self { cut, sink, .. } = self;
+        cut.push(chunk, |kept| sink.push(kept));
     }
 
     /// What has come until now. `text` is the kubelet's error where there should have been a log.
@@ -257,51 +281,44 @@ impl Pump {
         if stop.is_none() && !self.is_whole && !self.cut.is_joined() {
             breaks.extend(self.cut.last().map(|after| Break { after, before: None }));
         }
-        let Self { cut, mut redact, mut extract, site, path, request, mut entry, mut failed, .. } = self;
-        let ended = cut.finish(|kept| {
-            let clean = redact.push(kept);
-            extract.push(&clean);
-            write(&site, &path, &request, &mut entry, &mut failed, &clean);
-        });
-        let (clean, counts) = redact.finish();
-        extract.push(&clean);
-        write(&site, &path, &request, &mut entry, &mut failed, &clean);
+        let Self { cut, mut sink, begins, lost, is_sure, before, continues, .. } = self;
+        let ended = cut.finish(|kept| sink.push(kept));
+        let (clean, counts) = std::mem::replace(&mut sink.redact, sink.site.redactor.stream()).finish();
+        sink.take(&clean);
+        let Sink { site, extract, errors, entry, failed, .. } = sink;
         if let Some(error) = failed {
             stop.get_or_insert(Stopped::Bundle(error));
         }
-        match &ended.error {
-            Some(text) if !ended.is_log && stop.is_none() => Err(site.redactor.string(text).0),
-            _ => {
-                let until = site.now();
-                let Self { lost, is_sure, before, continues, .. } = self;
-                let begins = match (self.begins, ended.begins) {
-                    // A file that was empty at first begins with what came then.
-                    (Some(Begins::Empty), Some(first)) => Some(Begins::At(first)),
-                    (begins, _) => begins,
-                };
-                Ok(Box::new(Received {
-                    entry,
-                    counts,
-                    ended,
-                    extract,
-                    errors: self.errors,
-                    stop,
-                    until,
-                    begins,
-                    lost,
-                    breaks,
-                    is_sure,
-                    before,
-                    continues,
-                }))
-            }
+        if let Some(text) = ended.error.as_ref().filter(|_| !ended.is_log && stop.is_none()) {
+            return Err(site.redactor.string(text).0);
         }
+        let begins = match (begins, ended.begins) {
+            // A file that was empty at first begins with what came then.
+            (Some(Begins::Empty), Some(first)) => Some(Begins::At(first)),
+            (begins, _) => begins,
+        };
+        let until = site.now();
+        Ok(Box::new(Received {
+            entry,
+            counts,
+            ended,
+            extract,
+            errors,
+            stop,
+            until,
+            begins,
+            lost,
+            breaks,
+            is_sure,
+            before,
+            continues,
+        }))
     }
 
     /// Names the entry for what this log is by now.
     pub(super) fn becomes(&mut self, log: &LogTask) -> Result<(), BundleError> {
         self.log = log.clone();
-        let Self { site, path, entry, .. } = self;
+        let Sink { site, path, entry, .. } = &mut self.sink;
         *path = self::path(site, log);
         entry.as_mut().map_or(Ok(()), |entry| entry.rename(path.clone()))
     }
@@ -321,25 +338,4 @@ fn path(site: &Site, log: &LogTask) -> EntryPath {
         Some(started) => layout::past_log(&site.cluster, namespace, pod, container, started),
         None => layout::pod_log(&site.cluster, namespace, pod, container, *previous),
     }
-}
-
-/// Writes to the entry, which begins with its first byte: an empty log leaves no empty file.
-fn write(
-    site: &Site,
-    path: &EntryPath,
-    request: &str,
-    entry: &mut Option<Writing>,
-    failed: &mut Option<BundleError>,
-    clean: &Clean,
-) {
-    if clean.is_empty() || failed.is_some() {
-        return;
-    }
-    let written = match entry {
-        Some(writing) => writing.write(clean),
-        None => site
-            .begin(path.clone(), request)
-            .and_then(|mut writing| writing.write(clean).map(|()| *entry = Some(writing))),
-    };
-    *failed = written.err();
 }

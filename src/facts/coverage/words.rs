@@ -1,7 +1,7 @@
 //! Owns what is missing of the window in words, a line for all that lack the same.
 
 use super::utc;
-use crate::bundle::{ContainerCoverage, Gap, GapCause, Manifest};
+use crate::bundle::{ContainerCoverage, EntryRecord, Gap, GapCause, Manifest};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashSet;
 
@@ -125,7 +125,7 @@ impl<'a> OlderFiles<'a> {
         let is_refused = |hint: &String| hint.contains("nodes/proxy");
         let refused = manifest.tasks.iter().filter(|task| task.hint.as_ref().is_some_and(is_refused));
         Self {
-            are_read: manifest.entries.iter().any(|entry| entry.source.contains("/proxy/logs/pods/")),
+            are_read: manifest.entries.iter().any(EntryRecord::is_of_node_files),
             refused: refused.map(|task| task.id.trim_end_matches("/previous")).collect(),
         }
     }
