@@ -24,8 +24,10 @@ use tokio::{sync::watch, task::JoinSet};
 
 /// How often the pods are looked at.
 const TURN: Duration = Duration::from_secs(2);
-/// A look that takes long is not repeated at once: for so many times as long it waits.
-const SHARE: u32 = 10;
+/// A look that takes long is not repeated at once: for so many times as long it waits, and no longer than
+/// this.
+const SHARE: u32 = 3;
+const LONGEST: Duration = Duration::from_secs(10);
 /// How long after the window's end a line of it may come.
 const GRACE: TimeDelta = TimeDelta::seconds(2);
 
@@ -171,6 +173,8 @@ async fn of_site(site: &Site, stop: &Stop) -> Vec<Container> {
     let lists = lists(site);
     while site.now() < end && stop.reason().is_none() {
         let (asked, seen) = (Instant::now(), site.now());
+        // Where the API server is away, nobody can be followed again before it has been looked.
+        let mut pause = TURN;
         if let Ok(pods) = pods(site, &lists).await {
             let now = Look::of(asked, &pods);
             // Told before anybody asks for it.
@@ -182,11 +186,12 @@ async fn of_site(site: &Site, stop: &Stop) -> Vec<Container> {
                     followers.spawn(async move { (run, follower.await) });
                 }
             }
+            pause = TURN.max(asked.elapsed() * SHARE).min(LONGEST);
             last.extend(pods.into_iter().map(|pod| (pod.uid().to_owned(), (now.clone(), pod, seen))));
         }
-        let pause = TURN.max(asked.elapsed() * SHARE).min((end - site.now()).to_std().unwrap_or_default());
+        let left = (end - site.now()).to_std().unwrap_or_default();
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(pause.min(left)) => {}
             _ = stop.stopped() => {}
         }
     }

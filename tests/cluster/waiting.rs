@@ -78,12 +78,15 @@ fn nothing_is_lost_while_the_api_server_and_the_kubelet_are_killed_and_pods_come
     let had = first.map(|path| fs::read(path).expect("a bundle"));
     let namespace = incidents().namespace("healthy");
     let mut before = pods(namespace);
-    kill("apiserver");
-    sleep(Duration::from_secs(5));
-    // While its stream is open: a log goes with its pod, and behind a kubelet that was killed it takes some
-    // seconds until it is followed again.
+    // While its stream is open, and all that gives it a successor is there: a log goes with its pod.
     let gone = before.remove(0);
     kubectl(&["delete", "pod", "-n", namespace, &gone, "--wait=false"]);
+    until("another pod is in its place", Duration::from_secs(20), || {
+        let now = pods(namespace);
+        if now.len() > before.len() && !now.contains(&gone) { Ok(()) } else { Err(format!("{now:?}")) }
+    });
+    sleep(Duration::from_secs(5));
+    kill("apiserver");
     sleep(Duration::from_secs(5));
     kill("kubelet");
 
