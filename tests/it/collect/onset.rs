@@ -60,8 +60,9 @@ fn a_jump_of_errors_is() {
 
 #[test]
 fn so_is_the_first_restart_when_it_came_first() {
-    let item = logs_of(Some(ago(12)), &[(ago(4), 40)]);
+    let at = ago(12);
+    let item = logs_of(Some(at), &[(ago(4), 40)]);
     assert!(item.detail.contains(&format!("{POD}/server ended and was started again")), "{item:?}");
     assert!(!item.detail.contains("go from"), "{item:?}");
-    assert!(item.command.expect("a command").ends_with(&format!("--incident-time {}", stamp(ago(12)))));
+    assert!(item.command.expect("a command").ends_with(&format!("--incident-time {}", stamp(at))));
 }
