@@ -97,6 +97,12 @@ pub struct Disk;
 
 impl Storage for Disk {
     fn create(&self, path: &Path, stay: Stay) -> io::Result<Box<dyn StoreFile>> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if stay == Stay::Scratch
+            && let Some(file) = nameless(path)
+        {
+            return Ok(Box::new(file));
+        }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
         #[cfg(unix)]
@@ -170,6 +176,16 @@ impl Storage for Disk {
             None
         }
     }
+}
+
+/// A file beside `path` that never has a name, so that nothing is left of it at whatever moment the
+/// process is killed; `None` where the file system cannot do this, or the folder cannot be written to.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn nameless(path: &Path) -> Option<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::EXCL | OFlags::CLOEXEC;
+    open(folder, flags, Mode::RUSR | Mode::WUSR).ok().map(File::from)
 }
 
 impl StoreFile for File {

@@ -121,12 +121,14 @@ fn printed(namespace: Option<&str>, objects: &[&Object]) -> Vec<Option<Printed>>
     texts.into_iter().enumerate().map(whole).collect()
 }
 
-/// The moments of a run of kubectl that differ in what they print of ages.
-fn seconds(printed: &Printed) -> impl Iterator<Item = DateTime<Utc>> + use<> {
-    let first = printed.began.duration_trunc(TimeDelta::seconds(1)).expect("a second");
-    let middle = move |at: i32| first + TimeDelta::milliseconds(500) + TimeDelta::seconds(i64::from(at));
-    let ended = printed.ended;
-    (0..).map(middle).take_while(move |at| *at <= ended + TimeDelta::seconds(1))
+/// Moments of a run of kubectl, near enough to each other that one of them prints the ages that it
+/// did: some events' times have parts of a second, so that the whole second alone does not tell.
+fn moments(printed: &Printed) -> impl Iterator<Item = DateTime<Utc>> + use<> {
+    const APART: TimeDelta = TimeDelta::milliseconds(50);
+    // All look at the same ones, so that what was printed together is described together.
+    let first = printed.began.duration_trunc(APART).expect("a span that fits");
+    let ended = printed.ended + APART;
+    (0..).map(move |at| first + APART * at).take_while(move |at| *at <= ended)
 }
 
 /// What is left of comparing: objects that are equal by kind, and those that are not, with both texts.
@@ -160,7 +162,7 @@ impl Compared {
                             None => drop(unseen.insert((*object).clone())),
                         }
                     }
-                    let moments: BTreeSet<_> = left.values().flat_map(seconds).collect();
+                    let moments: BTreeSet<_> = left.values().flat_map(moments).collect();
                     for now in moments {
                         let these: Vec<&Object> = left.keys().copied().collect();
                         for (object, ours) in describer.texts(Some(&these), now) {
