@@ -51,6 +51,15 @@ impl Followed {
         FollowedRun::of(log).is_some_and(|run| self.logs().contains_key(&run))
     }
 
+    /// Whether it has any log of this pod, or of another that had its name.
+    pub(super) fn has_pod(&self, namespace: &str, pod: &str) -> bool {
+        let is_its = |follower: &Follower| {
+            let LogTask { namespace: of, pod: name, .. } = follower.log();
+            (of.as_str(), name.as_str()) == (namespace, pod)
+        };
+        self.logs().values().any(is_its)
+    }
+
     /// Tasks for the runs that none of `planned` means.
     pub(super) fn rest<'a>(&self, planned: impl Iterator<Item = &'a Task>) -> Vec<Task> {
         let log = |task: &'a Task| if let What::Log(log) = &task.what { Some(log) } else { None };

@@ -12,6 +12,7 @@ mod end;
 mod files;
 mod folder;
 mod follow;
+mod left;
 mod lost;
 mod names;
 mod pump;
@@ -34,6 +35,7 @@ const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;
 const SECOND_LOOK: Duration = Duration::from_millis(700);
 
 pub(super) use follow::{Follower, Run as FollowedRun};
+pub(super) use left::find as find_left;
 
 pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
     if let Some(follower) = site.followed.take(log) {
@@ -42,6 +44,8 @@ pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
     let Some(folder) = &log.files else { return newest(site, task, log).await };
     match files::take(site, task, log, folder).await {
         Ok(taken) => settle(site, task, log, taken).await,
+        // Of a pod that is gone the API server has nothing.
+        Err(why) if log.is_left() => why.gone(),
         Err(why) => why.told_by(newest(site, task, log).await),
     }
 }

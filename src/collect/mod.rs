@@ -45,6 +45,7 @@ async fn collect(site: &Site, task: &Task) -> Done {
         What::List(list) => list::collect(site, task, list).await,
         What::Get(get) => get::collect(site, task, get).await,
         What::Log(log) => log::collect(site, task, log).await,
+        What::Left(left) => log::find_left(site, task, left).await,
         What::Scrape(scrape) => scrape::collect(site, task, scrape).await,
         What::Kind(kind) => Done::absent(format!("{kind}: left out")),
     }

@@ -8,13 +8,14 @@ use super::{Done, Shown, Site, collect};
 use crate::{
     bundle::{GonePod, IdentityClaim, Outcome},
     facts::{gone::Told, identity},
-    plan::{self, Planned, Pod, Priority, Runs, Task, What, Without},
+    plan::{self, LogTask, Planned, Pod, Priority, Runs, Task, What, Without},
     source::{Stop, StopReason, Stopper},
 };
 use chrono::{DateTime, Utc};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     panic::AssertUnwindSafe,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::task::{Id, JoinSet};
@@ -123,8 +124,12 @@ struct Pods {
     failed: bool,
     /// How many lists of them are still to come.
     awaited: usize,
-    /// UIDs of all that were seen.
-    uids: Option<HashSet<String>>,
+    /// UIDs of all that were seen, when their lists have ended.
+    uids: Option<Arc<HashSet<String>>>,
+    /// Their nodes.
+    nodes: BTreeSet<String>,
+    /// How many lists of namespaces' events are still to come.
+    awaited_events: usize,
     /// Those that events tell of.
     told: Told,
     /// When the first of these lists was asked for.
@@ -197,8 +202,9 @@ impl Scheduler<'_> {
             if !self.known.insert((site, planned.task.id())) {
                 continue;
             }
-            if lists_pods(&planned.task) && planned.without.is_none() {
-                self.pods[site].awaited += 1;
+            if planned.without.is_none() {
+                self.pods[site].awaited += usize::from(lists_pods(&planned.task));
+                self.pods[site].awaited_events += usize::from(lists_events(&planned.task));
             }
             added += 1;
             match &planned.without {
@@ -300,7 +306,12 @@ impl Scheduler<'_> {
             pods.asked = Some(pods.asked.map_or(started, |asked| asked.min(started)));
             if pods.awaited == 0 {
                 self.expand(site);
+                self.look_for_left(site);
             }
+        }
+        if lists_events(&task) {
+            self.pods[site].awaited_events -= 1;
+            self.look_for_left(site);
         }
         self.record(site, task, Some(started), clock.elapsed(), done);
     }
@@ -310,7 +321,9 @@ impl Scheduler<'_> {
         let site = &self.sites[at];
         let asked = self.pods[at].asked;
         let mut pods = std::mem::take(&mut self.pods[at].seen);
-        self.pods[at].uids = Some(pods.iter().map(|pod| pod.uid().to_owned()).collect());
+        let uids = pods.iter().flat_map(|pod| [pod.uid(), pod.node_uid()]).map(str::to_owned);
+        self.pods[at].uids = Some(Arc::new(uids.collect()));
+        self.pods[at].nodes = pods.iter().filter_map(|pod| pod.node.clone()).collect();
         pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
         let images = pods.iter().flat_map(|pod| pod.images.iter().cloned()).collect();
         let seen = asked.unwrap_or_else(Utc::now) + site.skew;
@@ -332,9 +345,37 @@ impl Scheduler<'_> {
     fn find_gone(&mut self) {
         for (site, pods) in self.sites.iter().zip(std::mem::take(&mut self.pods)) {
             let Some(uids) = pods.uids.filter(|_| !pods.failed) else { continue };
-            let there = uids.iter().map(String::as_str).collect();
-            self.run.gone_pods.extend(pods.told.gone(&there, site.request.window.start));
+            let seen = site.seen.get().copied().unwrap_or_else(|| site.now());
+            let gone: Vec<GonePod> = pods.told.gone((&uids, seen), site.request.window.start).cloned().collect();
+            let ours = self.run.records.iter().filter(|record| record.cluster == site.cluster);
+            let left = ours.filter_map(|record| match &record.task.what {
+                What::Log(log) if log.is_left() => Some(log),
+                _ => None,
+            });
+            // When it was last told of, it was still there.
+            let last = |uid: &str| gone.iter().find(|pod| pod.uid == uid).map_or(seen, |pod| pod.last);
+            let container = |log: &LogTask| Container {
+                cluster: site.cluster.clone(),
+                seen: last(&log.uid),
+                runs: Runs::of_left(log),
+                gone: true,
+            };
+            self.run.containers.extend(left.map(container));
+            self.run.gone_pods.extend(gone);
         }
+    }
+
+    /// Once pods and events are known: plans to look for logs that the nodes still have of pods that are
+    /// gone.
+    fn look_for_left(&mut self, at: usize) {
+        let (site, pods) = (&self.sites[at], &self.pods[at]);
+        let Some(there) = pods.uids.clone().filter(|_| pods.awaited_events == 0 && !pods.failed) else { return };
+        let seen = site.seen.get().copied().unwrap_or_else(|| site.now());
+        let gone: Vec<&GonePod> = pods.told.gone((&there, seen), site.request.window.start).collect();
+        let nodes = gone.iter().filter_map(|pod| pod.node.as_deref()).chain(pods.nodes.iter().map(String::as_str));
+        let nodes: BTreeSet<&str> = nodes.collect();
+        let uids = Arc::new(gone.iter().map(|pod| pod.uid.clone()).collect());
+        self.add(at, plan::left(&site.request, &nodes, &there, &uids));
     }
 
     /// What was followed and has no task yet, since the pods were not listed again.
@@ -386,6 +427,11 @@ impl Scheduler<'_> {
             self.record(site, task, Some(started), clock.elapsed(), Done::stopped(reason));
         }
     }
+}
+
+/// Whether a task lists a namespace's events.
+fn lists_events(task: &Task) -> bool {
+    matches!(&task.what, What::List(list) if list.resource.is("", "events") && list.fields.is_none())
 }
 
 /// Whether a task lists the workload's pods.

@@ -2,7 +2,7 @@
 
 use super::coverage::utc;
 use crate::bundle::{GonePod, Manifest};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 
@@ -45,10 +45,15 @@ impl Told {
         }
     }
 
-    /// Those that are not among `there`, by UID, and were told of from `since` on, sorted by name.
-    #[must_use]
-    pub fn gone(self, there: &HashSet<&str>, since: DateTime<Utc>) -> Vec<GonePod> {
-        self.0.into_values().filter(|pod| pod.last >= since && !there.contains(pod.uid.as_str())).collect()
+    /// Those that are not `there`, by UID, and were told of from `since` on, sorted by name. What was told
+    /// of first when the pods were `listed`, or later, is new and not gone; times are cut off to the second.
+    pub fn gone(
+        &self,
+        (there, listed): (&HashSet<String>, DateTime<Utc>),
+        since: DateTime<Utc>,
+    ) -> impl Iterator<Item = &GonePod> {
+        let is_old = move |pod: &GonePod| pod.first + TimeDelta::seconds(1) <= listed;
+        self.0.values().filter(move |pod| pod.last >= since && is_old(pod) && !there.contains(&pod.uid))
     }
 
     /// Takes in what another list told.
@@ -100,10 +105,11 @@ mod tests {
         told.see("prod", &event("b", "Killing", 60, Some("node-b")), at(60));
         told.see("prod", &event("b", "Pulled", 7, Some("node-c")), at(7));
         told.see("prod", &event("c", "Killing", -900, None), at(-900));
+        told.see("prod", &event("d", "Scheduled", 61, None), at(61));
         let other = json!({ "involvedObject": { "kind": "Node", "uid": "n" }, "reason": "NodeReady" });
         told.see("prod", &other, at(60));
-        let gone = told.gone(&HashSet::from(["a"]), at(0));
-        let [pod] = &gone[..] else { panic!("{gone:?}") };
+        let gone: Vec<_> = told.gone((&HashSet::from(["a".to_owned()]), at(61)), at(0)).collect();
+        let [pod] = gone[..] else { panic!("{gone:?}") };
         let said = (pod.pod.as_str(), pod.node.as_deref(), pod.first, pod.last, pod.reason.as_str());
         assert_eq!(said, ("server-b", Some("node-b"), at(5), at(60), "Killing"));
     }

@@ -1,10 +1,14 @@
 //! The stages of a plan: from a profile and discovery to lists, and from pods to what hangs on them.
 
 use super::{
-    GetTask, ListTask, Place, Planned, Pod, Request, Resource, Right, Task, UnknownGroup, What, Without, resource,
+    GetTask, LeftTask, ListTask, Place, Planned, Pod, Request, Resource, Right, Task, UnknownGroup, What, Without,
+    resource,
 };
 use crate::profile::{self, LogRule, ObjectRule};
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 /// The tasks that need no more than discovery: the server itself, lists and named objects.
 ///
@@ -133,6 +137,26 @@ pub fn expand(request: &Request, served: &[Resource], place: &Place, pods: Vec<P
         }
     }
     plan
+}
+
+/// The logs that nodes still have of pods that are gone, where the nodes' files are read at all.
+///
+/// `there` and `gone` are UIDs; see [`LeftTask`].
+#[must_use]
+pub fn left(
+    request: &Request,
+    nodes: &BTreeSet<&str>,
+    there: &Arc<HashSet<String>>,
+    gone: &Arc<BTreeSet<String>>,
+) -> Vec<Planned> {
+    if !request.rotated_logs || request.skips("logs") || request.profile.logs.current.is_none() {
+        return Vec::new();
+    }
+    // An event's node is whatever its writer wrote.
+    let is_name = |node: &&&str| node.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+    let left = |node: &str| LeftTask { node: node.to_owned(), there: there.clone(), gone: gone.clone() };
+    let task = |node: &&str| Task { what: What::Left(left(node)), required: false };
+    nodes.iter().filter(is_name).map(task).map(Planned::from).collect()
 }
 
 /// A node, and what describing it takes: its lease, and its events, which lie in `default`.

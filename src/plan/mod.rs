@@ -11,11 +11,11 @@ mod resource;
 mod task;
 pub mod window;
 
-pub use expand::{KINDS, expand, first, one_by_one, rights_of_neighbours, rights_of_pods, taken};
+pub use expand::{KINDS, expand, first, left, one_by_one, rights_of_neighbours, rights_of_pods, taken};
 pub use pods::{Pod, Run, Runs};
 pub use related::{Neighbours, Related};
 pub use resource::{Resource, Right, UnknownGroup};
-pub use task::{GetTask, ListTask, LogFiles, LogTask, Planned, Priority, ScrapeTask, Task, What, Without};
+pub use task::{GetTask, LeftTask, ListTask, LogFiles, LogTask, Planned, Priority, ScrapeTask, Task, What, Without};
 
 use crate::profile::Profile;
 use std::collections::{BTreeMap, BTreeSet};

@@ -77,6 +77,24 @@ pub struct Runs {
     pub current: Option<Run>,
 }
 
+impl Runs {
+    /// What is known of a container whose pod is gone, by the files that are left of its log.
+    #[must_use]
+    pub fn of_left(log: &LogTask) -> Self {
+        Self {
+            namespace: log.namespace.clone(),
+            pod: log.pod.clone(),
+            uid: log.uid.clone(),
+            container: log.container.clone(),
+            pod_started: None,
+            restarts: 0,
+            waits: None,
+            previous: None,
+            current: Some(Run::default()),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum State {
     Running(Option<DateTime<Utc>>),
@@ -138,6 +156,12 @@ impl Pod {
     #[must_use]
     pub fn uid(&self) -> &str {
         &self.uid
+    }
+
+    /// What its node knows it by, which is another for a static pod.
+    #[must_use]
+    pub fn node_uid(&self) -> &str {
+        &self.node_uid
     }
 
     pub(super) fn is_unhealthy(&self) -> bool {

@@ -2,7 +2,11 @@
 
 use super::{Resource, Right};
 use chrono::{DateTime, SecondsFormat, Utc};
-use std::time::Duration;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 /// One piece of evidence to get from one cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +56,8 @@ pub enum What {
     Get(GetTask),
     /// One container's log.
     Log(LogTask),
+    /// The logs that a node still has of pods that are gone.
+    Left(LeftTask),
     /// One pod's metrics endpoint.
     Scrape(ScrapeTask),
     /// A whole kind of evidence that is left out, by the name that the user or the profile gives it.
@@ -138,6 +144,26 @@ pub struct LogFiles {
     pub is_over: bool,
 }
 
+impl LogTask {
+    /// Whether its pod was gone before it could be listed, and its node still has the files.
+    #[must_use]
+    pub fn is_left(&self) -> bool {
+        !self.previous && !self.past && self.files.as_ref().is_some_and(|files| files.is_over)
+    }
+}
+
+/// See [`What::Left`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftTask {
+    /// The node.
+    pub node: String,
+    /// UIDs of the pods that are there, also those that only their nodes know them by.
+    pub there: Arc<HashSet<String>>,
+    /// UIDs of the workload's that are gone, as events tell. In a namespace that is the workload's own,
+    /// all that are not there are meant.
+    pub gone: Arc<BTreeSet<String>>,
+}
+
 /// See [`What::Scrape`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScrapeTask {
@@ -162,7 +188,7 @@ pub enum Priority {
     Ground,
     /// Events expire after an hour, and pods tell which logs there are.
     Volatile,
-    /// Gone with the next restart.
+    /// Gone with the next restart, or within a minute of the pod's deletion.
     PreviousLog,
     /// Rotated away while we wait.
     CurrentLog,
@@ -193,6 +219,7 @@ impl Task {
                 };
                 format!("log/{}/{}/{}{which}", log.namespace, log.pod, log.container)
             }
+            What::Left(left) => format!("left/{}", left.node),
             What::Scrape(scrape) => format!("scrape/{}/{}/{}", scrape.namespace, scrape.pod, scrape.name),
             What::Kind(kind) => format!("kind/{kind}"),
         }
@@ -209,6 +236,7 @@ impl Task {
             What::Log(log) if log.past => "past-log",
             What::Log(log) if log.previous => "previous-log",
             What::Log(_) => "log",
+            What::Left(_) => "left-logs",
             What::Scrape(_) => "scrape",
             What::Kind(_) => "kind",
         }
@@ -225,6 +253,7 @@ impl Task {
             What::Log(log) if log.past => format!("log of an earlier run of {}/{}", log.pod, log.container),
             What::Log(log) if log.previous => format!("previous log of {}/{}", log.pod, log.container),
             What::Log(log) => format!("log of {}/{}", log.pod, log.container),
+            What::Left(left) => format!("logs of deleted pods on {}", left.node),
             What::Scrape(scrape) => format!("{} of {}", scrape.name, scrape.pod),
             What::Kind(kind) => kind.clone(),
         }
@@ -234,7 +263,7 @@ impl Task {
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
         match &self.what {
-            What::Version | What::Discovery | What::Kind(_) => None,
+            What::Version | What::Discovery | What::Left(_) | What::Kind(_) => None,
             What::List(list) => list.namespace.as_deref(),
             What::Get(get) => get.namespace.as_deref(),
             What::Log(log) => Some(&log.namespace),
@@ -266,6 +295,7 @@ impl Task {
                 ];
                 with_query(path, query.into_iter().flatten())
             }
+            What::Left(left) => format!("/api/v1/nodes/{}/proxy/logs/pods/", left.node),
             What::Scrape(scrape) => {
                 let ScrapeTask { namespace, pod, scheme, port, path, .. } = scrape;
                 // The API server's proxy takes http where no scheme is said.
@@ -308,6 +338,7 @@ impl Task {
                 right(within, &resource.group, &resource.plural, "get", Some(name))
             }
             What::Log(log) => right(Some(&log.namespace), "", "pods/log", "get", None),
+            What::Left(_) => right(None, "", "nodes/proxy", "get", None),
             What::Scrape(scrape) => right(Some(&scrape.namespace), "", "pods/proxy", "get", None),
         }
     }
@@ -324,7 +355,8 @@ impl Task {
             {
                 Priority::Volatile
             }
-            What::Log(log) if log.previous => Priority::PreviousLog,
+            What::Log(log) if log.previous || log.is_left() => Priority::PreviousLog,
+            What::Left(_) => Priority::PreviousLog,
             What::Log(_) => Priority::CurrentLog,
             _ => Priority::Lasting,
         }
@@ -345,6 +377,7 @@ impl Task {
     pub fn node(&self) -> Option<&str> {
         match &self.what {
             What::Log(log) => log.node.as_deref(),
+            What::Left(left) => Some(&left.node),
             _ => None,
         }
     }

@@ -45,7 +45,8 @@ pub(crate) fn apply(objects: &str) {
         .unwrap_or_else(|why| panic!("kubectl apply: {why}\n{objects}"));
 }
 
-fn kubectl_with(args: &[&str], input: Option<&str>) -> Result<Vec<u8>, String> {
+/// Runs kubectl with this input; what it said is the error.
+pub(crate) fn kubectl_with(args: &[&str], input: Option<&str>) -> Result<Vec<u8>, String> {
     let mut command = Command::new("kubectl");
     command.arg("--kubeconfig").arg(kubeconfig()).args(args);
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });

@@ -2,7 +2,9 @@
 
 use crate::{
     bundle::{Bundle, text},
-    kubernetes::{Made, incidents, kubeconfig, kubeconfig_of, kubectl, let_view, pods, until},
+    kubernetes::{
+        Made, apply, incident, incidents, kubeconfig, kubeconfig_of, kubectl, kubectl_with, let_view, pods, until,
+    },
     logs::{assert_gap_is_told, compare, lines_are_kubectls, long_lines_are_kubectls},
     tool::{collect, collect_as, program_text},
 };
@@ -13,7 +15,7 @@ use std::time::Duration;
 const FILE: usize = 10 << 20;
 
 /// The numbers that the writer gave its lines.
-pub(crate) fn numbers(log: &[u8]) -> Vec<u64> {
+fn numbers(log: &[u8]) -> Vec<u64> {
     let key = b"\"seq\":";
     let lines = log.split(|byte| *byte == b'\n');
     let number = |line: &[u8]| -> Option<u64> {
@@ -24,8 +26,12 @@ pub(crate) fn numbers(log: &[u8]) -> Vec<u64> {
     lines.filter_map(number).collect()
 }
 
-pub(crate) fn assert_each_once(bundle: &Bundle) -> usize {
-    let log = bundle.file("logs/spirl-server.log");
+fn assert_each_once(bundle: &Bundle) -> usize {
+    assert_each_once_in(bundle.file("logs/spirl-server.log"))
+}
+
+/// Asserts that no line is missing and none comes twice; gives their number.
+pub(crate) fn assert_each_once_in(log: &[u8]) -> usize {
     let numbers = numbers(log);
     for pair in numbers.windows(2) {
         assert_eq!(pair[0] + 1, pair[1], "a line is missing, or comes twice, of {}", log.len());
@@ -78,6 +84,38 @@ fn the_files_of_a_dead_container_are_its_previous_log() {
         let ours = bundle.file("logs/spirl-server.previous.log");
         let (compared, _) = compare("crash-loop", ours, &before, Utc::now());
         if compared > 0 { Ok(()) } else { Err("no lines in common".to_owned()) }
+    });
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: run tests/run"]
+fn what_the_node_still_has_of_a_deleted_pod_is_there() {
+    // The definitions of custom resources are theirs.
+    incidents();
+    let mut made = Made::default();
+    let namespace = "escalate-test-left";
+    apply(&incident(&["manifest", "healthy", "--namespace", namespace]).expect("a manifest"));
+    made.add(&["namespace", namespace]);
+    // The kubelet removes such files when it comes to it, within a minute or at once: not every time is
+    // one early enough.
+    until("the log of a deleted pod", Duration::from_secs(240), || {
+        let [pod, ..] = &pods(namespace)[..] else { return Err("no pod yet".to_owned()) };
+        let log = || kubectl_with(&["logs", "-n", namespace, pod, "--timestamps"], None);
+        let before = until("it has written its log", Duration::from_secs(60), || {
+            log().and_then(|log| if log.is_empty() { Err("nothing".to_owned()) } else { Ok(log) })
+        });
+        kubectl(&["delete", "pod", "-n", namespace, pod, "--grace-period=1"]);
+        let bundle = collect(&["-n", namespace, "--before", "30m", "--rotated-logs"]).bundle();
+        let containers = bundle.manifest["containers"].as_array().expect("containers");
+        let container = containers.iter().find(|container| container["pod"] == **pod);
+        let is_of_it = |task: &&serde_json::Value| text(&task["id"]).contains(pod) || task["kind"] == "left-logs";
+        let told = || bundle.tasks().filter(is_of_it).map(|task| format!("{task:#}")).collect::<String>();
+        let log = container.and_then(|container| container["runs"][0]["log"].as_str());
+        let ours = bundle.file(log.ok_or_else(told)?);
+        assert!(ours.starts_with(&before), "it is kubectl's, and what came since");
+        let gone = bundle.manifest["gone_pods"].as_array().into_iter().flatten();
+        assert!(gone.filter(|gone| gone["pod"] == **pod).count() == 0, "there is more of it than its events");
+        Ok(())
     });
 }
 

@@ -3,25 +3,27 @@
 
 use crate::{
     bundle::{Bundle, text},
-    kubernetes::{incidents, kubeconfig, kubectl, pods, until},
-    rotated::{assert_each_once, numbers},
+    kubernetes::{Made, apply, incident, incidents, kubeconfig, kubectl, kubectl_with, pods, until},
+    rotated::assert_each_once_in,
     tool::{Run, Running, start_collecting},
 };
+use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
     thread::sleep,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long the window goes on.
 const REST: &str = "60s";
 
-fn start(incident: &str, flags: &[&str]) -> Running {
-    let namespace = incidents().namespace(incident);
-    let window = ["-n", namespace, "--incident-time", "-1s", "--before", "90s", "--after", REST, "--wait"];
-    start_collecting(&[&window[..], flags].concat())
+/// Follows the logs of these namespaces.
+fn start(namespaces: &[&str], flags: &[&str]) -> Running {
+    let namespaces: Vec<&str> = namespaces.iter().flat_map(|namespace| ["-n", namespace]).collect();
+    let window = ["--incident-time", "-1s", "--before", "90s", "--after", REST, "--wait"];
+    start_collecting(&[&namespaces, &window[..], flags].concat())
 }
 
 /// Waits until the first bundle is there, and the logs are followed.
@@ -38,6 +40,22 @@ fn end(running: Running) -> Bundle {
     let run = Run::of(child.wait_with_output().expect("the program ends"), folder);
     eprintln!("{}", run.stderr.lines().filter(|line| line.contains("lack")).collect::<Vec<_>>().join("\n"));
     run.bundle()
+}
+
+/// A server that writes so many MB a minute, and at its start nearly as many as a node lets a file grow to.
+fn flood(made: &mut Made, rate: &str) -> String {
+    let namespace = format!("escalate-test-flood-{rate}");
+    let env = [format!("LOG_FLOOD_MB_PER_MINUTE={rate}"), "LOG_BURST_MB=9.5".to_owned()];
+    let [rate, burst] = env.each_ref().map(String::as_str);
+    let manifest = ["manifest", "log-flood", "--namespace", &namespace, "--env", rate, "--env", burst];
+    apply(&incident(&manifest).expect("a manifest"));
+    made.add(&["namespace", &namespace]);
+    namespace
+}
+
+/// The length of what kubectl prints of a pod's log, which may not have begun.
+fn kubectl_bytes(namespace: &str, pod: &str) -> usize {
+    kubectl_with(&["logs", "-n", namespace, pod], None).map_or(0, |log| log.len())
 }
 
 /// Kills a part of the cluster and starts it again.
@@ -71,9 +89,19 @@ fn assert_is_part_of(ours: &[u8], kubectls: &[u8]) -> usize {
 #[test]
 #[ignore = "needs a Kubernetes: run tests/run"]
 fn nothing_is_lost_while_the_api_server_and_the_kubelet_are_killed_and_pods_come_and_go() {
-    // Two run at a time, and the flood is the one that has the most to lose.
-    let flood = start("log-flood", &["--rotated-logs"]);
-    let healthy = start("healthy", &[]);
+    incidents();
+    let mut made = Made::default();
+    let slow = ["5", "20"].map(|rate| flood(&mut made, rate));
+    let floods = [incidents().namespace("log-flood"), &slow[0], &slow[1]];
+    for namespace in &slow {
+        until("its first file is nearly full", Duration::from_secs(60), || {
+            let log = pods(namespace).iter().map(|pod| kubectl_bytes(namespace, pod)).sum::<usize>();
+            if log > 9_000_000 { Ok(()) } else { Err(format!("{log} bytes of log")) }
+        });
+    }
+    // Two run at a time, and the floods are what has the most to lose.
+    let flood = start(&floods, &["--rotated-logs"]);
+    let healthy = start(&[incidents().namespace("healthy")], &[]);
     let first = [&flood, &healthy].map(followed);
     let had = first.map(|path| fs::read(path).expect("a bundle"));
     let namespace = incidents().namespace("healthy");
@@ -102,22 +130,28 @@ fn nothing_is_lost_while_the_api_server_and_the_kubelet_are_killed_and_pods_come
     assert!(containers.iter().all(|container| container["complete"] == true), "{containers:#?}");
 
     let flood = end(flood);
-    let lines = assert_each_once(&flood);
-    eprintln!("log-flood: {lines} lines of {} MB", flood.file("logs/spirl-server.log").len() / 1_000_000);
-    // From the first line that was had until the window's end.
-    let gaps: Vec<_> = flood.manifest["containers"][0]["gaps"].as_array().expect("gaps").iter().collect();
-    assert!(
-        gaps.iter().all(|gap| gap["from"] == flood.manifest["window_start"] || gap["missing"] == false),
-        "{gaps:#?}"
-    );
+    for (namespace, least) in floods.iter().zip([60, 10, 20]) {
+        let is_here = |container: &&Value| container["namespace"] == *namespace;
+        let mut containers = flood.manifest["containers"].as_array().expect("containers").iter();
+        let container = containers.find(is_here).expect("its container");
+        let log = log_of(&flood, text(&container["pod"]));
+        let (lines, size) = (assert_each_once_in(log), log.len() / 1_000_000);
+        eprintln!("{namespace}: {lines} lines of {size} MB");
+        // From the first line that was had until the window's end.
+        let mut gaps = container["gaps"].as_array().expect("gaps").iter();
+        assert!(
+            gaps.all(|gap| gap["from"] == flood.manifest["window_start"] || gap["missing"] == false),
+            "{container:#}"
+        );
+        assert!(size > least, "more than the node's newest file");
+    }
     assert!(had.iter().all(|bundle| !bundle.is_empty()));
-    assert!(numbers(flood.file("logs/spirl-server.log")).len() > 60_000, "more than the node's newest file");
 }
 
 #[test]
 #[ignore = "needs a Kubernetes: run tests/run"]
 fn every_run_of_a_crash_loop_is_had_while_it_is_followed() {
-    let running = start("crash-loop", &[]);
+    let running = start(&[incidents().namespace("crash-loop")], &[]);
     followed(&running);
     let bundle = end(running);
     let container = &bundle.manifest["containers"][0];
@@ -129,4 +163,23 @@ fn every_run_of_a_crash_loop_is_had_while_it_is_followed() {
         assert!(!bundle.file(log).is_empty());
     }
     eprintln!("crash-loop: the logs of {} runs", logs.len());
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: run tests/run"]
+fn a_deadline_is_kept_to_within_a_second() {
+    incidents();
+    // All there is, which takes longer than that.
+    for seconds in [2, 3, 4] {
+        let limit = Duration::from_secs(seconds);
+        let running =
+            start_collecting(&["-A", "--rotated-logs", "--before", "1h", "--deadline", &format!("{seconds}s")]);
+        let began = Instant::now();
+        let Running { child, folder, .. } = running;
+        let run = Run::of(child.wait_with_output().expect("the program ends"), folder);
+        let took = began.elapsed();
+        eprintln!("--deadline {seconds}s: {:.2} s", took.as_secs_f64());
+        assert!(took < limit + Duration::from_secs(1), "it took {took:?}: {}", run.stderr);
+        assert_eq!(run.bundle().manifest["ended"], "deadline");
+    }
 }

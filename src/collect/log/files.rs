@@ -9,7 +9,7 @@ mod part;
 use super::{
     Taken,
     cri::Cri,
-    folder::{ATTEMPTS, Folder, MOMENT},
+    folder::{ATTEMPTS, Folder, MOMENT, NEEDED},
     lost::Lost,
     names::{Age, File},
     pump::{Pump, Stopped},
@@ -38,6 +38,13 @@ impl NotRead {
         Self { causes: vec![cause.to_owned()], is_forbidden: false }
     }
 
+    /// What became of the log of a pod that is gone, when its files are as well, or show nothing.
+    pub(super) fn gone(self) -> Done {
+        let why = self.causes.join(": ");
+        let log = Some(super::gone(&format!("the pod was deleted, and its files on the node were not read: {why}")));
+        Done { causes: self.causes, log, ..Done::new(Outcome::Absent) }
+    }
+
     /// The newest file's log, which was taken in place of all, with why it is no more than that.
     pub(super) fn told_by(self, mut done: Done) -> Done {
         if !matches!(done.outcome, Outcome::Collected | Outcome::Empty | Outcome::Truncated) {
@@ -46,8 +53,7 @@ impl NotRead {
         let why = self.causes.join(": ");
         done.causes.push(format!("only the newest file of the log was read, and none that was rotated before: {why}"));
         if self.is_forbidden {
-            let hint = "needs get nodes/proxy; `kubectl-escalate rbac --rotated-logs` prints the role";
-            done.hint.get_or_insert_with(|| hint.to_owned());
+            done.hint.get_or_insert_with(|| NEEDED.to_owned());
         }
         done
     }

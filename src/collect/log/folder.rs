@@ -11,10 +11,14 @@ use chrono::{DateTime, Utc};
 use flate2::write::MultiGzDecoder;
 use std::{io::Write as _, time::Duration};
 
-/// A folder holds five files by default, a few more than a hundred where somebody set it so.
+/// A folder holds five files by default, a few more than a hundred where somebody set it so; a node some
+/// hundred pods.
 const PAGE: usize = 1 << 20;
 /// Enough for the first line's time, also of a compressed file.
 const HEAD: usize = 4 << 10;
+
+/// What to do about a refusal.
+pub(super) const NEEDED: &str = "needs get nodes/proxy; `kubectl-escalate rbac --rotated-logs` prints the role";
 
 /// How often the same is asked, and how long after.
 pub(super) const ATTEMPTS: usize = 3;
@@ -25,32 +29,34 @@ pub(super) struct Folder {
     pub(super) files: LogFiles,
 }
 
+/// What the kubelet shows of a folder.
+pub(super) async fn page(site: &Site, path: &str) -> Result<String, SourceError> {
+    let mut attempt = 1;
+    loop {
+        let page = async { site.kubernetes.get(path, "text/html, */*").await?.body.whole(PAGE).await };
+        match page.await {
+            Ok(page) => return Ok(String::from_utf8_lossy(&page).into_owned()),
+            // A proxy's hiccup must not cost what is read after it.
+            Err(SourceError::Broken(_) | SourceError::Status { code: 500.., .. }) if attempt < ATTEMPTS => {}
+            Err(error) => return Err(error),
+        }
+        attempt += 1;
+        tokio::time::sleep(MOMENT).await;
+    }
+}
+
 impl Folder {
     /// The files of the runs that are meant, in order.
     pub(super) async fn list(&self) -> Result<Vec<File>, SourceError> {
         let LogFiles { folder, from_run, to_run, .. } = &self.files;
-        let mut attempt = 1;
-        let page = loop {
-            match self.page(folder).await {
-                Ok(page) => break page,
-                // A proxy's hiccup must not cost what is read after it.
-                Err(SourceError::Broken(_) | SourceError::Status { code: 500.., .. }) if attempt < ATTEMPTS => {}
-                Err(error) => return Err(error),
-            }
-            attempt += 1;
-            tokio::time::sleep(MOMENT).await;
-        };
-        let mut files = listed(&String::from_utf8_lossy(&page));
+        let page = page(&self.site, folder).await?;
+        let mut files = listed(&page);
         files.retain(|file| file.run >= *from_run && to_run.is_none_or(|to| file.run <= to));
         Ok(files)
     }
 
     fn path(&self, file: &File) -> String {
         format!("{}{}", self.files.folder, file.name())
-    }
-
-    async fn page(&self, path: &str) -> Result<Vec<u8>, SourceError> {
-        self.site.kubernetes.get(path, "text/html, */*").await?.body.whole(PAGE).await
     }
 
     /// The first bytes of a file, uncompressed; none of one that is not there.

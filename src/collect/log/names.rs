@@ -50,11 +50,14 @@ impl File {
     }
 }
 
-/// The files of a folder, from the page that the kubelet shows of it, in order. One that is just being
-/// compressed is there twice, and counts once.
+/// What a folder has in it, from the page that the kubelet shows of it; folders with a slash at the end.
+pub(super) fn links(page: &str) -> impl Iterator<Item = &str> {
+    page.split("</a>").filter_map(|part| Some(part.rsplit_once('>')?.1))
+}
+
+/// The files of a folder, in order. One that is just being compressed is there twice, and counts once.
 pub(super) fn listed(page: &str) -> Vec<File> {
-    let links = page.split("</a>").filter_map(|part| part.rsplit_once('>'));
-    let mut files: Vec<File> = links.filter_map(|(_, name)| File::read(name)).collect();
+    let mut files: Vec<File> = links(page).filter_map(File::read).collect();
     files.sort();
     // The plain one sorts before the other.
     files.dedup_by(|later, earlier| later.is(earlier));

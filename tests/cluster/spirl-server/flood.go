@@ -151,8 +151,10 @@ func (g *generator) line(b []byte, at time.Time) []byte {
 }
 
 // flood keeps to its rate by the clock: it writes what is due, so a slow reader delays it but loses nothing.
-func flood(c *config, l *logs) {
+// It numbers its lines on from those that a burst has written.
+func flood(c *config, l *logs, lines int) {
 	g := newGenerator(c, l, uint64(time.Now().UnixNano()))
+	g.seq = lines
 	perSecond := c.FloodRate * 1e6 / 60
 	began := time.Now()
 	var written float64

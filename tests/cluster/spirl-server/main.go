@@ -51,9 +51,6 @@ func run(c *config, l *logs) error {
 	serveHTTP(l, "attestationExtension", c.ExtensionAddr, extension(c))
 	go ready.run(c.ReadyLogInterval)
 	go noise(c, l, p)
-	if c.FloodRate > 0 {
-		go flood(c, l)
-	}
 	if c.LongLineMiB > 0 {
 		go longLine(c, l)
 	}
@@ -65,10 +62,14 @@ func run(c *config, l *logs) error {
 	}
 	a := &api{c: c, l: l, m: m, ready: ready, sessions: sessions, minter: minter, health: health.NewServer(), events: &ingest{c: c, l: l, m: m}}
 	bringUp(a)
+	lines := 0
 	if c.BurstMB > 0 {
 		began := time.Now()
-		n := burst(c, l)
-		log.Info("log burst done", zap.Int("lines", n), zap.Duration("took", time.Since(began)))
+		lines = burst(c, l)
+		log.Info("log burst done", zap.Int("lines", lines), zap.Duration("took", time.Since(began)))
+	}
+	if c.FloodRate > 0 {
+		go flood(c, l, lines)
 	}
 
 	stop := make(chan os.Signal, 1)

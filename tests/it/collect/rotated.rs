@@ -108,24 +108,28 @@ impl Folder {
     }
 
     /// As Go's file server does.
-    fn answer(&self, asked: &Asked, ranges: bool) -> Option<Reply> {
-        let name = asked.path.strip_prefix(FOLDER)?;
+    fn answer(&self, name: &str, asked: &Asked, ranges: bool) -> Reply {
         if name.is_empty() {
-            let link = |name: &String| format!("<a href=\"{name}\">{name}</a>\n");
-            let page = format!("<pre>\n{}</pre>\n", self.files.keys().map(link).collect::<String>());
-            return Some(Reply::text(page).header("content-type", "text/html; charset=utf-8"));
+            return page(self.files.keys().map(String::as_str));
         }
         let Some(bytes) = self.files.get(name) else {
-            return Some(Reply::text("404 page not found\n").with_status(404));
+            return Reply::text("404 page not found\n").with_status(404);
         };
         let range = asked.header("range").strip_prefix("bytes=").and_then(|range| range.split_once('-'));
-        let Some((from, to)) = range.filter(|_| ranges) else { return Some(Reply::text(bytes.clone())) };
+        let Some((from, to)) = range.filter(|_| ranges) else { return Reply::text(bytes.clone()) };
         let (from, to) = (from.parse().unwrap_or(0), to.parse().map_or(bytes.len(), |to: usize| to + 1));
         match bytes.get(from..to.min(bytes.len())) {
-            Some(part) if !part.is_empty() => Some(Reply::text(part).with_status(206)),
-            _ => Some(Reply::text("invalid range: failed to overlap\n").with_status(416)),
+            Some(part) if !part.is_empty() => Reply::text(part).with_status(206),
+            _ => Reply::text("invalid range: failed to overlap\n").with_status(416),
         }
     }
+}
+
+/// What a kubelet shows of a folder.
+fn page<'a>(names: impl IntoIterator<Item = &'a str>) -> Reply {
+    let link = |name: &str| format!("<a href=\"{name}\">{name}</a>\n");
+    let page = format!("<pre>\n{}</pre>\n", names.into_iter().map(link).collect::<String>());
+    Reply::text(page).header("content-type", "text/html; charset=utf-8")
 }
 
 /// A world whose node has this folder, and does the next two of these acts before each answer of it.
@@ -134,10 +138,10 @@ fn serve(folder: Folder, acts: Vec<Act>, ranges: bool) -> (Api, Arc<Mutex<Folder
     let folder = Arc::new(Mutex::new(folder));
     let (shared, acts) = (folder.clone(), Mutex::new(acts.into_iter()));
     api.on(move |asked| {
-        asked.path.strip_prefix(FOLDER)?;
+        let name = asked.path.strip_prefix(FOLDER)?;
         let mut folder = shared.lock().expect("no panic");
         acts.lock().expect("no panic").by_ref().take(2).for_each(|act| folder.act(act));
-        folder.answer(asked, ranges)
+        Some(folder.answer(name, asked, ranges))
     });
     (api, folder)
 }
@@ -301,6 +305,71 @@ fn what_a_proxy_breaks_off_is_read_on_from_there() {
     });
     let ended = collect(&api).exits(0);
     assert_eq!(numbers(&ended), (0..600).collect::<Vec<_>>(), "{POD}");
+}
+
+/// A node that has the folders of these pods, and of the one named `GONE` two files of a container.
+fn serve_pods(folders: [&'static str; 4]) -> Api {
+    let (api, _) = serve(Folder::after(&[Act::Writes(8)]), Vec::new(), true);
+    let gone = Folder::after(&[Act::Writes(400), Act::SetsAside, Act::Reopens, Act::Writes(40)]);
+    api.on(move |asked| {
+        let name = asked.path.strip_prefix(PODS)?;
+        match name.split_once('/') {
+            None => Some(page(folders)),
+            Some((_, "")) => Some(page(["server/", "../", "a_b/"])),
+            Some((pod, rest)) => {
+                let name = rest.strip_prefix("server/").filter(|_| pod.contains(GONE))?;
+                Some(gone.answer(name, asked, true))
+            }
+        }
+    });
+    api
+}
+
+const PODS: &str = "/api/v1/nodes/node-a/proxy/logs/pods/";
+const GONE: &str = "spirl-server-7f9c-bbbbb";
+
+#[test]
+fn what_a_node_still_has_of_a_deleted_pod_is_collected() {
+    let api = serve_pods([
+        "tdd-one_spirl-server-7f9c-aaaaa_uid-spirl-server-7f9c-aaaaa/",
+        "tdd-one_spirl-server-7f9c-bbbbb_uid-b/",
+        "tdd-two_spirl-server-7f9c-ccccc_uid-c/",
+        "tdd-one_spirl-server-7f9c-ddddd_uid-d/",
+    ]);
+    // It was made after the pods were listed.
+    let new = "/api/v1/namespaces/tdd-one/pods/spirl-server-7f9c-ddddd";
+    api.on_path(new, |_| Reply::json(&serde_json::json!({ "metadata": { "uid": "uid-d" } })));
+    let ended = collect(&api).exits(0);
+    let bundle = ended.bundle();
+    let log = CURRENT.replace(POD, GONE);
+    let text = bundle.entry(&log).1;
+    assert_eq!(text.lines().filter(|line| line.ends_with('.')).count(), 330, "{text}");
+    assert_eq!(bundle.outcome(&log, Outcome::Collected).kind, "log");
+    let containers = &bundle.manifest().containers;
+    let container = containers.iter().find(|container| container.pod == GONE).expect("its container");
+    assert_eq!(container.runs.len(), 1, "{container:?}");
+    assert_eq!((containers.len(), container.uid.as_deref()), (2, Some("uid-b")));
+    assert!(!api.asked().iter().any(|asked| asked.path.contains("tdd-two_")), "it is not the workload's");
+    let found = bundle.manifest().tasks.iter().find(|task| task.kind == "left-logs").expect("its task");
+    assert_eq!(found.id, "prod/left/node-a");
+    assert!(found.causes.concat().contains("each has a task of its own"), "{found:?}");
+}
+
+#[test]
+fn a_node_that_has_nothing_of_deleted_pods_or_shows_nothing_is_told_so() {
+    let there = "tdd-one_spirl-server-7f9c-aaaaa_uid-spirl-server-7f9c-aaaaa/";
+    let api = serve_pods([there, "../", "x", "a_b_c_d/"]);
+    let found = |api: &Api| {
+        let ended = collect(api).exits(0);
+        let tasks = ended.bundle().manifest().tasks.clone();
+        tasks.into_iter().find(|task| task.kind == "left-logs").expect("its task")
+    };
+    let task = found(&api);
+    assert_eq!((task.outcome, task.causes.len()), (Outcome::Empty, 1), "{task:?}");
+    api.on(|asked| (asked.path == PODS).then(Reply::forbidden));
+    let task = found(&api);
+    assert_eq!(task.outcome, Outcome::Forbidden);
+    assert!(task.hint.as_deref().is_some_and(|hint| hint.contains("rbac --rotated-logs")), "{task:?}");
 }
 
 #[test]
