@@ -136,6 +136,19 @@ struct Pods {
     asked: Option<DateTime<Utc>>,
 }
 
+impl Pods {
+    /// UIDs of the pods that are there, and when that was so; none where it could not be told of all.
+    fn there(&self, site: &Site) -> Option<(&Arc<HashSet<String>>, DateTime<Utc>)> {
+        Some((self.uids.as_ref().filter(|_| !self.failed)?, *site.seen.get()?))
+    }
+
+    /// Those that events tell of and no list of them does.
+    fn gone<'a>(&'a self, site: &Site) -> impl Iterator<Item = &'a GonePod> {
+        let there = self.there(site).map(|(there, seen)| (&**there, seen));
+        there.into_iter().flat_map(|there| self.told.gone(there, site.request.window.start))
+    }
+}
+
 /// Runs `plans`, one for each site, and what comes of them.
 pub async fn run(sites: &[Site], plans: Vec<Vec<Planned>>, limits: Limits, stop: &Stop, stopper: &Stopper) -> Run {
     let mut scheduler = Scheduler {
@@ -344,9 +357,8 @@ impl Scheduler<'_> {
     /// Pods that events tell of and no list of them does.
     fn find_gone(&mut self) {
         for (site, pods) in self.sites.iter().zip(std::mem::take(&mut self.pods)) {
-            let Some(uids) = pods.uids.filter(|_| !pods.failed) else { continue };
-            let seen = site.seen.get().copied().unwrap_or_else(|| site.now());
-            let gone: Vec<GonePod> = pods.told.gone((&uids, seen), site.request.window.start).cloned().collect();
+            let Some((_, seen)) = pods.there(site) else { continue };
+            let gone: Vec<GonePod> = pods.gone(site).cloned().collect();
             let ours = self.run.records.iter().filter(|record| record.cluster == site.cluster);
             let left = ours.filter_map(|record| match &record.task.what {
                 What::Log(log) if log.is_left() => Some(log),
@@ -369,13 +381,12 @@ impl Scheduler<'_> {
     /// gone.
     fn look_for_left(&mut self, at: usize) {
         let (site, pods) = (&self.sites[at], &self.pods[at]);
-        let Some(there) = pods.uids.clone().filter(|_| pods.awaited_events == 0 && !pods.failed) else { return };
-        let seen = site.seen.get().copied().unwrap_or_else(|| site.now());
-        let gone: Vec<&GonePod> = pods.told.gone((&there, seen), site.request.window.start).collect();
-        let nodes = gone.iter().filter_map(|pod| pod.node.as_deref()).chain(pods.nodes.iter().map(String::as_str));
-        let nodes: BTreeSet<&str> = nodes.collect();
-        let uids = Arc::new(gone.iter().map(|pod| pod.uid.clone()).collect());
-        self.add(at, plan::left(&site.request, &nodes, &there, &uids));
+        let Some((there, _)) = pods.there(site).filter(|_| pods.awaited_events == 0) else { return };
+        let told = pods.gone(site).filter_map(|pod| pod.node.as_deref());
+        let nodes: BTreeSet<&str> = told.chain(pods.nodes.iter().map(String::as_str)).collect();
+        let uids = Arc::new(pods.gone(site).map(|pod| pod.uid.clone()).collect());
+        let plan = plan::left(&site.request, &nodes, there, &uids);
+        self.add(at, plan);
     }
 
     /// What was followed and has no task yet, since the pods were not listed again.
@@ -431,7 +442,7 @@ impl Scheduler<'_> {
 
 /// Whether a task lists a namespace's events.
 fn lists_events(task: &Task) -> bool {
-    matches!(&task.what, What::List(list) if list.resource.is("", "events") && list.fields.is_none())
+    matches!(&task.what, What::List(list) if list.is_of_events())
 }
 
 /// Whether a task lists the workload's pods.

@@ -212,10 +212,9 @@ impl Done {
                 (Outcome::Forbidden, Some("the credentials were not accepted; log in again".to_owned()))
             }
             // Words without a reason are those of something before or behind the API server.
-            SourceError::Status { code: 403, reason, .. } if !reason.is_empty() => (
-                Outcome::Forbidden,
-                task.right().map(|right| format!("needs {right}; `kubectl-escalate rbac` prints the role")),
-            ),
+            SourceError::Status { code: 403, reason, .. } if !reason.is_empty() => {
+                (Outcome::Forbidden, task.right().map(|right| right.needed()))
+            }
             SourceError::Status { code: 404, .. } => (Outcome::Absent, None),
             SourceError::TimedOut { .. } => (Outcome::TimedOut, None),
             _ => (Outcome::Failed, None),

@@ -152,11 +152,10 @@ pub fn left(
     if !request.rotated_logs || request.skips("logs") || request.profile.logs.current.is_none() {
         return Vec::new();
     }
-    // An event's node is whatever its writer wrote.
-    let is_name = |node: &&&str| node.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
     let left = |node: &str| LeftTask { node: node.to_owned(), there: there.clone(), gone: gone.clone() };
     let task = |node: &&str| Task { what: What::Left(left(node)), required: false };
-    nodes.iter().filter(is_name).map(task).map(Planned::from).collect()
+    // An event's node is whatever its writer wrote.
+    nodes.iter().filter(|node| profile::is_subdomain(node)).map(task).map(Planned::from).collect()
 }
 
 /// A node, and what describing it takes: its lease, and its events, which lie in `default`.
@@ -298,7 +297,7 @@ pub fn rights_of_pods(request: &Request, served: &[Resource], namespaces: &BTree
         }
     }
     if request.rotated_logs && !request.skips("logs") {
-        rights.push(right(None, "", "nodes/proxy", "get"));
+        rights.push(Right::of_node_files());
     }
     let wanted = |group: &str, plural: &str| {
         served.iter().any(|served| served.is(group, plural) && !request.skips_resource(served))

@@ -93,6 +93,22 @@ pub struct Right {
     pub name: Option<String>,
 }
 
+impl Right {
+    /// To read the files of the nodes.
+    #[must_use]
+    pub fn of_node_files() -> Self {
+        let resource = "nodes/proxy".to_owned();
+        Self { namespace: None, group: String::new(), resource, verb: "get", name: None }
+    }
+
+    /// What to do about its being refused.
+    #[must_use]
+    pub fn needed(&self) -> String {
+        let flag = if *self == Self::of_node_files() { " --rotated-logs" } else { "" };
+        format!("needs {self}; `kubectl-escalate rbac{flag}` prints the role")
+    }
+}
+
 /// As in "needs `get pods/log` in namespace x".
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -80,6 +80,12 @@ pub struct ListTask {
 }
 
 impl ListTask {
+    /// Whether these are events, and not those of one object.
+    #[must_use]
+    pub fn is_of_events(&self) -> bool {
+        self.resource.is("", "events") && self.fields.is_none()
+    }
+
     /// Whether these are the pods of a node, of whom only what the node's description shows is kept.
     #[must_use]
     pub fn is_of_neighbours(&self) -> bool {
@@ -338,7 +344,7 @@ impl Task {
                 right(within, &resource.group, &resource.plural, "get", Some(name))
             }
             What::Log(log) => right(Some(&log.namespace), "", "pods/log", "get", None),
-            What::Left(_) => right(None, "", "nodes/proxy", "get", None),
+            What::Left(_) => Some(Right::of_node_files()),
             What::Scrape(scrape) => right(Some(&scrape.namespace), "", "pods/proxy", "get", None),
         }
     }

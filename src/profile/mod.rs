@@ -15,5 +15,5 @@ pub use model::{
     GroupRule, Identity, LogFields, LogRule, LogRules, MetricLabels, ObjectRule, RegionHints, Scheme, Scope, Scrape,
     Select, Spec,
 };
-pub use name::{NameError, ResourceName, WorkloadKind, WorkloadName};
+pub use name::{NameError, ResourceName, WorkloadKind, WorkloadName, is_subdomain};
 pub use validate::is_path;

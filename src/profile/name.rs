@@ -236,7 +236,8 @@ fn is_plural(text: &str) -> bool {
 }
 
 /// Whether `text` is a DNS subdomain, as API groups and the names of most objects are.
-pub(super) fn is_subdomain(text: &str) -> bool {
+#[must_use]
+pub fn is_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_dns_label)
 }
 

@@ -32,8 +32,12 @@ struct Kept {
 impl Reach {
     /// For a list of a namespace's events; those of single objects are beside them.
     pub(super) fn new(site: &Site, list: &ListTask) -> Option<Self> {
-        let is_whole = list.resource.is("", "events") && list.fields.is_none();
-        is_whole.then(|| Self { asked: site.now(), oldest: None, told: Told::default(), kept: BTreeMap::new() })
+        list.is_of_events().then(|| Self {
+            asked: site.now(),
+            oldest: None,
+            told: Told::default(),
+            kept: BTreeMap::new(),
+        })
     }
 
     /// An event that the server still has, whoever's it is: of one that is not ours, its time is all

@@ -9,7 +9,7 @@ mod part;
 use super::{
     Taken,
     cri::Cri,
-    folder::{ATTEMPTS, Folder, MOMENT, NEEDED},
+    folder::{ATTEMPTS, Folder, MOMENT},
     lost::Lost,
     names::{Age, File},
     pump::{Pump, Stopped},
@@ -19,7 +19,7 @@ use crate::{
     bundle::{GapCause, Outcome},
     collect::{Done, Site},
     facts::coverage::{Begins, Stopped as Why},
-    plan::{LogFiles, LogTask, Task},
+    plan::{LogFiles, LogTask, Right, Task},
     source::kubernetes::SourceError,
 };
 use chrono::{DateTime, Utc};
@@ -53,7 +53,7 @@ impl NotRead {
         let why = self.causes.join(": ");
         done.causes.push(format!("only the newest file of the log was read, and none that was rotated before: {why}"));
         if self.is_forbidden {
-            done.hint.get_or_insert_with(|| NEEDED.to_owned());
+            done.hint.get_or_insert_with(|| Right::of_node_files().needed());
         }
         done
     }

@@ -17,9 +17,6 @@ const PAGE: usize = 1 << 20;
 /// Enough for the first line's time, also of a compressed file.
 const HEAD: usize = 4 << 10;
 
-/// What to do about a refusal.
-pub(super) const NEEDED: &str = "needs get nodes/proxy; `kubectl-escalate rbac --rotated-logs` prints the role";
-
 /// How often the same is asked, and how long after.
 pub(super) const ATTEMPTS: usize = 3;
 pub(super) const MOMENT: Duration = Duration::from_millis(100);

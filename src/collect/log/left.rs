@@ -4,15 +4,12 @@
 //! <https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/kubelet/kuberuntime/kuberuntime_gc.go>
 //! (evictPodLogsDirectories).
 
-use super::{
-    METADATA,
-    folder::{NEEDED, page},
-    names::links,
-};
+use super::{METADATA, folder::page, names::links};
 use crate::{
     bundle::Outcome,
     collect::{Done, Site},
     plan::{LeftTask, LogFiles, LogTask, Planned, Task, What},
+    profile::is_subdomain,
     source::kubernetes::SourceError,
 };
 
@@ -30,11 +27,7 @@ pub(in crate::collect) async fn find(site: &Site, task: &Task, left: &LeftTask) 
     let root = task.path();
     let listed = match page(site, &root).await {
         Ok(listed) => listed,
-        Err(error) => {
-            let done = Done::failed(&error, task);
-            let hint = if done.outcome == Outcome::Forbidden { Some(NEEDED.to_owned()) } else { done.hint };
-            return Done { hint, ..done };
-        }
+        Err(error) => return Done::failed(&error, task),
     };
     let mut done = Done::new(Outcome::Empty);
     for folder in links(&listed).filter_map(Folder::read).filter(|folder| folder.is_meant(site, left)) {
@@ -54,7 +47,7 @@ pub(in crate::collect) async fn find(site: &Site, task: &Task, left: &LeftTask) 
                 continue;
             }
         };
-        let containers = links(&containers).filter_map(|link| link.strip_suffix('/')).filter(|name| is_name(name));
+        let containers = links(&containers).filter_map(|link| link.strip_suffix('/')).filter(|name| is_subdomain(name));
         done.instead.extend(containers.map(|container| folder.log(site, left, container, &path)));
     }
     match done.instead.len() {
@@ -70,7 +63,7 @@ impl<'a> Folder<'a> {
         let name = link.strip_suffix('/')?;
         let mut parts = name.split('_');
         let (namespace, pod, uid) = (parts.next()?, parts.next()?, parts.next()?);
-        let is_sound = parts.next().is_none() && [namespace, pod, uid].into_iter().all(is_name);
+        let is_sound = parts.next().is_none() && [namespace, pod, uid].into_iter().all(is_subdomain);
         is_sound.then_some(Self { name, namespace, pod, uid })
     }
 
@@ -110,12 +103,6 @@ impl<'a> Folder<'a> {
         };
         Task { what: What::Log(log), required: false }.into()
     }
-}
-
-/// Whether it is what Kubernetes lets a namespace, a pod, its UID or a container be named.
-fn is_name(text: &str) -> bool {
-    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
-    text.starts_with(|first: char| first.is_ascii_alphanumeric()) && text.bytes().all(is_part)
 }
 
 #[cfg(test)]
