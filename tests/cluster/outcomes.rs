@@ -1,7 +1,7 @@
 //! Every incident becomes a sound bundle whose tasks ended as the incident makes them end, and which
 //! collecting from its replay gives again.
 
-use crate::{bundle::text, kubernetes::incidents, replayed, tool::collect};
+use crate::{bundle::text, kubernetes::incidents, logs::flood, replayed, tool::collect};
 use serde_json::Value;
 use std::{sync::Mutex, thread};
 
@@ -113,7 +113,8 @@ fn every_incident_gives_a_true_bundle() {
 /// Collects one incident and checks the bundle; returns its row of the table.
 fn look_at(name: &str, namespace: &str) -> String {
     let (expected, is_identified) = expected(name);
-    let run = collect(&["-n", namespace]);
+    let collect = || collect(&["-n", namespace]);
+    let run = if name == "log-flood" { flood(collect) } else { collect() };
     let bundle = run.bundle();
     bundle.assert_sound();
     for item in bundle.manifest["checklist"].as_array().expect("a checklist") {

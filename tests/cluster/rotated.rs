@@ -5,7 +5,7 @@ use crate::{
     kubernetes::{
         Made, apply, incident, incidents, kubeconfig, kubeconfig_of, kubectl, kubectl_with, let_view, pods, until,
     },
-    logs::{assert_gap_is_told, compare, lines_are_kubectls, long_lines_are_kubectls},
+    logs::{assert_gap_is_told, compare, flood, lines_are_kubectls, long_lines_are_kubectls},
     tool::{collect, collect_as, program_text},
 };
 use chrono::Utc;
@@ -125,7 +125,8 @@ fn without_the_right_the_bundle_is_the_same_and_names_it() {
     let (user, namespace) = ("viewer", incidents().namespace("log-flood"));
     let mut made = Made::default();
     let_view(&mut made, namespace, user);
-    let bundle = collect_as(&kubeconfig_of(user), &["-n", namespace, "--before", "30m", "--rotated-logs"]).bundle();
+    let flags = ["-n", namespace, "--before", "30m", "--rotated-logs"];
+    let bundle = flood(|| collect_as(&kubeconfig_of(user), &flags)).bundle();
     assert!(assert_each_once(&bundle) > 0);
     assert_gap_is_told(&bundle);
     let is_log = |task: &&serde_json::Value| task["kind"] == "log";
