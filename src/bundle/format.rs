@@ -417,7 +417,7 @@ impl TaskRecord {
     /// Whether it is about a container's log, of whichever run.
     #[must_use]
     pub fn is_log(&self) -> bool {
-        ["log", "previous-log", "past-log"].contains(&self.kind.as_str())
+        ["log", "previous-log", "past-log", "deleted-log"].contains(&self.kind.as_str())
     }
 }
 

@@ -354,6 +354,13 @@ pub fn past_log(cluster: &str, namespace: &str, pod: &str, container: &str, star
     log(cluster, namespace, pod, container, &format!(".{}.log", compact(started)))
 }
 
+/// `…/pods/<pod>/logs/<container>.<UID>.log`: the log of a pod that was deleted, under whose name there may
+/// be others.
+#[must_use]
+pub fn deleted_log(cluster: &str, namespace: &str, pod: &str, container: &str, uid: &str) -> EntryPath {
+    log(cluster, namespace, pod, container, &format!(".{uid}.log"))
+}
+
 fn log(cluster: &str, namespace: &str, pod: &str, container: &str, ending: &str) -> EntryPath {
     Maker::pod(cluster, namespace, pod).fixed("logs").name("container", container, ending).done()
 }

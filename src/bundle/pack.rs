@@ -2,7 +2,6 @@
 //! that the same contents always give the same bytes, however they arrived.
 
 use std::io;
-use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
@@ -30,18 +29,18 @@ pub(super) trait Sink {
 /// thousands of small entries, they would leave the heap in pieces (150 MB of it, measured).
 static IDLE: Mutex<Vec<Compress>> = Mutex::new(Vec::new());
 
-/// A compressor that goes back to [`IDLE`] when its entry is done.
+/// A compressor that goes back to [`IDLE`] when its entry is done. None is taken before there is a block
+/// for it: a log that is followed has its first one after an hour, or never.
+#[derive(Default)]
 struct Deflate(Option<Compress>);
 
 impl Deflate {
-    fn take() -> Self {
-        let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Self(Some(idle.unwrap_or_else(fresh)))
+    fn get(&mut self) -> &mut Compress {
+        self.0.get_or_insert_with(|| {
+            let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            idle.unwrap_or_else(|| Compress::new(Compression::new(LEVEL), false))
+        })
     }
-}
-
-fn fresh() -> Compress {
-    Compress::new(Compression::new(LEVEL), false)
 }
 
 impl Drop for Deflate {
@@ -50,20 +49,6 @@ impl Drop for Deflate {
             compressor.reset();
             IDLE.lock().unwrap_or_else(PoisonError::into_inner).push(compressor);
         }
-    }
-}
-
-impl Deref for Deflate {
-    type Target = Compress;
-
-    fn deref(&self) -> &Compress {
-        self.0.as_ref().expect("it is only taken when dropped")
-    }
-}
-
-impl DerefMut for Deflate {
-    fn deref_mut(&mut self) -> &mut Compress {
-        self.0.get_or_insert_with(fresh)
     }
 }
 
@@ -88,8 +73,8 @@ impl<S: Sink> Packer<S> {
     pub(super) fn new(sink: S) -> Self {
         Self {
             block: Vec::new(),
-            deflate: Deflate::take(),
-            out: Vec::with_capacity(BLOCK),
+            deflate: Deflate::default(),
+            out: Vec::new(),
             crc: Crc::new(),
             sha: Sha256::new(),
             sink,
@@ -124,7 +109,8 @@ impl<S: Sink> Packer<S> {
     pub(super) fn finish(mut self, time: DosTime) -> io::Result<Packed<S>> {
         self.flush(FlushCompress::Finish)?;
         self.sink.push(&self.out)?;
-        let facts = Facts { crc: self.crc.sum(), compressed: self.sink.len(), bytes: self.deflate.total_in(), time };
+        let facts =
+            Facts { crc: self.crc.sum(), compressed: self.sink.len(), bytes: self.deflate.get().total_in(), time };
         Ok(Packed { sink: self.sink, facts, sha256: hex(&self.sha.finalize()) })
     }
 
@@ -139,10 +125,12 @@ impl<S: Sink> Packer<S> {
     fn squeeze(&mut self, mut block: &[u8], mode: FlushCompress) -> io::Result<()> {
         self.crc.update(block);
         self.sha.update(block);
+        self.out.reserve_exact(BLOCK.saturating_sub(self.out.len()));
+        let deflate = self.deflate.get();
         loop {
-            let before = self.deflate.total_in();
-            let status = self.deflate.compress_vec(block, &mut self.out, mode)?;
-            let used = usize::try_from(self.deflate.total_in() - before).unwrap_or(block.len());
+            let before = deflate.total_in();
+            let status = deflate.compress_vec(block, &mut self.out, mode)?;
+            let used = usize::try_from(deflate.total_in() - before).unwrap_or(block.len());
             block = &block[used..];
             let full = self.out.len() == self.out.capacity();
             if full {
@@ -166,6 +154,17 @@ pub(super) fn measure(bytes: &[u8]) -> io::Result<(u64, String)> {
     packer.write(bytes)?;
     let packed = packer.finish(DosTime::default())?;
     Ok((packed.facts.compressed, packed.sha256))
+}
+
+impl Sink for Vec<u8> {
+    fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn len(&self) -> u64 {
+        self.len() as u64
+    }
 }
 
 /// Counts bytes and keeps none.

@@ -4,29 +4,50 @@
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::BundleError;
 use super::pack::Sink;
 use super::storage::{Section, Stay, Storage, StoreFile};
 
 /// Most compressed bytes of one entry in memory.
-const IN_MEMORY: usize = 1024 * 1024;
-/// What is written to the file at a time.
-const CHUNK: usize = 256 * 1024;
+const IN_MEMORY: usize = 256 * 1024;
+/// Most of all that are open, but for the first that came of each, so that a small entry needs no file:
+/// when logs are followed these are hundreds, for an hour.
+const IN_MEMORY_TOGETHER: usize = 2 * 1024 * 1024;
+
+/// How many bytes the spools of a bundle have in memory.
+#[derive(Default)]
+pub(super) struct InMemory(AtomicUsize);
+
+impl InMemory {
+    /// Whether there is room for more, which is taken then.
+    fn take(&self, bytes: usize) -> bool {
+        let more = |held: usize| held.checked_add(bytes).filter(|held| *held <= IN_MEMORY_TOGETHER);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
 
 /// Compressed bytes, waiting.
 pub(super) struct Spool {
     storage: Arc<dyn Storage>,
     path: PathBuf,
+    in_memory: Arc<InMemory>,
     held: Vec<u8>,
+    /// How many of these count for all.
+    counted: usize,
     file: Option<Box<dyn StoreFile>>,
     written: u64,
 }
 
 impl Spool {
     /// An empty one, that would spill into a file at `path`.
-    pub(super) fn new(storage: Arc<dyn Storage>, path: PathBuf) -> Self {
-        Self { storage, path, held: Vec::new(), file: None, written: 0 }
+    pub(super) fn new(storage: Arc<dyn Storage>, path: PathBuf, in_memory: Arc<InMemory>) -> Self {
+        Self { storage, path, in_memory, held: Vec::new(), counted: 0, file: None, written: 0 }
     }
 
     /// Where it spills to: what an error names.
@@ -40,16 +61,14 @@ impl Spool {
         move |error| BundleError::io("spool an entry to", &at, error)
     }
 
+    /// Moves what is held to the file, and opens that.
     fn spill(&mut self) -> io::Result<()> {
-        if self.file.is_none() {
-            self.file = Some(self.storage.create(&self.path, Stay::Scratch)?);
-        }
-        if let Some(file) = &self.file {
-            file.write_at(&self.held, self.written)?;
-        }
-        self.written += self.held.len() as u64;
-        // Gives the megabyte back: from now on a quarter of it is enough.
-        self.held = Vec::with_capacity(CHUNK);
+        let file = self.storage.create(&self.path, Stay::Scratch)?;
+        // Its owner removes it, whatever becomes of what is written to it.
+        self.file.insert(file).write_at(&self.held, 0)?;
+        self.written = self.held.len() as u64;
+        self.held = Vec::new();
+        self.in_memory.give_back(std::mem::take(&mut self.counted));
         Ok(())
     }
 
@@ -62,11 +81,19 @@ impl Spool {
 
 impl Sink for Spool {
     fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let limit = if self.file.is_some() { CHUNK } else { IN_MEMORY };
-        if self.held.len() + bytes.len() > limit {
+        if self.file.is_none() {
+            let more = if self.held.is_empty() { 0 } else { bytes.len() };
+            if self.held.len() + bytes.len() <= IN_MEMORY && self.in_memory.take(more) {
+                self.held.extend_from_slice(bytes);
+                self.counted += more;
+                return Ok(());
+            }
             self.spill()?;
         }
-        self.held.extend_from_slice(bytes);
+        if let Some(file) = &self.file {
+            file.write_at(bytes, self.written)?;
+            self.written += bytes.len() as u64;
+        }
         Ok(())
     }
 
@@ -85,9 +112,51 @@ impl Read for FromFile<'_> {
 
 impl Drop for Spool {
     fn drop(&mut self) {
+        self.in_memory.give_back(self.counted);
         if self.file.take().is_some() {
             // Where a file can live without a name, its name is gone since its first moment.
             let _ = self.storage.remove(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::storage::Disk;
+    use super::*;
+
+    #[test]
+    fn all_together_keep_to_the_limit_and_what_came_is_read_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let in_memory = Arc::new(InMemory::default());
+        let spool = |n: usize| {
+            let path = folder.path().join(format!("spool-{n}"));
+            Spool::new(Arc::new(Disk), path, in_memory.clone())
+        };
+        let mut spools: Vec<Spool> = (0..40).map(spool).collect();
+        let block = |n: usize, round: usize| vec![(n * 7 + round) as u8; 64 << 10];
+        for round in 0..3 {
+            for (n, spool) in spools.iter_mut().enumerate() {
+                spool.push(&block(n, round)).expect("room");
+                assert!(in_memory.0.load(Ordering::Relaxed) <= IN_MEMORY_TOGETHER);
+            }
+        }
+        let in_files = spools.iter().filter(|spool| spool.file.is_some()).count();
+        assert!((1..40).contains(&in_files), "{in_files} of 40 are in files");
+        for (n, spool) in spools.iter().enumerate() {
+            let mut read = Vec::new();
+            spool.reader().read_to_end(&mut read).expect("what was written");
+            assert!(read == (0..3).flat_map(|round| block(n, round)).collect::<Vec<_>>(), "{n}");
+            assert_eq!(spool.len(), read.len() as u64);
+        }
+        drop(spools);
+        assert_eq!(in_memory.0.load(Ordering::Relaxed), 0, "all was given back");
+        // A small one needs no file, however many others there are.
+        let held: Vec<_> = (0..40).map(spool).collect();
+        assert!(in_memory.take(IN_MEMORY_TOGETHER));
+        for mut small in held {
+            small.push(b"a few bytes").expect("room");
+            assert!(small.file.is_none());
         }
     }
 }

@@ -24,7 +24,7 @@ use super::reader::EntryReader;
 use super::record::{DosTime, Facts};
 use super::reserve::Reserve;
 use super::settle::{PLACEHOLDER, Settled, Stored};
-use super::spool::Spool;
+use super::spool::{InMemory, Spool};
 use super::storage::{Disk, Section, Storage, StoreFile};
 use crate::redact::Clean;
 
@@ -106,7 +106,8 @@ impl BundleWriter {
             taken: HashSet::new(),
         };
         let time = DosTime::of(started);
-        let core = Core { storage, place, time, spools: AtomicU64::new(0), state: state.into() };
+        let core =
+            Core { storage, place, time, spools: AtomicU64::new(0), in_memory: Arc::default(), state: state.into() };
         Ok(Self(Arc::new(core)))
     }
 
@@ -264,6 +265,7 @@ pub(super) struct Core {
     place: Place,
     pub(super) time: DosTime,
     spools: AtomicU64,
+    in_memory: Arc<InMemory>,
     state: Mutex<State>,
 }
 
@@ -303,7 +305,7 @@ impl Core {
     pub(super) fn spool(&self) -> Spool {
         let n = self.spools.fetch_add(1, Ordering::Relaxed);
         let path = super::place::beside(&self.place.partial, &format!(".spool-{n}"));
-        Spool::new(Arc::clone(&self.storage), path)
+        Spool::new(Arc::clone(&self.storage), path, Arc::clone(&self.in_memory))
     }
 
     /// Keeps a path for an entry.
@@ -364,13 +366,14 @@ impl Core {
         let settled = Settled::new(name, &state.stored, dropped);
         for (path, body) in last(&settled)? {
             state.take(&path)?;
-            let mut packer = Packer::new(self.spool());
+            // In memory, as what it is made of is: the disk may have no room for one more file.
+            let mut packer = Packer::new(Vec::new());
             let packed = packer.write(bytes(&body)).and_then(|()| packer.finish(self.time));
             let packed = packed.map_err(|e| BundleError::io("compress into", partial, e))?;
             let Packed { sink, facts, sha256 } = packed;
             let (bytes, compressed) = (facts.bytes, facts.compressed);
             let written = Written { path, bytes, compressed, sha256 };
-            self.append(state, written, facts, sink.reader())?;
+            self.append(state, written, facts, &sink[..])?;
         }
         let sealed = self.seal(state, &settled);
         let (bytes, sha256) = sealed.map_err(|e| BundleError::io("finish", partial, e))?;

@@ -60,7 +60,7 @@ struct Bound {
     text: [u8; 29],
 }
 
-pub(super) type Stamp = ([u8; STAMP], usize);
+type Stamp = ([u8; STAMP], usize);
 
 impl Bound {
     fn new(at: DateTime<Utc>) -> Self {
@@ -96,7 +96,7 @@ fn copied(stamp: &[u8]) -> Stamp {
     (text, length)
 }
 
-pub(super) fn time(stamp: Option<Stamp>) -> Option<DateTime<Utc>> {
+fn time(stamp: Option<Stamp>) -> Option<DateTime<Utc>> {
     stamp.and_then(|(text, length)| parse(&text[..length]))
 }
 
@@ -257,14 +257,15 @@ impl Cut {
                 self.over = self.past.is_before(stamp);
                 let after_start = self.start.as_ref().is_none_or(|start| start.is_before(stamp));
                 self.keep = after_start && !self.over && !self.end.is_before(stamp);
-                if self.keep && self.had.as_mut().is_some_and(|had| had.takes(&copied(stamp))) {
+                let at = if self.keep && self.recent.is_some() { parse(stamp) } else { None };
+                if self.keep && self.had.as_mut().zip(at).is_some_and(|(had, at)| had.takes(at)) {
                     self.keep = false;
                 } else if self.keep {
-                    let stamp = copied(stamp);
-                    self.joins(&stamp);
-                    if let Some(recent) = &mut self.recent {
-                        recent.push(stamp);
+                    self.joins(at);
+                    if let Some((recent, at)) = self.recent.as_mut().zip(at) {
+                        recent.push(at);
                     }
+                    let stamp = copied(stamp);
                     self.first.get_or_insert(stamp);
                     self.last = Some(stamp);
                     self.lines += 1;
@@ -281,10 +282,10 @@ impl Cut {
     }
 
     /// The first line comes that was not had before.
-    fn joins(&mut self, stamp: &Stamp) {
+    fn joins(&mut self, at: Option<DateTime<Utc>>) {
         let Some(had) = self.had.take() else { return };
         if let (false, Some(after)) = (had.is_met(), time(self.last)) {
-            self.breaks.push(Break { after, before: time(Some(*stamp)) });
+            self.breaks.push(Break { after, before: at });
         }
     }
 

@@ -1,11 +1,10 @@
-//! The last lines of a log that is followed, by their stamps: where to take it up again, and which lines
+//! The last lines of a log that is followed, by their times: where to take it up again, and which lines
 //! come a second time then.
 //!
 //! Lines of two streams are not strictly in order, and whoever asks from a moment on is given the later
 //! ones only: so it is asked from some seconds before the last one. What was had is the beginning of
 //! what comes then, but for what was rotated away in between.
 
-use super::cut::{Stamp, time};
 use crate::plan::window::seconds_floor;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{HashMap, VecDeque};
@@ -18,68 +17,80 @@ const MEMORY: TimeDelta = TimeDelta::seconds(15);
 const MOST: usize = 1 << 18;
 const SOMETIMES: usize = 1 << 10;
 
+/// A line's time in nanoseconds since 1970: hundreds of thousands of them are kept, for each log.
+type Nanos = i64;
+
+fn nanos(at: DateTime<Utc>) -> Nanos {
+    // A log may have any time in it.
+    at.timestamp_nanos_opt().unwrap_or(if at.timestamp() < 0 { Nanos::MIN } else { Nanos::MAX })
+}
+
 /// The last lines, as they came.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    stamps: VecDeque<Stamp>,
+    times: VecDeque<Nanos>,
     pushed: usize,
     /// The last of those that are forgotten though they are within the slack.
-    forgotten: Option<DateTime<Utc>>,
+    forgotten: Option<Nanos>,
 }
 
 impl Recent {
-    pub(super) fn push(&mut self, stamp: Stamp) {
-        self.stamps.push_back(stamp);
-        self.pushed += 1;
-        if self.stamps.len() > MOST {
-            self.forgotten = time(self.stamps.pop_front()).max(self.forgotten);
+    pub(super) fn push(&mut self, at: DateTime<Utc>) {
+        let at = nanos(at);
+        if self.times.len() == MOST {
+            self.forgotten = self.times.pop_front().max(self.forgotten);
         }
+        self.times.push_back(at);
+        self.pushed += 1;
         if self.pushed.is_multiple_of(SOMETIMES) {
-            let until = time(Some(stamp)).map(|last| last - MEMORY);
-            while self.stamps.front().is_some_and(|front| time(Some(*front)) < until) {
-                self.stamps.pop_front();
+            let until = at.saturating_sub(MEMORY.num_nanoseconds().unwrap_or_default());
+            while self.times.front().is_some_and(|front| *front < until) {
+                self.times.pop_front();
+            }
+            if self.times.capacity() > 4 * self.times.len().max(SOMETIMES) {
+                self.times.shrink_to(2 * self.times.len());
             }
         }
     }
 
     /// From when on to ask, and what of that was had.
     pub(super) fn had(&self) -> (DateTime<Utc>, Had) {
-        let last = self.stamps.back().copied();
-        let mut since = time(last).unwrap_or_default() - SLACK;
+        let last = self.times.back().copied();
+        let mut since = DateTime::from_timestamp_nanos(last.unwrap_or_default()) - SLACK;
         if let Some(forgotten) = self.forgotten {
-            since = since.max(forgotten + TimeDelta::seconds(1));
+            since = since.max(DateTime::from_timestamp_nanos(forgotten) + TimeDelta::seconds(1));
         }
         let since = seconds_floor(since);
-        let mut had = Had { counts: HashMap::new(), since, last, is_met: false };
-        for stamp in self.stamps.iter().filter(|stamp| time(Some(**stamp)).is_some_and(|at| at >= since)) {
-            *had.counts.entry(*stamp).or_default() += 1;
+        let mut had = Had { counts: HashMap::new(), since: nanos(since), last, is_met: false };
+        for at in self.times.iter().filter(|at| **at >= had.since) {
+            *had.counts.entry(*at).or_default() += 1;
         }
         (since, had)
     }
 
     pub(super) fn last_before(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.stamps.iter().rev().filter_map(|stamp| time(Some(*stamp))).find(|stamp| *stamp < at)
+        let at = nanos(at);
+        self.times.iter().rev().find(|time| **time < at).map(|time| DateTime::from_timestamp_nanos(*time))
     }
 }
 
 /// Lines that were had, and may come again.
 #[derive(Debug)]
 pub(super) struct Had {
-    counts: HashMap<Stamp, u32>,
+    counts: HashMap<Nanos, u32>,
     /// What lies before was had, and comes from those only who do not give the later lines alone.
-    since: DateTime<Utc>,
-    last: Option<Stamp>,
+    since: Nanos,
+    last: Option<Nanos>,
     is_met: bool,
 }
 
 impl Had {
     /// Whether a line is one of them; each counts once.
-    pub(super) fn takes(&mut self, stamp: &Stamp) -> bool {
-        let Some(count) = self.counts.get_mut(stamp).filter(|count| **count > 0) else {
-            return time(Some(*stamp)).is_some_and(|at| at < self.since);
-        };
+    pub(super) fn takes(&mut self, at: DateTime<Utc>) -> bool {
+        let at = nanos(at);
+        let Some(count) = self.counts.get_mut(&at).filter(|count| **count > 0) else { return at < self.since };
         *count -= 1;
-        self.is_met |= self.last.as_ref() == Some(stamp);
+        self.is_met |= self.last == Some(at);
         true
     }
 

@@ -18,8 +18,8 @@ use crate::{
 use chrono::{DateTime, Utc};
 use std::io::Read as _;
 
-/// What of an earlier bundle is read at a time.
-const CHUNK: usize = 64 << 10;
+/// What is taken at a time: a connection gives up to 400 kB at once, which would be held by every step.
+pub(super) const CHUNK: usize = 64 << 10;
 /// A line that is longer than this is passed on before its end has come.
 const LONGEST: usize = 1 << 20;
 
@@ -269,7 +269,9 @@ impl Pump {
 
     fn push(&mut self, chunk: &[u8]) {
         let Self { cut, sink, .. } = self;
-        cut.push(chunk, |kept| sink.push(kept));
+        for slice in chunk.chunks(CHUNK) {
+            cut.push(slice, |kept| sink.push(kept));
+        }
     }
 
     /// What has come until now. `text` is the kubelet's error where there should have been a log.
@@ -336,6 +338,7 @@ fn path(site: &Site, log: &LogTask) -> EntryPath {
     let LogTask { namespace, pod, container, previous, .. } = log;
     match log.started.filter(|_| log.past) {
         Some(started) => layout::past_log(&site.cluster, namespace, pod, container, started),
+        None if log.is_left() => layout::deleted_log(&site.cluster, namespace, pod, container, &log.uid),
         None => layout::pod_log(&site.cluster, namespace, pod, container, *previous),
     }
 }

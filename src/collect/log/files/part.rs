@@ -5,7 +5,7 @@ use super::Reading;
 use crate::{
     collect::log::{
         names::File,
-        pump::{Pump, Stopped},
+        pump::{CHUNK, Pump, Stopped},
     },
     source::kubernetes::{BodyStream, SourceError},
 };
@@ -58,8 +58,8 @@ impl Reading {
             let is_end = chunk.is_none();
             let chunk = chunk.unwrap_or_default();
             self.folder.site.progress.bytes(chunk.len() as u64);
-            let size = if decoder.is_some() { SLICE } else { chunk.len() };
-            let mut slices: Vec<&[u8]> = chunk.chunks(size.max(1)).collect();
+            let size = if decoder.is_some() { SLICE } else { CHUNK };
+            let mut slices: Vec<&[u8]> = chunk.chunks(size).collect();
             if is_end {
                 slices.push(b"");
             }
