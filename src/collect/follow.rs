@@ -51,13 +51,9 @@ impl Followed {
         FollowedRun::of(log).is_some_and(|run| self.logs().contains_key(&run))
     }
 
-    /// Whether it has any log of this pod, or of another that had its name.
-    pub(super) fn has_pod(&self, namespace: &str, pod: &str) -> bool {
-        let is_its = |follower: &Follower| {
-            let LogTask { namespace: of, pod: name, .. } = follower.log();
-            (of.as_str(), name.as_str()) == (namespace, pod)
-        };
-        self.logs().values().any(is_its)
+    /// UIDs of the pods of whom it has a log.
+    pub(super) fn uids(&self) -> HashSet<String> {
+        self.logs().keys().map(|run| run.uid.clone()).collect()
     }
 
     /// Tasks for the runs that none of `planned` means.

@@ -45,7 +45,7 @@ pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
     match files::take(site, task, log, folder).await {
         Ok(taken) => settle(site, task, log, taken).await,
         // Of a pod that is gone the API server has nothing.
-        Err(why) if log.is_left() => why.gone(),
+        Err(why) if log.is_left() => why.gone(task),
         Err(why) => why.told_by(newest(site, task, log).await),
     }
 }

@@ -124,9 +124,9 @@ struct Pods {
     failed: bool,
     /// How many lists of them are still to come.
     awaited: usize,
-    /// UIDs of all that were seen, when their lists have ended.
+    /// UIDs of all that were seen or followed, when their lists have ended.
     uids: Option<Arc<HashSet<String>>>,
-    /// Their nodes.
+    /// Nodes of those that the profile takes.
     nodes: BTreeSet<String>,
     /// How many lists of namespaces' events are still to come.
     awaited_events: usize,
@@ -335,16 +335,16 @@ impl Scheduler<'_> {
         let asked = self.pods[at].asked;
         let mut pods = std::mem::take(&mut self.pods[at].seen);
         let uids = pods.iter().flat_map(|pod| [pod.uid(), pod.node_uid()]).map(str::to_owned);
-        self.pods[at].uids = Some(Arc::new(uids.collect()));
-        self.pods[at].nodes = pods.iter().filter_map(|pod| pod.node.clone()).collect();
+        self.pods[at].uids = Some(Arc::new(uids.chain(site.followed.uids()).collect()));
         pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
         let images = pods.iter().flat_map(|pod| pod.images.iter().cloned()).collect();
         let seen = asked.unwrap_or_else(Utc::now) + site.skew;
         // Set once: a cluster's pods are complete once.
         let _ = (site.images.set(images), site.seen.set(seen));
         let logs = &site.request.profile.logs;
+        let taken = plan::taken(&site.request, pods.clone());
+        self.pods[at].nodes = taken.iter().filter_map(|pod| pod.node.clone()).collect();
         if logs.current.is_some() || logs.previous.is_some() {
-            let taken = plan::taken(&site.request, pods.clone());
             let container = |runs| Container { cluster: site.cluster.clone(), seen, runs, gone: false };
             self.run.containers.extend(taken.iter().flat_map(Pod::runs).map(container));
         }
@@ -382,10 +382,9 @@ impl Scheduler<'_> {
     fn look_for_left(&mut self, at: usize) {
         let (site, pods) = (&self.sites[at], &self.pods[at]);
         let Some((there, _)) = pods.there(site).filter(|_| pods.awaited_events == 0) else { return };
-        let told = pods.gone(site).filter_map(|pod| pod.node.as_deref());
-        let nodes: BTreeSet<&str> = told.chain(pods.nodes.iter().map(String::as_str)).collect();
-        let uids = Arc::new(pods.gone(site).map(|pod| pod.uid.clone()).collect());
-        let plan = plan::left(&site.request, &nodes, there, &uids);
+        let named = pods.gone(site).filter_map(|pod| pod.node.as_deref()).collect();
+        let folders = pods.gone(site).map(|pod| format!("{}_{}_{}", pod.namespace, pod.pod, pod.uid)).collect();
+        let plan = plan::left(&site.request, &pods.nodes, &named, there, &Arc::new(folders));
         self.add(at, plan);
     }
 

@@ -139,23 +139,33 @@ pub fn expand(request: &Request, served: &[Resource], place: &Place, pods: Vec<P
     plan
 }
 
-/// The logs that nodes still have of pods that are gone, where the nodes' files are read at all.
-///
-/// `there` and `gone` are UIDs; see [`LeftTask`].
+/// The logs that nodes still have of pods that are gone, where the nodes' files are read at all: on `nodes`,
+/// and on some of those that only events have `named`, whose writers may name any. See [`LeftTask`].
 #[must_use]
 pub fn left(
     request: &Request,
-    nodes: &BTreeSet<&str>,
+    nodes: &BTreeSet<String>,
+    named: &BTreeSet<&str>,
     there: &Arc<HashSet<String>>,
     gone: &Arc<BTreeSet<String>>,
 ) -> Vec<Planned> {
+    const MOST_NAMED: usize = 20;
     if !request.rotated_logs || request.skips("logs") || request.profile.logs.current.is_none() {
         return Vec::new();
     }
+    let named = named.iter().copied().filter(|node| !nodes.contains(*node) && profile::is_subdomain(node));
+    let (named, further): (Vec<_>, Vec<_>) = named.enumerate().partition(|(at, _)| *at < MOST_NAMED);
+    let further = (!further.is_empty()).then(|| Planned {
+        task: Task { what: What::Kind("logs of deleted pods on further nodes".to_owned()), required: false },
+        without: Some(Without::Skipped(format!(
+            "events name {MOST_NAMED} more nodes that have no pod of the workload any more, and were looked at; {} were not",
+            further.len()
+        ))),
+    });
     let left = |node: &str| LeftTask { node: node.to_owned(), there: there.clone(), gone: gone.clone() };
-    let task = |node: &&str| Task { what: What::Left(left(node)), required: false };
-    // An event's node is whatever its writer wrote.
-    nodes.iter().filter(|node| profile::is_subdomain(node)).map(task).map(Planned::from).collect()
+    let task = |node: &str| Task { what: What::Left(left(node)), required: false };
+    let named = named.iter().map(|(_, node)| *node);
+    nodes.iter().map(String::as_str).chain(named).map(task).map(Planned::from).chain(further).collect()
 }
 
 /// A node, and what describing it takes: its lease, and its events, which lie in `default`.

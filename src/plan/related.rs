@@ -32,8 +32,9 @@ pub struct Related {
     uids: BTreeSet<String>,
     /// Names of those owners.
     owners: BTreeSet<String>,
-    /// Names of the owners that made the pods themselves, and named them after itself.
-    makers: BTreeSet<String>,
+    /// Names of the owners that make pods themselves and name them after themselves, and whether they
+    /// number them.
+    makers: BTreeSet<(String, bool)>,
     config_maps: BTreeSet<String>,
     claims: BTreeSet<String>,
     accounts: BTreeSet<String>,
@@ -62,6 +63,11 @@ impl Related {
                 related.add_pod(pod);
             }
         }
+        // A replica set of an earlier rollout has no pod any more, but made some.
+        let is_of_ours = |set: &&Value| owners(set).any(|owner| related.uids.contains(owner.0));
+        let earlier = neighbours.replica_sets.iter().filter(is_of_ours).map(|set| (name(set).to_owned(), false));
+        let earlier: Vec<_> = earlier.collect();
+        related.makers.extend(earlier);
         for service in &neighbours.services {
             let selector = &service["spec"]["selector"];
             if selector.as_object().is_some_and(|pairs| !pairs.is_empty())
@@ -118,7 +124,8 @@ impl Related {
     fn add_pod(&mut self, pod: &Value) {
         self.pods.insert(name(pod).to_owned());
         self.uids.insert(uid(pod).to_owned());
-        self.makers.extend(owners(pod).map(|owner| owner.1.to_owned()));
+        let kind = |owner: &Value| Some((owner["name"].as_str()?.to_owned(), owner["kind"] == "StatefulSet"));
+        self.makers.extend(array(&pod["metadata"]["ownerReferences"]).filter_map(kind));
         let labels = pod["metadata"]["labels"].as_object().into_iter().flatten();
         self.labels.push(labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect());
         let spec = &pod["spec"];
@@ -142,13 +149,11 @@ impl Related {
     fn is_about_us(&self, event: &Value) -> bool {
         let about = if event["involvedObject"].is_object() { &event["involvedObject"] } else { &event["regarding"] };
         let (uid, name) = (about["uid"].as_str().unwrap_or_default(), about["name"].as_str().unwrap_or_default());
-        let own_part = |maker: &String| name.strip_prefix(maker.as_str()).and_then(|rest| rest.strip_prefix('-'));
-        let of_gone_pod = || self.makers.iter().filter_map(own_part).any(|part| !part.contains('-'));
-        self.uids.contains(uid)
-            || self.owners.contains(name)
-            || self.pods.contains(name)
-            || self.services.contains(name)
-            || of_gone_pod()
+        let is_ours = self.uids.contains(uid) || self.pods.contains(name);
+        if about["kind"] == "Pod" {
+            return is_ours || self.makers.iter().any(|(maker, numbers)| made(maker, *numbers, name));
+        }
+        is_ours || self.owners.contains(name) || self.services.contains(name)
     }
 
     fn selects(&self, selector: &Value) -> bool {
@@ -179,6 +184,17 @@ fn owners(object: &Value) -> impl Iterator<Item = (&str, &str)> {
 
 fn array(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
+}
+
+/// Whether a pod's name is one that this maker gives: its own and a number, or five characters, of which
+/// none makes a word:
+/// <https://github.com/kubernetes/apimachinery/blob/v0.34.4/pkg/util/rand/rand.go> (alphanums).
+fn made(maker: &str, numbers: bool, pod: &str) -> bool {
+    let Some(part) = pod.strip_prefix(maker).and_then(|rest| rest.strip_prefix('-')) else { return false };
+    match numbers {
+        true => !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()),
+        false => part.len() == 5 && part.bytes().all(|byte| b"bcdfghjklmnpqrstvwxz2456789".contains(&byte)),
+    }
 }
 
 fn names_backend(spec: &Value, service: &str) -> bool {

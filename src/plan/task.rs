@@ -163,10 +163,10 @@ impl LogTask {
 pub struct LeftTask {
     /// The node.
     pub node: String,
-    /// UIDs of the pods that are there, also those that only their nodes know them by.
+    /// UIDs of the pods that are there, also those that only their nodes know them by, or were followed.
     pub there: Arc<HashSet<String>>,
-    /// UIDs of the workload's that are gone, as events tell. In a namespace that is the workload's own,
-    /// all that are not there are meant.
+    /// Folders (`NAMESPACE_POD_UID`) of the workload's that are gone, as events tell. In a namespace that is
+    /// the workload's own, all that are not there are meant.
     pub gone: Arc<BTreeSet<String>>,
 }
 
@@ -221,6 +221,8 @@ impl Task {
             What::Log(log) => {
                 let which = match log.started.filter(|_| log.past) {
                     Some(started) => format!("/{}", started.to_rfc3339_opts(SecondsFormat::Secs, true)),
+                    // Others may have had its name, or have it by now.
+                    None if log.is_left() => format!("/{}", log.uid),
                     None => if log.previous { "/previous" } else { "" }.to_owned(),
                 };
                 format!("log/{}/{}/{}{which}", log.namespace, log.pod, log.container)
@@ -241,6 +243,7 @@ impl Task {
             What::Get(_) => "object",
             What::Log(log) if log.past => "past-log",
             What::Log(log) if log.previous => "previous-log",
+            What::Log(log) if log.is_left() => "deleted-log",
             What::Log(_) => "log",
             What::Left(_) => "left-logs",
             What::Scrape(_) => "scrape",
@@ -258,6 +261,7 @@ impl Task {
             What::Get(get) => format!("{}/{}", get.resource, get.name),
             What::Log(log) if log.past => format!("log of an earlier run of {}/{}", log.pod, log.container),
             What::Log(log) if log.previous => format!("previous log of {}/{}", log.pod, log.container),
+            What::Log(log) if log.is_left() => format!("log of the deleted {}/{}", log.pod, log.container),
             What::Log(log) => format!("log of {}/{}", log.pod, log.container),
             What::Left(left) => format!("logs of deleted pods on {}", left.node),
             What::Scrape(scrape) => format!("{} of {}", scrape.name, scrape.pod),
@@ -368,12 +372,12 @@ impl Task {
         }
     }
 
-    /// Longest time it may take; a log has the whole run's, and a list sees to its own, so that what
-    /// came in that time is kept.
+    /// Longest time it may take; a log and a search have the whole run's, and a list sees to its own, so
+    /// that what came in that time is kept.
     #[must_use]
     pub fn limit(&self) -> Option<Duration> {
         match &self.what {
-            What::Log(_) | What::List(_) => None,
+            What::Log(_) | What::List(_) | What::Left(_) => None,
             _ => Some(Duration::from_secs(30)),
         }
     }

@@ -94,29 +94,34 @@ fn what_the_node_still_has_of_a_deleted_pod_is_there() {
     incidents();
     let mut made = Made::default();
     let namespace = "escalate-test-left";
-    apply(&incident(&["manifest", "healthy", "--namespace", namespace]).expect("a manifest"));
+    // A pod that is removed by force is gone from the API at once, and its container goes on until it has
+    // come to its end. Of any other the node may have removed the files before anyone could read them.
+    let manifest = incident(&["manifest", "healthy", "--namespace", namespace]).expect("a manifest");
+    let slow = manifest.replace("terminationGracePeriodSeconds: 1", "terminationGracePeriodSeconds: 60");
+    assert_ne!(slow, manifest);
+    let (before, after) = slow.split_once("livenessProbe:").expect("a probe");
+    let hook = "lifecycle: {\"preStop\": {\"sleep\": {\"seconds\": 50}}}";
+    let indent = " ".repeat(before.len() - before.rfind('\n').expect("a line") - 1);
+    apply(&format!("{before}{hook}\n{indent}livenessProbe:{after}"));
     made.add(&["namespace", namespace]);
-    // The kubelet removes such files when it comes to it, within a minute or at once: not every time is
-    // one early enough.
-    until("the log of a deleted pod", Duration::from_secs(240), || {
+    let (pod, before) = until("it has written its log", Duration::from_secs(120), || {
         let [pod, ..] = &pods(namespace)[..] else { return Err("no pod yet".to_owned()) };
-        let log = || kubectl_with(&["logs", "-n", namespace, pod, "--timestamps"], None);
-        let before = until("it has written its log", Duration::from_secs(60), || {
-            log().and_then(|log| if log.is_empty() { Err("nothing".to_owned()) } else { Ok(log) })
-        });
-        kubectl(&["delete", "pod", "-n", namespace, pod, "--grace-period=1"]);
-        let bundle = collect(&["-n", namespace, "--before", "30m", "--rotated-logs"]).bundle();
-        let containers = bundle.manifest["containers"].as_array().expect("containers");
-        let container = containers.iter().find(|container| container["pod"] == **pod);
-        let is_of_it = |task: &&serde_json::Value| text(&task["id"]).contains(pod) || task["kind"] == "left-logs";
-        let told = || bundle.tasks().filter(is_of_it).map(|task| format!("{task:#}")).collect::<String>();
-        let log = container.and_then(|container| container["runs"][0]["log"].as_str());
-        let ours = bundle.file(log.ok_or_else(told)?);
-        assert!(ours.starts_with(&before), "it is kubectl's, and what came since");
-        let gone = bundle.manifest["gone_pods"].as_array().into_iter().flatten();
-        assert!(gone.filter(|gone| gone["pod"] == **pod).count() == 0, "there is more of it than its events");
-        Ok(())
+        let log = kubectl_with(&["logs", "-n", namespace, pod, "--timestamps"], None)?;
+        if log.is_empty() { Err("nothing".to_owned()) } else { Ok((pod.clone(), log)) }
     });
+    // What began within the second before it was looked is new and not gone.
+    std::thread::sleep(Duration::from_secs(2));
+    kubectl(&["delete", "pod", "-n", namespace, &pod, "--force", "--grace-period=0"]);
+    let bundle = collect(&["-n", namespace, "--before", "30m", "--rotated-logs"]).bundle();
+    let containers = bundle.manifest["containers"].as_array().expect("containers");
+    let container = containers.iter().find(|container| container["pod"] == *pod);
+    let is_of_it = |task: &&serde_json::Value| text(&task["id"]).contains(&pod) || task["kind"] == "left-logs";
+    let told = || bundle.tasks().filter(is_of_it).map(|task| format!("{task:#}")).collect::<String>();
+    let log = container.and_then(|container| container["runs"][0]["log"].as_str());
+    let ours = bundle.file(log.unwrap_or_else(|| panic!("no log of {pod}: {}", told())));
+    assert!(ours.starts_with(&before), "it is kubectl's, and what came since");
+    let gone = bundle.manifest["gone_pods"].as_array().into_iter().flatten();
+    assert!(gone.filter(|gone| gone["pod"] == *pod).count() == 0, "there is more of it than its events");
 }
 
 #[test]

@@ -214,9 +214,10 @@ fn neighbours() -> Neighbours {
         pods: vec![
             owned("theirs-1-x", ("ReplicaSet", "theirs-1")),
             owned("ours-1-y", ("ReplicaSet", "ours-1")),
+            owned("numbered-0", ("StatefulSet", "numbered")),
             chosen,
         ],
-        replica_sets: ["ours-1", "ours-2", "theirs-1"]
+        replica_sets: ["ours-0", "ours-1", "ours-2", "theirs-1"]
             .map(|name| owned(name, ("Deployment", name.split('-').next().expect("a name"))))
             .into(),
         jobs: Vec::new(),
@@ -230,10 +231,11 @@ fn neighbours() -> Neighbours {
 
 #[test]
 fn of_a_shared_namespace_what_hangs_on_our_pods_is_ours() {
-    let related = Related::of(&["ours-2-x".to_owned()].into(), &neighbours());
+    let related = Related::of(&["ours-2-x".to_owned(), "numbered-0".to_owned()].into(), &neighbours());
     let holds = |plural: &str, group: &str, object: Value| related.holds(&resource(group, plural, true), &object);
     let named = |name: &str| json!({ "metadata": { "name": name, "uid": format!("uid-{name}") } });
-    let about = |name: &str| json!({ "involvedObject": { "name": name, "uid": format!("uid-{name}") } });
+    let event = |kind: &str, name: &str| json!({ "involvedObject": { "kind": kind, "name": name, "uid": format!("uid-{name}") } });
+    let about = |name: &str| event("Pod", name);
     let ours: Vec<(&str, &str, Value)> = vec![
         ("pods", "", named("ours-2-x")),
         ("pods", "", named("ours-1-y")),
@@ -247,8 +249,11 @@ fn of_a_shared_namespace_what_hangs_on_our_pods_is_ours() {
         ("persistentvolumeclaims", "", named("our-disk")),
         ("serviceaccounts", "", named("our-account")),
         ("events", "", about("ours-2-x")),
-        ("events", "", about("ours")),
-        ("events", "", about("ours-2-gone1")),
+        ("events", "", event("Deployment", "ours")),
+        ("events", "", event("Service", "our-service")),
+        ("events", "", about("ours-2-x7c2z")),
+        ("events", "", about("ours-0-x7c2z")),
+        ("events", "", about("numbered-12")),
         (
             "endpointslices",
             "discovery.k8s.io",
@@ -278,7 +283,12 @@ fn of_a_shared_namespace_what_hangs_on_our_pods_is_ours() {
         ("configmaps", "", named("their-settings")),
         ("serviceaccounts", "", named("default")),
         ("events", "", about("theirs-1-x")),
+        ("events", "", json!({ "involvedObject": { "kind": "Pod", "name": "ours", "uid": "uid-theirs" } })),
+        ("events", "", about("our-service")),
         ("events", "", about("ours-2-gone-further")),
+        ("events", "", about("ours-2-agent")),
+        ("events", "", about("ours-2-2")),
+        ("events", "", about("numbered-x7c2z")),
         ("horizontalpodautoscalers", "autoscaling", json!({ "spec": { "scaleTargetRef": { "name": "theirs" } } })),
         ("poddisruptionbudgets", "policy", json!({ "spec": { "selector": { "matchLabels": { "app": "theirs" } } } })),
         (

@@ -4,8 +4,10 @@
 //! deletes these files while they are read, so that a name says little: what was read of a file is
 //! known by its place in the order and by how many bytes of it there were.
 
+mod not_read;
 mod part;
 
+pub(super) use self::not_read::NotRead;
 use super::{
     Taken,
     cri::Cri,
@@ -16,55 +18,16 @@ use super::{
     taken,
 };
 use crate::{
-    bundle::{GapCause, Outcome},
-    collect::{Done, Site},
+    bundle::GapCause,
+    collect::Site,
     facts::coverage::{Begins, Stopped as Why},
-    plan::{LogFiles, LogTask, Right, Task},
+    plan::{LogFiles, LogTask, Task},
     source::kubernetes::SourceError,
 };
 use chrono::{DateTime, Utc};
 
 /// How many moments are waited for a file to be there after the one before was renamed.
 const PATIENCE: usize = 20;
-
-/// Why the files were not read, and nothing of them is in the bundle.
-pub(super) struct NotRead {
-    causes: Vec<String>,
-    pub(super) is_forbidden: bool,
-}
-
-impl NotRead {
-    fn new(cause: &str) -> Self {
-        Self { causes: vec![cause.to_owned()], is_forbidden: false }
-    }
-
-    /// What became of the log of a pod that is gone, when its files are as well, or show nothing.
-    pub(super) fn gone(self) -> Done {
-        let why = self.causes.join(": ");
-        let log = Some(super::gone(&format!("the pod was deleted, and its files on the node were not read: {why}")));
-        Done { causes: self.causes, log, ..Done::new(Outcome::Absent) }
-    }
-
-    /// The newest file's log, which was taken in place of all, with why it is no more than that.
-    pub(super) fn told_by(self, mut done: Done) -> Done {
-        if !matches!(done.outcome, Outcome::Collected | Outcome::Empty | Outcome::Truncated) {
-            return done;
-        }
-        let why = self.causes.join(": ");
-        done.causes.push(format!("only the newest file of the log was read, and none that was rotated before: {why}"));
-        if self.is_forbidden {
-            done.hint.get_or_insert_with(|| Right::of_node_files().needed());
-        }
-        done
-    }
-}
-
-impl From<SourceError> for NotRead {
-    fn from(error: SourceError) -> Self {
-        let is_forbidden = matches!(&error, SourceError::Status { code: 403, .. });
-        Self { causes: error.causes(), is_forbidden }
-    }
-}
 
 /// Reads the files of a log. What goes wrong before the first byte of them is an error, and the log
 /// can still be had otherwise.
@@ -409,10 +372,15 @@ impl Reading {
         match ended {
             Ok(None) | Err(SourceError::Status { code: 404, .. }) => {
                 self.cri.end_file(&mut self.out);
-                if !is_same_run {
-                    self.cri.finish(&mut self.out);
+                if is_same_run {
+                    return Ok(self.give(pump, b""));
                 }
-                Ok(self.give(pump, b""))
+                self.cri.finish(&mut self.out);
+                let full = self.give(pump, b"");
+                if next.age != Age::Newest {
+                    self.doubt(pump, next).await;
+                }
+                Ok(full)
             }
             ended => ended,
         }
@@ -457,6 +425,27 @@ impl Reading {
             return Read::Whole;
         }
         self.as_named(pump, file.clone()).await
+    }
+
+    /// The first file that there is of a run was set aside: earlier ones may have been, and been deleted.
+    async fn doubt(&mut self, pump: &Pump, first: &File) {
+        let mut before = None;
+        for _ in 0..ATTEMPTS {
+            // It may have been compressed meanwhile.
+            let Ok(files) = self.list().await else { continue };
+            // What is not there any more is told as such when its turn is.
+            let Some(file) = files.iter().find(|file| file.is(first)) else { return };
+            before = self.folder.begins(file).await.ok().flatten();
+            if before.is_some() {
+                break;
+            }
+        }
+        let text = format!(
+            "{} is the oldest file of a run that was not the container's first: whether older lines of this run were rotated away could not be told",
+            first.name()
+        );
+        let why = Why { cause: GapCause::Unknown, text };
+        self.lost.push(Lost { why, after: pump.cut.last(), before });
     }
 
     /// A file went before its turn, or could not be read.

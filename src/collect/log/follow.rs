@@ -254,7 +254,7 @@ impl Follower {
             if self.files.is_none() {
                 match Reading::begin(&mut self.pump, files).await {
                     Ok(reading) => self.files = Some(Box::new(reading)),
-                    Err(why) if why.is_forbidden || tried == ATTEMPTS => {
+                    Err(why) if why.is_forbidden() || tried == ATTEMPTS => {
                         self.not_read = Some(why);
                         return false;
                     }

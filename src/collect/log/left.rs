@@ -24,31 +24,25 @@ struct Folder<'a> {
 
 /// Gives a task for each container of a pod that is gone and of whom the node has files.
 pub(in crate::collect) async fn find(site: &Site, task: &Task, left: &LeftTask) -> Done {
-    let root = task.path();
-    let listed = match page(site, &root).await {
+    let listed = match page(site, &task.path()).await {
         Ok(listed) => listed,
         Err(error) => return Done::failed(&error, task),
     };
     let mut done = Done::new(Outcome::Empty);
     for folder in links(&listed).filter_map(Folder::read).filter(|folder| folder.is_meant(site, left)) {
-        let path = format!("{root}{}/", folder.name);
-        let containers = async {
-            // Its files first: they go soon.
-            let containers = page(site, &path).await?;
-            Ok(folder.is_gone(site).await?.then_some(containers))
-        };
-        let containers = match containers.await {
-            Ok(Some(containers)) => containers,
-            Ok(None) => continue,
-            Err(error @ SourceError::Stopped(_)) => return Done::failed(&error, task),
-            // It was removed in between, or who has it could not be told.
+        match folder.logs(site, task).await {
+            Ok(logs) => done.instead.extend(logs),
             Err(error) => {
-                done.causes.extend(error.causes());
-                continue;
+                // What was found before it is had, and what comes after it may be.
+                let failed = Done::failed(&error, task);
+                done.causes.push(format!("what there is of {} could not be told", folder.pod));
+                done.causes.extend(failed.causes);
+                done = Done { outcome: failed.outcome, hint: failed.hint, ..done };
+                if matches!(error, SourceError::Stopped(_)) {
+                    break;
+                }
             }
-        };
-        let containers = links(&containers).filter_map(|link| link.strip_suffix('/')).filter(|name| is_subdomain(name));
-        done.instead.extend(containers.map(|container| folder.log(site, left, container, &path)));
+        }
     }
     match done.instead.len() {
         0 if !done.causes.is_empty() => {}
@@ -67,24 +61,34 @@ impl<'a> Folder<'a> {
         is_sound.then_some(Self { name, namespace, pod, uid })
     }
 
-    /// Whether it is the workload's, and nobody else's log is had under this name.
+    /// Whether it is the workload's, and is gone as far as is known.
     fn is_meant(&self, site: &Site, left: &LeftTask) -> bool {
         let Some(scope) = site.place.namespaces.get(self.namespace) else { return false };
-        let is_ours = scope.own || left.gone.contains(self.uid);
-        is_ours && !left.there.contains(self.uid) && !site.followed.has_pod(self.namespace, self.pod)
+        let is_ours = scope.own || left.gone.contains(self.name);
+        is_ours && !left.there.contains(self.uid)
     }
 
-    /// Whether there is no such pod by now. One that was made after the pods were listed is there.
-    async fn is_gone(&self, site: &Site) -> Result<bool, SourceError> {
-        let path = format!("/api/v1/namespaces/{}/pods/{}", self.namespace, self.pod);
-        match site.kubernetes.get_json::<serde_json::Value>(&path, METADATA).await {
-            Ok(pod) => Ok(pod["metadata"]["uid"] != self.uid),
-            Err(SourceError::Status { code: 404, .. }) => Ok(true),
-            Err(error) => Err(error),
+    /// A task for each container of whom there are files; none where there is such a pod: it was made after
+    /// the pods were listed.
+    async fn logs(&self, site: &Site, task: &Task) -> Result<Vec<Planned>, SourceError> {
+        let path = format!("{}{}/", task.path(), self.name);
+        // Its files first: they go soon.
+        let containers = match page(site, &path).await {
+            Err(SourceError::Status { code: 404, .. }) => return Ok(Vec::new()),
+            containers => containers?,
+        };
+        let pod = format!("/api/v1/namespaces/{}/pods/{}", self.namespace, self.pod);
+        match site.kubernetes.get_json::<serde_json::Value>(&pod, METADATA).await {
+            Ok(pod) if pod["metadata"]["uid"] == self.uid => return Ok(Vec::new()),
+            // A user who may not read single pods is told by the list alone.
+            Ok(_) | Err(SourceError::Status { code: 403 | 404, .. }) => {}
+            Err(error) => return Err(error),
         }
+        let containers = links(&containers).filter_map(|link| link.strip_suffix('/')).filter(|name| is_subdomain(name));
+        Ok(containers.map(|container| self.log(site, task.node(), container, &path)).collect())
     }
 
-    fn log(&self, site: &Site, left: &LeftTask, container: &str, path: &str) -> Planned {
+    fn log(&self, site: &Site, node: Option<&str>, container: &str, path: &str) -> Planned {
         let files = LogFiles { folder: format!("{path}{container}/"), from_run: 0, to_run: None, is_over: true };
         let log = LogTask {
             namespace: self.namespace.to_owned(),
@@ -94,7 +98,7 @@ impl<'a> Folder<'a> {
             container: container.to_owned(),
             previous: false,
             past: false,
-            node: Some(left.node.clone()),
+            node: node.map(str::to_owned),
             started: None,
             ended: None,
             since: Some(site.request.window.start),

@@ -16,12 +16,18 @@ pub(super) struct Lost {
 pub(super) fn apart(whole: Stream, lost: &[Lost]) -> Vec<Stream> {
     let mut streams = Vec::new();
     let mut rest = whole;
-    for Lost { why, after, before } in lost {
+    for (at, Lost { why, after, before }) in lost.iter().enumerate() {
         let stopped = Some(why.clone());
         let until = before.unwrap_or(rest.until);
         let first = rest.first.filter(|first| after.is_some_and(|after| *first <= after));
         streams.push(Stream { last: *after, first, until, stopped, ..rest.clone() });
-        let Some(before) = before else { return streams };
+        let Some(before) = before else {
+            // What is said next may be of the same place, and tell where it ends.
+            if lost.get(at + 1).is_some_and(|next| next.after == *after) {
+                continue;
+            }
+            return streams;
+        };
         // What came before is said; from here on nothing is missing again.
         rest = Stream { from: Some(*before), begins: Begins::At(*before), first: Some(*before), ..rest };
     }

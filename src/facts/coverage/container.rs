@@ -165,7 +165,8 @@ pub fn of_container(window: Interval, life: &Life) -> Timeline {
         known.lacks((last.ended(), Some(seen)), GapCause::ContainerEnded, text);
     }
     if life.gone {
-        known.lacks((Some(seen), None), GapCause::ContainerEnded, format!("the pod was deleted after {}", utc(seen)));
+        let text = format!("the pod was deleted, and last seen, or its log read, at {}", utc(seen));
+        known.lacks((Some(seen), None), GapCause::ContainerEnded, text);
     }
     known.not_over(seen);
     known.timeline()

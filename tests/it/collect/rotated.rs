@@ -3,11 +3,11 @@
 
 use super::logs::CURRENT;
 use crate::support::{
-    Api, Asked, Ended, Piece, Reply, Run, World,
+    Api, Asked, Bundle, Ended, Piece, Reply, Run, World,
     world::{LOG, POD},
 };
 use flate2::{Compression, write::GzEncoder};
-use kubectl_escalate::bundle::{GapCause, Outcome};
+use kubectl_escalate::bundle::{GapCause, Outcome, TaskRecord};
 use proptest::prelude::*;
 use std::{
     collections::BTreeMap,
@@ -341,29 +341,107 @@ fn what_a_node_still_has_of_a_deleted_pod_is_collected() {
     api.on_path(new, |_| Reply::json(&serde_json::json!({ "metadata": { "uid": "uid-d" } })));
     let ended = collect(&api).exits(0);
     let bundle = ended.bundle();
-    let log = CURRENT.replace(POD, GONE);
+    let log = gone("uid-b");
     let text = bundle.entry(&log).1;
     assert_eq!(text.lines().filter(|line| line.ends_with('.')).count(), 330, "{text}");
-    assert_eq!(bundle.outcome(&log, Outcome::Collected).kind, "log");
+    assert_eq!(bundle.outcome(&log, Outcome::Collected).kind, "deleted-log");
     let containers = &bundle.manifest().containers;
     let container = containers.iter().find(|container| container.pod == GONE).expect("its container");
     assert_eq!(container.runs.len(), 1, "{container:?}");
     assert_eq!((containers.len(), container.uid.as_deref()), (2, Some("uid-b")));
     assert!(!api.asked().iter().any(|asked| asked.path.contains("tdd-two_")), "it is not the workload's");
-    let found = bundle.manifest().tasks.iter().find(|task| task.kind == "left-logs").expect("its task");
+    let found = left(&bundle);
     assert_eq!(found.id, "prod/left/node-a");
     assert!(found.causes.concat().contains("each has a task of its own"), "{found:?}");
+}
+
+const LEFT: [&str; 4] = ["tdd-one_spirl-server-7f9c-bbbbb_uid-b/", "../", "x", "a_b_c_d/"];
+
+fn left(bundle: &Bundle) -> TaskRecord {
+    let tasks = &bundle.manifest().tasks;
+    tasks.iter().find(|task| task.kind == "left-logs").expect("its task").clone()
+}
+
+/// The task of a deleted pod's log.
+fn gone(uid: &str) -> String {
+    format!("{}/{uid}", CURRENT.replace(POD, GONE))
+}
+
+#[test]
+fn pods_that_had_one_name_one_after_the_other_have_a_log_each() {
+    let api =
+        serve_pods(["tdd-one_spirl-server-7f9c-bbbbb_uid-b/", "tdd-one_spirl-server-7f9c-bbbbb_uid-c/", "../", "x"]);
+    let new = format!("/api/v1/namespaces/tdd-one/pods/{GONE}");
+    api.on_path(&new, |_| Reply::json(&serde_json::json!({ "metadata": { "uid": "uid-new" } })));
+    let ended = collect(&api).exits(0);
+    let bundle = ended.bundle();
+    for uid in ["uid-b", "uid-c"] {
+        let (record, text) = bundle.entry(&gone(uid));
+        assert!(record.path.ends_with(&format!("/{GONE}/logs/server.{uid}.log")), "{}", record.path);
+        assert_eq!(text.lines().filter(|line| line.ends_with('.')).count(), 330, "{text}");
+    }
+    let containers = bundle.manifest().containers.iter().filter(|it| it.pod == GONE);
+    let uids: Vec<_> = containers.filter_map(|it| it.uid.as_deref()).collect();
+    assert_eq!(uids, ["uid-b", "uid-c"]);
+}
+
+#[test]
+fn a_folder_that_a_node_does_not_show_costs_none_of_the_others() {
+    let api = serve_pods(["tdd-one_spirl-server-7f9c-aaaab_uid-a/", LEFT[0], "../", "x"]);
+    api.on(|asked| asked.path.ends_with("aaaab_uid-a/").then(|| Reply::text("oh").with_status(500)));
+    let ended = collect(&api).exits(0);
+    let bundle = ended.bundle();
+    bundle.outcome(&gone("uid-b"), Outcome::Collected);
+    let task = left(&bundle);
+    assert_eq!(task.outcome, Outcome::Failed);
+    assert!(task.causes.concat().contains("what there is of spirl-server-7f9c-aaaab could not be told"), "{task:?}");
+}
+
+#[test]
+fn files_of_a_deleted_pod_that_were_not_read_are_told_by_what_the_node_answered() {
+    let api = serve_pods(LEFT);
+    let files = format!("{PODS}{}server/", LEFT[0]);
+    let answers = [(Reply::forbidden(), Outcome::Forbidden), (Reply::text("").with_status(404), Outcome::Absent)];
+    for (reply, outcome) in answers {
+        let path = files.clone();
+        api.on(move |asked| (asked.path == path).then(|| reply.clone()));
+        let ended = collect(&api).exits(0);
+        let bundle = ended.bundle();
+        bundle.outcome(&gone("uid-b"), outcome);
+        let container =
+            bundle.manifest().containers.iter().find(|container| container.pod == GONE).expect("it had one");
+        assert!(container.gaps.iter().any(|gap| gap.missing), "its log is missing: {container:?}");
+    }
+}
+
+#[test]
+fn where_a_later_run_begins_with_a_file_set_aside_its_head_may_be_missing() {
+    let api = serve_pods(LEFT);
+    let line = |at: &str| format!("2024-03-05T14:{at}.000000000Z stdout F {at}\n");
+    let files = [("0.log", "00:00"), ("1.log.20240305-140200", "02:00"), ("1.log", "03:00")];
+    api.on(move |asked| {
+        let name = asked.path.strip_prefix(PODS)?.strip_prefix(LEFT[0])?.strip_prefix("server/")?;
+        match files.iter().find(|(file, _)| *file == name) {
+            Some((_, at)) => Some(Reply::text(line(at))),
+            None => Some(page(files.map(|(file, _)| file))),
+        }
+    });
+    let ended = collect(&api).exits(0);
+    let bundle = ended.bundle();
+    let log = gone("uid-b");
+    assert_eq!(bundle.entry(&log).1.lines().count(), 3);
+    let gaps = &bundle.entry(&log).0.coverage.as_ref().expect("coverage").gaps;
+    let [_, gap] = &gaps[..] else { panic!("{gaps:#?}") };
+    let at = |time: &str| format!("2024-03-05T14:{time}Z").parse::<chrono::DateTime<chrono::Utc>>().expect("a time");
+    assert_eq!((gap.from, gap.to, gap.cause), (at("00:00"), at("02:00"), GapCause::Unknown), "{gaps:#?}");
+    assert!(gap.text.contains("1.log.20240305-140200 is the oldest file of a run"), "{gaps:#?}");
 }
 
 #[test]
 fn a_node_that_has_nothing_of_deleted_pods_or_shows_nothing_is_told_so() {
     let there = "tdd-one_spirl-server-7f9c-aaaaa_uid-spirl-server-7f9c-aaaaa/";
     let api = serve_pods([there, "../", "x", "a_b_c_d/"]);
-    let found = |api: &Api| {
-        let ended = collect(api).exits(0);
-        let tasks = ended.bundle().manifest().tasks.clone();
-        tasks.into_iter().find(|task| task.kind == "left-logs").expect("its task")
-    };
+    let found = |api: &Api| left(&collect(api).exits(0).bundle());
     let task = found(&api);
     assert_eq!((task.outcome, task.causes.len()), (Outcome::Empty, 1), "{task:?}");
     api.on(|asked| (asked.path == PODS).then(Reply::forbidden));

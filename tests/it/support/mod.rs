@@ -8,7 +8,7 @@ pub(crate) mod run;
 pub(crate) mod world;
 
 pub(crate) use api::{Api, Asked, Gate, Piece, Reply};
-pub(crate) use run::{Ended, Run};
+pub(crate) use run::{Bundle, Ended, Run};
 pub(crate) use world::World;
 
 /// Bound of every wait of a test: far above what anything takes, so that only a hang meets it.
