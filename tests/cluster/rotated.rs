@@ -9,7 +9,7 @@ use crate::{
     tool::{collect, collect_as, program_text},
 };
 use chrono::Utc;
-use std::time::Duration;
+use std::{fs, path::Path, time::Duration};
 
 /// What the kubelet lets a file grow to.
 const FILE: usize = 10 << 20;
@@ -87,6 +87,9 @@ fn the_files_of_a_dead_container_are_its_previous_log() {
     });
 }
 
+/// Where the node has its pods' logs: it is this machine.
+const PODS: &str = "/var/log/pods";
+
 #[test]
 #[ignore = "needs a Kubernetes: run tests/run"]
 fn what_the_node_still_has_of_a_deleted_pod_is_there() {
@@ -94,34 +97,37 @@ fn what_the_node_still_has_of_a_deleted_pod_is_there() {
     incidents();
     let mut made = Made::default();
     let namespace = "escalate-test-left";
-    // A pod that is removed by force is gone from the API at once, and its container goes on until it has
-    // come to its end. Of any other the node may have removed the files before anyone could read them.
-    let manifest = incident(&["manifest", "healthy", "--namespace", namespace]).expect("a manifest");
-    let slow = manifest.replace("terminationGracePeriodSeconds: 1", "terminationGracePeriodSeconds: 60");
-    assert_ne!(slow, manifest);
-    let (before, after) = slow.split_once("livenessProbe:").expect("a probe");
-    let hook = "lifecycle: {\"preStop\": {\"sleep\": {\"seconds\": 50}}}";
-    let indent = " ".repeat(before.len() - before.rfind('\n').expect("a line") - 1);
-    apply(&format!("{before}{hook}\n{indent}livenessProbe:{after}"));
+    apply(&incident(&["manifest", "healthy", "--namespace", namespace]).expect("a manifest"));
     made.add(&["namespace", namespace]);
     let (pod, before) = until("it has written its log", Duration::from_secs(120), || {
         let [pod, ..] = &pods(namespace)[..] else { return Err("no pod yet".to_owned()) };
         let log = kubectl_with(&["logs", "-n", namespace, pod, "--timestamps"], None)?;
         if log.is_empty() { Err("nothing".to_owned()) } else { Ok((pod.clone(), log)) }
     });
+    let uid = kubectl(&["get", "pod", "-n", namespace, &pod, "-o", "jsonpath={.metadata.uid}"]);
+    let folder =
+        Path::new(PODS).join(format!("{namespace}_{pod}_{}", String::from_utf8_lossy(&uid))).join("spirl-server");
+    let log = fs::read(folder.join("0.log")).expect("the file that it writes");
     // What began within the second before it was looked is new and not gone.
     std::thread::sleep(Duration::from_secs(2));
-    kubectl(&["delete", "pod", "-n", namespace, &pod, "--force", "--grace-period=0"]);
-    let bundle = collect(&["-n", namespace, "--before", "30m", "--rotated-logs"]).bundle();
-    let containers = bundle.manifest["containers"].as_array().expect("containers");
-    let container = containers.iter().find(|container| container["pod"] == *pod);
-    let is_of_it = |task: &&serde_json::Value| text(&task["id"]).contains(&pod) || task["kind"] == "left-logs";
-    let told = || bundle.tasks().filter(is_of_it).map(|task| format!("{task:#}")).collect::<String>();
-    let log = container.and_then(|container| container["runs"][0]["log"].as_str());
-    let ours = bundle.file(log.unwrap_or_else(|| panic!("no log of {pod}: {}", told())));
-    assert!(ours.starts_with(&before), "it is kubectl's, and what came since");
-    let gone = bundle.manifest["gone_pods"].as_array().into_iter().flatten();
-    assert!(gone.filter(|gone| gone["pod"] == *pod).count() == 0, "there is more of it than its events");
+    kubectl(&["delete", "pod", "-n", namespace, &pod, "--grace-period=1"]);
+    // The kubelet removes the file when it comes to it, at once or within a minute: it is there again for
+    // whoever comes too late, until it removes the folder.
+    until("the log of a deleted pod", Duration::from_secs(180), || {
+        fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join("0.log"), &log)).expect("the node's folder");
+        let bundle = collect(&["-n", namespace, "--before", "30m", "--rotated-logs"]).bundle();
+        let containers = bundle.manifest["containers"].as_array().expect("containers");
+        let container = containers.iter().find(|container| container["pod"] == *pod);
+        let is_of_it = |task: &&serde_json::Value| text(&task["id"]).contains(&pod) || task["kind"] == "left-logs";
+        let told = || bundle.tasks().filter(is_of_it).map(|task| format!("{task:#}")).collect::<String>();
+        let log = container.and_then(|container| container["runs"][0]["log"].as_str());
+        let ours = bundle.file(log.ok_or_else(told)?);
+        assert!(ours.starts_with(&before), "it is kubectl's, and what came since");
+        let gone = bundle.manifest["gone_pods"].as_array().into_iter().flatten();
+        assert!(gone.filter(|gone| gone["pod"] == *pod).count() == 0, "there is more of it than its events");
+        Ok(())
+    });
+    let _ = folder.parent().map(fs::remove_dir_all);
 }
 
 #[test]
