@@ -13,6 +13,7 @@ pub mod exit;
 pub mod facts;
 pub mod plan;
 pub mod profile;
+pub mod promql;
 pub mod redact;
 pub mod replay;
 pub mod report;

@@ -9,6 +9,7 @@
 
 mod bundle;
 mod kubernetes;
+mod prometheus;
 mod replayed;
 mod tool;
 
@@ -21,6 +22,7 @@ mod neighbours;
 mod objects;
 mod outcomes;
 mod planted;
+mod promql;
 mod rotated;
 mod untouched;
 mod users;

@@ -12,6 +12,7 @@ mod describe;
 mod exit;
 mod plan;
 mod profile;
+mod promql;
 mod recordings;
 mod redact;
 mod reference;

@@ -1,0 +1,99 @@
+//! Owns aggregation: what becomes of the series of a group.
+
+use super::{
+    eval::{EvalError, Value},
+    samples::{Labels, NAME, Sample},
+    sum::{extreme, mean, quantile, sum, variance},
+};
+use promql_parser::parser::{AggregateExpr, LabelModifier};
+use std::collections::BTreeMap;
+
+/// What is done with a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Op {
+    Avg,
+    Bottomk,
+    Count,
+    Group,
+    Max,
+    Min,
+    Quantile,
+    Stddev,
+    Stdvar,
+    Sum,
+    Topk,
+}
+
+impl Op {
+    pub(super) fn read(name: &str) -> Option<Self> {
+        Some(match name {
+            "avg" => Self::Avg,
+            "bottomk" => Self::Bottomk,
+            "count" => Self::Count,
+            "group" => Self::Group,
+            "max" => Self::Max,
+            "min" => Self::Min,
+            "quantile" => Self::Quantile,
+            "stddev" => Self::Stddev,
+            "stdvar" => Self::Stdvar,
+            "sum" => Self::Sum,
+            "topk" => Self::Topk,
+            _ => return None,
+        })
+    }
+}
+
+pub(super) fn value(expr: &AggregateExpr, param: Option<f64>, vector: Vec<Sample>) -> Result<Value, EvalError> {
+    let Some(op) = Op::read(&expr.op.to_string()) else { return Err(EvalError::Type(expr.to_string())) };
+    let mut groups: BTreeMap<Labels, Vec<Sample>> = BTreeMap::new();
+    for sample in vector {
+        groups.entry(group(expr.modifier.as_ref(), &sample.labels)).or_default().push(sample);
+    }
+    let param = param.unwrap_or(f64::NAN);
+    let mut out = Vec::new();
+    for (labels, samples) in groups {
+        let values = || samples.iter().map(|sample| sample.value);
+        let value = match op {
+            Op::Topk | Op::Bottomk => {
+                out.extend(first(samples, param, op == Op::Topk));
+                continue;
+            }
+            Op::Avg => mean(values()),
+            Op::Count => samples.len() as f64,
+            Op::Group => 1.0,
+            Op::Max => extreme(values(), f64::gt),
+            Op::Min => extreme(values(), f64::lt),
+            Op::Quantile => quantile(param, values().collect()),
+            Op::Stddev => variance(values()).sqrt(),
+            Op::Stdvar => variance(values()),
+            Op::Sum => sum(values()),
+        };
+        out.push(Sample { labels, value });
+    }
+    Ok(Value::Vector(out))
+}
+
+/// The labels of the group that a series belongs to.
+fn group(modifier: Option<&LabelModifier>, labels: &Labels) -> Labels {
+    let Some(modifier) = modifier else { return Labels::new() };
+    let named = &modifier.labels().labels;
+    let is_kept = |name: &String| match modifier {
+        LabelModifier::Include(_) => named.contains(name),
+        LabelModifier::Exclude(_) => name != NAME && !named.contains(name),
+    };
+    labels.iter().filter(|(name, _)| is_kept(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// The `count` greatest or least; NaN comes last either way.
+fn first(mut samples: Vec<Sample>, count: f64, greatest: bool) -> Vec<Sample> {
+    samples.sort_by(|one, other| {
+        let (one, other) = (one.value, other.value);
+        match (one.is_nan(), other.is_nan()) {
+            (false, false) if greatest => other.total_cmp(&one),
+            (false, false) => one.total_cmp(&other),
+            (one, other) => one.cmp(&other),
+        }
+    });
+    samples.truncate(if count >= 1.0 { count as usize } else { 0 });
+    samples
+}

@@ -1,0 +1,98 @@
+//! Owns sums and means that lose as little as Prometheus' do: compensated, and a mean that does not overflow.
+//!
+//! <https://github.com/prometheus/prometheus/blob/v3.16.0/util/kahansum/kahansum.go>
+
+/// A sum, and what was lost of it in rounding.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kahan {
+    sum: f64,
+    lost: f64,
+}
+
+impl Kahan {
+    fn add(self, value: f64) -> Self {
+        let sum = self.sum + value;
+        let lost = if sum.is_infinite() {
+            0.0
+        } else if self.sum.abs() >= value.abs() {
+            self.lost + ((self.sum - sum) + value)
+        } else {
+            self.lost + ((value - sum) + self.sum)
+        };
+        Self { sum, lost }
+    }
+
+    fn scaled(self, by: f64) -> Self {
+        Self { sum: self.sum * by, lost: self.lost * by }
+    }
+}
+
+pub(super) fn sum(values: impl Iterator<Item = f64>) -> f64 {
+    let Kahan { sum, lost } = values.fold(Kahan::default(), Kahan::add);
+    if sum.is_infinite() { sum } else { sum + lost }
+}
+
+/// NaN of no values.
+pub(super) fn mean(mut values: impl Iterator<Item = f64>) -> f64 {
+    let Some(first) = values.next() else { return f64::NAN };
+    let (mut held, mut count, mut is_mean) = (Kahan { sum: first, lost: 0.0 }, 1.0, false);
+    for value in values {
+        count += 1.0;
+        if !is_mean {
+            let more = held.add(value);
+            if !more.sum.is_infinite() {
+                held = more;
+                continue;
+            }
+            // From here on the sum would overflow, and the mean does not.
+            is_mean = true;
+            held = Kahan { sum: held.sum / (count - 1.0), lost: held.lost / (count - 1.0) };
+        }
+        held = held.scaled((count - 1.0) / count).add(value / count);
+    }
+    if is_mean { held.sum + held.lost } else { held.sum / count + held.lost / count }
+}
+
+/// Mean of the squares of what values differ from their mean.
+pub(super) fn variance(values: impl Iterator<Item = f64>) -> f64 {
+    let (mut count, mut mean, mut squares) = (0.0, Kahan::default(), Kahan::default());
+    for value in values {
+        count += 1.0;
+        let delta = value - (mean.sum + mean.lost);
+        mean = mean.add(delta / count);
+        squares = squares.add(delta * (value - (mean.sum + mean.lost)));
+    }
+    (squares.sum + squares.lost) / count
+}
+
+/// The value below which the part `q` of all values lies, between two of them in proportion.
+pub(super) fn quantile(q: f64, mut values: Vec<f64>) -> f64 {
+    if values.is_empty() || q.is_nan() {
+        return f64::NAN;
+    }
+    if q < 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    if q > 1.0 {
+        return f64::INFINITY;
+    }
+    // NaN comes first, whatever its sign.
+    values.sort_by(|one, other| match (one.is_nan(), other.is_nan()) {
+        (false, false) => one.total_cmp(other),
+        (one, other) => other.cmp(&one),
+    });
+    let last = values.len() - 1;
+    let rank = q * last as f64;
+    let lower = (rank.floor() as usize).min(last);
+    let weight = rank - rank.floor();
+    if weight == 0.0 {
+        return values[lower];
+    }
+    values[lower] * (1.0 - weight) + values[(lower + 1).min(last)] * weight
+}
+
+/// The lesser or greater of two values, as `is_better` says; anything rather than NaN.
+pub(super) fn extreme(values: impl Iterator<Item = f64>, is_better: fn(&f64, &f64) -> bool) -> f64 {
+    let better = |held: f64, value: f64| if is_better(&value, &held) || held.is_nan() { value } else { held };
+    values.reduce(better).unwrap_or(f64::NAN)
+}
