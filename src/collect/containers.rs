@@ -45,8 +45,9 @@ pub(super) fn coverage(request: &Request, run: &Run, settled: &Settled) -> Vec<C
             }
         })
         .collect();
-    let name =
-        |it: &ContainerCoverage| (it.cluster.clone(), it.namespace.clone(), it.pod.clone(), it.container.clone());
+    let name = |it: &ContainerCoverage| {
+        (it.cluster.clone(), it.namespace.clone(), it.pod.clone(), it.container.clone(), it.uid.clone())
+    };
     containers.sort_by_cached_key(name);
     containers
 }

@@ -260,8 +260,9 @@ impl Held<'_> {
 /// Whether a file is about the others, and so made anew for every bundle.
 fn is_about(path: &str) -> bool {
     use layout::{FACTS, FINDINGS, MANIFEST, README, REPORT_HTML, REPORT_MD};
-    let is_cluster = path.starts_with("clusters/") && path.ends_with("/cluster.json") && path.split('/').count() == 3;
-    is_cluster || [FACTS, FINDINGS, MANIFEST, README, REPORT_HTML, REPORT_MD].contains(&path)
+    let within = path.strip_prefix("clusters/").and_then(|path| path.split_once('/')).map(|(_, within)| within);
+    within.is_some_and(|within| ["cluster.json", "metrics/queries.txt"].contains(&within))
+        || [FACTS, FINDINGS, MANIFEST, README, REPORT_HTML, REPORT_MD].contains(&path)
 }
 
 /// What an earlier bundle has of a log.

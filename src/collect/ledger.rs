@@ -163,7 +163,7 @@ impl Ledger {
         name: &BundleName,
         onset: Option<&Onset>,
     ) -> Vec<ChecklistItem> {
-        vec![self.logs(manifest, request, name, onset), metrics(manifest), who(manifest), priority(manifest)]
+        vec![self.logs(manifest, request, name, onset), metrics(manifest, request), who(manifest), priority(manifest)]
     }
 
     fn logs(&self, manifest: &Manifest, request: &Request, name: &BundleName, onset: Option<&Onset>) -> ChecklistItem {
@@ -308,15 +308,18 @@ fn item(id: &str, text: &str, state: CheckState, detail: String, command: Option
     ChecklistItem { id: id.to_owned(), text: text.to_owned(), state, detail, command }
 }
 
-fn metrics(manifest: &Manifest) -> ChecklistItem {
+fn metrics(manifest: &Manifest, request: &Request) -> ChecklistItem {
     let scraped =
         manifest.tasks.iter().filter(|task| task.kind == "scrape" && task.outcome == Outcome::Collected).count();
-    let detail = match scraped {
+    let mut detail = match scraped {
         0 => "not collected yet".to_owned(),
         _ => format!(
             "not collected yet; what /metrics of {scraped} pod(s) answered is there, as of the collection, and says nothing of the time before"
         ),
     };
+    if !request.profile.queries.is_empty() {
+        detail.push_str("; the PromQL to ask a Prometheus is in clusters/*/metrics/queries.txt");
+    }
     let text = "metric values, and the PromQL that showed the anomaly";
     item("metrics", text, CheckState::NotCollectedYet, detail, None)
 }

@@ -5,3 +5,4 @@ pub mod coverage;
 pub mod gone;
 pub mod identity;
 pub mod onset;
+pub mod queries;

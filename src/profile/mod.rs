@@ -12,8 +12,8 @@ mod validate;
 
 pub use load::{Problem, Profile, ProfileError, embedded, schema};
 pub use model::{
-    GroupRule, Identity, LogFields, LogRule, LogRules, MetricLabels, ObjectRule, RegionHints, Scheme, Scope, Scrape,
-    Select, Spec,
+    GroupRule, Identity, LogFields, LogRule, LogRules, MetricLabels, NarrowedBy, ObjectRule, QueryRule, RegionHints,
+    Scheme, Scope, Scrape, Select, Spec, Unit,
 };
 pub use name::{NameError, ResourceName, WorkloadKind, WorkloadName, is_subdomain};
 pub use validate::is_path;

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::name::{ResourceName, WorkloadName};
+use crate::promql::{Query, QueryError};
 
 // Read through `Profile`, which alone guarantees that the rules of `validate` hold.
 /// What evidence one kind of workload needs.
@@ -40,6 +41,9 @@ pub struct Spec {
     /// Metric endpoints to read from each selected pod.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scrapes: Vec<Scrape>,
+    /// What to ask a Prometheus, in the order of a reader who looks for the cause.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queries: Vec<QueryRule>,
 }
 
 /// Which pods are the workload.
@@ -250,6 +254,87 @@ impl Scheme {
             Scheme::Https => "https",
         }
     }
+}
+
+/// One question to a Prometheus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct QueryRule {
+    /// What it is called in the bundle: lower-case letters, digits and `-`.
+    pub id: String,
+    /// What it is asked for: a word or a few, the same for queries that belong together.
+    pub scenario: String,
+    /// What its value is, in a line.
+    pub measures: String,
+    /// The unit of its value.
+    pub unit: Unit,
+    /// What its value compares as in health: `> 0.99`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy: Option<String>,
+    /// What its value compares as when something is wrong: `< 0.99`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    /// For how long before the window's start it is looked at, too: `24h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookback: Option<String>,
+    /// By which labels its metrics are narrowed to the workload.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub narrowed_by: NarrowedBy,
+    /// The PromQL. `$range` stands for the time over which rates are taken.
+    pub expr: String,
+}
+
+impl QueryRule {
+    /// Its PromQL, with rates taken over `range`.
+    ///
+    /// # Errors
+    /// When it is none, or more than can be evaluated without a Prometheus.
+    pub fn query(&self, range: &str) -> Result<Query, QueryError> {
+        Query::parse(self.expr.replace("$range", range).trim())
+    }
+}
+
+/// The unit of a query's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Unit {
+    /// A part of 1.
+    Ratio,
+    /// Times in a second.
+    PerSecond,
+    /// Seconds.
+    Seconds,
+    /// Bytes.
+    Bytes,
+    /// Bytes in a second.
+    BytesPerSecond,
+    /// How many.
+    Count,
+}
+
+impl Unit {
+    /// In words, after a number.
+    pub fn words(self) -> &'static str {
+        match self {
+            Unit::Ratio => "of 1",
+            Unit::PerSecond => "per second",
+            Unit::Seconds => "seconds",
+            Unit::Bytes => "bytes",
+            Unit::BytesPerSecond => "bytes per second",
+            Unit::Count => "in number",
+        }
+    }
+}
+
+/// The labels that narrow a metric to the workload.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum NarrowedBy {
+    /// Those of the workload itself, in `identity.metricLabels`: its own metrics have them.
+    #[default]
+    Identity,
+    /// `namespace`: what kube-state-metrics and cAdvisor tell of its pods.
+    Namespace,
 }
 
 fn metrics_path() -> String {

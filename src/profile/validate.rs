@@ -6,10 +6,13 @@ use std::collections::HashSet;
 use regex_automata::meta::{BuildError, Regex};
 
 use super::load::Problem;
-use super::model::{GroupRule, Identity, ObjectRule, Scope, Scrape, Select, Spec};
+use super::model::{GroupRule, Identity, ObjectRule, QueryRule, Scope, Scrape, Select, Spec};
 use super::name::{is_dns_label, is_subdomain};
 use super::selector::{self, is_label_key};
-use crate::yaml::{self, Step};
+use crate::{
+    promql,
+    yaml::{self, Step},
+};
 
 /// The group whose objects can hold wrapped signing keys.
 const KEY_GROUP: &str = "data.spirl.com";
@@ -47,6 +50,7 @@ pub(super) fn problems(spec: &Spec) -> Vec<Found> {
     objects(&mut found, &spec.objects);
     custom_resources(&mut found, &spec.custom_resources);
     scrapes(&mut found, &spec.scrapes);
+    queries(&mut found, &spec.queries);
     found.0
 }
 
@@ -245,6 +249,44 @@ fn scrapes(found: &mut Findings, scrapes: &[Scrape]) {
             found.unless(is_dns_label(container), &at("container"), || format!("`{container}` is no container's name"));
         }
     }
+}
+
+fn queries(found: &mut Findings, queries: &[QueryRule]) {
+    let mut seen = HashSet::new();
+    for (item, query) in queries.iter().enumerate() {
+        let at = |key| [Step::Key("queries"), Step::Item(item), Step::Key(key)];
+        let QueryRule { id, scenario, measures, healthy, alert, lookback, .. } = query;
+        found.unless(is_dns_label(id), &at("id"), || {
+            format!("`{id}` is no query's name; use lower-case letters, digits and `-`")
+        });
+        found.unless(seen.insert(id), &at("id"), || format!("two queries are called `{id}`"));
+        for (key, text) in [("scenario", scenario), ("measures", measures)] {
+            let is_line = !text.trim().is_empty() && !text.contains(char::is_control);
+            found.unless(is_line, &at(key), || "write a line of text".to_owned());
+        }
+        for (key, bound) in [("healthy", healthy), ("alert", alert)] {
+            let Some(bound) = bound else { continue };
+            found.unless(is_bound(bound), &at(key), || {
+                format!("`{bound}` is no comparison with a number; write one such as `> 0.99`")
+            });
+        }
+        if let Some(lookback) = lookback {
+            found.unless(promql::duration(lookback).is_some(), &at("lookback"), || {
+                format!("`{lookback}` is no duration; write one such as `24h`")
+            });
+        }
+        let read = query.query(EXAMPLE_RANGE);
+        found.unless(read.is_ok(), &at("expr"), || read.map_err(|error| error.to_string()).err().unwrap_or_default());
+    }
+}
+
+/// Any range serves to see whether a query can be read.
+const EXAMPLE_RANGE: &str = "5m";
+
+/// Whether `text` compares with a number, as a value's bound does.
+fn is_bound(text: &str) -> bool {
+    let number = ["<=", ">=", "==", "!=", "<", ">"].iter().find_map(|operator| text.strip_prefix(operator));
+    number.is_some_and(|number| number.trim().parse::<f64>().is_ok_and(f64::is_finite))
 }
 
 /// Whether `text` is the path of an endpoint, with a query perhaps, and leads nowhere else.

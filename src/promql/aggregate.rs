@@ -50,6 +50,10 @@ pub(super) fn value(expr: &AggregateExpr, param: Option<f64>, vector: Vec<Sample
         groups.entry(group(expr.modifier.as_ref(), &sample.labels)).or_default().push(sample);
     }
     let param = param.unwrap_or(f64::NAN);
+    // What Go cannot count to is an error there.
+    if matches!(op, Op::Topk | Op::Bottomk) && (param.is_nan() || param >= i64::MAX as f64) {
+        return Err(EvalError::Parameter(param.to_string()));
+    }
     let mut out = Vec::new();
     for (labels, samples) in groups {
         let values = || samples.iter().map(|sample| sample.value);

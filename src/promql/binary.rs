@@ -2,7 +2,7 @@
 
 use super::{
     eval::{EvalError, Value, unique},
-    samples::{Labels, NAME, Sample},
+    samples::{Labels, NAME, Sample, unname},
 };
 use promql_parser::parser::{BinModifier, BinaryExpr, LabelModifier, VectorMatchCardinality as Card};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -60,7 +60,7 @@ pub(super) fn value(expr: &BinaryExpr, left: Value, right: Value) -> Result<Valu
     let with = |sample: Sample, value: Option<f64>| {
         let Sample { mut labels, .. } = sample;
         if op.unnames(returns_bool) {
-            labels.remove(NAME);
+            unname(&mut labels);
         }
         Some(Sample { labels, value: value? })
     };
@@ -152,7 +152,7 @@ fn of_vectors(
         let value = op.of(one, two, one, returns_bool);
         let mut labels = sample.labels;
         if op.unnames(returns_bool) {
-            labels.remove(NAME);
+            unname(&mut labels);
         }
         match included {
             None => {

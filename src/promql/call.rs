@@ -9,6 +9,7 @@ use promql_parser::{
     label::MatchOp,
     parser::{Call, Expr, VectorSelector},
 };
+use std::collections::BTreeSet;
 
 const KNOWN: &[&str] = &[
     "abs",
@@ -87,13 +88,23 @@ pub(super) fn value(at: &Evaluator<'_>, call: &Call) -> Result<Value, EvalError>
     }
 }
 
-/// Go's minimum and maximum, of which NaN is either with any.
+/// By Go's minimum and maximum, of which an infinity is either also with NaN.
 fn clamp(vector: Vec<Sample>, least: f64, most: f64) -> Result<Value, EvalError> {
     if most < least {
         return Ok(Value::Vector(Vec::new()));
     }
+    let either = |one: f64, other: f64, end: f64, of: fn(f64, f64) -> f64| {
+        if one == end || other == end {
+            end
+        } else if one.is_nan() || other.is_nan() {
+            f64::NAN
+        } else {
+            of(one, other)
+        }
+    };
     let of = |value: f64| {
-        if value.is_nan() || least.is_nan() || most.is_nan() { f64::NAN } else { value.min(most).max(least) }
+        let value = either(most, value, f64::NEG_INFINITY, f64::min);
+        either(least, value, f64::INFINITY, f64::max)
     };
     unnamed(vector.into_iter().map(|it| Sample { value: of(it.value), ..it }))
 }
@@ -101,12 +112,15 @@ fn clamp(vector: Vec<Sample>, least: f64, most: f64) -> Result<Value, EvalError>
 /// The labels that a series which is not there would have for sure.
 pub(super) fn absent(selector: &VectorSelector) -> Labels {
     let mut labels = Labels::new();
-    let matchers = &selector.matchers.matchers;
-    for matcher in matchers.iter().filter(|matcher| matcher.name != super::NAME && !matcher.value.is_empty()) {
-        let is_one = matchers.iter().filter(|other| other.name == matcher.name).count() == 1;
-        if matches!(matcher.op, MatchOp::Equal) && is_one {
+    let mut said = BTreeSet::new();
+    for matcher in selector.matchers.matchers.iter().filter(|matcher| matcher.name != super::NAME) {
+        // Of two that say what a label is, neither is sure.
+        if matches!(matcher.op, MatchOp::Equal) && said.insert(&matcher.name) {
             labels.insert(matcher.name.clone(), matcher.value.clone());
+        } else {
+            labels.remove(&matcher.name);
         }
     }
+    labels.retain(|_, value| !value.is_empty());
     labels
 }

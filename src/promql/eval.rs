@@ -2,7 +2,7 @@
 
 use super::{
     aggregate, binary, call, over_time,
-    samples::{Labels, Millis, NAME, Point, Sample, Samples},
+    samples::{Labels, Millis, Point, Sample, Samples, unname},
 };
 use promql_parser::parser::{Call, Expr, Offset, VectorSelector};
 use std::{collections::BTreeSet, time::Duration};
@@ -28,6 +28,9 @@ pub enum EvalError {
     /// Several series of both sides match.
     #[error("several series match one, and neither group_left nor group_right is said: {0:?}")]
     ManyToOne(Labels),
+    /// A number of series that is none.
+    #[error("{0} is no number of series")]
+    Parameter(String),
     /// The parser let pass what has no meaning.
     #[error("{0} is of another type than what is done with it")]
     Type(String),
@@ -136,7 +139,7 @@ pub(super) fn strip(expr: &Expr) -> &Expr {
 /// Samples without the name of their metric, which they are not of any more.
 pub(super) fn unnamed(samples: impl Iterator<Item = Sample>) -> Result<Value, EvalError> {
     let mut samples: Vec<Sample> = samples.collect();
-    samples.iter_mut().for_each(|sample| drop(sample.labels.remove(NAME)));
+    samples.iter_mut().for_each(|sample| unname(&mut sample.labels));
     unique(samples)
 }
 

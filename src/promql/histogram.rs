@@ -6,7 +6,7 @@ use super::{
     eval::{EvalError, Value, unnamed},
     samples::{Labels, Sample},
 };
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 /// The label that says up to what a bucket counts.
 const BOUND: &str = "le";
@@ -28,9 +28,11 @@ pub(super) fn value(q: f64, vector: Vec<Sample>) -> Result<Value, EvalError> {
     unnamed(histograms.into_iter().map(|(labels, buckets)| Sample { labels, value: quantile(q, buckets) }))
 }
 
-/// A number as Go reads it.
+/// A bound as Go reads it: neither what is no number, nor one that is too large for it.
 fn read(text: &str) -> Option<f64> {
-    text.parse().ok()
+    let bound: f64 = text.parse().ok()?;
+    let is_said = text.to_ascii_lowercase().contains("inf");
+    (!bound.is_nan() && (is_said || bound.is_finite())).then_some(bound)
 }
 
 fn quantile(q: f64, mut buckets: Vec<Bucket>) -> f64 {
@@ -61,7 +63,9 @@ fn quantile(q: f64, mut buckets: Vec<Bucket>) -> f64 {
         return f64::NAN;
     }
     let mut rank = q * last.count;
-    let at = rest.partition_point(|bucket| bucket.count < rank || bucket.count.is_nan());
+    let at = rest.partition_point(|bucket| {
+        !matches!(bucket.count.partial_cmp(&rank), Some(Ordering::Greater | Ordering::Equal))
+    });
     let Some(bucket) = rest.get(at) else { return rest[rest.len() - 1].bound };
     if at == 0 && bucket.bound <= 0.0 {
         return bucket.bound;

@@ -4,6 +4,8 @@
 //! What Prometheus knows and this does not is refused by its name when an expression is read, never when it is
 //! evaluated. The semantics are those of
 //! <https://github.com/prometheus/prometheus/blob/v3.16.0/promql/engine.go> without any of its feature flags.
+//! Left apart: a regular expression's classes beyond ASCII and its dot at a line's end, which are Rust's; and
+//! which of equal values topk takes.
 
 mod aggregate;
 mod binary;
@@ -11,6 +13,7 @@ mod call;
 mod check;
 mod eval;
 mod histogram;
+mod narrow;
 mod over_time;
 mod samples;
 mod sum;
@@ -20,7 +23,7 @@ pub use self::{
     samples::{Labels, Millis, NAME, Point, Sample, Samples, Series, is_stale, stale},
 };
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// An expression that can be evaluated.
 #[derive(Clone, Debug)]
@@ -56,12 +59,28 @@ impl Query {
     /// # Errors
     /// When it is no PromQL, or uses what is not evaluated here.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
-        let expr =
-            promql_parser::parser::parse(text).map_err(|why| QueryError::Invalid { text: text.to_owned(), why })?;
-        match check::unsupported(&expr) {
-            None => Ok(Self { expr, text: text.to_owned() }),
-            Some(what) => Err(QueryError::Unsupported { text: text.to_owned(), what }),
+        let parse = promql_parser::parser::parse;
+        let unsupported = |what| QueryError::Unsupported { text: text.to_owned(), what };
+        // The parser panics on some of these, and reads others as less than they are.
+        if let Some(what) = check::odd_duration(text) {
+            return Err(unsupported(what));
         }
+        let expr = parse(text).map_err(|why| QueryError::Invalid { text: text.to_owned(), why })?;
+        if let Some(what) = check::whole(&expr) {
+            return Err(unsupported(what));
+        }
+        // What it prints is for people to paste.
+        parse(&expr.prettify()).map_err(|why| unsupported(format!("what cannot be written again ({why})")))?;
+        Ok(Self { expr, text: text.to_owned() })
+    }
+
+    /// The same of series alone that have one of these values of each of these labels, as PromQL. A label
+    /// without a value narrows nothing.
+    #[must_use]
+    pub fn narrowed(&self, to: &[(String, Vec<String>)]) -> String {
+        let mut expr = self.expr.clone();
+        narrow::narrow(&mut expr, to);
+        expr.prettify()
     }
 
     /// Its value at one moment, in milliseconds since 1970.
@@ -94,6 +113,14 @@ impl Query {
         }
         Ok(out)
     }
+}
+
+/// A duration as PromQL writes it; none for what is none, or is none of time.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
+    // The parser panics on some of these, so it is not asked.
+    let text = Some(text).filter(|text| !check::is_odd_duration(text))?;
+    promql_parser::util::parse_duration(text).ok().filter(|duration| !duration.is_zero())
 }
 
 impl fmt::Display for Query {

@@ -11,6 +11,13 @@ pub type Labels = BTreeMap<String, String>;
 /// The label that is a metric's name.
 pub const NAME: &str = "__name__";
 
+/// Labels that say what a metric is, and which are not of what is made of it.
+const ABOUT: [&str; 3] = [NAME, "__type__", "__unit__"];
+
+pub(super) fn unname(labels: &mut Labels) {
+    ABOUT.iter().for_each(|label| drop(labels.remove(*label)));
+}
+
 /// The bits of the NaN by which Prometheus says that a series has ended:
 /// <https://github.com/prometheus/prometheus/blob/v3.16.0/model/value/value.go>.
 const STALE: u64 = 0x7ff0_0000_0000_0002;
@@ -64,6 +71,11 @@ impl Samples {
     /// Adds a point. One that is not later than the last of its series is left out, as a scrape's second
     /// value at one time is.
     pub fn push(&mut self, labels: &Labels, point: Point) {
+        // A label without a value is none.
+        if labels.values().any(String::is_empty) {
+            let labels = labels.iter().filter(|(_, value)| !value.is_empty());
+            return self.push(&labels.map(|(name, value)| (name.clone(), value.clone())).collect(), point);
+        }
         match self.0.get_mut(labels) {
             Some(points) if points.last().is_none_or(|last| last.at < point.at) => points.push(point),
             Some(_) => {}

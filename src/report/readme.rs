@@ -90,10 +90,12 @@ clusters/<cluster>/namespaces/<namespace>/
     pods/<pod>/pod.yaml          the pod
     pods/<pod>/describe.txt      what kubectl describe prints of it, as of the collection
     pods/<pod>/logs/             a file a container; *.previous.log is the run before the last restart,
-                                 *.<start>.log an earlier one that was followed
+                                 *.<start>.log an earlier one that was followed,
+                                 *.<UID>.log that of a pod that was deleted
     <resource>/<name>.yaml       every other object, with a <name>.describe.txt of its own
     <resource>.json              the same as a Table of the API server, redacted
-clusters/<cluster>/metrics/      what the servers' /metrics answered during the collection
+clusters/<cluster>/metrics/      what the servers' /metrics answered during the collection;
+                                 queries.txt: the PromQL to ask a Prometheus, with what is healthy
 clusters/<cluster>/nodes/        the nodes that the pods ran on
 notes/                           what the sender added
 manifest.json                    every task and what became of it; every file, its hash and what it covers;

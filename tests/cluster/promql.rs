@@ -2,7 +2,7 @@
 
 use crate::prometheus::Prometheus;
 use chrono::Utc;
-use kubectl_escalate::promql::{Labels, Millis, Point, Query, Sample, Samples, Value, stale};
+use kubectl_escalate::promql::{EvalError, Labels, Millis, Point, Query, Sample, Samples, Value, stale};
 use std::collections::BTreeMap;
 
 /// How often a target is scraped.
@@ -90,6 +90,12 @@ fn samples(start: Millis) -> Samples {
                     add(&labels("latency_seconds_bucket", &[("instance", instance), ("le", le)]), n, count);
                 }
             }
+            // Bounds that are none, or too large, and counts that are no numbers.
+            for (le, count) in [("1", 5.0), ("2", 7.0), ("NaN", 1.0), ("1e400", 3.0), ("x", 2.0), ("+Inf", 10.0)] {
+                let count = if instance == "b" && le == "+Inf" { f64::NAN } else { count };
+                let count = if instance == "c" && le == "+Inf" { f64::INFINITY } else { count };
+                add(&labels("odd_bucket", &[("instance", instance), ("le", le)]), n, count);
+            }
             add(&labels("latency_seconds_count", &[("instance", instance)]), n, buckets[5]);
             add(&labels("latency_seconds_sum", &[("instance", instance)]), n, buckets[5] * 0.37);
         }
@@ -164,6 +170,16 @@ const WRITTEN: &[&str] = &[
     "absent((nothing_of_the_kind{job=\"x\"}))",
     "absent(up)",
     "absent(sum(nothing_of_the_kind))",
+    "absent(nothing_of_the_kind{job!=\"\",job=\"a\"})",
+    "absent(nothing_of_the_kind{job=\"a\",job!=\"\"})",
+    "absent(nothing_of_the_kind{job=\"\"})",
+    "topk(scalar(nothing_of_the_kind), up)",
+    "topk(1 / 0, up)",
+    "bottomk(-1 / 0, up)",
+    "clamp_min(memory_bytes, scalar(nothing_of_the_kind))",
+    "clamp(memory_bytes, -1 / 0, 1 / 0)",
+    "histogram_quantile(0.5, odd_bucket)",
+    "histogram_quantile(0, odd_bucket)",
     "absent(up > 2)",
     "absent_over_time(nothing_of_the_kind{job=\"x\"}[5m])",
     "absent_over_time(up[5m])",
@@ -313,13 +329,20 @@ fn generated(count: usize) -> Vec<String> {
     expressions
 }
 
-/// Series and values, so that they compare whatever their order.
-type Answer = BTreeMap<Labels, f64>;
+/// Series and values, so that they compare whatever their order; a number has no labels, not even none.
+type Answer = BTreeMap<Option<Labels>, f64>;
 
 fn ours(query: &Query, samples: &Samples, at: Millis) -> Result<Answer, String> {
-    match query.at(samples, at).map_err(|error| error.to_string())? {
-        Value::Scalar(value) => Ok([(Labels::new(), value)].into()),
-        Value::Vector(vector) => Ok(vector.into_iter().map(|Sample { labels, value }| (labels, value)).collect()),
+    match query.at(samples, at) {
+        Ok(Value::Scalar(value)) => Ok([(None, value)].into()),
+        Ok(Value::Vector(vector)) => {
+            let count = vector.len();
+            let answer: Answer = vector.into_iter().map(|Sample { labels, value }| (Some(labels), value)).collect();
+            assert_eq!(answer.len(), count, "{query} gives a series twice");
+            Ok(answer)
+        }
+        Err(error @ EvalError::Type(_)) => panic!("{query}: {error}"),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -328,16 +351,16 @@ fn theirs(prometheus: &Prometheus, text: &str, at: Millis) -> Result<Answer, Str
     let data = prometheus.ask("/api/v1/query", &[("query", text), ("time", &time)])?;
     let value = |pair: &serde_json::Value| pair[1].as_str().and_then(|text| text.parse().ok()).expect("a number");
     if data["resultType"] == "scalar" {
-        return Ok([(Labels::new(), value(&data["result"]))].into());
+        return Ok([(None, value(&data["result"]))].into());
     }
     let series = data["result"].as_array().expect("a vector").iter();
     let labels = |it: &serde_json::Value| serde_json::from_value(it["metric"].clone()).expect("labels");
-    Ok(series.map(|it| (labels(it), value(&it["value"]))).collect())
+    Ok(series.map(|it| (Some(labels(it)), value(&it["value"]))).collect())
 }
 
 fn is_same(one: f64, other: f64) -> bool {
     let near = 1e-9 * one.abs().max(other.abs());
-    one == other || one.is_nan() && other.is_nan() || (one - other).abs() <= near
+    one == other || one.is_nan() && other.is_nan() || near.is_finite() && (one - other).abs() <= near
 }
 
 fn are_same(ours: &Result<Answer, String>, theirs: &Result<Answer, String>) -> bool {
@@ -359,7 +382,7 @@ fn whatever_is_asked_the_answer_is_that_of_prometheus() {
     let samples = samples(start);
     prometheus.write(&samples);
     let expressions: Vec<String> = WRITTEN.iter().map(|text| (*text).to_owned()).chain(generated(400)).collect();
-    let moments = [0, 7_500, 300_000, 612_345, 900_000, 1_234_000, 1_500_000, 1_785_000, 1_950_000, 2_400_000];
+    let moments = [0, 7_500, 300_000, 320_000, 612_345, 900_000, 1_234_000, 1_500_000, 1_785_000, 1_950_000, 2_400_000];
     let (mut answers, mut errors, mut values, mut different) = (0, 0, 0, Vec::new());
     for text in &expressions {
         let query = Query::parse(text).unwrap_or_else(|error| panic!("{error}"));

@@ -155,6 +155,26 @@ fn mistakes_are_told_with_line_and_column() {
             "x.yaml:5:36: unknown variant `all`, expected `namespace` or `used`",
         ),
         ("objects: []\n", "x.yaml:5:10: no objects are asked for"),
+        (
+            "objects: [{resource: pods}]\nqueries:\n- {id: a, scenario: s, measures: m, unit: ratio, expr: 'sum('}\n",
+            "x.yaml:7:56: \"sum(\" is no PromQL",
+        ),
+        (
+            "objects: [{resource: pods}]\nqueries:\n- {id: a, scenario: s, measures: m, unit: ratio, expr: 'rate(up[$range:1m])'}\n",
+            "x.yaml:7:56: \"rate(up[5m:1m])\" uses a subquery, which is not evaluated without a Prometheus",
+        ),
+        (
+            "objects: [{resource: pods}]\nqueries:\n- {id: a, scenario: s, measures: m, unit: ratio, alert: '0.5', expr: up}\n",
+            "x.yaml:7:57: `0.5` is no comparison with a number; write one such as `> 0.99`",
+        ),
+        (
+            "objects: [{resource: pods}]\nqueries:\n- {id: a, scenario: s, measures: m, unit: ratio, lookback: soon, expr: up}\n",
+            "x.yaml:7:60: `soon` is no duration",
+        ),
+        (
+            "objects: [{resource: pods}]\nqueries:\n- {id: A, scenario: s, measures: m, unit: ratio, expr: up}\n",
+            "x.yaml:7:8: `A` is no query's name",
+        ),
         ("objects: [{resource: nodes}]\n", "x.yaml:5:22: `nodes` means every node of the cluster; add `scope: used`"),
         ("objects: [{resource: pods}, {resource: pods}]\n", "x.yaml:5:40: `pods` is asked for twice"),
         (

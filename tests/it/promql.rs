@@ -1,11 +1,13 @@
 //! PromQL without a Prometheus: what is refused, and that nothing panics. That its answers are those of
 //! Prometheus is tested against one, in tests/cluster/promql.rs.
 
-use kubectl_escalate::promql::{EvalError, Labels, Point, Query, QueryError, Samples, Value, stale};
+use kubectl_escalate::promql::{EvalError, Labels, Point, Query, QueryError, Samples, Value, duration, stale};
 use proptest::prelude::*;
 
 fn labels(name: &str, instance: &str) -> Labels {
-    [("__name__", name), ("instance", instance)].map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+    [("__name__", name), ("instance", instance), ("le", instance)]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
 }
 
 fn samples(points: &[(u8, i64, f64)]) -> Samples {
@@ -28,6 +30,13 @@ fn what_is_not_evaluated_is_refused_by_name() {
         ("up{job=\"a\" or job=\"b\"}", "`or` within braces"),
         ("sum(histogram_count(up))", "histogram_count()"),
         ("up / on(job) limitk(1, up)", "limitk"),
+        ("(up[5m])", "a range for its value"),
+        ("ln(0)", "ln() of a number"),
+        ("up offset inf", "the duration inf"),
+        ("rate(up[1e20])", "the duration 1e20"),
+        ("up offset -5", "the duration -5"),
+        ("up{a=\"[9]\"} offset 1d5000000000ms", "the duration 1d5000000000ms"),
+        ("rate(up[ 0 ])", "the duration 0"),
     ];
     for (text, name) in refused {
         match Query::parse(text) {
@@ -51,12 +60,68 @@ fn sides_that_cannot_be_matched_are_an_error_that_says_how() {
 }
 
 #[test]
+fn a_duration_is_one_of_time() {
+    assert_eq!(duration("1h30m").map(|it| it.as_secs()), Some(5400));
+    for other in ["", "0", "5", "-5", "inf", "nan", "1e30", "1x", "h", "5000000000ms", "1d5000000000ms", "0s"] {
+        assert_eq!(duration(other), None, "{other}");
+    }
+}
+
+#[test]
 fn of_two_values_at_one_time_the_first_counts() {
     let samples = samples(&[(0, 5, 1.0), (0, 5, 2.0), (0, 3, 3.0), (0, 6, stale())]);
     let at = |at| Query::parse("sum(up)").expect("PromQL").at(&samples, at);
     let Ok(Value::Vector(vector)) = at(5) else { panic!("{:?}", at(5)) };
     assert_eq!(vector[0].value, 1.0);
     assert_eq!(at(6), Ok(Value::Vector(Vec::new())), "it has ended");
+}
+
+/// What a query gives of samples that have these values of a label, each its number.
+fn instances_of(text: &str, values: &[&str]) -> Vec<f64> {
+    let mut samples = Samples::default();
+    for (n, value) in values.iter().enumerate() {
+        samples.push(&labels("up", value), Point { at: 0, value: n as f64 });
+    }
+    let Ok(Value::Vector(found)) = Query::parse(text).expect(text).at(&samples, 0) else { panic!("{text}") };
+    found.iter().map(|sample| sample.value).collect()
+}
+
+#[test]
+fn no_value_that_narrows_a_query_is_read_as_promql() {
+    let values = ["a", "a.b", "axb", "x\"} or up{y=\"", "back\\slash", "new\nline", "a|b", "(", "€", ".*", ""];
+    let query = Query::parse("up").expect("PromQL");
+    let narrowed = |to: &[&str]| {
+        let to = to.iter().map(|value| (*value).to_owned()).collect();
+        query.narrowed(&[("instance".to_owned(), to)])
+    };
+    for (n, value) in values.iter().enumerate() {
+        assert_eq!(instances_of(&narrowed(&[value]), &values), [n as f64], "{value:?}");
+        if !value.is_empty() {
+            let two = instances_of(&narrowed(&[value, "none"]), &values);
+            assert_eq!(two, [n as f64], "{value:?}");
+        }
+    }
+    assert_eq!(instances_of(&narrowed(&[]), &values).len(), values.len(), "what is not known narrows nothing");
+}
+
+#[test]
+fn the_queries_of_profiles_are_what_they_were_when_filled_in() {
+    for (name, _) in kubectl_escalate::profile::embedded() {
+        let profile = kubectl_escalate::profile::Profile::load(name).expect("a profile");
+        for rule in &profile.queries {
+            let query = rule.query("5m").expect("PromQL");
+            let written = query.narrowed(&[]);
+            let again = Query::parse(&written).expect("PromQL").narrowed(&[]);
+            assert_eq!(again, written, "{}", rule.id);
+            let flat = |text: &str| text.split_whitespace().collect::<String>();
+            let sorted = |text: &str| {
+                let mut chars: Vec<char> = flat(text).chars().collect();
+                chars.sort_unstable();
+                chars
+            };
+            assert_eq!(sorted(&written), sorted(&query.to_string()), "{}", rule.id);
+        }
+    }
 }
 
 proptest! {
@@ -73,15 +138,14 @@ proptest! {
         text in prop::sample::select(vec![
             "rate(up[5m])", "deriv(up[10m])", "predict_linear(up[10m], 1e9)", "quantile_over_time(0.3, up[10m])",
             "topk(1e300, up)", "bottomk(0/0, up)", "topk(-5, up)", "quantile(0.5, up)", "up / on(instance) down",
-            "histogram_quantile(0.9, label_less)", "irate(up[10m])", "stddev_over_time(up[20m])", "round(up, 0)",
-            "avg(up) - avg_over_time(down[10m])", "up % down", "up offset 10000000000000y", "clamp(up, 0/0, 1)",
+            "histogram_quantile(0.9, up)", "histogram_quantile(0.9, rate(down[9m]))", "irate(up[10m])", "stddev_over_time(up[20m])", "round(up, 0)",
+            "avg(up) - avg_over_time(down[10m])", "up % down", "up offset 9999y", "up offset -9999y", "clamp(up, 0/0, 1)",
         ]),
         at in any::<i64>(),
     ) {
         let samples = samples(&points);
-        if let Ok(query) = Query::parse(text) {
-            let _ = query.at(&samples, 0);
-            let _ = query.at(&samples, at / 4);
-        }
+        let query = Query::parse(text).expect("PromQL");
+        let _ = query.at(&samples, 0);
+        let _ = query.at(&samples, at);
     }
 }

@@ -55,7 +55,7 @@ fn evidence(bundle: &Bundle, cluster: &str) -> BTreeMap<String, String> {
     for path in bundle.paths() {
         let Some(within) = path.strip_prefix(&format!("clusters/{cluster}/")) else { continue };
         // Ages in a description count from the collection: these are made anew below.
-        if within == "cluster.json" || within.ends_with("describe.txt") {
+        if ["cluster.json", "metrics/queries.txt"].contains(&within) || within.ends_with("describe.txt") {
             continue;
         }
         let text = if path.ends_with(".json") {

@@ -7,7 +7,7 @@ use crate::{
     },
     cli::{Failure, progress::Bar, reach::Reached},
     collect::{self, Attachment, Container, Earlier, Ledger, Site},
-    facts::identity::Names,
+    facts::{identity::Names, queries},
     plan::{self, Request},
     redact::{Clean, Redactor},
     report,
@@ -178,12 +178,38 @@ impl Work<'_> {
             bundle.finish(&name, |settled| {
                 has_all &= settled.dropped().is_empty();
                 let made = manifest.insert(ledger.manifest(&self.request, &run, settled));
-                last_files(made, &self.redactor, settled)
+                self.last_files(made, settled)
             })
         })
         .map_err(written)?;
         let manifest = manifest.ok_or_else(|| Failure::no_bundle("the manifest was not written"))?;
         Ok(Made { manifest, finished, has_all })
+    }
+
+    /// README.txt, the clusters' files and, last of all, the manifest.
+    fn last_files(&self, manifest: &mut Manifest, settled: &Settled) -> Vec<(EntryPath, Clean)> {
+        let redactor = &self.redactor;
+        let mut files = Vec::new();
+        for cluster in &manifest.clusters {
+            let text = serde_json::to_vec_pretty(cluster).unwrap_or_default();
+            files.push((layout::cluster_json(&cluster.name), clean_json(redactor, &text)));
+            let known = queries::Known::of(manifest, cluster);
+            if let (None, Some(text)) =
+                (&cluster.error, queries::text(&self.request.profile, &self.request.window, &known))
+            {
+                files.push((layout::queries_text(&cluster.name), redactor.text(text.as_bytes()).0));
+            }
+        }
+        files.push((layout::readme(), redactor.text(report::readme(manifest).as_bytes()).0));
+        for (path, clean) in &files {
+            let mut record = settled.measure(path, clean);
+            env!("CARGO_PKG_NAME").clone_into(&mut record.source);
+            manifest.entries.push(record);
+        }
+        manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
+        let text = manifest.to_json().unwrap_or_default();
+        files.push((layout::manifest(), clean_json(redactor, &text)));
+        files
     }
 
     fn ledger(&self, earlier: Option<&Earlier>, asked: DateTime<Utc>, notes: Vec<collect::Entry>) -> Ledger {
@@ -212,25 +238,6 @@ impl Work<'_> {
             earlier: None,
         }
     }
-}
-
-/// README.txt, the clusters' files and, last of all, the manifest.
-fn last_files(manifest: &mut Manifest, redactor: &Redactor, settled: &Settled) -> Vec<(EntryPath, Clean)> {
-    let mut files = Vec::new();
-    for cluster in &manifest.clusters {
-        let text = serde_json::to_vec_pretty(cluster).unwrap_or_default();
-        files.push((layout::cluster_json(&cluster.name), clean_json(redactor, &text)));
-    }
-    files.push((layout::readme(), redactor.text(report::readme(manifest).as_bytes()).0));
-    for (path, clean) in &files {
-        let mut record = settled.measure(path, clean);
-        env!("CARGO_PKG_NAME").clone_into(&mut record.source);
-        manifest.entries.push(record);
-    }
-    manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
-    let text = manifest.to_json().unwrap_or_default();
-    files.push((layout::manifest(), clean_json(redactor, &text)));
-    files
 }
 
 /// JSON of ours, redacted as text, which keeps its order; as a value, should a secret in it have
