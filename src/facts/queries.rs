@@ -13,6 +13,9 @@ const RANGE: &str = "5m";
 /// The label by which what is told of pods from outside is narrowed.
 const NAMESPACE: &str = "namespace";
 
+/// How a manifest calls what the user said of the trust domain.
+const SAID: &str = "--trust-domain";
+
 /// What is known of the workload in a cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
@@ -35,9 +38,11 @@ impl Known {
             let here = said.filter(|claim| claim.cluster.as_ref().is_none_or(|of| *of == cluster.name));
             here.map(|claim| claim.value.clone()).collect::<BTreeSet<_>>().into_iter().collect()
         };
+        // What the user said comes before what was found.
+        let said = manifest.trust_domain.clone().filter(|_| manifest.trust_domain_source.as_deref() == Some(SAID));
         Self {
             cluster: cluster.name.clone(),
-            trust_domains: values(IdentityKind::TrustDomain),
+            trust_domains: said.map_or_else(|| values(IdentityKind::TrustDomain), |said| vec![said]),
             deployments: values(IdentityKind::Deployment),
             namespaces: cluster.namespaces.clone(),
         }
@@ -58,7 +63,9 @@ pub fn text(profile: &Profile, window: &Window, known: &Known) -> Option<String>
     let mut text = format!(
         "# PromQL of profile {} {} for cluster {}, to paste into Grafana's Explore or Prometheus.\n\
          # Window: {} to {}{}. Rates are over {RANGE}.\n\
-         # Nothing was asked of a Prometheus: these are the questions, not their answers.\n",
+         # Nothing was asked of a Prometheus: these are the questions, not their answers. No data is no all-clear:\n\
+         # it may also mean that a metric is not there, or has other labels. Where one Prometheus has several\n\
+         # clusters, add the label that tells them apart.\n",
         profile.name,
         profile.version,
         line(&known.cluster),
@@ -66,9 +73,11 @@ pub fn text(profile: &Profile, window: &Window, known: &Known) -> Option<String>
         utc(window.end),
         window.incident.map(|incident| format!(", incident {}", utc(incident.start))).unwrap_or_default(),
     );
-    for (label, values) in identity.iter().filter(|(_, values)| values.is_empty()) {
-        let _: &[String] = values;
-        text.push_str(&format!("# Not narrowed by {label}, whose value is not known.\n"));
+    for (label, values) in identity.iter().chain(&namespace) {
+        text.push_str(&match values.is_empty() {
+            true => format!("# Not narrowed by {label}, whose value is not known.\n"),
+            false => format!("# {label}: {}.\n", line(&values.join(", "))),
+        });
     }
     let mut scenario = "";
     for rule in &profile.queries {

@@ -95,7 +95,7 @@ clusters/<cluster>/namespaces/<namespace>/
     <resource>/<name>.yaml       every other object, with a <name>.describe.txt of its own
     <resource>.json              the same as a Table of the API server, redacted
 clusters/<cluster>/metrics/      what the servers' /metrics answered during the collection;
-                                 queries.txt: the PromQL to ask a Prometheus, with what is healthy
+                                 queries.txt: the PromQL to ask a Prometheus, if the profile has any
 clusters/<cluster>/nodes/        the nodes that the pods ran on
 notes/                           what the sender added
 manifest.json                    every task and what became of it; every file, its hash and what it covers;

@@ -16,7 +16,7 @@ fn evidence(bundle: &Bundle) -> BTreeMap<String, String> {
     for (path, bytes) in &bundle.files {
         let Some(within) = path.strip_prefix(&format!("clusters/{cluster}/")) else { continue };
         // Ages in these count from the collection; below they are made anew, as of one moment.
-        if within == "cluster.json" || within.ends_with("describe.txt") {
+        if ["cluster.json", "metrics/queries.txt"].contains(&within) || within.ends_with("describe.txt") {
             continue;
         }
         let mut shown = String::from_utf8_lossy(bytes).into_owned();

@@ -1,6 +1,7 @@
 //! PromQL without a Prometheus: what is refused, and that nothing panics. That its answers are those of
 //! Prometheus is tested against one, in tests/cluster/promql.rs.
 
+use crate::support::{Run, World};
 use kubectl_escalate::promql::{EvalError, Labels, Point, Query, QueryError, Samples, Value, duration, stale};
 use proptest::prelude::*;
 
@@ -122,6 +123,27 @@ fn the_queries_of_profiles_are_what_they_were_when_filled_in() {
             assert_eq!(sorted(&written), sorted(&query.to_string()), "{}", rule.id);
         }
     }
+}
+
+#[test]
+fn a_bundle_has_the_queries_filled_in() {
+    let api = World::one().serve();
+    let queries = |arguments: &[&str]| {
+        let ended = Run::collect(&api).args(arguments).finish().exits(0);
+        ended.bundle().text("clusters/prod/metrics/queries.txt")
+    };
+    let text = queries(&[]);
+    for said in ["spirl_trust_domain=\"example.org\"", "namespace=\"tdd-one\"", "2024-03-05T13:50:00Z to", "[5m]"] {
+        assert!(text.contains(said), "{said} in\n{text}");
+    }
+    let blocks: Vec<&str> = text.split("\n\n").filter(|block| !block.starts_with("##")).skip(1).collect();
+    assert_eq!(blocks.len(), 17, "{text}");
+    for block in blocks {
+        let (about, expr) = block.split_once('\n').expect("a comment and PromQL");
+        assert!(about.starts_with("# "), "{block}");
+        Query::parse(expr.trim()).unwrap_or_else(|error| panic!("{error}"));
+    }
+    assert!(queries(&["--trust-domain", "said.org"]).contains("spirl_trust_domain=\"said.org\""));
 }
 
 proptest! {
