@@ -383,7 +383,7 @@ impl Scheduler<'_> {
         let (site, pods) = (&self.sites[at], &self.pods[at]);
         let Some((there, _)) = pods.there(site).filter(|_| pods.awaited_events == 0) else { return };
         let named = pods.gone(site).filter_map(|pod| pod.node.as_deref()).collect();
-        let folders = pods.gone(site).map(|pod| format!("{}_{}_{}", pod.namespace, pod.pod, pod.uid)).collect();
+        let folders = pods.gone(site).map(|pod| plan::pod_folder(&pod.namespace, &pod.pod, &pod.uid)).collect();
         let plan = plan::left(&site.request, &pods.nodes, &named, there, &Arc::new(folders));
         self.add(at, plan);
     }

@@ -15,7 +15,9 @@ pub use expand::{KINDS, expand, first, left, one_by_one, rights_of_neighbours, r
 pub use pods::{Pod, Run, Runs};
 pub use related::{Neighbours, Related};
 pub use resource::{Resource, Right, UnknownGroup};
-pub use task::{GetTask, LeftTask, ListTask, LogFiles, LogTask, Planned, Priority, ScrapeTask, Task, What, Without};
+pub use task::{
+    GetTask, LeftTask, ListTask, LogFiles, LogTask, Planned, Priority, ScrapeTask, Task, What, Without, pod_folder,
+};
 
 use crate::profile::Profile;
 use std::collections::{BTreeMap, BTreeSet};

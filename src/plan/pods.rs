@@ -1,6 +1,9 @@
 //! What a pod's spec and status say about the logs and endpoints to ask for.
 
-use super::{LogFiles, LogTask, Planned, Request, ScrapeTask, Task, What, Without, window::seconds_floor};
+use super::{
+    LogFiles, LogTask, Planned, Request, ScrapeTask, Task, What, Without, pod_folder, task::node_logs,
+    window::seconds_floor,
+};
 use crate::profile::{LogRules, Scrape, is_path};
 use chrono::{DateTime, Utc};
 use k8s_openapi::{
@@ -248,7 +251,7 @@ impl Pod {
     fn files(&self, container: &Container, previous: bool) -> Option<LogFiles> {
         let node = self.node.as_deref()?;
         let Self { namespace, name, node_uid, .. } = self;
-        let folder = format!("/api/v1/nodes/{node}/proxy/logs/pods/{namespace}_{name}_{node_uid}/{}/", container.name);
+        let folder = format!("{}{}/{}/", node_logs(node), pod_folder(namespace, name, node_uid), container.name);
         let restarts = u32::try_from(container.restarts).ok()?;
         // One that waits to be restarted is counted when it is.
         let waits = matches!(container.state, State::Waiting(_));

@@ -150,6 +150,17 @@ pub struct LogFiles {
     pub is_over: bool,
 }
 
+/// The path of a node's folder of all its pods' logs, by way of the API server, with a slash at its end.
+pub(super) fn node_logs(node: &str) -> String {
+    format!("/api/v1/nodes/{node}/proxy/logs/pods/")
+}
+
+/// What a node calls a pod's folder in it.
+#[must_use]
+pub fn pod_folder(namespace: &str, pod: &str, uid: &str) -> String {
+    format!("{namespace}_{pod}_{uid}")
+}
+
 impl LogTask {
     /// Whether its pod was gone before it could be listed, and its node still has the files.
     #[must_use]
@@ -305,7 +316,7 @@ impl Task {
                 ];
                 with_query(path, query.into_iter().flatten())
             }
-            What::Left(left) => format!("/api/v1/nodes/{}/proxy/logs/pods/", left.node),
+            What::Left(left) => node_logs(&left.node),
             What::Scrape(scrape) => {
                 let ScrapeTask { namespace, pod, scheme, port, path, .. } = scrape;
                 // The API server's proxy takes http where no scheme is said.

@@ -330,7 +330,7 @@ impl Unit {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum NarrowedBy {
-    /// Those of the workload itself, in `identity.metricLabels`: its own metrics have them.
+    /// Those of the workload itself, in `identity.metricLabels`: for metrics that have them.
     #[default]
     Identity,
     /// `namespace`: what kube-state-metrics and cAdvisor tell of its pods.

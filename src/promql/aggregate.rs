@@ -2,10 +2,10 @@
 
 use super::{
     eval::{EvalError, Value},
-    samples::{Labels, NAME, Sample},
+    samples::{Labels, Sample, picked},
     sum::{extreme, mean, quantile, sum, variance},
 };
-use promql_parser::parser::{AggregateExpr, LabelModifier};
+use promql_parser::parser::AggregateExpr;
 use std::collections::BTreeMap;
 
 /// What is done with a group.
@@ -47,7 +47,8 @@ pub(super) fn value(expr: &AggregateExpr, param: Option<f64>, vector: Vec<Sample
     let Some(op) = Op::read(&expr.op.to_string()) else { return Err(EvalError::Type(expr.to_string())) };
     let mut groups: BTreeMap<Labels, Vec<Sample>> = BTreeMap::new();
     for sample in vector {
-        groups.entry(group(expr.modifier.as_ref(), &sample.labels)).or_default().push(sample);
+        let group = expr.modifier.as_ref().map(|modifier| picked(&sample.labels, modifier)).unwrap_or_default();
+        groups.entry(group).or_default().push(sample);
     }
     let param = param.unwrap_or(f64::NAN);
     // What Go cannot count to is an error there.
@@ -75,17 +76,6 @@ pub(super) fn value(expr: &AggregateExpr, param: Option<f64>, vector: Vec<Sample
         out.push(Sample { labels, value });
     }
     Ok(Value::Vector(out))
-}
-
-/// The labels of the group that a series belongs to.
-fn group(modifier: Option<&LabelModifier>, labels: &Labels) -> Labels {
-    let Some(modifier) = modifier else { return Labels::new() };
-    let named = &modifier.labels().labels;
-    let is_kept = |name: &String| match modifier {
-        LabelModifier::Include(_) => named.contains(name),
-        LabelModifier::Exclude(_) => name != NAME && !named.contains(name),
-    };
-    labels.iter().filter(|(name, _)| is_kept(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// The `count` greatest or least; NaN comes last either way.

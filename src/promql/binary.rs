@@ -2,7 +2,7 @@
 
 use super::{
     eval::{EvalError, Value, unique},
-    samples::{Labels, NAME, Sample, unname},
+    samples::{Labels, Sample, picked, unname},
 };
 use promql_parser::parser::{BinModifier, BinaryExpr, LabelModifier, VectorMatchCardinality as Card};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -57,12 +57,14 @@ pub(super) fn value(expr: &BinaryExpr, left: Value, right: Value) -> Result<Valu
         return of_sets(&name, expr.modifier.as_ref(), left, right);
     }
     let op = Op::read(&name).ok_or_else(wrong)?;
-    let with = |sample: Sample, value: Option<f64>| {
-        let Sample { mut labels, .. } = sample;
+    // A comparison keeps the series' value also where that is on the right.
+    let with = |sample: Sample, one: f64, other: f64| {
+        let value = op.of(one, other, sample.value, returns_bool)?;
+        let mut labels = sample.labels;
         if op.unnames(returns_bool) {
             unname(&mut labels);
         }
-        Some(Sample { labels, value: value? })
+        Some(Sample { labels, value })
     };
     match (left, right) {
         (Value::Scalar(one), Value::Scalar(other)) => {
@@ -71,18 +73,17 @@ pub(super) fn value(expr: &BinaryExpr, left: Value, right: Value) -> Result<Valu
         (Value::Vector(left), Value::Scalar(other)) => unique(
             left.into_iter()
                 .filter_map(|it| {
-                    let value = op.of(it.value, other, it.value, returns_bool);
-                    with(it, value)
+                    let one = it.value;
+                    with(it, one, other)
                 })
                 .collect(),
         ),
-        // A comparison keeps the series' value also where that is on the right.
         (Value::Scalar(one), Value::Vector(right)) => unique(
             right
                 .into_iter()
                 .filter_map(|it| {
-                    let value = op.of(one, it.value, it.value, returns_bool);
-                    with(it, value)
+                    let other = it.value;
+                    with(it, one, other)
                 })
                 .collect(),
         ),
@@ -92,13 +93,10 @@ pub(super) fn value(expr: &BinaryExpr, left: Value, right: Value) -> Result<Valu
 
 /// The labels by which the series of two sides are matched.
 fn signature(modifier: Option<&BinModifier>, labels: &Labels) -> Labels {
-    let matching = modifier.and_then(|modifier| modifier.matching.as_ref());
-    let is_one = |name: &String| match matching {
-        None => name != NAME,
-        Some(LabelModifier::Include(on)) => on.labels.contains(name),
-        Some(LabelModifier::Exclude(ignoring)) => name != NAME && !ignoring.labels.contains(name),
-    };
-    labels.iter().filter(|(name, _)| is_one(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    match modifier.and_then(|modifier| modifier.matching.as_ref()) {
+        Some(matching) => picked(labels, matching),
+        None => picked(labels, &LabelModifier::exclude(Vec::new())),
+    }
 }
 
 fn of_sets(name: &str, modifier: Option<&BinModifier>, left: &[Sample], right: &[Sample]) -> Result<Value, EvalError> {

@@ -88,9 +88,8 @@ impl Evaluator<'_> {
 
     /// The last values of the series that are meant, and when they were.
     pub(super) fn select(&self, selector: &VectorSelector) -> Vec<(Sample, Millis)> {
-        let last = self.samples.last(selector, self.before(selector));
-        let sample = |(labels, point): (&Labels, Point)| Sample { labels: labels.clone(), value: point.value };
-        last.into_iter().map(|(labels, point)| (sample((labels, point)), point.at)).collect()
+        let last = self.samples.last(selector, self.before(selector)).into_iter();
+        last.map(|(labels, point)| (Sample { labels: labels.clone(), value: point.value }, point.at)).collect()
     }
 
     /// The moment that a selector means.

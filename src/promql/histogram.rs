@@ -5,6 +5,7 @@
 use super::{
     eval::{EvalError, Value, unnamed},
     samples::{Labels, Sample},
+    sum::beyond,
 };
 use std::{cmp::Ordering, collections::BTreeMap};
 
@@ -36,14 +37,8 @@ fn read(text: &str) -> Option<f64> {
 }
 
 fn quantile(q: f64, mut buckets: Vec<Bucket>) -> f64 {
-    if q.is_nan() {
-        return f64::NAN;
-    }
-    if q < 0.0 {
-        return f64::NEG_INFINITY;
-    }
-    if q > 1.0 {
-        return f64::INFINITY;
+    if let Some(beyond) = beyond(q) {
+        return beyond;
     }
     buckets.sort_by(|one, other| one.bound.total_cmp(&other.bound));
     if buckets.last().is_none_or(|last| last.bound != f64::INFINITY) {

@@ -1,6 +1,9 @@
 //! Owns series of samples, and how they are selected by their labels and by time.
 
-use promql_parser::{label::Matchers, parser::VectorSelector};
+use promql_parser::{
+    label::Matchers,
+    parser::{LabelModifier, VectorSelector},
+};
 use std::collections::BTreeMap;
 
 /// Milliseconds since 1970.
@@ -16,6 +19,17 @@ const ABOUT: [&str; 3] = [NAME, "__type__", "__unit__"];
 
 pub(super) fn unname(labels: &mut Labels) {
     ABOUT.iter().for_each(|label| drop(labels.remove(*label)));
+}
+
+/// The labels that `by` or `on` names, or those that `without` or `ignoring` does not; a name only where it
+/// is asked for.
+pub(super) fn picked(labels: &Labels, modifier: &LabelModifier) -> Labels {
+    let named = &modifier.labels().labels;
+    let is_kept = |name: &String| match modifier {
+        LabelModifier::Include(_) => named.contains(name),
+        LabelModifier::Exclude(_) => name != NAME && !named.contains(name),
+    };
+    labels.iter().filter(|(name, _)| is_kept(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// The bits of the NaN by which Prometheus says that a series has ended:

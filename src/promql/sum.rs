@@ -65,16 +65,23 @@ pub(super) fn variance(values: impl Iterator<Item = f64>) -> f64 {
     (squares.sum + squares.lost) / count
 }
 
+/// What a quantile is that lies beyond all values, or is none.
+pub(super) fn beyond(q: f64) -> Option<f64> {
+    match q {
+        _ if q.is_nan() => Some(f64::NAN),
+        _ if q < 0.0 => Some(f64::NEG_INFINITY),
+        _ if q > 1.0 => Some(f64::INFINITY),
+        _ => None,
+    }
+}
+
 /// The value below which the part `q` of all values lies, between two of them in proportion.
 pub(super) fn quantile(q: f64, mut values: Vec<f64>) -> f64 {
-    if values.is_empty() || q.is_nan() {
+    if values.is_empty() {
         return f64::NAN;
     }
-    if q < 0.0 {
-        return f64::NEG_INFINITY;
-    }
-    if q > 1.0 {
-        return f64::INFINITY;
+    if let Some(beyond) = beyond(q) {
+        return beyond;
     }
     // NaN comes first, whatever its sign.
     values.sort_by(|one, other| match (one.is_nan(), other.is_nan()) {

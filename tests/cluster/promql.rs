@@ -374,13 +374,19 @@ fn are_same(ours: &Result<Answer, String>, theirs: &Result<Answer, String>) -> b
     }
 }
 
-#[test]
-#[ignore = "needs a Prometheus: run tests/run"]
-fn whatever_is_asked_the_answer_is_that_of_prometheus() {
+/// A Prometheus that has the samples, the samples, and when they begin.
+fn served() -> (Prometheus, Samples, Millis) {
     let prometheus = Prometheus::start();
     let start = (Utc::now().timestamp_millis() / 60_000 - 45) * 60_000;
     let samples = samples(start);
     prometheus.write(&samples);
+    (prometheus, samples, start)
+}
+
+#[test]
+#[ignore = "needs a Prometheus: run tests/run"]
+fn whatever_is_asked_the_answer_is_that_of_prometheus() {
+    let (prometheus, samples, start) = served();
     let expressions: Vec<String> = WRITTEN.iter().map(|text| (*text).to_owned()).chain(generated(400)).collect();
     let moments = [0, 7_500, 300_000, 320_000, 612_345, 900_000, 1_234_000, 1_500_000, 1_785_000, 1_950_000, 2_400_000];
     let (mut answers, mut errors, mut values, mut different) = (0, 0, 0, Vec::new());
@@ -414,10 +420,7 @@ fn whatever_is_asked_the_answer_is_that_of_prometheus() {
 #[test]
 #[ignore = "needs a Prometheus: run tests/run"]
 fn a_range_has_the_same_points() {
-    let prometheus = Prometheus::start();
-    let start = (Utc::now().timestamp_millis() / 60_000 - 45) * 60_000;
-    let samples = samples(start);
-    prometheus.write(&samples);
+    let (prometheus, samples, start) = served();
     let seconds = |millis: Millis| (millis / 1000).to_string();
     for text in ["rate(requests_total[2m])", "memory_bytes > 1.5e6", "time()", "sum(up)"] {
         let (from, to, step) = (start - 60_000, start + 2_000_000, 40_000);
