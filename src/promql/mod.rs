@@ -15,11 +15,13 @@ mod eval;
 mod histogram;
 mod narrow;
 mod over_time;
+mod raw;
 mod samples;
 mod sum;
 
 pub use self::{
     eval::{EvalError, Value},
+    raw::{Wanted, raw},
     samples::{Labels, Millis, NAME, Point, Sample, Samples, Series, is_stale, stale},
 };
 

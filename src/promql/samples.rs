@@ -36,7 +36,7 @@ pub(super) fn picked(labels: &Labels, modifier: &LabelModifier) -> Labels {
 /// <https://github.com/prometheus/prometheus/blob/v3.16.0/model/value/value.go>.
 const STALE: u64 = 0x7ff0_0000_0000_0002;
 /// For how long a sample is good where there is no later one.
-const LOOKBACK: Millis = 5 * 60 * 1000;
+pub(super) const LOOKBACK: Millis = 5 * 60 * 1000;
 
 /// The mark that a series has ended.
 #[must_use]

@@ -2,8 +2,9 @@
 //! Prometheus is tested against one, in tests/cluster/promql.rs.
 
 use crate::support::{Run, World};
-use kubectl_escalate::promql::{EvalError, Labels, Point, Query, QueryError, Samples, Value, duration, stale};
+use kubectl_escalate::promql::{EvalError, Labels, Point, Query, QueryError, Samples, Value, duration, raw, stale};
 use proptest::prelude::*;
+use std::time::Duration;
 
 fn labels(name: &str, instance: &str) -> Labels {
     [("__name__", name), ("instance", instance), ("le", instance)]
@@ -103,6 +104,43 @@ fn no_value_that_narrows_a_query_is_read_as_promql() {
         }
     }
     assert_eq!(instances_of(&narrowed(&[]), &values).len(), values.len(), "what is not known narrows nothing");
+}
+
+/// The samples that these expressions are made of, in minutes before the first moment.
+fn wanted(queries: &[(&str, u64)]) -> Vec<(String, u64)> {
+    let narrowing = vec![("namespace".to_owned(), vec!["tdd-one".to_owned()])];
+    let queries: Vec<_> = queries
+        .iter()
+        .map(|(text, minutes)| (Query::parse(text).expect("PromQL"), Duration::from_secs(minutes * 60)))
+        .collect();
+    let wanted = raw(queries.iter().map(|(query, before)| (query, &narrowing, *before)));
+    wanted.into_iter().map(|it| (it.selector, it.reach.as_secs() / 60)).collect()
+}
+
+#[test]
+fn samples_reach_as_far_back_as_the_expression_looks() {
+    let one = |text: &str, before: u64| {
+        let wanted = wanted(&[(text, before)]);
+        assert_eq!(wanted.len(), 1, "{wanted:?}");
+        (wanted[0].0.clone(), wanted[0].1)
+    };
+    assert_eq!(one("a", 0), ("a{namespace=\"tdd-one\"}".to_owned(), 5));
+    assert_eq!(one("sum(rate(a[1m])) > 0", 0).1, 5);
+    assert_eq!(one("rate(a[1h] offset 30m)", 0).1, 90);
+    assert_eq!(one("deriv(a[6h])", 24 * 60).1, 30 * 60);
+    assert_eq!(one("a offset -10m", 0).1, 5);
+}
+
+#[test]
+fn a_metric_is_asked_for_once_by_what_all_its_selectors_have_in_common() {
+    let queries = [
+        ("rate(a{x=\"1\",y=~\"b|c\"}[10m]) / rate(a{x=\"1\"}[5m])", 0),
+        ("b - on () a{x=\"1\",z!=\"\"}", 60),
+        ("vector(1)", 0),
+    ];
+    let found = wanted(&queries);
+    let expected = [("a{namespace=\"tdd-one\",x=\"1\"}".to_owned(), 65), ("b{namespace=\"tdd-one\"}".to_owned(), 65)];
+    assert_eq!(found, expected);
 }
 
 #[test]
