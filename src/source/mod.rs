@@ -4,7 +4,12 @@
 //! [`Stop`] is how a run ends early: every wait in a source also waits for it, so that an
 //! interrupt or the deadline ends the waiting and not the process.
 
+mod body;
+mod cutter;
 pub mod kubernetes;
+pub mod prometheus;
+
+pub use body::BodyStream;
 
 use tokio::sync::watch;
 

@@ -5,7 +5,7 @@ use super::names::{File, listed};
 use crate::{
     collect::{Site, cut},
     plan::LogFiles,
-    source::kubernetes::{BodyStream, SourceError},
+    source::{BodyStream, kubernetes::SourceError},
 };
 use chrono::{DateTime, Utc};
 use flate2::write::MultiGzDecoder;

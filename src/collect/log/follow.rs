@@ -19,7 +19,7 @@ use crate::{
     },
     facts::coverage::{Begins, Stopped as Why},
     plan::{LogFiles, LogTask, Task, What},
-    source::kubernetes::{BodyStream, SourceError},
+    source::{BodyStream, kubernetes::SourceError},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::{Duration, Instant};

@@ -13,7 +13,7 @@ use crate::{
     facts::{coverage::Begins, identity::Extract, onset::Errors},
     plan::{LogTask, Task, window::seconds_floor},
     redact::{Clean, Counts, Stream},
-    source::kubernetes::{BodyStream, SourceError},
+    source::{BodyStream, kubernetes::SourceError},
 };
 use chrono::{DateTime, Utc};
 use std::io::Read as _;

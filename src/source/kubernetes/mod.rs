@@ -3,22 +3,20 @@
 //! Only GET is ever sent. A request is given up after the idle time without a byte; 429, 503 and
 //! 504 are tried again within a budget that one cluster shares.
 
-mod body;
 mod connect;
-mod cutter;
 mod discovery;
 mod error;
 mod table;
 
-pub use body::BodyStream;
 pub use connect::{ConnectError, Connection, Target, connect};
 pub use discovery::{Discovery, Document};
 pub use error::{SourceError, causes};
 pub use table::{ListHead, Object, Row, Rows};
 
-use super::Stop;
+use super::{BodyStream, Stop};
 use chrono::{DateTime, Utc};
-use http::{Request, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode, header, response::Parts};
+use http_body_util::BodyExt as _;
 use kube::client::Body;
 use std::{
     sync::{
@@ -75,6 +73,12 @@ impl Kubernetes {
     pub fn new(client: kube::Client, limits: Limits, stop: Stop) -> Self {
         let slots = Arc::new(Semaphore::new(limits.requests));
         Self { client, limits, stop, waited: Arc::default(), slots }
+    }
+
+    /// Whether the run was told to end.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stop.reason().is_some()
     }
 
     /// GETs a path (with its query) of the API server, asking for the media types of `accept`.
@@ -136,41 +140,13 @@ impl Kubernetes {
         if let Some(range) = range {
             request = request.header(header::RANGE, range);
         }
-        let request = request.body(Body::empty()).map_err(SourceError::Request)?;
-        let slot = tokio::select! {
-            biased;
-            reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),
-            // The semaphore is never closed.
-            slot = self.slots.clone().acquire_owned() => slot.ok(),
-        };
-        let sent = tokio::select! {
-            biased;
-            reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),
-            sent = tokio::time::timeout(self.limits.idle, self.client.send(request)) => sent,
-        };
-        let response = match sent {
-            Err(_) => {
-                return Err(SourceError::TimedOut {
-                    what: "waiting for the API server's answer",
-                    after: self.limits.idle,
-                });
-            }
-            Ok(Err(error)) => {
-                return Err(match credentials(&error) {
-                    Some(detail) => SourceError::Credentials { detail },
-                    None => SourceError::Unreachable(Box::new(error)),
-                });
-            }
-            Ok(Ok(response)) => response,
-        };
-        let (head, body) = response.into_parts();
+        let (head, body) = self.send(request, self.limits.idle).await?;
         let status = head.status;
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let date = header(header::DATE)
             .and_then(|text| DateTime::parse_from_rfc2822(text).ok())
             .map(|date| date.with_timezone(&Utc));
         let after = header(header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
-        let body = BodyStream::new(body, self.limits.idle, self.stop.clone(), slot);
         if status.is_success() {
             return Ok(Ok(Answer { status: status.as_u16(), date, body }));
         }
@@ -181,6 +157,55 @@ impl Kubernetes {
             StatusCode::TOO_MANY_REQUESTS => Ok(Err((error, after))),
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT if !is_proxied => Ok(Err((error, after))),
             _ => Err(error),
+        }
+    }
+
+    /// GETs what stands behind the API server's proxy, once, waiting so long for its answer. Whatever its status, the answer is not the API
+    /// server's own unless its body is one of its `Status` objects.
+    ///
+    /// # Errors
+    /// When nothing was answered.
+    pub async fn proxied(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+        wait: Duration,
+    ) -> Result<(Parts, BodyStream), SourceError> {
+        let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(name, value));
+        // Whoever asks counts for itself: logs may hold all places until the deadline.
+        let uncounted = Self { slots: Arc::new(Semaphore::new(1)), ..self.clone() };
+        uncounted.send(request, wait).await
+    }
+
+    /// The longest wait for an answer, and between two pieces of it.
+    #[must_use]
+    pub fn idle(&self) -> Duration {
+        self.limits.idle
+    }
+
+    async fn send(&self, request: http::request::Builder, wait: Duration) -> Result<(Parts, BodyStream), SourceError> {
+        let request = request.body(Body::empty()).map_err(SourceError::Request)?;
+        let slot = tokio::select! {
+            biased;
+            reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),
+            // The semaphore is never closed.
+            slot = self.slots.clone().acquire_owned() => slot.ok(),
+        };
+        let sent = tokio::select! {
+            biased;
+            reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),
+            sent = tokio::time::timeout(wait, self.client.send(request)) => sent,
+        };
+        match sent {
+            Err(_) => Err(SourceError::TimedOut { what: "waiting for the API server's answer", after: wait }),
+            Ok(Err(error)) => Err(match credentials(&error) {
+                Some(detail) => SourceError::Credentials { detail },
+                None => SourceError::Unreachable(Box::new(error)),
+            }),
+            Ok(Ok(response)) => {
+                let (head, body) = response.into_parts();
+                Ok((head, BodyStream::new(body.into_data_stream(), self.limits.idle, self.stop.clone(), slot)))
+            }
         }
     }
 
@@ -235,6 +260,22 @@ fn credentials(error: &kube::Error) -> Option<String> {
 
 /// Reads the Status object of a refusal; a proxy's page gives its first words.
 async fn refusal(status: StatusCode, body: BodyStream) -> Result<SourceError, SourceError> {
+    let code = status.as_u16();
+    let whole = match body.whole(64 << 10).await {
+        Ok(whole) => whole,
+        Err(stopped @ SourceError::Stopped(_)) => return Err(stopped),
+        Err(_) => Vec::new(),
+    };
+    Ok(status_of(code, &whole).unwrap_or_else(|| {
+        let text = String::from_utf8_lossy(&whole[..whole.len().min(300)]).trim().to_owned();
+        let said = status.canonical_reason().unwrap_or_default();
+        let message = if text.is_empty() { said.to_owned() } else { format!("{said}: {text}") };
+        SourceError::Status { code, reason: String::new(), message }
+    }))
+}
+
+/// The refusal that a Status object is.
+pub(in crate::source) fn status_of(code: u16, body: &[u8]) -> Option<SourceError> {
     #[derive(serde::Deserialize)]
     struct Status {
         #[serde(default)]
@@ -242,23 +283,8 @@ async fn refusal(status: StatusCode, body: BodyStream) -> Result<SourceError, So
         #[serde(default)]
         message: String,
     }
-    let code = status.as_u16();
-    let whole = match body.whole(64 << 10).await {
-        Ok(whole) => whole,
-        Err(stopped @ SourceError::Stopped(_)) => return Err(stopped),
-        Err(_) => Vec::new(),
-    };
-    Ok(match serde_json::from_slice::<Status>(&whole) {
-        Ok(Status { reason, message }) if !message.is_empty() => {
-            SourceError::Status { code, reason, message: without_user(&message) }
-        }
-        _ => {
-            let text = String::from_utf8_lossy(&whole[..whole.len().min(300)]).trim().to_owned();
-            let said = status.canonical_reason().unwrap_or_default();
-            let message = if text.is_empty() { said.to_owned() } else { format!("{said}: {text}") };
-            SourceError::Status { code, reason: String::new(), message }
-        }
-    })
+    let Status { reason, message } = serde_json::from_slice(body).ok()?;
+    (!message.is_empty()).then(|| SourceError::Status { code, reason, message: without_user(&message) })
 }
 
 /// A refusal names who asked, which nobody but them needs to know: `User "alice" cannot list …`, and

@@ -1,7 +1,7 @@
 //! Lists as the API server renders them: a Table whose rows carry their objects, paged, and parsed
 //! row by row while the bytes still come, so that memory holds one row and not one page.
 
-use super::{Kubernetes, SourceError, cutter::Cutter};
+use super::{super::cutter::Cutter, Kubernetes, SourceError};
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -99,7 +99,7 @@ impl Kubernetes {
                 Err(error) => return Err(error),
             };
             let mut parser = Page { rows: &mut *rows, head: &mut head, frame: None };
-            let mut cutter = Cutter::default();
+            let mut cutter = Cutter::of_list();
             while let Some(chunk) = body.chunk().await? {
                 cutter.push(&chunk, |frame, row| parser.row(frame, row)).map_err(SourceError::Parse)?;
                 if let Some(token) = parser.token().filter(|_| ahead.is_empty()) {

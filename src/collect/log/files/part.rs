@@ -7,7 +7,7 @@ use crate::{
         names::File,
         pump::{CHUNK, Pump, Stopped},
     },
-    source::kubernetes::{BodyStream, SourceError},
+    source::{BodyStream, kubernetes::SourceError},
 };
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;

@@ -1,12 +1,15 @@
-//! Cuts the JSON of a list into its rows while it arrives, so that each is parsed on its own and
-//! memory holds one row, not one page.
+//! Cuts the JSON of a list, or of a query's answer, into its rows while it arrives, so that each is parsed
+//! on its own and memory holds one row, not one page.
 //!
 //! Only as much of JSON is understood as that takes: strings, and how deep brackets are nested.
 //! Rows and what stands around them are parsed by `serde_json`.
 
 /// A list, as far as it has come.
-#[derive(Default)]
 pub(super) struct Cutter {
+    /// How deep the array of rows is, counting brackets from 1.
+    level: usize,
+    /// What it is called.
+    keys: &'static [&'static str],
     /// All but the rows: with an empty array in their place.
     frame: Vec<u8>,
     /// The part of a row that earlier chunks held.
@@ -19,6 +22,21 @@ pub(super) struct Cutter {
 }
 
 impl Cutter {
+    /// Of a Table's rows, or a list's items.
+    pub(super) fn of_list() -> Self {
+        Self::new(2, &["rows", "items"])
+    }
+
+    /// Of what a Prometheus answers: the series in `data.result`, or what else is a list in `data`.
+    pub(super) fn of_data() -> Self {
+        Self::new(3, &["result", "alerts", "groups", "activeTargets"])
+    }
+
+    fn new(level: usize, keys: &'static [&'static str]) -> Self {
+        let (frame, row) = (Vec::new(), Vec::new());
+        Self { level, keys, frame, row, depth: 0, in_string: false, escaped: false, in_rows: false }
+    }
+
     /// Takes the next bytes, and hands each row that they complete to `give`, with the frame
     /// before it.
     ///
@@ -41,17 +59,17 @@ impl Cutter {
                 b'{' => self.depth += 1,
                 b'[' => {
                     self.depth += 1;
-                    if self.depth == 2 && !self.in_rows {
+                    if self.depth == self.level && !self.in_rows {
                         self.frame.extend_from_slice(&chunk[from..=at]);
                         from = at + 1;
-                        self.in_rows = is_before_rows(&self.frame);
+                        self.in_rows = is_before_rows(&self.frame, self.keys);
                     }
                 }
-                b',' if self.in_rows && self.depth == 2 => {
+                b',' if self.in_rows && self.depth == self.level => {
                     self.end_row(&chunk[from..at], &mut give)?;
                     from = at + 1;
                 }
-                b']' if self.in_rows && self.depth == 2 => {
+                b']' if self.in_rows && self.depth == self.level => {
                     self.end_row(&chunk[from..at], &mut give)?;
                     from = at;
                     self.in_rows = false;
@@ -65,6 +83,11 @@ impl Cutter {
         let rest = if self.in_rows { &mut self.row } else { &mut self.frame };
         rest.extend_from_slice(&chunk[from..]);
         Ok(())
+    }
+
+    /// How many bytes it holds: what stands around the rows, and what has come of one.
+    pub(super) fn held(&self) -> usize {
+        self.frame.len() + self.row.len()
     }
 
     /// What stood around the rows.
@@ -106,13 +129,12 @@ fn give_row<E>(frame: &[u8], row: &[u8], give: &mut impl FnMut(&[u8], &[u8]) -> 
     if row.iter().all(u8::is_ascii_whitespace) { Ok(()) } else { give(frame, row) }
 }
 
-/// Whether the array that `frame` ends with the bracket of is that of a Table's rows, or a list's items.
-fn is_before_rows(frame: &[u8]) -> bool {
-    let without = |text: &[u8], last: u8| text.trim_ascii_end().strip_suffix(&[last]).map(<[u8]>::to_vec);
-    let key = without(frame, b'[').and_then(|text| without(&text, b':'));
+/// Whether the array that `frame` ends with the bracket of is one of these.
+fn is_before_rows(frame: &[u8], keys: &[&str]) -> bool {
+    let without = |text: &[u8], last: &str| text.trim_ascii_end().strip_suffix(last.as_bytes()).map(<[u8]>::to_vec);
+    let key = without(frame, "[").and_then(|text| without(&text, ":")).and_then(|text| without(&text, "\""));
     key.is_some_and(|key| {
-        let key = key.trim_ascii_end();
-        key.ends_with(b"\"rows\"") || key.ends_with(b"\"items\"")
+        keys.iter().any(|name| key.strip_suffix(name.as_bytes()).is_some_and(|before| before.ends_with(b"\"")))
     })
 }
 
@@ -123,8 +145,8 @@ mod tests {
     use serde_json::{Value, json};
 
     /// The frame and the rows of a text that comes in these pieces.
-    fn cut(text: &str, sizes: &[usize]) -> (Vec<u8>, Vec<Value>) {
-        let (mut cutter, mut rows, mut rest) = (Cutter::default(), Vec::new(), text.as_bytes());
+    fn cut(mut cutter: Cutter, text: &str, sizes: &[usize]) -> (Vec<u8>, Vec<Value>) {
+        let (mut rows, mut rest) = (Vec::new(), text.as_bytes());
         let mut sizes = sizes.iter().cycle();
         while !rest.is_empty() {
             let (chunk, after) = rest.split_at((*sizes.next().unwrap_or(&1)).clamp(1, rest.len()));
@@ -159,15 +181,30 @@ mod tests {
             let mut list = json!({ "kind": "Table", "metadata": other, "zz": [other] });
             list[name] = rows.clone().into();
             let text = if pretty { serde_json::to_string_pretty(&list) } else { serde_json::to_string(&list) };
-            let (frame, cut) = cut(&text.expect("JSON"), &sizes);
+            let (frame, cut) = cut(Cutter::of_list(), &text.expect("JSON"), &sizes);
             prop_assert_eq!(cut, rows);
             list[name] = json!([]);
             prop_assert_eq!(serde_json::from_slice::<Value>(&frame).expect("the frame is JSON"), list);
         }
 
         #[test]
+        fn series_and_what_is_around_them_are_what_they_were(
+            series in prop::collection::vec(value(), 0..5),
+            other in value(),
+            sizes in prop::collection::vec(1usize..60, 1..8),
+        ) {
+            let mut answer = json!({ "status": "success", "aa": { "result": [other] }, "data": { "result": series, "stats": other } });
+            let text = serde_json::to_string(&answer).expect("JSON");
+            // An array of this name at the same depth is one, too, wherever it is.
+            let (frame, cut) = cut(Cutter::of_data(), &text, &sizes);
+            prop_assert_eq!(cut, [vec![other], series].concat());
+            (answer["aa"]["result"], answer["data"]["result"]) = (json!([]), json!([]));
+            prop_assert_eq!(serde_json::from_slice::<Value>(&frame).expect("the frame is JSON"), answer);
+        }
+
+        #[test]
         fn nothing_panics(bytes: Vec<u8>, sizes in prop::collection::vec(1usize..9, 1..4)) {
-            let (mut cutter, mut sizes, mut rest) = (Cutter::default(), sizes.iter().cycle(), &bytes[..]);
+            let (mut cutter, mut sizes, mut rest) = (Cutter::of_list(), sizes.iter().cycle(), &bytes[..]);
             while !rest.is_empty() {
                 let (chunk, after) = rest.split_at((*sizes.next().unwrap_or(&1)).min(rest.len()));
                 let _ = cutter.push(chunk, |_, _| Ok::<_, ()>(()));

@@ -1,17 +1,15 @@
 //! An answer's body as it arrives: chunks, never waiting longer than the idle time, and ended by
 //! the run's stop signal.
 
-use super::{SourceError, Stop};
+use super::{Stop, kubernetes::SourceError};
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use http_body_util::{BodyDataStream, BodyExt as _};
-use kube::client::Body;
-use std::time::Duration;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream::BoxStream};
+use std::{error::Error, time::Duration};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// The body of one answer.
 pub struct BodyStream {
-    stream: BodyDataStream<Body>,
+    stream: BoxStream<'static, Result<Bytes, Box<dyn Error + Send + Sync>>>,
     idle: Duration,
     stop: Stop,
     /// Its place among the requests under way, given back when it is dropped.
@@ -19,8 +17,13 @@ pub struct BodyStream {
 }
 
 impl BodyStream {
-    pub(super) fn new(body: Body, idle: Duration, stop: Stop, slot: Option<OwnedSemaphorePermit>) -> Self {
-        Self { stream: body.into_data_stream(), idle, stop, _slot: slot }
+    pub(in crate::source) fn new<E: Into<Box<dyn Error + Send + Sync>> + 'static>(
+        stream: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+        idle: Duration,
+        stop: Stop,
+        slot: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        Self { stream: stream.map_err(Into::into).boxed(), idle, stop, _slot: slot }
     }
 
     /// The next bytes, or `None` at the end.
@@ -35,7 +38,7 @@ impl BodyStream {
                 Err(_) => Err(SourceError::TimedOut { what: "waiting for more of the answer", after: self.idle }),
                 Ok(None) => Ok(None),
                 Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
-                Ok(Some(Err(error))) => Err(SourceError::Broken(Box::new(error))),
+                Ok(Some(Err(error))) => Err(SourceError::Broken(error)),
             },
         }
     }
