@@ -15,6 +15,7 @@ use super::coverage::{ContainerCoverage, Coverage};
 use super::error::BundleError;
 use super::fit::Fitted;
 use super::layout::EntryPath;
+use super::queries::{Backend, QueryRecord};
 use super::stamp;
 use crate::redact::Counts;
 
@@ -116,6 +117,9 @@ pub struct Manifest {
     /// Every container of the pods that the profile takes, with what its logs cover together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<ContainerCoverage>,
+    /// Every question to a Prometheus, with what its answer says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queries: Vec<QueryRecord>,
     /// Pods that were there no more when they were listed, and of which events from the window on tell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone_pods: Vec<GonePod>,
@@ -162,6 +166,7 @@ impl Manifest {
             tasks: Vec::new(),
             entries: Vec::new(),
             containers: Vec::new(),
+            queries: Vec::new(),
             gone_pods: Vec::new(),
             remarks: Vec::new(),
             fitted: None,
@@ -306,6 +311,9 @@ pub struct ClusterInfo {
     /// Namespaces that evidence was collected from.
     #[serde(default)]
     pub namespaces: Vec<String>,
+    /// Which Prometheus was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<Backend>,
 }
 
 /// One planned piece of evidence and what became of it.

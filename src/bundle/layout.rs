@@ -389,6 +389,18 @@ pub fn query(cluster: &str, id: &str) -> EntryPath {
     Maker::cluster(cluster).fixed("metrics").fixed("queries").name("query", id, ".json").done()
 }
 
+/// `clusters/<cluster>/metrics/prometheus.json`: those that were asked for samples, and which was chosen.
+#[must_use]
+pub fn prometheus(cluster: &str) -> EntryPath {
+    Maker::cluster(cluster).fixed("metrics").fixed("prometheus.json").done()
+}
+
+/// `clusters/<cluster>/metrics/<word>.json`: what else the Prometheus knows.
+#[must_use]
+pub fn about(cluster: &str, word: &str) -> EntryPath {
+    Maker::cluster(cluster).fixed("metrics").name("what", word, ".json").done()
+}
+
 /// `clusters/<cluster>/metrics/queries.txt`.
 #[must_use]
 pub fn queries_text(cluster: &str) -> EntryPath {

@@ -16,6 +16,7 @@ pub mod layout;
 mod names;
 mod pack;
 mod place;
+mod queries;
 mod reader;
 mod record;
 mod reserve;
@@ -43,6 +44,7 @@ pub use format::{
 pub use layout::EntryPath;
 pub use names::{BundleName, NamePart};
 pub use place::{Destination, free_bytes};
+pub use queries::{Backend, Judged, QueryRecord, Reading, Verdict};
 pub use reader::{BundleReader, EntryInfo, EntryReader};
 pub use salvage::{Salvaged, salvage};
 pub use settle::Settled;

@@ -9,7 +9,7 @@ use self::{
     again::quoted,
     work::{Made, Work},
 };
-use super::{Failure, connection, dry_run, fit, parse, print, reach::Clusters};
+use super::{Failure, connection, dry_run, fit, metrics, parse, print, reach::Clusters};
 use crate::{
     bundle::{BundleError, BundleWriter, Destination, Finished, Fit, Manifest},
     collect::{Attachment, Earlier, Limits},
@@ -76,6 +76,9 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME", help_heading = "Which evidence")]
     region: Option<String>,
 
+    #[command(flatten)]
+    pub(super) metrics: metrics::Flags,
+
     /// Where the bundle goes: a folder, or a file ending in .zip [default: here]
     #[arg(long, value_name = "FILE|DIR", help_heading = "The bundle")]
     to: Option<PathBuf>,
@@ -125,12 +128,13 @@ pub(super) async fn run(arguments: &Arguments, clusters: &Clusters) -> Result<Ex
     let attachments: Vec<Attachment> =
         arguments.attach.iter().map(|path| Attachment::read(path)).collect::<Result<_, _>>().map_err(Failure::usage)?;
     let key = arguments.key()?;
+    let (stopper, stop) = Stop::new();
+    let reach = arguments.metrics.reach(arguments.connection.request_timeout, &stop)?;
     eprint!("{}", request.window.echo(started, &Local));
     let unfinished = request.window.unfinished(started, arguments.wait);
     for warning in request.window.shortfalls().into_iter().chain(unfinished) {
         eprintln!("{warning}");
     }
-    let (stopper, stop) = Stop::new();
     let stopper = Arc::new(stopper);
     if arguments.dry_run {
         let (reached, unreached) = arguments.reach(&request, clusters, &stop).await?;
@@ -156,6 +160,7 @@ pub(super) async fn run(arguments: &Arguments, clusters: &Clusters) -> Result<Ex
             let work = Work {
                 arguments,
                 request,
+                reach,
                 redactor: Redactor::new(&key),
                 key_id: key.id(),
                 started,
@@ -265,7 +270,17 @@ impl Arguments {
                 )));
             }
         }
+        let said = |given: &Option<String>, was: Option<(&Option<String>, &Option<String>)>, flag: &str| {
+            let was = was.filter(|(_, source)| source.as_deref() == Some(flag));
+            given.clone().or_else(|| was.and_then(|(value, _)| value.clone()))
+        };
+        let trust_domain = earlier.map(|was| (&was.trust_domain, &was.trust_domain_source));
+        let region = earlier.map(|was| (&was.region, &was.region_source));
         Ok(Request {
+            prometheus: self.metrics.ask()?,
+            queries: self.metrics.queries(&profile)?,
+            trust_domain: said(&self.trust_domain, trust_domain, "--trust-domain"),
+            region: said(&self.region, region, "--region"),
             profile,
             window,
             skip: self.skip.iter().cloned().collect(),

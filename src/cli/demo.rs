@@ -81,6 +81,8 @@ fn words(manifest: &Manifest, arguments: &Arguments) -> Vec<OsString> {
     words.extend(["--before".into(), seconds(manifest.window_start, start).into()]);
     words.extend(["--after".into(), seconds(end, manifest.window_end).into()]);
     words.extend(["--profile".into(), manifest.profile.clone().into()]);
+    // What was asked of one is in the recording; it cannot be asked anew.
+    words.extend(["--prometheus".into(), "none".into()]);
     for namespace in manifest.clusters.iter().flat_map(|cluster| &cluster.namespaces) {
         words.extend(["-n".into(), namespace.into()]);
     }

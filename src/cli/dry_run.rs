@@ -9,9 +9,10 @@ use super::{
 use crate::{
     bundle::ClusterInfo,
     exit::Exit,
-    plan::{self, Planned, Pod, Request, What, Without},
+    plan::{self, Known, Planned, Pod, Request, What, Without},
     source::kubernetes::{Row, Rows, SourceError},
 };
+use chrono::Utc;
 use std::sync::Arc;
 
 pub(super) async fn print_plan(
@@ -84,6 +85,14 @@ async fn whole(request: &Arc<Request>, cluster: &Reached) -> Result<Vec<Planned>
     });
     pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
     plan.extend(plan::expand(request, served, place, pods));
+    let now = Utc::now();
+    let whom = plan::whom(request, place, now);
+    if whom.as_ref().is_some_and(|planned| planned.without.is_none()) {
+        // What metrics and logs tell narrows them further, when they are there.
+        let namespaces = place.namespaces.keys().cloned().collect();
+        plan.extend(plan::questions(request, &Known { namespaces, ..Known::default() }, now));
+    }
+    plan.extend(whom);
     // Several ways may lead to one task, as they do when it runs.
     let mut known = std::collections::BTreeSet::new();
     plan.retain(|planned| known.insert(planned.task.id()));

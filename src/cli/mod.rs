@@ -9,6 +9,7 @@ mod connection;
 mod demo;
 mod dry_run;
 mod fit;
+mod metrics;
 mod parse;
 mod profiles;
 mod progress;

@@ -3,9 +3,14 @@
 
 use super::{Failure, collect, connection::Flags, print};
 use crate::{
+    collect::Named,
     exit::Exit,
-    plan::{self, Place, Request, Right, Scope},
-    source::{Stop, kubernetes::Discovery},
+    plan::{self, Ask, Place, Request, Right, Scope},
+    source::{
+        Stop,
+        kubernetes::{Discovery, Kubernetes},
+        prometheus::{self, Service},
+    },
     yaml,
 };
 use clap::Args;
@@ -49,13 +54,22 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         } else {
             flags.namespace.iter().cloned().collect()
         };
-        let rights = rights(&request, &discovery, &namespaces, flags);
+        let mut rights = rights(&request, &discovery, &namespaces, flags);
+        if let Some(named) = arguments.collect.metrics.service()? {
+            rights.extend(of_prometheus(&connection.kubernetes, named).await);
+        }
         manifests.extend(roles(&rights, &arguments.name, arguments.user.as_deref()));
     }
     let mut text = String::from(
         "# What `kubectl-escalate collect` may do with these roles: read, and nothing else. Without\n\
          # the ClusterRole there is still a bundle, with the nodes and definitions named as missing.\n",
     );
+    if request.prometheus == Ask::Find && !request.profile.queries.is_empty() {
+        text.push_str(
+            "# A Prometheus is asked through the API server with what `--prometheus NAMESPACE/SERVICE` adds, or\n\
+             # without any right by its address.\n",
+        );
+    }
     for manifest in manifests {
         text.push_str("---\n");
         text.push_str(&yaml::object(&manifest));
@@ -104,6 +118,26 @@ fn rights(request: &Request, discovery: &Discovery, namespaces: &BTreeSet<String
         }
     }
     rights
+}
+
+/// To ask a Prometheus behind a service, and to find its port where that was not said.
+async fn of_prometheus(kubernetes: &Kubernetes, named: Named) -> Vec<Right> {
+    let Named { namespace, name, port } = named;
+    let looked_up = port.is_none().then(|| Right {
+        namespace: Some(namespace.clone()),
+        group: String::new(),
+        resource: "services".to_owned(),
+        verb: "get",
+        name: Some(name.clone()),
+    });
+    let (port, tls) = match port {
+        Some(port) => port,
+        // Whoever prints the roles may see it; who collects then asks for the same.
+        None => prometheus::port(kubernetes, &namespace, &name).await.ok().flatten().unwrap_or(prometheus::PORT),
+    };
+    let service = Service { namespace, name, port, tls };
+    let asked = Right::of_service(&service.namespace, service.proxied());
+    [Some(asked), looked_up].into_iter().flatten().collect()
 }
 
 /// Rights as Roles, a ClusterRole, and their bindings.

@@ -1,7 +1,7 @@
 //! What a manifest says of the bundle that was completed: its tasks, entries and coverage, beside those
 //! of the run that completed it. Pure.
 
-use super::{Earlier, earlier::Carriage};
+use super::{Earlier, answers, earlier::Carriage};
 use crate::{
     bundle::{
         ContainerCoverage, Coverage, EntryRecord, Gap, GapCause, Interval, Manifest, Outcome, Settled, TaskRecord,
@@ -35,6 +35,7 @@ pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriag
         }
     }
     containers(manifest, was, &paths, &listed, carriage);
+    answers::earlier(manifest, was, |path| paths.get(path).cloned());
     let known: HashSet<_> = manifest.gone_pods.iter().map(|pod| pod.uid.clone()).collect();
     manifest.gone_pods.extend(was.gone_pods.iter().filter(|pod| !known.contains(&pod.uid)).cloned());
     let known: Vec<_> = manifest.clusters.iter().map(|cluster| cluster.name.clone()).collect();

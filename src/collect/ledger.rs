@@ -1,11 +1,11 @@
 //! From what a run gave to the manifest: every task with its outcome, every entry with its source,
 //! and the checklist over them. Pure.
 
-use super::{Carriage, Container, Earlier, Entry, Record, Run, completed, containers};
+use super::{Carriage, Container, Earlier, Entry, Record, Run, answers, completed, containers};
 use crate::{
     bundle::{
         BundleName, CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, GapCause, IdentityClaim, IdentityKind,
-        Manifest, NamePart, Outcome, Settled, TaskRecord,
+        Manifest, NamePart, Settled, TaskRecord,
     },
     facts::{
         coverage, gone,
@@ -40,6 +40,8 @@ pub struct Ledger {
     pub command: String,
     /// How much time there is to be around the incident, as flags.
     pub around: String,
+    /// Which Prometheus is asked, as a flag, where that was said.
+    pub asking: String,
     /// Names the redaction key.
     pub redaction_key_id: String,
     /// The clusters, those not reached among them.
@@ -116,6 +118,7 @@ impl Ledger {
                 .cloned()
                 .collect();
             cluster.region = joined(&settle(&of_cluster, IdentityKind::Region, None));
+            cluster.prometheus = answers::backend(run, cluster);
         }
         manifest
     }
@@ -140,6 +143,7 @@ impl Ledger {
         );
         manifest.entries = entries.into_values().collect();
         manifest.containers = containers::coverage(request, run, settled);
+        manifest.queries = answers::records(run, settled);
         manifest.gone_pods.clone_from(&run.gone_pods);
         if let Some((earlier, carriage)) = &self.earlier {
             completed::add(&mut manifest, earlier, carriage, settled);
@@ -163,11 +167,14 @@ impl Ledger {
         name: &BundleName,
         onset: Option<&Onset>,
     ) -> Vec<ChecklistItem> {
-        vec![self.logs(manifest, request, name, onset), metrics(manifest, request), who(manifest), priority(manifest)]
+        let has_queries = !(request.profile.queries.is_empty() && request.queries.is_empty());
+        let into = format!("{} --into {name}.zip", self.command);
+        let metrics = answers::checklist(manifest, has_queries, &into);
+        vec![self.logs(manifest, request, name, onset), metrics, who(manifest), priority(manifest)]
     }
 
     fn logs(&self, manifest: &Manifest, request: &Request, name: &BundleName, onset: Option<&Onset>) -> ChecklistItem {
-        let (now, again) = (self.asked, &self.command);
+        let (now, again) = (self.asked, format!("{}{}", self.command, self.asking));
         let window = &request.window;
         let text = "logs from 15 minutes before to 15 minutes after the incident";
         let taken = manifest.tasks.iter().filter(|task| task.is_log() && !task.entries.is_empty()).count();
@@ -306,22 +313,6 @@ pub(super) fn record(record: &Record, entries: Vec<String>) -> TaskRecord {
 
 fn item(id: &str, text: &str, state: CheckState, detail: String, command: Option<String>) -> ChecklistItem {
     ChecklistItem { id: id.to_owned(), text: text.to_owned(), state, detail, command }
-}
-
-fn metrics(manifest: &Manifest, request: &Request) -> ChecklistItem {
-    let scraped =
-        manifest.tasks.iter().filter(|task| task.kind == "scrape" && task.outcome == Outcome::Collected).count();
-    let mut detail = match scraped {
-        0 => "not collected yet".to_owned(),
-        _ => format!(
-            "not collected yet; what /metrics of {scraped} pod(s) answered is there, as of the collection, and says nothing of the time before"
-        ),
-    };
-    if !request.profile.queries.is_empty() {
-        detail.push_str("; the PromQL to ask a Prometheus is in clusters/*/metrics/queries.txt");
-    }
-    let text = "metric values, and the PromQL that showed the anomaly";
-    item("metrics", text, CheckState::NotCollectedYet, detail, None)
 }
 
 fn who(manifest: &Manifest) -> ChecklistItem {

@@ -6,6 +6,8 @@
 //! a path to `bundle/layout.rs` and a test file. Collectors know the bundle's entries and nothing
 //! of zip.
 
+mod about;
+mod answers;
 mod completed;
 mod containers;
 mod cut;
@@ -19,8 +21,11 @@ mod list;
 mod log;
 mod note;
 mod place;
+mod prometheus;
+mod query;
 mod recent;
 mod run;
+mod samples;
 mod scrape;
 mod site;
 mod table_text;
@@ -32,6 +37,7 @@ pub use follow::{Followed, follow};
 pub use ledger::Ledger;
 pub use note::{Attachment, NoteError, notes};
 pub use place::{Found, PlaceError, Places, find};
+pub use prometheus::{Named, Reach};
 pub use run::{Container, Limits, Record, Run, run};
 pub use site::{Done, Entry, Progress, Shown, Site};
 
@@ -47,6 +53,10 @@ async fn collect(site: &Site, task: &Task) -> Done {
         What::Log(log) => log::collect(site, task, log).await,
         What::Left(left) => log::find_left(site, task, left).await,
         What::Scrape(scrape) => scrape::collect(site, task, scrape).await,
+        What::Prometheus(find) => prometheus::collect(site, task, find).await,
+        What::Query(query) => query::collect(site, task, query).await,
+        What::Samples(samples) => samples::collect(site, samples).await,
+        What::About(about) => about::collect(site, task, *about).await,
         What::Kind(kind) => Done::absent(format!("{kind}: left out")),
     }
 }

@@ -7,7 +7,7 @@
 use super::{Done, Shown, Site, collect};
 use crate::{
     bundle::{GonePod, IdentityClaim, Outcome},
-    facts::{gone::Told, identity},
+    facts::{gone::Told, identity, queries},
     plan::{self, LogTask, Planned, Pod, Priority, Runs, Task, What, Without},
     source::{Stop, StopReason, Stopper},
 };
@@ -134,6 +134,8 @@ struct Pods {
     told: Told,
     /// When the first of these lists was asked for.
     asked: Option<DateTime<Utc>>,
+    /// Whether the questions to a Prometheus are planned.
+    is_questioned: bool,
 }
 
 impl Pods {
@@ -170,6 +172,7 @@ pub async fn run(sites: &[Site], plans: Vec<Vec<Planned>>, limits: Limits, stop:
     loop {
         if let Some(reason) = stop.reason() {
             scheduler.give_up_pending(reason);
+            scheduler.give_up_questions(reason);
             drained.get_or_insert_with(|| tokio::time::Instant::now() + drain(reason));
         } else {
             scheduler.start();
@@ -327,6 +330,47 @@ impl Scheduler<'_> {
             self.look_for_left(site);
         }
         self.record(site, task, Some(started), clock.elapsed(), done);
+        self.question(site);
+    }
+
+    /// Once all but logs has ended, as much is known of the workload as will be: plans what a Prometheus is
+    /// asked, if there is one.
+    fn question(&mut self, at: usize) {
+        let site = &self.sites[at];
+        let is_other = |task: &Task| !matches!(task.what, What::Log(_) | What::Left(_));
+        // The last in order are no logs.
+        let mut others = self.pending.values().rev().filter(|job| job.site == at && is_other(&job.planned.task));
+        if self.pods[at].is_questioned
+            || site.prometheus.get().is_none()
+            || others.next().is_some()
+            || self.running.values().any(|it| it.site == at && is_other(&it.task))
+        {
+            return;
+        }
+        let plan = self.questions(at);
+        self.add(at, plan);
+    }
+
+    fn questions(&mut self, at: usize) -> Vec<Planned> {
+        self.pods[at].is_questioned = true;
+        let site = &self.sites[at];
+        let namespaces = site.place.namespaces.keys().cloned().collect();
+        let mut ours = self.run.records.iter().filter(|record| record.cluster == site.cluster);
+        let backend = ours.find_map(|record| record.done.backend.as_ref());
+        let known = queries::known(&site.request, &self.run.claims, (&site.cluster, namespaces), backend);
+        plan::questions(&site.request, &known, site.now())
+    }
+
+    /// Questions whose turn never came are told like all else.
+    fn give_up_questions(&mut self, reason: StopReason) {
+        for at in 0..self.sites.len() {
+            if self.pods[at].is_questioned || self.sites[at].prometheus.get().is_none() {
+                continue;
+            }
+            for planned in self.questions(at) {
+                self.settle(at, planned.task, Done::stopped(reason));
+            }
+        }
     }
 
     /// All pods of a cluster were seen: plans what hangs on them.

@@ -1,14 +1,15 @@
 //! What every collector is given, and what it gives back.
 
-use super::{Earlier, Followed};
+use super::{Earlier, Followed, Reach};
 use crate::{
-    bundle::{BundleError, BundleWriter, Coverage, EntryPath, EntryWriter, IdentityClaim, Outcome},
+    bundle::{Backend, BundleError, BundleWriter, Coverage, EntryPath, EntryWriter, IdentityClaim, Outcome, Verdict},
     facts::{coverage::Log, gone::Told, identity::Names, onset::Onset},
-    plan::{Place, Planned, Pod, Request, Resource, Task},
+    plan::{Place, Planned, Pod, Request, Resource, Right, Task},
     redact::{Clean, Counts, Redactor},
     source::{
         StopReason,
         kubernetes::{Kubernetes, SourceError},
+        prometheus::Prometheus,
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -72,6 +73,10 @@ pub struct Site {
     pub earlier: Option<Arc<Earlier>>,
     /// Logs that were followed until the window closed.
     pub followed: Arc<Followed>,
+    /// How the Prometheus to ask is reached.
+    pub reach: Reach,
+    /// That one, when it is found.
+    pub prometheus: Arc<OnceLock<Prometheus>>,
 }
 
 impl Site {
@@ -160,6 +165,10 @@ pub struct Done {
     pub told: Option<Told>,
     /// What it says about who this is.
     pub claims: Vec<IdentityClaim>,
+    /// Which Prometheus was found.
+    pub backend: Option<Backend>,
+    /// What the answer to a question says.
+    pub verdict: Option<Verdict>,
     /// What became of a container's log, where the outcome does not say it.
     pub log: Option<Log>,
     /// When a log's errors jumped, where that was looked for.
@@ -179,6 +188,8 @@ impl Done {
             pods: Vec::new(),
             told: None,
             claims: Vec::new(),
+            backend: None,
+            verdict: None,
             log: None,
             onset: None,
             disk_full: false,
@@ -206,6 +217,11 @@ impl Done {
 
     /// A source gave no answer. A refusal names the right that would have granted it.
     pub(super) fn failed(error: &SourceError, task: &Task) -> Self {
+        Self::refused(error, || task.right())
+    }
+
+    /// The same, by the right that would have granted it, if that is known.
+    pub(super) fn refused(error: &SourceError, right: impl FnOnce() -> Option<Right>) -> Self {
         let (outcome, hint) = match error {
             SourceError::Stopped(reason) => return Self::stopped(*reason),
             SourceError::Status { code: 401, reason, .. } if !reason.is_empty() => {
@@ -213,7 +229,7 @@ impl Done {
             }
             // Words without a reason are those of something before or behind the API server.
             SourceError::Status { code: 403, reason, .. } if !reason.is_empty() => {
-                (Outcome::Forbidden, task.right().map(|right| right.needed()))
+                (Outcome::Forbidden, right().map(|right| right.needed()))
             }
             SourceError::Status { code: 404, .. } => (Outcome::Absent, None),
             SourceError::TimedOut { .. } => (Outcome::TimedOut, None),

@@ -7,7 +7,7 @@ use crate::{
     redact::{Clean, CleanJson},
 };
 use memchr::memmem::Finder;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The names that a profile says identity is read by.
 #[derive(Clone, Debug)]
@@ -60,6 +60,17 @@ pub fn of_labels(names: &Names, object: &CleanJson, what: &str, cluster: &str) -
         hint: false,
     });
     claim.into_iter().collect()
+}
+
+/// What a series' labels name, in the samples of a Prometheus that is `at` somewhere.
+#[must_use]
+pub fn of_series(names: &Names, labels: &BTreeMap<String, String>, at: &str, cluster: &str) -> Vec<IdentityClaim> {
+    let claim = |(what, label): &(IdentityKind, String)| {
+        let value = labels.get(label)?.clone();
+        let source = format!("{label} in {at}");
+        Some(IdentityClaim { what: *what, value, source, cluster: Some(cluster.to_owned()), hint: false })
+    };
+    names.labels.iter().filter_map(claim).collect()
 }
 
 /// The region that a pod's labels name, and what its variables hint at.

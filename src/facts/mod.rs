@@ -6,3 +6,4 @@ pub mod gone;
 pub mod identity;
 pub mod onset;
 pub mod queries;
+pub mod verdict;

@@ -1,97 +1,104 @@
-//! The profile's queries, filled in for one cluster: text to paste into whatever asks a Prometheus. Pure.
+//! The questions to a Prometheus and what was answered, as text: what `queries.txt` has of one cluster, ready to
+//! paste into whatever asks one that we could not reach. Pure.
 
-use super::coverage::utc;
+use super::{coverage::utc, verdict};
 use crate::{
-    bundle::{ClusterInfo, IdentityKind, Manifest},
-    plan::window::Window,
-    profile::{NarrowedBy, Profile, QueryRule},
+    bundle::{Backend, ClusterInfo, IdentityClaim, IdentityKind, QueryRecord},
+    plan::{self, Known, Question, RANGE, Request},
+    profile::QueryRule,
 };
+use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 
-/// Over which time rates are taken: long enough for four scrapes a minute apart, short enough to show minutes.
-const RANGE: &str = "5m";
-/// The label by which what is told of pods from outside is narrowed.
-const NAMESPACE: &str = "namespace";
-
-/// How a manifest calls what the user said of the trust domain.
-const SAID: &str = "--trust-domain";
-
-/// What is known of the workload in a cluster.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    /// The cluster's name.
-    pub cluster: String,
-    /// Its trust domains.
-    pub trust_domains: Vec<String>,
-    /// Its deployments.
-    pub deployments: Vec<String>,
-    /// Its namespaces.
-    pub namespaces: Vec<String>,
-}
-
-impl Known {
-    /// What a manifest says of a cluster. What is only hinted at is left out.
-    #[must_use]
-    pub fn of(manifest: &Manifest, cluster: &ClusterInfo) -> Self {
-        let values = |what: IdentityKind| {
-            let said = manifest.identity.iter().filter(|claim| claim.what == what && !claim.hint);
-            let here = said.filter(|claim| claim.cluster.as_ref().is_none_or(|of| *of == cluster.name));
-            here.map(|claim| claim.value.clone()).collect::<BTreeSet<_>>().into_iter().collect()
-        };
-        // What the user said comes before what was found.
-        let said = manifest.trust_domain.clone().filter(|_| manifest.trust_domain_source.as_deref() == Some(SAID));
-        Self {
-            cluster: cluster.name.clone(),
-            trust_domains: said.map_or_else(|| values(IdentityKind::TrustDomain), |said| vec![said]),
-            deployments: values(IdentityKind::Deployment),
-            namespaces: cluster.namespaces.clone(),
-        }
+/// What these claims say of a cluster's workload. What is only hinted at is left out, and what the user said
+/// comes before what was found.
+#[must_use]
+pub fn known(
+    request: &Request,
+    claims: &[IdentityClaim],
+    (cluster, namespaces): (&str, Vec<String>),
+    backend: Option<&Backend>,
+) -> Known {
+    let found = |what: IdentityKind| {
+        let said = claims.iter().filter(|claim| claim.what == what && !claim.hint);
+        let here = said.filter(|claim| claim.cluster.as_deref().is_none_or(|of| of == cluster));
+        here.map(|claim| claim.value.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    let said = |said: &Option<String>, what| said.clone().map_or_else(|| found(what), |said| vec![said]);
+    Known {
+        trust_domains: said(&request.trust_domain, IdentityKind::TrustDomain),
+        deployments: found(IdentityKind::Deployment),
+        namespaces,
+        regions: said(&request.region, IdentityKind::Region),
+        is_by_namespace: backend.is_some_and(|backend| backend.by_namespace),
+        is_mixed: backend.is_some_and(|backend| backend.mixed),
+        cluster_labels: backend.map(|backend| backend.cluster_labels.clone().into_iter().collect()).unwrap_or_default(),
     }
 }
 
-/// The text; none where the profile has no queries.
+/// The text; none where nothing is to be asked.
 #[must_use]
-pub fn text(profile: &Profile, window: &Window, known: &Known) -> Option<String> {
-    if profile.queries.is_empty() {
+pub fn text(
+    request: &Request,
+    claims: &[IdentityClaim],
+    cluster: &ClusterInfo,
+    answered: &[QueryRecord],
+    now: DateTime<Utc>,
+) -> Option<String> {
+    let (profile, window) = (&request.profile, &request.window);
+    if profile.queries.is_empty() && request.queries.is_empty() {
         return None;
     }
-    let labels = &profile.identity.metric_labels;
-    let pair = |label: &Option<String>, values: &[String]| Some((label.clone()?, values.to_vec()));
-    let identity = [pair(&labels.trust_domain, &known.trust_domains), pair(&labels.deployment, &known.deployments)];
-    let identity: Vec<_> = identity.into_iter().flatten().collect();
-    let namespace = vec![(NAMESPACE.to_owned(), known.namespaces.clone())];
+    let known = known(request, claims, (&cluster.name, cluster.namespaces.clone()), cluster.prometheus.as_ref());
+    let answered: Vec<&QueryRecord> = answered.iter().filter(|record| record.cluster == cluster.name).collect();
+    let has_answers = answered.iter().any(|record| record.entry.is_some());
+    let asked = match &cluster.prometheus {
+        Some(backend) if has_answers => {
+            format!("asked of {}: {}; the answers are in queries/<name>.json", backend.at, backend.why)
+        }
+        Some(backend) => format!("{} was found and not asked: these are the questions, not their answers", backend.at),
+        None => "nothing was asked of a Prometheus: these are the questions, not their answers".to_owned(),
+    };
     let mut text = format!(
         "# PromQL of profile {} {} for cluster {}, to paste into Grafana's Explore or Prometheus.\n\
          # Window: {} to {}{}. Rates are over {RANGE}.\n\
-         # Nothing was asked of a Prometheus: these are the questions, not their answers. No data is no all-clear:\n\
-         # it may also mean that a metric is not there, or has other labels. Where one Prometheus has several\n\
-         # clusters, add the label that tells them apart.\n",
+         # {}.\n\
+         # No data is no all-clear: it may also mean that a metric is not there, or has other labels. Where one\n\
+         # Prometheus has several clusters, add the label that tells them apart.\n",
         profile.name,
         profile.version,
-        line(&known.cluster),
+        line(&cluster.name),
         utc(window.start),
         utc(window.end),
         window.incident.map(|incident| format!(", incident {}", utc(incident.start))).unwrap_or_default(),
+        line(&capital(&asked)),
     );
-    for (label, values) in identity.iter().chain(&namespace) {
+    let (identity, namespace) = plan::narrowing(request, &known);
+    let others = namespace.iter().filter(|it| !identity.contains(it));
+    for (label, values) in identity.iter().chain(others) {
         text.push_str(&match values.is_empty() {
             true => format!("# Not narrowed by {label}, whose value is not known.\n"),
             false => format!("# {label}: {}.\n", line(&values.join(", "))),
         });
     }
+    let record = |id: &str| answered.iter().find(|record| record.id == id);
+    if !request.queries.is_empty() {
+        text.push_str("\n## the user's own\n");
+    }
+    for (id, expr) in &request.queries {
+        let expr = record(id).map_or(expr, |record| &record.expr);
+        text.push_str(&format!("\n# {id}\n{}{expr}\n", record(id).map(|it| answer(it)).unwrap_or_default()));
+    }
     let mut scenario = "";
-    for rule in &profile.queries {
+    for (rule, Question { expr, .. }, _) in plan::of_profile(request, &known, now) {
         if rule.scenario != scenario {
             scenario = &rule.scenario;
             text.push_str(&format!("\n## {scenario}\n"));
         }
-        let narrowing = match rule.narrowed_by {
-            NarrowedBy::Identity => &identity,
-            NarrowedBy::Namespace => &namespace,
-        };
-        // Checked when the profile was loaded.
-        let Ok(query) = rule.query(RANGE) else { continue };
-        text.push_str(&format!("\n# {}\n{}\n", about(rule), query.narrowed(narrowing)));
+        // What was asked was narrowed by what was known then.
+        let expr = record(&rule.id).map_or(&expr, |record| &record.expr);
+        let answer = record(&rule.id).map(|it| answer(it)).unwrap_or_default();
+        text.push_str(&format!("\n# {}\n{answer}{expr}\n", about(rule)));
     }
     Some(text)
 }
@@ -110,7 +117,19 @@ fn about(rule: &QueryRule) -> String {
     about
 }
 
+/// What was answered, as a comment of a line.
+fn answer(record: &QueryRecord) -> String {
+    let QueryRecord { start, end, step_seconds, .. } = record;
+    let words = line(&verdict::words(record));
+    format!("# {} to {}, every {step_seconds} s: {words}\n", utc(*start), utc(*end))
+}
+
 /// A text as one line: a name may have anything in it.
 fn line(text: &str) -> String {
     text.replace(char::is_control, " ")
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
 }

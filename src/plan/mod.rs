@@ -1,11 +1,13 @@
 //! The plan: profile and request, worked out in stages into tasks.
 //!
 //! Pure: nothing here does IO or asks for the time. [`first`] gives the tasks that need nothing but
-//! discovery; [`expand`] turns the pods that were seen into their logs, scrapes and nodes;
+//! discovery; [`expand`] turns the pods that were seen into their logs, scrapes and nodes; [`questions`] are
+//! for a Prometheus, once one is found;
 //! [`Related`] tells which objects of a shared namespace belong to the workload.
 
 mod expand;
 mod pods;
+mod query;
 mod related;
 mod resource;
 mod task;
@@ -13,6 +15,10 @@ pub mod window;
 
 pub use expand::{KINDS, expand, first, left, one_by_one, rights_of_neighbours, rights_of_pods, taken};
 pub use pods::{Pod, Run, Runs};
+pub use query::{
+    About, Ask, CLUSTERS, FindTask, Known, Narrowing, QueryTask, Question, RANGE, SamplesTask, narrowing, of_profile,
+    questions, whom,
+};
 pub use related::{Neighbours, Related};
 pub use resource::{Resource, Right, UnknownGroup};
 pub use task::{
@@ -36,6 +42,14 @@ pub struct Request {
     pub node_neighbours: bool,
     /// Whether logs are read from the nodes' files, those that were rotated too.
     pub rotated_logs: bool,
+    /// The trust domain, as the user says it.
+    pub trust_domain: Option<String>,
+    /// The region, as the user says it.
+    pub region: Option<String>,
+    /// Which Prometheus is asked.
+    pub prometheus: Ask,
+    /// The user's own questions to it: a name and PromQL.
+    pub queries: Vec<(String, String)>,
 }
 
 impl Request {

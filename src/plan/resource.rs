@@ -101,10 +101,27 @@ impl Right {
         Self { namespace: None, group: String::new(), resource, verb: "get", name: None }
     }
 
+    /// To ask what is behind a service, by the API server's name for its port.
+    #[must_use]
+    pub fn of_service(namespace: &str, name: String) -> Self {
+        let (namespace, resource) = (Some(namespace.to_owned()), "services/proxy".to_owned());
+        Self { namespace, group: String::new(), resource, verb: "get", name: Some(name) }
+    }
+
     /// What to do about its being refused.
     #[must_use]
     pub fn needed(&self) -> String {
-        let flag = if *self == Self::of_node_files() { " --rotated-logs" } else { "" };
+        let flag = match (&self.namespace, &self.name) {
+            _ if *self == Self::of_node_files() => " --rotated-logs".to_owned(),
+            (Some(namespace), Some(name)) if self.resource == "services/proxy" => {
+                format!(" --prometheus {namespace}/{name}")
+            }
+            _ => String::new(),
+        };
+        // Whoever may ask only what is named needs no such list.
+        if self.resource == "services" && self.namespace.is_none() {
+            return format!("needs {self}");
+        }
         format!("needs {self}; `kubectl-escalate rbac{flag}` prints the role")
     }
 }

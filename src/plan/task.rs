@@ -1,6 +1,6 @@
 //! A task: one piece of evidence to get, as one request.
 
-use super::{Resource, Right};
+use super::{About, FindTask, QueryTask, Question, Resource, Right, SamplesTask};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::{
     collections::{BTreeSet, HashSet},
@@ -60,6 +60,14 @@ pub enum What {
     Left(LeftTask),
     /// One pod's metrics endpoint.
     Scrape(ScrapeTask),
+    /// A Prometheus to ask.
+    Prometheus(FindTask),
+    /// One question to it.
+    Query(QueryTask),
+    /// The samples that the questions are about.
+    Samples(SamplesTask),
+    /// What else it knows.
+    About(About),
     /// A whole kind of evidence that is left out, by the name that the user or the profile gives it.
     Kind(String),
 }
@@ -240,6 +248,10 @@ impl Task {
             }
             What::Left(left) => format!("left/{}", left.node),
             What::Scrape(scrape) => format!("scrape/{}/{}/{}", scrape.namespace, scrape.pod, scrape.name),
+            What::Prometheus(_) => "prometheus".to_owned(),
+            What::Query(query) => format!("query/{}", query.id),
+            What::Samples(_) => "samples".to_owned(),
+            What::About(about) => format!("prometheus/{}", about.word()),
             What::Kind(kind) => format!("kind/{kind}"),
         }
     }
@@ -258,6 +270,10 @@ impl Task {
             What::Log(_) => "log",
             What::Left(_) => "left-logs",
             What::Scrape(_) => "scrape",
+            What::Prometheus(_) => "prometheus",
+            What::Query(_) => "query",
+            What::Samples(_) => "samples",
+            What::About(about) => about.word(),
             What::Kind(_) => "kind",
         }
     }
@@ -276,6 +292,10 @@ impl Task {
             What::Log(log) => format!("log of {}/{}", log.pod, log.container),
             What::Left(left) => format!("logs of deleted pods on {}", left.node),
             What::Scrape(scrape) => format!("{} of {}", scrape.name, scrape.pod),
+            What::Prometheus(_) => "a Prometheus".to_owned(),
+            What::Query(query) => format!("query {}", query.id),
+            What::Samples(_) => "samples of the queries".to_owned(),
+            What::About(about) => format!("{} of the Prometheus", about.word()),
             What::Kind(kind) => kind.clone(),
         }
     }
@@ -285,6 +305,7 @@ impl Task {
     pub fn namespace(&self) -> Option<&str> {
         match &self.what {
             What::Version | What::Discovery | What::Left(_) | What::Kind(_) => None,
+            What::Prometheus(_) | What::Query(_) | What::Samples(_) | What::About(_) => None,
             What::List(list) => list.namespace.as_deref(),
             What::Get(get) => get.namespace.as_deref(),
             What::Log(log) => Some(&log.namespace),
@@ -292,7 +313,8 @@ impl Task {
         }
     }
 
-    /// The path and query that is sent, without what paging adds.
+    /// The path and query that is sent, without what paging adds; that of a question without where the
+    /// Prometheus is.
     #[must_use]
     pub fn path(&self) -> String {
         match &self.what {
@@ -323,6 +345,11 @@ impl Task {
                 let scheme = if *scheme == "https" { "https:" } else { "" };
                 format!("/api/v1/namespaces/{namespace}/pods/{scheme}{pod}:{port}/proxy{path}")
             }
+            What::Prometheus(FindTask { named: None, .. }) => "/api/v1/services".to_owned(),
+            What::Prometheus(find) => find.ours.path(),
+            What::Query(query) => query.question.path(),
+            What::Samples(samples) => samples.questions.first().map(Question::path).unwrap_or_default(),
+            What::About(about) => about.path().to_owned(),
             What::Kind(_) => String::new(),
         }
     }
@@ -350,6 +377,9 @@ impl Task {
         };
         match &self.what {
             What::Version | What::Discovery | What::Kind(_) => None,
+            // Which service it is behind is known when it is found.
+            What::Query(_) | What::Samples(_) | What::About(_) => None,
+            What::Prometheus(find) => find.named.is_none().then(|| right(None, "", "services", "list", None)).flatten(),
             What::List(ListTask { resource, namespace, .. }) => {
                 right(namespace.as_deref(), &resource.group, &resource.plural, "list", None)
             }
@@ -383,12 +413,15 @@ impl Task {
         }
     }
 
-    /// Longest time it may take; a log and a search have the whole run's, and a list sees to its own, so
-    /// that what came in that time is kept.
+    /// Longest time it may take; a log, a search and samples have the whole run's, and a list sees to its own,
+    /// so that what came in that time is kept.
     #[must_use]
     pub fn limit(&self) -> Option<Duration> {
         match &self.what {
-            What::Log(_) | What::List(_) | What::Left(_) => None,
+            What::Log(_) | What::List(_) | What::Left(_) | What::Samples(_) => None,
+            // As long as a Prometheus itself gives it, and as long as those take that are asked.
+            What::Query(_) => Some(Duration::from_secs(120)),
+            What::Prometheus(_) => Some(Duration::from_secs(90)),
             _ => Some(Duration::from_secs(30)),
         }
     }

@@ -8,6 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::bound::Bound;
 use super::name::{ResourceName, WorkloadName};
 use crate::promql::{Query, QueryError};
 
@@ -277,6 +278,9 @@ pub struct QueryRule {
     /// For how long before the window's start it is looked at, too: `24h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookback: Option<String>,
+    /// The time between two of its values, where that of the window will not do: `1m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
     /// By which labels its metrics are narrowed to the workload.
     #[serde(default, skip_serializing_if = "is_default")]
     pub narrowed_by: NarrowedBy,
@@ -291,6 +295,12 @@ impl QueryRule {
     /// When it is none, or more than can be evaluated without a Prometheus.
     pub fn query(&self, range: &str) -> Result<Query, QueryError> {
         Query::parse(self.expr.replace("$range", range).trim())
+    }
+
+    /// What its value is held against: in health, and when something is wrong.
+    pub fn bounds(&self) -> (Option<Bound>, Option<Bound>) {
+        let bound = |text: &Option<String>| text.as_ref()?.parse().ok();
+        (bound(&self.healthy), bound(&self.alert))
     }
 }
 

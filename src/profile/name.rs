@@ -242,7 +242,7 @@ pub fn is_subdomain(text: &str) -> bool {
 }
 
 /// Whether `text` is one DNS label.
-pub(super) fn is_dns_label(text: &str) -> bool {
+pub fn is_dns_label(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 63
         && !text.starts_with('-')

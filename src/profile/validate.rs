@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use regex_automata::meta::{BuildError, Regex};
 
+use super::bound::Bound;
 use super::load::Problem;
 use super::model::{GroupRule, Identity, ObjectRule, QueryRule, Scope, Scrape, Select, Spec};
 use super::name::{is_dns_label, is_subdomain};
@@ -255,7 +256,7 @@ fn queries(found: &mut Findings, queries: &[QueryRule]) {
     let mut seen = HashSet::new();
     for (item, query) in queries.iter().enumerate() {
         let at = |key| [Step::Key("queries"), Step::Item(item), Step::Key(key)];
-        let QueryRule { id, scenario, measures, healthy, alert, lookback, .. } = query;
+        let QueryRule { id, scenario, measures, healthy, alert, lookback, step, .. } = query;
         found.unless(is_dns_label(id), &at("id"), || {
             format!("`{id}` is no query's name; use lower-case letters, digits and `-`")
         });
@@ -266,13 +267,14 @@ fn queries(found: &mut Findings, queries: &[QueryRule]) {
         }
         for (key, bound) in [("healthy", healthy), ("alert", alert)] {
             let Some(bound) = bound else { continue };
-            found.unless(is_bound(bound), &at(key), || {
+            found.unless(bound.parse::<Bound>().is_ok(), &at(key), || {
                 format!("`{bound}` is no comparison with a number; write one such as `> 0.99`")
             });
         }
-        if let Some(lookback) = lookback {
-            found.unless(promql::duration(lookback).is_some(), &at("lookback"), || {
-                format!("`{lookback}` is no duration; write one such as `24h`")
+        for (key, time) in [("lookback", lookback), ("step", step)] {
+            let Some(time) = time else { continue };
+            found.unless(promql::duration(time).is_some(), &at(key), || {
+                format!("`{time}` is no duration; write one such as `24h`")
             });
         }
         let read = query.query(EXAMPLE_RANGE);
@@ -282,12 +284,6 @@ fn queries(found: &mut Findings, queries: &[QueryRule]) {
 
 /// Any range serves to see whether a query can be read.
 const EXAMPLE_RANGE: &str = "5m";
-
-/// Whether `text` compares with a number, as a value's bound does.
-fn is_bound(text: &str) -> bool {
-    let number = ["<=", ">=", "==", "!=", "<", ">"].iter().find_map(|operator| text.strip_prefix(operator));
-    number.is_some_and(|number| number.trim().parse::<f64>().is_ok_and(f64::is_finite))
-}
 
 /// Whether `text` is the path of an endpoint, with a query perhaps, and leads nowhere else.
 pub fn is_path(text: &str) -> bool {

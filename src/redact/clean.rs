@@ -50,6 +50,50 @@ impl Clean {
     }
 }
 
+/// Clean bytes put together from clean pieces and from numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Joined(Vec<u8>);
+
+impl Joined {
+    /// Adds what is clean.
+    pub fn push(&mut self, clean: &Clean) {
+        self.0.extend_from_slice(clean.as_bytes());
+    }
+
+    /// Adds text of this program itself.
+    pub fn literal(&mut self, text: &'static str) {
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    /// Adds numbers, be they between brackets, commas and quotes: there is no secret in them. Whether it did;
+    /// what has any other letter than those of `NaN`, `Inf` and `e` is left out.
+    #[must_use]
+    pub fn numbers(&mut self, text: &str) -> bool {
+        let are_numbers = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.,eE[]\" \tNaInf".contains(&byte));
+        if are_numbers {
+            self.0.extend_from_slice(text.as_bytes());
+        }
+        are_numbers
+    }
+
+    /// How many bytes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of it, and begins anew.
+    pub fn take(&mut self) -> Clean {
+        Clean::new(std::mem::take(&mut self.0))
+    }
+}
+
 /// A JSON value that went through redaction; nothing outside this module can make one.
 #[derive(Clone, Debug)]
 pub struct CleanJson(Value);

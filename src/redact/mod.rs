@@ -41,7 +41,7 @@ mod stream;
 mod urls;
 mod value;
 
-pub use clean::{Clean, CleanJson, Counts};
+pub use clean::{Clean, CleanJson, Counts, Joined};
 pub use key::{Key, KeyError};
 pub use rules::{RuleInfo, rules};
 use stream::BLOCK;

@@ -141,10 +141,11 @@ fn holdings(manifest: &Manifest) -> String {
     let lines: u64 = entries.filter_map(|entry| entry.coverage.as_ref()).map(|coverage| coverage.lines).sum();
     let bytes: u64 = manifest.entries.iter().map(|entry| entry.bytes).sum();
     format!(
-        "{} with {lines} lines, {} of objects and events, {}; {} before compression",
+        "{} with {lines} lines, {} of objects and events, {}, {}; {} before compression",
         counted(of_logs().map(|task| task.entries.len()).sum(), "log"),
         counted(count(&["list", "object"]), "file"),
         counted(count(&["scrape"]), "scrape"),
+        counted(count(&["query"]), "metric answer"),
         bytesize::ByteSize(bytes).display().si(),
     )
 }

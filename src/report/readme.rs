@@ -94,8 +94,10 @@ clusters/<cluster>/namespaces/<namespace>/
                                  *.<UID>.log that of a pod that was deleted
     <resource>/<name>.yaml       every other object, with a <name>.describe.txt of its own
     <resource>.json              the same as a Table of the API server, redacted
-clusters/<cluster>/metrics/      what the servers' /metrics answered during the collection;
-                                 queries.txt: the PromQL to ask a Prometheus, if the profile has any
+clusters/<cluster>/metrics/      scrapes/: what the servers' /metrics answered during the collection;
+                                 queries.txt: the PromQL, and what the answers of a Prometheus say;
+                                 queries/: these answers; samples.openmetrics: what promtool loads;
+                                 alerts.json, rules.json, targets.json: what it has of these about the servers
 clusters/<cluster>/nodes/        the nodes that the pods ran on
 notes/                           what the sender added
 manifest.json                    every task and what became of it; every file, its hash and what it covers;

@@ -49,5 +49,6 @@ pub fn summary(manifest: &Manifest, bytes: u64, sha256: &str, path: Option<&str>
         text.push_str(&format!("         $ kubectl-escalate fit {path} --max-size 20MB\n"));
     }
     text.push_str(&format!("size     {}, sha256 {sha256}\n", bytesize::ByteSize(bytes).display().si()));
-    text
+    // An answer of somebody else's server may have anything in it, and a terminal obeys it.
+    text.replace(|char: char| char.is_control() && char != '\n', " ")
 }

@@ -5,7 +5,7 @@
 # ---- Certificates ----------------------------------------------------------------------------
 
 # Users of the tests: no binding of any kind, the tests bind what they need.
-TEST_USERS=(viewer podlogs rbacuser)
+TEST_USERS=(viewer podlogs rbacuser metrics)
 
 # sign NAME SUBJECT [ALTERNATIVE NAMES]. Elliptic curves: a dozen RSA keys would take seconds.
 sign() {
@@ -15,9 +15,19 @@ sign() {
   rm "$PKI/$1.csr"
 }
 
-write_certificates() {
+# A user that is new since the others were made has no certificate yet.
+sign_users() {
   local user
-  [ ! -f "$PKI/complete" ] || return 0
+  for user in "${TEST_USERS[@]}"; do
+    [ -f "$PKI/$user.crt" ] || sign "$user" "/CN=$user"
+  done
+}
+
+write_certificates() {
+  if [ -f "$PKI/complete" ]; then
+    sign_users
+    return
+  fi
   rm -rf "$PKI"
   mkdir -p "$PKI"
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$PKI/ca.key" -out "$PKI/ca.crt" \
@@ -40,7 +50,7 @@ write_certificates() {
   # Both are helpers of the test cluster and not what is tested, hence no roles of their own.
   sign metrics-server /O=system:masters/CN=metrics-server
   sign kwok /O=system:masters/CN=kwok
-  for user in "${TEST_USERS[@]}"; do sign "$user" "/CN=$user"; done
+  sign_users
   touch "$PKI/complete"
 }
 

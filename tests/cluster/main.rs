@@ -11,6 +11,7 @@ mod bundle;
 mod kubernetes;
 mod prometheus;
 mod replayed;
+mod scraping;
 mod tool;
 
 mod choice;
@@ -18,6 +19,7 @@ mod describe;
 mod ending;
 mod errors;
 mod logs;
+mod metrics;
 mod neighbours;
 mod objects;
 mod outcomes;

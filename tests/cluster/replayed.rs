@@ -16,7 +16,7 @@ fn evidence(bundle: &Bundle) -> BTreeMap<String, String> {
     for (path, bytes) in &bundle.files {
         let Some(within) = path.strip_prefix(&format!("clusters/{cluster}/")) else { continue };
         // Ages in these count from the collection; below they are made anew, as of one moment.
-        if ["cluster.json", "metrics/queries.txt"].contains(&within) || within.ends_with("describe.txt") {
+        if within == "cluster.json" || within.ends_with("describe.txt") || is_of_prometheus(within) {
             continue;
         }
         let mut shown = String::from_utf8_lossy(bytes).into_owned();
@@ -37,6 +37,11 @@ fn evidence(bundle: &Bundle) -> BTreeMap<String, String> {
     files
 }
 
+/// Whether a file is what a Prometheus answered, or what it was asked: it is not replayed.
+fn is_of_prometheus(within: &str) -> bool {
+    within.starts_with("metrics/") && !within.starts_with("metrics/scrapes/")
+}
+
 /// Which tasks ended how; a log that can be had no more in the cluster is none in its replay either.
 fn outcomes(bundle: &Bundle) -> BTreeMap<String, String> {
     let of = |task: &Value| {
@@ -44,7 +49,8 @@ fn outcomes(bundle: &Bundle) -> BTreeMap<String, String> {
         let id = text(&task["id"]).split_once('/').map_or("", |(_, rest)| rest).to_owned();
         (id, text(&task["outcome"]).to_owned())
     };
-    bundle.tasks().map(of).collect()
+    let kinds = ["prometheus", "query", "samples", "alerts", "rules", "targets"];
+    bundle.tasks().filter(|task| !kinds.contains(&text(&task["kind"]))).map(of).collect()
 }
 
 /// Panics unless the bundle comes back; returns how many files and descriptions did.

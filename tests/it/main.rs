@@ -20,5 +20,6 @@ mod replay;
 mod report;
 mod source;
 mod tidy;
+mod verdict;
 mod window;
 mod yaml;

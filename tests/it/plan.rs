@@ -20,6 +20,10 @@ fn request(skip: &[&str]) -> Request {
         window: Window::new(Some(incident), None, None, now).expect("a window"),
         skip: skip.iter().map(|kind| (*kind).to_owned()).collect(),
         node_neighbours: false,
+        trust_domain: None,
+        region: None,
+        prometheus: plan::Ask::default(),
+        queries: Vec::new(),
         rotated_logs: false,
     }
 }

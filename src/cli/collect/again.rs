@@ -1,7 +1,7 @@
 //! The command that asks for the same again, to be pasted into a shell.
 
 use super::Arguments;
-use crate::bundle::ClusterInfo;
+use crate::{bundle::ClusterInfo, plan::Ask};
 use std::collections::BTreeSet;
 
 impl Arguments {
@@ -35,6 +35,21 @@ impl Arguments {
             }
         }
         words.join(" ")
+    }
+
+    /// The flags that say which Prometheus is asked, where that was said. Paths of this machine are not for
+    /// others.
+    pub(super) fn asking(&self) -> String {
+        let mut flags = match self.metrics.ask() {
+            Ok(Ask::At(at)) => format!(" --prometheus {}", quoted(&at)),
+            Ok(Ask::Nobody) => " --prometheus none".to_owned(),
+            Ok(Ask::Find) | Err(_) => String::new(),
+        };
+        for flag in self.metrics.credentials() {
+            let file = if flag == "--prometheus-header" { "@FILE" } else { "FILE" };
+            flags.push_str(&format!(" {flag} {file}"));
+        }
+        flags
     }
 
     /// The flags that say how much time there is around the incident.

@@ -6,7 +6,7 @@ use crate::{
         BundleError, BundleWriter, ClusterInfo, Destination, Ended, EntryPath, Finished, Manifest, Settled, layout,
     },
     cli::{Failure, progress::Bar, reach::Reached},
-    collect::{self, Attachment, Container, Earlier, Ledger, Site},
+    collect::{self, Attachment, Container, Earlier, Ledger, Reach, Site},
     facts::{identity::Names, queries},
     plan::{self, Request},
     redact::{Clean, Redactor},
@@ -20,6 +20,7 @@ use std::sync::Arc;
 pub(super) struct Work<'a> {
     pub(super) arguments: &'a Arguments,
     pub(super) request: Arc<Request>,
+    pub(super) reach: Reach,
     pub(super) redactor: Redactor,
     pub(super) key_id: String,
     pub(super) started: DateTime<Utc>,
@@ -116,6 +117,8 @@ impl Work<'_> {
             seen: Arc::default(),
             earlier: earlier.clone(),
             followed: Arc::default(),
+            reach: self.reach.clone(),
+            prometheus: Arc::default(),
         };
         let sites = self.reached.iter().map(site).collect();
         Pass { bundle, sites, bar, earlier, asked: self.started, followed: Vec::new() }
@@ -131,7 +134,9 @@ impl Work<'_> {
         bundle.draft(&clean_json(&self.redactor, &draft)).map_err(written)?;
         let first = |reached: &Reached| {
             let Reached { discovery, found, .. } = reached;
-            plan::first(&self.request, &discovery.resources, &discovery.failed, &found.place)
+            let mut plan = plan::first(&self.request, &discovery.resources, &discovery.failed, &found.place);
+            plan.extend(plan::whom(&self.request, &found.place, asked + reached.skew));
+            plan
         };
         let plans = self.reached.iter().map(first).collect();
         let mut run = collect::run(&sites, plans, self.arguments.limits(), &self.stop, &self.stopper).await;
@@ -193,10 +198,8 @@ impl Work<'_> {
         for cluster in &manifest.clusters {
             let text = serde_json::to_vec_pretty(cluster).unwrap_or_default();
             files.push((layout::cluster_json(&cluster.name), clean_json(redactor, &text)));
-            let known = queries::Known::of(manifest, cluster);
-            if let (None, Some(text)) =
-                (&cluster.error, queries::text(&self.request.profile, &self.request.window, &known))
-            {
+            let asked = queries::text(&self.request, &manifest.identity, cluster, &manifest.queries, self.started);
+            if let (None, Some(text)) = (&cluster.error, asked) {
                 files.push((layout::queries_text(&cluster.name), redactor.text(text.as_bytes()).0));
             }
         }
@@ -216,21 +219,17 @@ impl Work<'_> {
         let mut clusters: Vec<ClusterInfo> = self.reached.iter().map(|reached| reached.info.clone()).collect();
         clusters.extend(self.unreached.iter().cloned());
         let was = earlier.map(Earlier::manifest);
-        let said = |value: &Option<String>, source: &Option<String>, flag: &str| {
-            value.clone().filter(|_| source.as_deref() == Some(flag))
-        };
-        let trust_domain = was.and_then(|was| said(&was.trust_domain, &was.trust_domain_source, "--trust-domain"));
-        let region = was.and_then(|was| said(&was.region, &was.region_source, "--region"));
         Ledger {
             started: self.started,
             asked,
             finished: None,
             ended: Ended::Interrupted,
-            trust_domain: self.arguments.trust_domain.clone().or(trust_domain),
-            region: self.arguments.region.clone().or(region),
+            trust_domain: self.request.trust_domain.clone(),
+            region: self.request.region.clone(),
             ticket: self.arguments.ticket.clone().or(was.and_then(|was| was.ticket.clone())),
             command: self.arguments.command(&clusters),
             around: self.arguments.around(),
+            asking: self.arguments.asking(),
             redaction_key_id: self.key_id.clone(),
             clusters,
             remarks: Vec::new(),

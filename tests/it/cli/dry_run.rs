@@ -1,7 +1,7 @@
 //! `--dry-run`: asks only what planning takes, writes nothing, and prints the very plan that runs.
 
 use crate::support::{
-    Run, World,
+    Run, World, prometheus,
     world::{NAMESPACE, POD},
 };
 use serde_json::{Value, json};
@@ -23,7 +23,8 @@ type Plan = BTreeMap<String, (String, bool)>;
 
 fn planned(arguments: &[&str], world: World) -> Plan {
     let api = world.serve();
-    let ended = Run::collect(&api).args(["--dry-run", "-o", "json"]).args(arguments).finish().exits(0);
+    let ended =
+        Run::collect(&api).args(["--dry-run", "-o", "json", "--prometheus", "none"]).args(arguments).finish().exits(0);
     assert!(ended.files().is_empty(), "{:?}", ended.files());
     let plan: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     let tasks = plan["clusters"][0]["tasks"].as_array().expect("tasks").iter();
@@ -34,7 +35,12 @@ fn planned(arguments: &[&str], world: World) -> Plan {
 fn ran(arguments: &[&str], world: World) -> Plan {
     let api = world.serve();
     // Without logs and scrapes nobody says who this is.
-    let bundle = Run::collect(&api).args(["--trust-domain", "example.org"]).args(arguments).finish().exits(0).bundle();
+    let bundle = Run::collect(&api)
+        .args(["--trust-domain", "example.org", "--prometheus", "none"])
+        .args(arguments)
+        .finish()
+        .exits(0)
+        .bundle();
     let request = |task: &kubectl_escalate::bundle::TaskRecord| {
         if task.started.is_some() { task.request.clone() } else { String::new() }
     };
@@ -73,4 +79,24 @@ fn the_plan_is_the_one_that_runs() {
 fn a_cluster_that_is_not_reached_has_no_plan() {
     let ended = Run::new(["collect", "--dry-run"]).context("away", "http://127.0.0.1:1").finish().exits(4);
     assert!(ended.stderr.contains("was not reached"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_a_prometheus_will_be_asked_is_planned() {
+    let (api, server) = (world().serve(), prometheus::serve());
+    let of = ["--prometheus", &server.url(), "--query", "own=up"];
+    let ended = Run::collect(&api).args(["--dry-run", "-o", "json"]).args(of).finish().exits(0);
+    assert!(server.asked().is_empty());
+    let plan: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let ids = |tasks: &Value| -> Vec<String> {
+        let ids = tasks.as_array().expect("tasks").iter().filter_map(|task| task["id"].as_str());
+        let mut ids: Vec<_> = ids.map(|id| id.trim_start_matches("prod/").to_owned()).collect();
+        ids.retain(|id| ["query/", "prometheus", "samples"].iter().any(|kind| id.starts_with(kind)));
+        ids.sort();
+        ids
+    };
+    let bundle = Run::collect(&api).args(of).finish().exits(0).bundle();
+    let ran = serde_json::to_value(&bundle.manifest().tasks).expect("JSON");
+    assert_eq!(ids(&plan["clusters"][0]["tasks"]), ids(&ran));
+    assert_eq!(ids(&ran).len(), 17 + 1 + 1 + 3 + 1);
 }

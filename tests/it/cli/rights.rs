@@ -1,6 +1,6 @@
 //! `rbac`: the least rights, and never one too many.
 
-use crate::support::{Asked, Run, World, world::NAMESPACE};
+use crate::support::{Asked, Run, World, prometheus, world::NAMESPACE};
 use kubectl_escalate::profile;
 use serde_json::Value;
 
@@ -66,7 +66,9 @@ fn grants(rules: &[(Option<String>, Value)], asked: &Asked) -> bool {
         ["namespaces", name] => (Some(name), "namespaces".to_owned(), Some(name)),
         ["namespaces", namespace, resource] => (Some(namespace), resource.to_owned(), None),
         ["namespaces", namespace, resource, name] => (Some(namespace), resource.to_owned(), Some(name)),
-        ["namespaces", namespace, "pods", name, sub, ..] => (Some(namespace), format!("pods/{sub}"), Some(name)),
+        ["namespaces", namespace, resource @ ("pods" | "services"), name, sub, ..] => {
+            (Some(namespace), format!("{resource}/{sub}"), Some(name))
+        }
         [resource] => (None, resource.to_owned(), None),
         [resource, name] => (None, resource.to_owned(), Some(name)),
         _ => return false,
@@ -97,7 +99,7 @@ fn every_request_of_a_collection_is_granted() {
     for (place, world) in cases {
         let rules = rules(&roles(place, world.clone()));
         let api = world.serve();
-        Run::collect(&api).args(place).finish().exits(0);
+        Run::collect(&api).args(place).args(["--prometheus", "none"]).finish().exits(0);
         let refused: Vec<_> =
             api.asked().into_iter().filter(|asked| !grants(&rules, asked)).map(|asked| asked.target).collect();
         assert!(refused.is_empty(), "{refused:#?} with {place:?}");
@@ -119,4 +121,25 @@ fn rights_lie_in_the_namespace_asked_for() {
     assert!(
         bindings.len() * 2 == roles.len() && bindings.iter().all(|binding| binding["subjects"][0]["name"] == "jane")
     );
+}
+
+#[test]
+fn a_prometheus_is_asked_with_what_naming_it_adds() {
+    for named in ["monitoring/prometheus-k8s", "monitoring/prometheus-k8s:9090"] {
+        let mut world = World::one();
+        prometheus::service(&mut world, "monitoring", "prometheus-k8s", 9090);
+        let arguments = ["-n", NAMESPACE, "--prometheus", named];
+        let rules = rules(&roles(&arguments, world.clone()));
+        let api = world.serve();
+        prometheus::behind(&api, "monitoring/prometheus-k8s:9090", prometheus::answer);
+        let bundle = Run::collect(&api).args(arguments).finish().exits(0).bundle();
+        assert!(bundle.manifest().clusters[0].prometheus.is_some());
+        let asked = api.asked();
+        let refused: Vec<_> = asked.iter().filter(|asked| !grants(&rules, asked)).map(|asked| &asked.target).collect();
+        assert!(refused.is_empty(), "{refused:#?} with {named}");
+        // Nothing of that namespace but the one port of the one service.
+        for (_, rule) in rules.iter().filter(|(namespace, _)| namespace.as_deref() == Some("monitoring")) {
+            assert!(rule["resourceNames"].is_array() && has(&rule["verbs"], "get"), "{rule}");
+        }
+    }
 }

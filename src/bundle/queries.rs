@@ -1,0 +1,152 @@
+//! Owns what a manifest says of the questions to a Prometheus and of their answers.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::stamp;
+
+/// Which Prometheus was asked in a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Backend {
+    /// Its address, or the service that it is behind.
+    pub at: String,
+    /// Why this one.
+    #[serde(default)]
+    pub why: String,
+    /// What it says it is.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// Whether its samples of the workload's servers have their namespace among their labels.
+    #[serde(default)]
+    pub by_namespace: bool,
+    /// Labels that tell this cluster from others in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cluster_labels: BTreeMap<String, String>,
+    /// Whether it has samples of servers that could not be told from ours.
+    #[serde(default)]
+    pub mixed: bool,
+}
+
+/// A question to a Prometheus, and what its answer says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct QueryRecord {
+    /// The cluster that it is about.
+    pub cluster: String,
+    /// Its name: the profile's, or the user's own.
+    pub id: String,
+    /// What it is asked for.
+    #[serde(default)]
+    pub scenario: String,
+    /// What its value is.
+    #[serde(default)]
+    pub measures: String,
+    /// The unit of its value, in the profile's word.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// What its value compares as in health: `> 0.99`.
+    #[serde(default)]
+    pub healthy: Option<String>,
+    /// What its value compares as when something is wrong.
+    #[serde(default)]
+    pub alert: Option<String>,
+    /// The PromQL, as it was asked.
+    pub expr: String,
+    /// Whether it is about the workload alone, as far as its labels tell; the user's own is as they ask it.
+    #[serde(default)]
+    pub narrowed: bool,
+    /// The first moment that it was asked for (UTC).
+    #[serde(with = "stamp")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub start: DateTime<Utc>,
+    /// The last one (UTC).
+    #[serde(with = "stamp")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub end: DateTime<Utc>,
+    /// The time between two, in seconds.
+    pub step_seconds: u64,
+    /// Path of its answer, inside the bundle's folder.
+    #[serde(default)]
+    pub entry: Option<String>,
+    /// What its answer says.
+    #[serde(flatten)]
+    pub answer: Verdict,
+}
+
+/// What an answer says, over all of its time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// In one word.
+    pub verdict: Judged,
+    /// How many series there are.
+    #[serde(default)]
+    pub series: u64,
+    /// How many moments were asked for.
+    #[serde(default)]
+    pub steps: u64,
+    /// At how many of them there is a value. Where there is none, nothing is told, and nothing is well.
+    #[serde(default)]
+    pub steps_with_data: u64,
+    /// The value farthest in the direction of what is wrong; without a bound, the highest.
+    #[serde(default)]
+    pub worst: Option<Reading>,
+    /// The same at the incident.
+    #[serde(default)]
+    pub at_incident: Option<Reading>,
+    /// At how many moments it compared as when something is wrong.
+    #[serde(default)]
+    pub alert_steps: u64,
+    /// When it first compared as when something is wrong (UTC).
+    #[serde(default, with = "stamp::option")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub alert_from: Option<DateTime<Utc>>,
+    /// When it last did (UTC).
+    #[serde(default, with = "stamp::option")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub alert_to: Option<DateTime<Utc>>,
+    /// Whether a part of the backend did not answer, or not all of the answer was read.
+    #[serde(default)]
+    pub partial: bool,
+    /// What the backend warns of or remarks, word for word.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// What an answer says, in one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Judged {
+    /// At some moment it compared as when something is wrong.
+    Alert,
+    /// It never did, and at some moment it did not compare as in health.
+    Unhealthy,
+    /// It always compares as in health.
+    Healthy,
+    /// Wherever there is a value it compares as in health, and for five minutes or longer, or at the incident,
+    /// there is none.
+    Gaps,
+    /// There is no value: the metric may be missing, or what it counts has not happened.
+    NoData,
+    /// There is a value, and nothing wrong with it that the profile knows of; nor is it known to be well, for
+    /// there is no such bound, not all of it was answered, or it may be of other servers, too.
+    Value,
+    /// There is no answer; the task of the same name says why.
+    #[default]
+    NotAnswered,
+}
+
+/// A value of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reading {
+    /// As it was answered: a number, `+Inf` or `-Inf`.
+    pub value: String,
+    /// When (UTC).
+    #[serde(with = "stamp")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub at: DateTime<Utc>,
+    /// Of which series.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}

@@ -1,0 +1,209 @@
+//! The flags that say which Prometheus is asked, and what.
+
+use super::Failure;
+use crate::{
+    collect::{Named, Reach},
+    plan::Ask,
+    profile::{Profile, is_dns_label, is_subdomain},
+    source::{
+        Stop,
+        prometheus::{self, Access, Prometheus},
+    },
+};
+use clap::Args;
+use http::HeaderMap;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Metrics")]
+// Clap names a group after its type, and there is another of the same name.
+#[group(id = "metrics")]
+pub(super) struct Flags {
+    /// The Prometheus (or Thanos, Mimir, VictoriaMetrics) to ask: its address, the service that it is behind, one that is found in the cluster, or none
+    #[arg(long, value_name = "URL|NAMESPACE/SERVICE[:PORT]|auto|none", default_value = "auto")]
+    pub(super) prometheus: String,
+    /// A file with a bearer token for it
+    #[arg(long, value_name = "FILE", conflicts_with = "prometheus_basic")]
+    prometheus_bearer: Option<PathBuf>,
+    /// A file with USER:PASSWORD for it
+    #[arg(long, value_name = "FILE")]
+    prometheus_basic: Option<PathBuf>,
+    /// A client certificate for it, as PEM
+    #[arg(long, value_name = "FILE", requires = "prometheus_key")]
+    prometheus_cert: Option<PathBuf>,
+    /// The certificate's key, as PEM
+    #[arg(long, value_name = "FILE", requires = "prometheus_cert")]
+    prometheus_key: Option<PathBuf>,
+    /// The authorities that its own certificate may be of, as PEM, in place of the system's
+    #[arg(long, value_name = "FILE")]
+    prometheus_ca: Option<PathBuf>,
+    /// A header for it, such as a tenant's, or a file with one a line; repeatable
+    #[arg(long, value_name = "NAME: VALUE|@FILE")]
+    prometheus_header: Vec<String>,
+    /// A question of your own to it, as PromQL, over the window; repeatable
+    #[arg(long, value_name = "NAME=PROMQL")]
+    query: Vec<String>,
+}
+
+impl Flags {
+    /// Which is asked; of an address only what may be shown.
+    pub(super) fn ask(&self) -> Result<Ask, Failure> {
+        Ok(match self.prometheus.as_str() {
+            "auto" => Ask::Find,
+            "none" => Ask::Nobody,
+            url if url.contains("://") => Ask::At(Access::new(url).map_err(Failure::usage)?.shown()),
+            service => {
+                self.named(service)?;
+                Ask::At(service.to_owned())
+            }
+        })
+    }
+
+    /// How it is reached, by credentials that are read now.
+    pub(super) fn reach(&self, idle: Duration, stop: &Stop) -> Result<Reach, Failure> {
+        let headers = self.headers()?;
+        let of_address = [
+            ("--prometheus-bearer", &self.prometheus_bearer),
+            ("--prometheus-basic", &self.prometheus_basic),
+            ("--prometheus-cert", &self.prometheus_cert),
+            ("--prometheus-ca", &self.prometheus_ca),
+        ];
+        if !self.prometheus.contains("://") {
+            let refused = headers.keys().find(|name| !is_passed_on(name, self.prometheus != "auto"));
+            let refused = refused.map(|name| format!("the header {name}"));
+            let given = of_address.iter().find_map(|(flag, file)| file.as_ref().map(|_| (*flag).to_owned()));
+            if let Some(given) = given.or(refused) {
+                return Err(Failure::usage(format!(
+                    "{given} is for a Prometheus by its address: the API server passes on no credentials, and \
+                     services that are only found are given none; give --prometheus URL"
+                )));
+            }
+            return Ok(Reach::Service(self.service()?, headers));
+        }
+        let mut access = Access::new(&self.prometheus).map_err(Failure::usage)?.headers(&headers);
+        if access.has_user() && (self.prometheus_bearer.is_some() || self.prometheus_basic.is_some()) {
+            return Err(Failure::usage("--prometheus has a user in its address, and another is given; give one"));
+        }
+        if let Some(path) = &self.prometheus_bearer {
+            access = access.bearer(&text("--prometheus-bearer", path)?).map_err(Failure::usage)?;
+        }
+        if let Some(path) = &self.prometheus_basic {
+            access = access.basic(&text("--prometheus-basic", path)?).map_err(Failure::usage)?;
+        }
+        if let (Some(certificate), Some(key)) = (&self.prometheus_cert, &self.prometheus_key) {
+            let (certificate, key) = (text("--prometheus-cert", certificate)?, text("--prometheus-key", key)?);
+            access = access.certificate(certificate.as_bytes(), key.as_bytes()).map_err(Failure::usage)?;
+        }
+        if let Some(path) = &self.prometheus_ca {
+            access = access.authority(text("--prometheus-ca", path)?.as_bytes()).map_err(Failure::usage)?;
+        }
+        let prometheus = Prometheus::at(access, idle, stop.clone()).map_err(Failure::usage)?;
+        Ok(Reach::Address(Box::new(prometheus)))
+    }
+
+    /// The flags that credentials were given by.
+    pub(super) fn credentials(&self) -> Vec<&'static str> {
+        let given = [
+            ("--prometheus-bearer", self.prometheus_bearer.is_some()),
+            ("--prometheus-basic", self.prometheus_basic.is_some()),
+            ("--prometheus-cert", self.prometheus_cert.is_some()),
+            ("--prometheus-key", self.prometheus_key.is_some()),
+            ("--prometheus-ca", self.prometheus_ca.is_some()),
+            ("--prometheus-header", !self.prometheus_header.is_empty()),
+        ];
+        given.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag).collect()
+    }
+
+    /// The service that is named, if one is.
+    pub(super) fn service(&self) -> Result<Option<Named>, Failure> {
+        match self.prometheus.as_str() {
+            "auto" | "none" => Ok(None),
+            text if text.contains("://") => Ok(None),
+            text => self.named(text).map(Some),
+        }
+    }
+
+    fn headers(&self) -> Result<HeaderMap, Failure> {
+        let mut headers = HeaderMap::new();
+        for given in &self.prometheus_header {
+            let lines = match given.strip_prefix('@') {
+                Some(path) => text("--prometheus-header", Path::new(path))?,
+                None => given.clone(),
+            };
+            for line in lines.lines().filter(|line| !line.trim().is_empty()) {
+                let (name, value) = prometheus::header(line).map_err(Failure::usage)?;
+                headers.append(name, value);
+            }
+        }
+        Ok(headers)
+    }
+
+    /// `NAMESPACE/SERVICE`, `NAMESPACE/SERVICE:PORT`, `NAMESPACE/https:SERVICE:PORT`.
+    fn named(&self, text: &str) -> Result<Named, Failure> {
+        let refused = || {
+            Failure::usage(format!(
+                "--prometheus {}: give http://HOST or https://HOST, NAMESPACE/SERVICE, NAMESPACE/SERVICE:PORT, \
+                 auto or none",
+                // What stands before an @ may be a password.
+                text.rsplit('@').next().unwrap_or_default()
+            ))
+        };
+        let (namespace, service) = text.split_once('/').ok_or_else(refused)?;
+        let (tls, service) = match service.strip_prefix("https:") {
+            Some(service) => (true, service),
+            None => (false, service.strip_prefix("http:").unwrap_or(service)),
+        };
+        let (name, port) = match service.split_once(':') {
+            Some((name, port)) => (name, Some(port.parse().ok().filter(|port| *port > 0).ok_or_else(refused)?)),
+            None => (service, None),
+        };
+        if !is_dns_label(namespace) || !is_subdomain(name) || tls && port.is_none() {
+            return Err(refused());
+        }
+        let port = port.map(|port: u16| (port, tls || port == 443));
+        Ok(Named { namespace: namespace.to_owned(), name: name.to_owned(), port })
+    }
+
+    /// The user's own questions.
+    pub(super) fn queries(&self, profile: &Profile) -> Result<Vec<(String, String)>, Failure> {
+        let mut names: BTreeSet<&str> = profile.queries.iter().map(|rule| rule.id.as_str()).collect();
+        let mut queries = Vec::new();
+        for given in &self.query {
+            let (name, expr) = given.split_once('=').unwrap_or((given, ""));
+            let (name, expr) = (name.trim(), expr.trim());
+            if !is_dns_label(name) || expr.is_empty() {
+                return Err(Failure::usage(format!(
+                    "--query {given}: give NAME=PROMQL, the name of lower-case letters, digits and `-`"
+                )));
+            }
+            if !names.insert(name) {
+                return Err(Failure::usage(format!("--query {name}: there is a query of this name already")));
+            }
+            queries.push((name.to_owned(), expr.to_owned()));
+        }
+        if !queries.is_empty() && self.prometheus == "none" {
+            return Err(Failure::usage("--query asks a Prometheus, and --prometheus none asks none"));
+        }
+        Ok(queries)
+    }
+}
+
+/// Whether the API server's proxy passes a header on to a service, be it named, and it is not one that could be
+/// a secret on the way to a service that only has the right name.
+fn is_passed_on(name: &http::HeaderName, is_named: bool) -> bool {
+    let name = name.as_str();
+    let of_tenants = ["x-scope-orgid", "thanos-tenant", "accountid", "projectid"].contains(&name);
+    let of_the_way = ["authorization", "cookie", "host", "accept", "connection", "upgrade"].contains(&name)
+        || name.starts_with("impersonate-")
+        || name.starts_with("proxy-");
+    of_tenants || is_named && !of_the_way
+}
+
+fn text(flag: &str, path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|why| Failure::usage(format!("{flag}: cannot read {}: {why}", path.display())))
+}

@@ -1,0 +1,103 @@
+//! What the Prometheus knows besides samples: alerts, rules and targets, as far as they are about the workload.
+
+use super::{Done, Site, prometheus};
+use crate::{
+    bundle::layout,
+    plan::{About, Task},
+};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+pub(super) async fn collect(site: &Site, task: &Task, about: About) -> Done {
+    let Some(prometheus) = site.prometheus.get() else { return Done::absent("no Prometheus was found") };
+    let mut answer = match prometheus.list::<Value>(about.path()).await {
+        Ok(answer) => answer,
+        // Of a backend that evaluates no rules, or scrapes nothing itself.
+        Err(error) if error.code().is_some_and(|code| [400, 404, 405, 501].contains(&code)) => {
+            return Done { causes: error.causes(), ..Done::absent("") };
+        }
+        Err(error) => return prometheus::failed(prometheus, &error),
+    };
+    let ours = Ours::of(site);
+    let (mut kept, mut total) = (Vec::new(), 0);
+    loop {
+        let rows = match answer.next().await {
+            Ok(Some(rows)) => rows,
+            Ok(None) => break,
+            Err(error) => return prometheus::failed(prometheus, &error),
+        };
+        total += rows.len();
+        kept.extend(rows.into_iter().filter_map(|row| match about {
+            About::Alerts => ours.labels(&row["labels"]).then_some(row),
+            About::Targets => ours.target(&row).then_some(row),
+            About::Rules => ours.group(row),
+        }));
+    }
+    let word = about.word();
+    if kept.is_empty() {
+        return Done::absent(format!("it has {total} {word}, and none of them is about the workload"));
+    }
+    let (clean, counts) =
+        site.redactor.object(json!({ word: kept, "of_all": total, "prometheus": prometheus.shown() }));
+    let source = format!("{} at {}", task.request(), prometheus.shown());
+    match site.write(layout::about(&site.cluster, word), &source, &clean.to_clean(), counts) {
+        Ok(entry) => Done::collected(vec![entry]),
+        Err(error) => error.into(),
+    }
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// What is the workload's in a Prometheus that others share.
+struct Ours {
+    namespaces: BTreeSet<String>,
+    /// Labels that only its series have.
+    labels: Vec<String>,
+    /// Metrics that the profile asks for.
+    metrics: BTreeSet<String>,
+}
+
+impl Ours {
+    fn of(site: &Site) -> Self {
+        let identity = &site.request.profile.identity;
+        let labels = [&identity.metric_labels.trust_domain, &identity.metric_labels.deployment];
+        let metrics = site.request.profile.queries.iter().filter_map(|rule| rule.query(crate::plan::RANGE).ok());
+        let metrics = metrics.flat_map(|query| query.metrics()).chain(identity.info_metric.clone()).collect();
+        Self {
+            namespaces: site.place.namespaces.keys().cloned().collect(),
+            labels: labels.into_iter().flatten().cloned().collect(),
+            metrics,
+        }
+    }
+
+    fn labels(&self, labels: &Value) -> bool {
+        let has = |key: &String| labels[key.as_str()].is_string();
+        labels["namespace"].as_str().is_some_and(|name| self.namespaces.contains(name)) || self.labels.iter().any(has)
+    }
+
+    fn target(&self, target: &Value) -> bool {
+        let discovered = target["discoveredLabels"]["__meta_kubernetes_namespace"].as_str();
+        self.labels(&target["labels"]) || discovered.is_some_and(|name| self.namespaces.contains(name))
+    }
+
+    /// A group with those of its rules that name our metrics, or fire for us.
+    fn group(&self, mut group: Value) -> Option<Value> {
+        let ours = |rule: &&Value| {
+            let text = rule["query"].as_str().unwrap_or_default();
+            let is_name = |char: char| char.is_ascii_alphanumeric() || "_:".contains(char);
+            let names = text.split(|char| !is_name(char)).any(|word| self.metrics.contains(word));
+            names || list(&rule["alerts"]).any(|alert| self.labels(&alert["labels"]))
+        };
+        let mut rules: Vec<Value> = list(&group["rules"]).filter(ours).cloned().collect();
+        for rule in &mut rules {
+            if let Some(alerts) = rule["alerts"].as_array_mut() {
+                // Those of others are others'.
+                alerts.retain(|alert| self.labels(&alert["labels"]) || alert["labels"]["namespace"].is_null());
+            }
+        }
+        group["rules"] = rules.into();
+        (!group["rules"].as_array()?.is_empty()).then_some(group)
+    }
+}

@@ -1,0 +1,139 @@
+//! What a manifest says of the questions to a Prometheus: whom, each with what its answer says, and the line of
+//! the checklist. Pure.
+
+use super::Run;
+use crate::{
+    bundle::{
+        Backend, CheckState, ChecklistItem, ClusterInfo, Judged, Manifest, Outcome, QueryRecord, Settled, TaskRecord,
+    },
+    facts::verdict,
+    plan::What,
+    profile::QueryRule,
+};
+
+/// So many answers that show something wrong are told in the checklist.
+const TOLD: usize = 5;
+
+/// Which Prometheus was asked in a cluster.
+pub(super) fn backend(run: &Run, cluster: &ClusterInfo) -> Option<Backend> {
+    run.records.iter().filter(|record| record.cluster == cluster.name).find_map(|record| record.done.backend.clone())
+}
+
+/// Every question, with what its answer says.
+pub(super) fn records(run: &Run, settled: &Settled) -> Vec<QueryRecord> {
+    let record = |record: &super::Record| {
+        let What::Query(query) = &record.task.what else { return None };
+        let of_rule = |text: fn(&QueryRule) -> String| query.rule.as_deref().map(text).unwrap_or_default();
+        let bound = |text: fn(&QueryRule) -> &Option<String>| query.rule.as_deref().and_then(|rule| text(rule).clone());
+        let (start, step) = query.question.range?;
+        let entry = record.done.entries.first().and_then(|entry| settled.record(&entry.path));
+        Some(QueryRecord {
+            cluster: record.cluster.clone(),
+            id: query.id.clone(),
+            scenario: of_rule(|rule| rule.scenario.clone()),
+            measures: of_rule(|rule| rule.measures.clone()),
+            unit: query
+                .rule
+                .as_ref()
+                .and_then(|rule| serde_json::to_value(rule.unit).ok()?.as_str().map(str::to_owned)),
+            healthy: bound(|rule| &rule.healthy),
+            alert: bound(|rule| &rule.alert),
+            expr: query.question.expr.clone(),
+            narrowed: query.is_narrowed,
+            start,
+            end: query.question.end,
+            step_seconds: step.num_seconds().unsigned_abs(),
+            entry: entry.map(|entry| entry.path),
+            answer: record.done.verdict.clone().unwrap_or_default(),
+        })
+    };
+    let mut records: Vec<_> = run.records.iter().filter_map(record).collect();
+    records.sort_by(|one, other| (&one.cluster, &one.id).cmp(&(&other.cluster, &other.id)));
+    records
+}
+
+/// The questions of an earlier manifest that this one has no answer to.
+pub(super) fn earlier(manifest: &mut Manifest, was: &Manifest, path: impl Fn(&str) -> Option<String>) {
+    // What a backend has forgotten by now, or has a part of, it had then.
+    let worth = |record: &QueryRecord| match record.answer.verdict {
+        Judged::NotAnswered => 0,
+        Judged::NoData => 1,
+        _ if record.answer.partial => 2,
+        _ => 3,
+    };
+    for record in was.queries.iter().filter(|record| worth(record) > 0) {
+        let same = |now: &&mut QueryRecord| (&now.cluster, &now.id) == (&record.cluster, &record.id);
+        let mut record = record.clone();
+        record.entry = record.entry.as_deref().and_then(&path);
+        match manifest.queries.iter_mut().find(same) {
+            Some(now) if worth(now) >= worth(&record) => {}
+            Some(now) => *now = record,
+            None => manifest.queries.push(record),
+        }
+    }
+    manifest.queries.sort_by(|one, other| (&one.cluster, &one.id).cmp(&(&other.cluster, &other.id)));
+    for cluster in manifest.clusters.iter_mut().filter(|cluster| cluster.prometheus.is_none()) {
+        let then = was.clusters.iter().find(|then| then.name == cluster.name);
+        cluster.prometheus = then.and_then(|then| then.prometheus.clone());
+    }
+}
+
+/// Whether the bundle has metric values and their PromQL, and how to get what it lacks.
+pub(super) fn checklist(manifest: &Manifest, has_queries: bool, again: &str) -> ChecklistItem {
+    let of_kind = |kind: &'static str| manifest.tasks.iter().filter(move |task| task.kind == kind);
+    let scraped = of_kind("scrape").filter(|task| task.outcome == Outcome::Collected).count();
+    let answered = || manifest.queries.iter().filter(|record| record.answer.verdict != Judged::NotAnswered);
+    let (asked, had) = (manifest.queries.len(), answered().count());
+    let has_data = answered().any(|record| record.answer.verdict != Judged::NoData);
+    let is_whole = |record: &QueryRecord| !record.answer.partial;
+    let state = match (had, scraped) {
+        (0, 0) => CheckState::No,
+        (0, _) => CheckState::Partial,
+        (had, _) if had == asked && has_data && answered().all(is_whole) => CheckState::Yes,
+        _ => CheckState::Partial,
+    };
+    let mut details = Vec::new();
+    if had > 0 {
+        let is = |judged: Judged| answered().filter(|record| record.answer.verdict == judged).count();
+        let counts = [
+            (is(Judged::Alert), "with something wrong"),
+            (is(Judged::Unhealthy), "not as in health"),
+            (is(Judged::Healthy), "as in health"),
+            (is(Judged::Gaps), "as in health where there is data, with gaps"),
+            (is(Judged::Value), "without a verdict"),
+            (is(Judged::NoData), "without data, which is no all-clear"),
+        ];
+        let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}"));
+        details.push(format!("{had} of {asked} queries answered: {}", counts.collect::<Vec<_>>().join(", ")));
+        let wrong = answered().filter(|record| record.answer.verdict == Judged::Alert);
+        let wrong: Vec<_> = wrong.map(|record| format!("{}: {}", record.id, verdict::words(record))).collect();
+        details.extend(wrong.iter().take(TOLD).map(|words| words.replace("; ", ", ")));
+        if wrong.len() > TOLD {
+            details.push(format!("{} more, in queries.txt", wrong.len() - TOLD));
+        }
+    }
+    for cluster in &manifest.clusters {
+        let Some(Backend { at, why, .. }) = &cluster.prometheus else { continue };
+        details.push(format!("asked {at}: {}", why.replace("; ", ", ")));
+    }
+    let is_lacking = |task: &&TaskRecord| task.outcome != Outcome::Collected;
+    let whom: Vec<&TaskRecord> = of_kind("prometheus").filter(is_lacking).collect();
+    for task in &whom {
+        details.push(format!("no Prometheus was asked: {}", task.causes.join(": ").replace("; ", ", ")));
+    }
+    if scraped > 0 {
+        details.push(format!(
+            "what /metrics of {scraped} pod(s) answered, as of the collection, which says nothing of the time before"
+        ));
+    }
+    if has_queries {
+        details.push("the PromQL is in clusters/*/metrics/queries.txt".to_owned());
+    }
+    if details.is_empty() {
+        details.push("the profile asks for none".to_owned());
+    }
+    let is_unasked = has_queries && had < asked.max(1);
+    let command = (!whom.is_empty() || is_unasked).then(|| format!("{again} --prometheus URL"));
+    let text = "metric values, and the PromQL that showed the anomaly";
+    ChecklistItem { id: "metrics".to_owned(), text: text.to_owned(), state, detail: details.join("; "), command }
+}

@@ -1,0 +1,400 @@
+//! Finds the Prometheus to ask: of those in the cluster the one that has our servers' samples, not the one with
+//! the right name. What each answered is in the bundle.
+
+use super::{Done, Site};
+use crate::{
+    bundle::{Backend, IdentityClaim, Outcome, layout},
+    facts::identity,
+    plan::{CLUSTERS, FindTask, Question, Right, Task},
+    source::kubernetes::SourceError,
+    source::prometheus::{self, PORT, PREFIXES, Prometheus, PrometheusError, Service},
+};
+use futures_util::future::join_all;
+use http::HeaderMap;
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// How the Prometheus to ask is reached.
+#[derive(Clone)]
+pub enum Reach {
+    /// Through the API server, with these headers: behind a service that is named, or one that is found.
+    Service(Option<Named>, HeaderMap),
+    /// By its address.
+    Address(Box<Prometheus>),
+}
+
+/// A service as the user names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its port, and whether that speaks TLS; where it is not said, the service says it.
+    pub port: Option<(u16, bool)>,
+}
+
+/// For how long one that was found is asked, and one that was named: it is the only one.
+const FOUND: Duration = Duration::from_secs(12);
+const NAMED: Duration = Duration::from_secs(80);
+
+/// What one of them answered.
+struct Candidate {
+    prometheus: Prometheus,
+    answered: Result<Holds, PrometheusError>,
+}
+
+/// How many samples it has in the window.
+#[derive(Clone, Debug, Default)]
+struct Holds {
+    /// Of our servers' pods.
+    pods: f64,
+    /// Of servers in our namespaces, and as whose.
+    ours: f64,
+    labels: Vec<Labels>,
+    /// Labels that tell ours from those of other clusters, where it has such.
+    cluster_labels: Labels,
+    /// Whether it has others' that nothing tells from ours.
+    mixed: bool,
+    /// Of any servers.
+    anywhere: f64,
+    /// Of anything in our namespaces.
+    around: f64,
+    /// What it says it is.
+    version: Option<String>,
+}
+
+type Labels = BTreeMap<String, String>;
+
+impl Holds {
+    fn words(&self) -> String {
+        let mut words = match self {
+            Self { ours, .. } if *ours > 0.0 => format!("it has {ours} samples of our servers in the window"),
+            Self { anywhere, .. } if *anywhere > 0.0 => format!(
+                "it has {anywhere} samples of servers in the window, and their namespace is not among their labels"
+            ),
+            Self { around, .. } if *around > 0.0 => {
+                format!("it has {around} samples of our namespaces in the window, and none of our servers")
+            }
+            _ => "it has no sample of our servers or namespaces in the window".to_owned(),
+        };
+        if self.mixed {
+            words.push_str(", some of them of other clusters, which nothing tells apart");
+        }
+        for (label, value) in &self.cluster_labels {
+            words.push_str(&format!(", told from other clusters by {label}={value}"));
+        }
+        words
+    }
+
+    /// The better the higher.
+    fn rank(&self) -> (bool, bool, bool, bool, bool, f64) {
+        let all = self.ours + self.anywhere + self.around;
+        (self.pods > 0.0, !self.mixed, self.ours > 0.0, self.anywhere > 0.0, self.around > 0.0, all)
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.ours + self.anywhere + self.around == 0.0
+    }
+}
+
+pub(super) async fn collect(site: &Site, task: &Task, find: &FindTask) -> Done {
+    let mut more = None;
+    let (candidates, is_named) = match &site.reach {
+        Reach::Address(prometheus) => (vec![(**prometheus).clone()], true),
+        Reach::Service(Some(named), headers) => match service(site, named).await {
+            Ok(service) => (vec![Prometheus::behind(site.kubernetes.clone(), service, headers.clone())], true),
+            Err(done) => return *done,
+        },
+        Reach::Service(None, headers) => {
+            let namespaces: Vec<String> = site.place.namespaces.keys().cloned().collect();
+            let found = match prometheus::find(&site.kubernetes, &namespaces).await {
+                Ok(found) => found,
+                Err(error) => return Done::failed(&error, task),
+            };
+            if found.services.is_empty() {
+                return none_found(&found, task);
+            }
+            more = (found.more > 0).then(|| format!("{} more services were not asked", found.more));
+            let behind = |service| Prometheus::behind(site.kubernetes.clone(), service, headers.clone());
+            (found.services.into_iter().map(behind).collect(), false)
+        }
+    };
+    let limit = if is_named { NAMED } else { FOUND };
+    let asked = join_all(candidates.into_iter().map(|prometheus| async move {
+        match tokio::time::timeout(limit, ask(&prometheus, find)).await {
+            Ok(candidate) => candidate,
+            // One that hangs costs the others nothing.
+            Err(_) => {
+                let error = SourceError::TimedOut { what: "asking what it has", after: limit };
+                Candidate { prometheus, answered: Err(error.into()) }
+            }
+        }
+    }))
+    .await;
+    choose(site, task, asked, is_named, more)
+}
+
+/// The service that the user names.
+async fn service(site: &Site, named: &Named) -> Result<Service, Box<Done>> {
+    let Named { namespace, name, port } = named.clone();
+    let (port, tls) = match port {
+        Some(port) => port,
+        None => match prometheus::port(&site.kubernetes, &namespace, &name).await {
+            Ok(port) => port.unwrap_or(PORT),
+            // For whoever may ask it and not look it up.
+            Err(error) if error.code() == Some(403) => PORT,
+            Err(error) => {
+                let hint = Some("name another with --prometheus NAMESPACE/SERVICE:PORT".to_owned());
+                return Err(Box::new(Done { causes: error.causes(), hint, ..Done::new(Outcome::Failed) }));
+            }
+        },
+    };
+    Ok(Service { namespace, name, port, tls })
+}
+
+fn none_found(found: &prometheus::Found, task: &Task) -> Done {
+    let name = "name one with --prometheus URL or --prometheus NAMESPACE/SERVICE".to_owned();
+    match &found.refused {
+        Some(error) => {
+            let mut done = Done::failed(error, task);
+            done.causes.insert(0, "no Prometheus was found where services may be listed".to_owned());
+            let right = done.hint.map(|right| format!("{right}; or ")).unwrap_or_default();
+            done.hint = Some(format!("{right}{name}"));
+            done
+        }
+        None => Done { hint: Some(name), ..Done::absent("no service of the cluster is named as a Prometheus is") },
+    }
+}
+
+/// What one of them has, below the first prefix under which it answers.
+async fn ask(prometheus: &Prometheus, find: &FindTask) -> Candidate {
+    let prefixes = prometheus.service().map_or(PREFIXES.to_vec(), Service::prefixes);
+    let mut first = None;
+    for prefix in prefixes {
+        let mut below = prometheus.below(prefix);
+        let mut answered = holds(&below, find).await;
+        if let (Err(PrometheusError::Foreign { code: 400, text }), Some(tls)) = (&answered, below.with_tls())
+            && text.contains("HTTPS")
+        {
+            below = tls;
+            answered = holds(&below, find).await;
+        }
+        match answered {
+            Err(error) if error.is_elsewhere() && error.code().is_some() => {
+                first.get_or_insert((below, error));
+            }
+            answered => return Candidate { prometheus: below, answered },
+        }
+    }
+    match first {
+        Some((prometheus, error)) => Candidate { prometheus, answered: Err(error) },
+        None => Candidate { prometheus: prometheus.clone(), answered: Ok(Holds::default()) },
+    }
+}
+
+async fn holds(prometheus: &Prometheus, find: &FindTask) -> Result<Holds, PrometheusError> {
+    let (ours, all) = count(prometheus, &find.ours).await?;
+    let mut holds = Holds { ours, labels: all.clone(), ..Holds::default() };
+    if ours > 0.0
+        && let Some(pods) = &find.pods
+    {
+        let (pods, labels) = count(prometheus, pods).await?;
+        if pods > 0.0 {
+            (holds.pods, holds.labels) = (pods, labels);
+        }
+    }
+    for label in CLUSTERS {
+        let values = |of: &[Labels]| of.iter().map(|it| it.get(label).cloned()).collect::<BTreeSet<_>>();
+        let (of_all, of_ours) = (values(&all), values(&holds.labels));
+        if of_all.len() < 2 {
+            continue;
+        }
+        match of_ours.into_iter().collect::<Vec<_>>().as_slice() {
+            [Some(value)] if holds.pods > 0.0 => drop(holds.cluster_labels.insert(label.to_owned(), value.clone())),
+            _ => holds.mixed = true,
+        }
+    }
+    // Where one label tells them apart, others need not.
+    holds.mixed &= holds.cluster_labels.is_empty();
+    if ours == 0.0 {
+        holds.anywhere = count(prometheus, &find.anywhere).await?.0;
+    }
+    if ours + holds.anywhere == 0.0 {
+        holds.around = count(prometheus, &find.around).await?.0;
+    }
+    // Some say nothing of themselves.
+    holds.version = prometheus.version().await.unwrap_or_default();
+    Ok(holds)
+}
+
+/// The sum of an answer's values, and its labels.
+async fn count(prometheus: &Prometheus, question: &Question) -> Result<(f64, Vec<Labels>), PrometheusError> {
+    /// More trust domains and clusters than any has; what answers with more is no Prometheus.
+    const MOST: usize = 1000;
+    let (mut answer, _) = prometheus.ask(question).await?;
+    let (mut sum, mut labels) = (0.0, Vec::new());
+    while let Some(series) = answer.next().await? {
+        for mut series in series {
+            sum += series.value().filter(|value| value.is_finite()).unwrap_or_default();
+            series.metric.retain(|_, value| !value.is_empty());
+            labels.push(series.metric);
+        }
+        if labels.len() > MOST {
+            return Err(PrometheusError::TooLarge { what: "the number of series", limit: MOST });
+        }
+    }
+    Ok((sum, labels))
+}
+
+fn choose(site: &Site, task: &Task, asked: Vec<Candidate>, is_named: bool, more: Option<String>) -> Done {
+    let best = asked.iter().filter_map(|it| Some((it, it.answered.as_ref().ok()?)));
+    let best = best.reduce(|held, it| if it.1.rank() > held.1.rank() { it } else { held });
+    let best = best.filter(|(_, holds)| is_named || !holds.is_nothing());
+    let others = asked.len() - 1;
+    let why = best.map(|(_, holds)| match (is_named, others) {
+        (true, _) => format!("named by --prometheus; {}", holds.words()),
+        (false, 0) => format!("the only one that was found; {}", holds.words()),
+        (false, _) => format!("the best of {} that were found: {}", asked.len(), holds.words()),
+    });
+    let entry = match record(site, task, &asked, best.map(|(it, _)| it), why.as_deref(), more) {
+        Ok(entry) => entry,
+        Err(error) => return error.into(),
+    };
+    let (Some((chosen, holds)), Some(why)) = (best, why) else {
+        return Done { entries: vec![entry], ..none_chosen(&asked, is_named) };
+    };
+    let at = chosen.prometheus.shown();
+    // Asked for once for each cluster.
+    let _ = site.prometheus.set(chosen.prometheus.clone());
+    let claims = holds.labels.iter().flat_map(|labels| identity::of_series(&site.names, labels, &at, &site.cluster));
+    // Of servers anywhere it would be somebody else's word, and of those that nothing tells from ours perhaps.
+    let claims = claims.filter(|_| holds.ours > 0.0).map(|claim| IdentityClaim { hint: holds.mixed, ..claim });
+    let claims = claims.collect();
+    let backend = Backend {
+        at,
+        why,
+        version: holds.version.clone(),
+        by_namespace: holds.ours > 0.0,
+        cluster_labels: holds.cluster_labels.clone(),
+        mixed: holds.mixed,
+    };
+    Done { backend: Some(backend), claims, ..Done::collected(vec![entry]) }
+}
+
+/// Those that were asked, and what they said.
+fn record(
+    site: &Site,
+    task: &Task,
+    asked: &[Candidate],
+    chosen: Option<&Candidate>,
+    why: Option<&str>,
+    more: Option<String>,
+) -> Result<super::Entry, crate::bundle::BundleError> {
+    let one = |it: &Candidate| -> Value {
+        let mut about = json!({ "at": it.prometheus.shown() });
+        match &it.answered {
+            Ok(holds) => {
+                about["holds"] = holds.words().into();
+                about["samples_of_our_servers"] = holds.ours.into();
+                about["version"] = holds.version.clone().into();
+            }
+            Err(error) => about["error"] = error.causes().into(),
+        }
+        about
+    };
+    let about = json!({
+        "chosen": chosen.map(|it| it.prometheus.shown()),
+        "why": why,
+        "asked": asked.iter().map(one).collect::<Vec<_>>(),
+        "not_asked": more,
+    });
+    let (clean, counts) = site.redactor.object(about);
+    site.write(layout::prometheus(&site.cluster), &task.request(), &clean.to_clean(), counts)
+}
+
+/// Why none of them is asked.
+fn none_chosen(asked: &[Candidate], is_named: bool) -> Done {
+    let error = asked.iter().find_map(|it| Some((&it.prometheus, it.answered.as_ref().err()?)));
+    match error {
+        Some((prometheus, error)) => {
+            let mut done = failed(prometheus, error);
+            let first = match (is_named, asked.len()) {
+                (true, _) | (_, 1) => format!("{} was asked", prometheus.shown()),
+                (false, many) => format!("{many} services were asked, {} among them", prometheus.shown()),
+            };
+            done.causes.insert(0, first);
+            done
+        }
+        None => {
+            let which = match asked {
+                [one] => format!("{} was", one.prometheus.shown()),
+                many => format!("{} services were", many.len()),
+            };
+            let hint = "name the one that scrapes the servers with --prometheus URL or NAMESPACE/SERVICE";
+            Done {
+                causes: vec![format!("{which} found, with no sample of our servers or namespaces in the window")],
+                hint: Some(hint.to_owned()),
+                ..Done::new(Outcome::Empty)
+            }
+        }
+    }
+}
+
+/// What became of a question that was not answered.
+pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> Done {
+    let (outcome, hint) = match error {
+        PrometheusError::Way(error) => {
+            let right = || {
+                let service = prometheus.service()?;
+                Some(Right::of_service(&service.namespace, service.proxied()))
+            };
+            let mut done = Done::refused(error, right);
+            if done.outcome == Outcome::TimedOut && done.hint.is_none() {
+                done.hint = Some("give it longer with --request-timeout".to_owned());
+            }
+            // A service that is not there is no absence of metrics.
+            if done.outcome == Outcome::Absent {
+                done.outcome = Outcome::Failed;
+            }
+            return done;
+        }
+        PrometheusError::Refused { code: 401 | 403, .. } | PrometheusError::Foreign { code: 401 | 403, .. } => {
+            (Outcome::Forbidden, Some(credentials(prometheus)))
+        }
+        // A proxy's word for a client certificate that did not come.
+        PrometheusError::Foreign { code: 400, text } if text.to_lowercase().contains("certificate") => {
+            (Outcome::Forbidden, Some(credentials(prometheus)))
+        }
+        PrometheusError::Elsewhere { to, is_here: true } => {
+            (Outcome::Failed, Some(format!("give that as its address: --prometheus {to}, up to what /api begins")))
+        }
+        PrometheusError::Elsewhere { .. } | PrometheusError::Foreign { code: 300..=399, .. } => {
+            (Outcome::Failed, Some(credentials(prometheus)))
+        }
+        PrometheusError::TooLarge { .. } | PrometheusError::Refused { .. } | PrometheusError::Parse(_) => {
+            (Outcome::Failed, None)
+        }
+        PrometheusError::Foreign { .. } | PrometheusError::Unreachable(_) => {
+            (Outcome::Failed, Some("check the address; name another with --prometheus".to_owned()))
+        }
+    };
+    Done { causes: error.causes(), hint, ..Done::new(outcome) }
+}
+
+fn credentials(prometheus: &Prometheus) -> String {
+    match prometheus.service() {
+        Some(_) => {
+            "it wants credentials, which the API server does not pass on: give its address with --prometheus URL, and \
+             --prometheus-bearer, --prometheus-basic or --prometheus-header"
+        }
+        None => {
+            "it wants credentials, or others: --prometheus-bearer, --prometheus-basic, --prometheus-cert with \
+             --prometheus-key, or for a tenant --prometheus-header 'X-Scope-OrgID: NAME'"
+        }
+    }
+    .to_owned()
+}

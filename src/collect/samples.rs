@@ -1,0 +1,176 @@
+//! The samples that the questions are about, in OpenMetrics, as
+//! `promtool tsdb create-blocks-from openmetrics` loads them into a Prometheus of one's own.
+
+use super::{Done, Site, prometheus, site::Writing};
+use crate::{
+    bundle::{BundleError, Outcome, layout},
+    plan::{Question, SamplesTask},
+    redact::{Clean, Counts, Joined, Redactor},
+    source::prometheus::{Prometheus, PrometheusError, Series},
+};
+use serde_json::json;
+
+/// So much is handed on at once.
+const BLOCK: usize = 64 << 10;
+/// More is no file that anybody loads.
+const LIMIT: u64 = 1 << 30;
+
+pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
+    let Some(prometheus) = site.prometheus.get() else { return Done::absent("no Prometheus was found") };
+    let source = format!("{} samples at {}", samples.questions.len(), prometheus.shown());
+    let writing = match site.begin(layout::samples(&site.cluster), &source) {
+        Ok(writing) => writing,
+        Err(error) => return error.into(),
+    };
+    let (redactor, block, counts) = (&site.redactor, Joined::default(), Counts::default());
+    let mut file = File { redactor, writing, block, counts, labels: &samples.labels, written: 0, samples: 0, odd: 0 };
+    let mut missing: Vec<String> = Vec::new();
+    let mut failed = None;
+    for question in &samples.questions {
+        match metric(site, prometheus, question, &mut file).await {
+            Ok(partial) if partial => missing.push(format!("{}: not all parts answered", question.expr)),
+            Ok(_) => {}
+            Err(Ended::Bundle(error)) => return error.into(),
+            Err(Ended::Full) => {
+                missing.push(format!("no more than {LIMIT} bytes are taken; the rest is left out"));
+                break;
+            }
+            Err(Ended::Answer(error)) => {
+                missing.push(format!("{}: {}", question.expr, error.causes().join(": ")));
+                let done = prometheus::failed(prometheus, &error);
+                let is_away = matches!(done.outcome, Outcome::Cancelled | Outcome::Forbidden | Outcome::TimedOut);
+                // What does not answer once will not answer for all that are left.
+                let is_over = is_away || error.is_elsewhere() || site.kubernetes.is_stopped();
+                failed.get_or_insert(done);
+                if is_over {
+                    break;
+                }
+            }
+        }
+    }
+    let (samples, odd) = (file.samples, file.odd);
+    if samples == 0 {
+        // An entry that is not finished never was.
+        return match failed {
+            Some(done) => done,
+            None if !missing.is_empty() => Done { causes: missing, ..Done::new(Outcome::Failed) },
+            None => {
+                let causes = vec!["there is no sample of the metrics asked for".to_owned()];
+                Done { causes, ..Done::new(Outcome::Empty) }
+            }
+        };
+    }
+    if odd > 0 {
+        missing
+            .push(format!("{odd} native histograms, which OpenMetrics cannot say; the queries' answers have theirs"));
+    }
+    match file.end() {
+        Ok(entry) if missing.is_empty() => Done::collected(vec![entry]),
+        Ok(entry) => Done { causes: missing, entries: vec![entry], ..Done::new(Outcome::Truncated) },
+        Err(error) => error.into(),
+    }
+}
+
+/// Why the samples of a metric were not all taken.
+enum Ended {
+    Answer(PrometheusError),
+    Bundle(BundleError),
+    Full,
+}
+
+/// Takes the samples of one metric; gives whether a part is missing.
+async fn metric(site: &Site, prometheus: &Prometheus, question: &Question, file: &mut File<'_>) -> Result<bool, Ended> {
+    let (mut answer, partial) = prometheus.ask(question).await.map_err(Ended::Answer)?;
+    let mut before = 0;
+    while let Some(series) = answer.next().await.map_err(Ended::Answer)? {
+        site.progress.bytes((answer.received() - before) as u64);
+        before = answer.received();
+        for one in series {
+            file.series(&one)?;
+        }
+    }
+    Ok(partial || answer.head().is_partial)
+}
+
+/// `samples.openmetrics` while it is written.
+struct File<'a> {
+    redactor: &'a Redactor,
+    writing: Writing,
+    block: Joined,
+    counts: Counts,
+    labels: &'a [(String, String)],
+    written: u64,
+    samples: u64,
+    odd: u64,
+}
+
+impl File<'_> {
+    fn series(&mut self, series: &Series) -> Result<(), Ended> {
+        self.odd += u64::from(series.histograms.is_some());
+        let name = self.name(series);
+        for (at, value) in series.points().map_err(Ended::Answer)? {
+            // Nothing else may be between two numbers of a line.
+            if value.parse::<f64>().is_err() {
+                continue;
+            }
+            self.block.push(&name);
+            if !self.block.numbers(&format!(" {value} {at}")) {
+                continue;
+            }
+            self.block.literal("\n");
+            self.samples += 1;
+            if self.block.len() >= BLOCK {
+                self.flush().map_err(Ended::Bundle)?;
+            }
+        }
+        if self.written > LIMIT { Err(Ended::Full) } else { Ok(()) }
+    }
+
+    /// The series' name and labels, as a line begins with.
+    fn name(&mut self, series: &Series) -> Clean {
+        let mut labels = series.metric.clone();
+        for (label, value) in self.labels {
+            labels.entry(label.clone()).or_insert_with(|| value.clone());
+        }
+        let (clean, counts) = self.redactor.object(json!(labels));
+        self.counts.merge(&counts);
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let members = clean.value().as_object().into_iter().flatten();
+        let name = text(&clean.value()[crate::promql::NAME]);
+        let labels = members.filter(|(label, _)| *label != crate::promql::NAME);
+        let labels = labels.map(|(label, value)| format!("{}={}", word(label, false), quoted(&text(value))));
+        let line = match is_word(&name, true) {
+            true => format!("{name}{{{}}}", labels.collect::<Vec<_>>().join(",")),
+            // As names beyond the old letters are written.
+            false => format!("{{{}}}", [quoted(&name)].into_iter().chain(labels).collect::<Vec<_>>().join(",")),
+        };
+        let (line, counts) = self.redactor.text(line.as_bytes());
+        self.counts.merge(&counts);
+        line
+    }
+
+    fn flush(&mut self) -> Result<(), BundleError> {
+        self.written += self.block.len() as u64;
+        self.writing.write(&self.block.take())
+    }
+
+    fn end(mut self) -> Result<super::Entry, BundleError> {
+        self.block.literal("# EOF\n");
+        self.flush()?;
+        self.writing.finish(self.counts, None)
+    }
+}
+
+fn word(name: &str, is_metric: bool) -> String {
+    if is_word(name, is_metric) { name.to_owned() } else { quoted(name) }
+}
+
+/// Whether a name has the letters that names had from the beginning.
+fn is_word(name: &str, is_metric: bool) -> bool {
+    let first = |char: char| char.is_ascii_alphabetic() || char == '_' || is_metric && char == ':';
+    name.starts_with(first) && name.chars().all(|char| first(char) || char.is_ascii_digit())
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+}

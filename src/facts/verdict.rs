@@ -1,0 +1,234 @@
+//! What an answer to a query says: the worst value and when it was, the value at the incident, and whether
+//! either compares as when something is wrong. Pure; one series at a time, in memory that does not grow with
+//! their number.
+
+use super::coverage::utc;
+use crate::{
+    bundle::{Judged, QueryRecord, Reading, Verdict},
+    profile::Bound,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeMap;
+
+/// Hears an answer, series by series.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    healthy: Option<Bound>,
+    alert: Option<Bound>,
+    /// Seconds since 1970.
+    start: f64,
+    step: f64,
+    /// Where the value of the incident is looked for: later than the first, not later than the second.
+    incident: Option<(f64, f64)>,
+    /// What there is at each moment that was asked for.
+    moments: Vec<Moment>,
+    series: u64,
+    is_unhealthy: bool,
+    worst: Option<Worst>,
+    at_incident: Option<Worst>,
+    alerts: Option<(f64, f64)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Moment {
+    has_data: bool,
+    alerts: bool,
+}
+
+/// For how long there may be no value before it counts as a gap, in seconds.
+const GAP: f64 = 300.0;
+
+#[derive(Clone, Debug)]
+struct Worst {
+    badness: f64,
+    at: f64,
+    text: String,
+    labels: BTreeMap<String, String>,
+}
+
+impl Judge {
+    /// Of an answer for moments from `start` to `end`, `step` apart, held against these bounds.
+    #[must_use]
+    pub fn new(
+        (healthy, alert): (Option<Bound>, Option<Bound>),
+        (start, end): (DateTime<Utc>, DateTime<Utc>),
+        step: TimeDelta,
+        incident: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    ) -> Self {
+        let step = seconds_of(step).max(0.001);
+        let steps = ((seconds(end) - seconds(start)) / step).floor().max(0.0) as usize + 1;
+        Self {
+            healthy,
+            alert,
+            start: seconds(start),
+            step,
+            // The value of a moment is that of the step before it.
+            incident: incident.map(|(from, to)| (seconds(from) - step, seconds(to))),
+            moments: vec![Moment::default(); steps],
+            series: 0,
+            is_unhealthy: false,
+            worst: None,
+            at_incident: None,
+            alerts: None,
+        }
+    }
+
+    /// Hears one series: seconds since 1970 and values as they were answered.
+    pub fn hear(&mut self, labels: &BTreeMap<String, String>, points: &[(f64, &str)]) {
+        self.series += 1;
+        for (at, text) in points {
+            let Some(value) = number(text) else { continue };
+            let step = ((at - self.start) / self.step).round();
+            let alerts = self.alert.is_some_and(|bound| bound.holds(value));
+            if let Some(moment) = self.moments.get_mut(step.max(0.0) as usize) {
+                moment.has_data = true;
+                moment.alerts |= alerts;
+            }
+            self.is_unhealthy |= self.healthy.is_some_and(|bound| !bound.holds(value));
+            if alerts {
+                let (from, to) = self.alerts.unwrap_or((*at, *at));
+                self.alerts = Some((from.min(*at), to.max(*at)));
+            }
+            let badness = self.badness(value);
+            let worst = |held: &Option<Worst>| held.as_ref().is_none_or(|held| badness > held.badness);
+            let make = || Worst { badness, at: *at, text: (*text).to_owned(), labels: labels.clone() };
+            if worst(&self.worst) {
+                self.worst = Some(make());
+            }
+            let is_then = self.incident.is_some_and(|(after, to)| *at > after && *at <= to);
+            if is_then && worst(&self.at_incident) {
+                self.at_incident = Some(make());
+            }
+        }
+    }
+
+    /// How far a value is in the direction of what is wrong.
+    fn badness(&self, value: f64) -> f64 {
+        match (self.alert, self.healthy) {
+            (Some(alert), _) if alert.is_below() => -value,
+            (Some(alert), _) if alert.is_above() => value,
+            (None, Some(healthy)) if healthy.is_above() => -value,
+            (None, Some(healthy)) if healthy.is_below() => value,
+            // Equal to something, or not: what alerts is worse than what does not.
+            (Some(bound), _) => f64::from(u8::from(bound.holds(value))),
+            (None, Some(bound)) => f64::from(u8::from(!bound.holds(value))),
+            (None, None) => value,
+        }
+    }
+
+    /// Whether there is no value at the incident, or for so long that anything may have been.
+    fn has_gaps(&self) -> bool {
+        let longest = self.moments.split(|moment| moment.has_data).map(<[_]>::len).max().unwrap_or(0);
+        let missed = self.incident.is_some() && self.at_incident.is_none();
+        missed || longest > 1 && longest as f64 * self.step >= GAP
+    }
+
+    /// What it says. Of an answer that is not whole, or not of ours alone, nothing says that all is well.
+    #[must_use]
+    pub fn verdict(self, partial: bool, is_ours: bool, warnings: Vec<String>) -> Verdict {
+        let judged = match (&self.worst, self.healthy) {
+            (None, _) => Judged::NoData,
+            (Some(_), _) if !is_ours => Judged::Value,
+            _ if self.alerts.is_some() => Judged::Alert,
+            (Some(_), None) => Judged::Value,
+            _ if self.is_unhealthy => Judged::Unhealthy,
+            _ if partial => Judged::Value,
+            _ if self.has_gaps() => Judged::Gaps,
+            _ => Judged::Healthy,
+        };
+        let count = |is: fn(&Moment) -> bool| self.moments.iter().filter(|moment| is(moment)).count() as u64;
+        let (steps_with_data, alert_steps) = (count(|moment| moment.has_data), count(|moment| moment.alerts));
+        let reading = |worst: Worst| Reading { value: worst.text, at: moment(worst.at), labels: worst.labels };
+        Verdict {
+            verdict: judged,
+            series: self.series,
+            steps: self.moments.len() as u64,
+            steps_with_data,
+            alert_steps,
+            worst: self.worst.map(reading),
+            at_incident: self.at_incident.map(reading),
+            alert_from: self.alerts.map(|(from, _)| moment(from)),
+            alert_to: self.alerts.map(|(_, to)| moment(to)),
+            partial,
+            warnings,
+        }
+    }
+}
+
+/// A value as it is answered; none for NaN, which says nothing.
+fn number(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|value: &f64| !value.is_nan())
+}
+
+fn seconds(at: DateTime<Utc>) -> f64 {
+    at.timestamp_millis() as f64 / 1000.0
+}
+
+fn seconds_of(delta: TimeDelta) -> f64 {
+    delta.num_milliseconds() as f64 / 1000.0
+}
+
+fn moment(seconds: f64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis((seconds * 1000.0).round() as i64).unwrap_or_default()
+}
+
+/// What an answer says, in a line: `ALERT (< 0.99), worst 0.41 at 14:03:15Z, 0.62 at the incident`.
+#[must_use]
+pub fn words(record: &QueryRecord) -> String {
+    let QueryRecord { healthy, alert, answer, .. } = record;
+    let bound = |bound: &Option<String>| bound.as_ref().map(|bound| format!(" ({bound})")).unwrap_or_default();
+    let mut words = match answer.verdict {
+        Judged::Alert => format!("ALERT{}", bound(alert)),
+        Judged::Unhealthy => format!("not as in health{}", bound(healthy)),
+        Judged::Healthy => format!("as in health{}", bound(healthy)),
+        Judged::Gaps => format!("as in health{} where there is data", bound(healthy)),
+        Judged::NoData => "no data".to_owned(),
+        Judged::Value if !record.narrowed && alert.is_some() => {
+            "of all servers there, for nothing tells ours from others".to_owned()
+        }
+        Judged::Value if alert.is_some() => format!("no alert{}", bound(alert)),
+        Judged::Value => "no bound".to_owned(),
+        Judged::NotAnswered => return "not answered".to_owned(),
+    };
+    if let Some(worst) = &answer.worst {
+        let name = worst.labels.get(crate::promql::NAME).map_or("", String::as_str);
+        let labels = worst.labels.iter().filter(|(label, _)| *label != crate::promql::NAME);
+        let labels: Vec<String> = labels.map(|(label, value)| format!("{label}={value}")).collect();
+        let labels = match (name, labels.is_empty()) {
+            ("", true) => String::new(),
+            (name, true) => format!(" of {name}"),
+            (name, false) => format!(" of {name}{{{}}}", labels.join(",")),
+        };
+        let what = if matches!(answer.verdict, Judged::Value) && alert.is_none() { "highest" } else { "worst" };
+        words.push_str(&format!(", {what} {}{labels} at {}", short(&worst.value), utc(worst.at)));
+    }
+    if let Some(then) = &answer.at_incident {
+        words.push_str(&format!(", {} at the incident", short(&then.value)));
+    }
+    if let Some((from, to)) = answer.alert_from.zip(answer.alert_to).filter(|(from, to)| from != to) {
+        words.push_str(&format!(", at {} moments from {} to {}", answer.alert_steps, utc(from), utc(to)));
+    }
+    if answer.steps_with_data > 0 && answer.steps_with_data < answer.steps {
+        words.push_str(&format!(", with data at {} of {} moments", answer.steps_with_data, answer.steps));
+    }
+    if answer.partial {
+        words.push_str(", of a part of the data");
+    }
+    // Values of labels may have anything in them.
+    words.replace(char::is_control, " ")
+}
+
+/// A number with as many digits as tell something.
+fn short(text: &str) -> String {
+    let Ok(value) = text.parse::<f64>() else { return text.to_owned() };
+    if !value.is_finite() || text.len() <= 7 {
+        return text.to_owned();
+    }
+    let digits = match value.abs() {
+        size if size >= 1000.0 => 0,
+        size if size >= 1.0 => 2,
+        size if size >= 0.001 => 4,
+        _ => return format!("{value:.2e}"),
+    };
+    format!("{value:.digits$}")
+}

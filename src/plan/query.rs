@@ -1,0 +1,328 @@
+//! The questions to a Prometheus: those of the profile, filled in for one cluster, and the user's own.
+
+use super::{Place, Planned, Request, Task, What, Without};
+use crate::{
+    profile::{NarrowedBy, QueryRule},
+    promql::{self, Query, Wanted},
+};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use std::time::Duration;
+
+/// Over which time rates are taken: long enough for four scrapes a minute apart, short enough to show minutes.
+pub const RANGE: &str = "5m";
+/// The label by which what is told of pods from outside is narrowed.
+const NAMESPACE: &str = "namespace";
+/// The times between two values, in seconds: the least that gives no more than [`VALUES`], but up to [`RANGE`]
+/// more of them, for no rate looks at what is between.
+const STEPS: [i64; 13] = [15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400, 604_800];
+/// A tenth of what a Prometheus gives, and more than a screen has.
+const VALUES: i64 = 1000;
+/// Nearly as many as it gives.
+const MOST_VALUES: i64 = 10_000;
+/// Labels by which those that see several clusters commonly tell them apart.
+pub const CLUSTERS: [&str; 7] = [
+    "cluster",
+    "cluster_name",
+    "cluster_id",
+    "k8s_cluster",
+    "k8s_cluster_name",
+    "kubernetes_cluster",
+    "prometheus_cluster",
+];
+/// By so many pods samples are known as ours.
+const PODS: usize = 20;
+/// What every Prometheus of a cluster has of its pods, whoever they are.
+const OF_PODS: &str = "kube_pod_info|kube_pod_status_phase|container_memory_working_set_bytes|up";
+
+/// What is known of the workload in a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Its trust domains.
+    pub trust_domains: Vec<String>,
+    /// Its deployments.
+    pub deployments: Vec<String>,
+    /// Its namespaces.
+    pub namespaces: Vec<String>,
+    /// Its regions.
+    pub regions: Vec<String>,
+    /// Whether all samples of its servers have their namespace among their labels.
+    pub is_by_namespace: bool,
+    /// Labels that tell its cluster from others in the Prometheus.
+    pub cluster_labels: Vec<(String, String)>,
+    /// Whether it has others' that could not be told from ours.
+    pub is_mixed: bool,
+}
+
+/// A label and the values that it may have; without a value it narrows nothing.
+pub type Narrowing = Vec<(String, Vec<String>)>;
+
+/// A question in PromQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The expression.
+    pub expr: String,
+    /// The only moment, or the last one.
+    pub end: DateTime<Utc>,
+    /// The first one and the time between two, of a range.
+    pub range: Option<(DateTime<Utc>, TimeDelta)>,
+}
+
+/// See [`What::Prometheus`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FindTask {
+    /// Where it is, as the user says it; none to look for it.
+    pub named: Option<String>,
+    /// How many samples it has of our servers' pods in the window, and whose they say they are; none where no
+    /// pods are known.
+    pub pods: Option<Question>,
+    /// The same of servers in our namespaces, where their samples have no pods, or others had their place.
+    pub ours: Question,
+    /// The same of any servers, for where their samples have no namespace.
+    pub anywhere: Question,
+    /// How many samples it has of anything in our namespaces.
+    pub around: Question,
+}
+
+/// See [`What::Query`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryTask {
+    /// Its name.
+    pub id: String,
+    /// The question.
+    pub question: Question,
+    /// The profile's words; none of the user's own.
+    pub rule: Option<Box<QueryRule>>,
+    /// Whether it is narrowed to the workload.
+    pub is_narrowed: bool,
+}
+
+/// See [`What::Samples`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SamplesTask {
+    /// One for each metric.
+    pub questions: Vec<Question>,
+    /// Labels that all get which have not got them.
+    pub labels: Vec<(String, String)>,
+}
+
+/// See [`What::About`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// Alerts that fire, or are about to.
+    Alerts,
+    /// The rules that they come of.
+    Rules,
+    /// What it scrapes, and how that goes.
+    Targets,
+}
+
+impl About {
+    /// In a word, as its API calls it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Alerts => "alerts",
+            Self::Rules => "rules",
+            Self::Targets => "targets",
+        }
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Alerts => "/api/v1/alerts",
+            Self::Rules => "/api/v1/rules",
+            Self::Targets => "/api/v1/targets?state=active",
+        }
+    }
+}
+
+impl Question {
+    /// The path and query that ask it.
+    #[must_use]
+    pub fn path(&self) -> String {
+        let at = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("query", &self.expr);
+        match self.range {
+            None => format!("/api/v1/query?{}", query.append_pair("time", &at(self.end)).finish()),
+            Some((start, step)) => {
+                let pairs =
+                    [("start", at(start)), ("end", at(self.end)), ("step", step.num_seconds().max(1).to_string())];
+                format!("/api/v1/query_range?{}", query.extend_pairs(pairs).finish())
+            }
+        }
+    }
+}
+
+/// The labels by which the profile's metrics are narrowed, with what is known of their values.
+#[must_use]
+pub fn narrowing(request: &Request, known: &Known) -> (Narrowing, Narrowing) {
+    let labels = &request.profile.identity.metric_labels;
+    let pair = |label: &Option<String>, values: &[String]| Some((label.clone()?, values.to_vec()));
+    let namespace = (NAMESPACE.to_owned(), known.namespaces.clone());
+    let identity = [
+        pair(&labels.trust_domain, &known.trust_domains),
+        pair(&labels.deployment, &known.deployments),
+        // Others may say that they are of the same deployment.
+        known.is_by_namespace.then(|| namespace.clone()),
+    ];
+    let cluster = || known.cluster_labels.iter().map(|(label, value)| (label.clone(), vec![value.clone()]));
+    let identity = identity.into_iter().flatten().chain(cluster()).collect();
+    (identity, [namespace].into_iter().chain(cluster()).collect())
+}
+
+/// The questions of the profile, each with its rule, filled in and for the time up to `now`, and whether it is
+/// narrowed to the workload.
+pub fn of_profile<'a>(request: &'a Request, known: &Known, now: DateTime<Utc>) -> Vec<(&'a QueryRule, Question, bool)> {
+    let (identity, namespace) = narrowing(request, known);
+    let question = |rule: &'a QueryRule| {
+        let narrowing = match rule.narrowed_by {
+            NarrowedBy::Identity => &identity,
+            NarrowedBy::Namespace => &namespace,
+        };
+        // Checked when the profile was loaded.
+        let expr = rule.query(RANGE).ok()?.narrowed(narrowing);
+        let time = |text: &Option<String>| promql::duration(text.as_ref()?).and_then(|it| TimeDelta::from_std(it).ok());
+        let lookback = time(&rule.lookback).unwrap_or_default();
+        let is_narrowed = match rule.narrowed_by {
+            NarrowedBy::Identity => {
+                known.is_by_namespace || !known.trust_domains.is_empty() || !known.deployments.is_empty()
+            }
+            NarrowedBy::Namespace => !known.namespaces.is_empty(),
+        };
+        let is_narrowed = is_narrowed && !known.is_mixed;
+        Some((rule, over(request, expr, lookback, time(&rule.step), now), is_narrowed))
+    };
+    request.profile.queries.iter().filter_map(question).collect()
+}
+
+/// A question for the window and some time before it. The last of its moments is the window's end, or now.
+fn over(request: &Request, expr: String, lookback: TimeDelta, step: Option<TimeDelta>, now: DateTime<Utc>) -> Question {
+    let start = request.window.start - lookback;
+    let span = (request.window.end.min(now) - start).num_seconds().max(1);
+    let least = step.map_or(1, |step| step.num_seconds().max(1));
+    let range = promql::duration(RANGE).map_or(0, |range| range.as_secs().cast_signed());
+    let most = |step: i64| if step >= range { MOST_VALUES } else { VALUES };
+    let fits = |step: &i64| span / step <= most(*step) && *step >= least;
+    let step = step.map(|step| step.num_seconds()).filter(|step| *step > 0 && span / step <= MOST_VALUES);
+    let step = step.or_else(|| STEPS.into_iter().find(fits)).unwrap_or(STEPS[STEPS.len() - 1]);
+    let end = request.window.end.min(now).max(start);
+    let end = DateTime::from_timestamp(end.timestamp(), 0).unwrap_or(end);
+    // As many whole steps as reach the start.
+    let steps = (span + step - 1) / step;
+    let step = TimeDelta::seconds(step);
+    let start = end - step * i32::try_from(steps).unwrap_or(0);
+    Question { expr, end, range: Some((start, step)) }
+}
+
+/// The task that finds whom to ask; none where there is nothing to ask.
+#[must_use]
+pub fn whom(request: &Request, place: &Place, now: DateTime<Utc>) -> Option<Planned> {
+    if request.profile.queries.is_empty() && request.queries.is_empty() {
+        return None;
+    }
+    let namespaces = place.namespaces.keys().cloned().collect();
+    let narrowing = vec![(NAMESPACE.to_owned(), namespaces)];
+    let identity = &request.profile.identity;
+    let info = identity.info_metric.as_deref().unwrap_or("up");
+    let labels = [&identity.metric_labels.trust_domain, &identity.metric_labels.deployment];
+    let labels = labels.into_iter().flatten().map(String::as_str).chain(CLUSTERS).collect::<Vec<_>>().join(", ");
+    // Some of them tell as much as all.
+    let pods = place.namespaces.values().flat_map(|scope| scope.pods.iter().cloned());
+    let pods: Vec<String> = pods.take(PODS).collect();
+    let of_pods = [narrowing.clone(), vec![("pod".to_owned(), pods.clone())]].concat();
+    let end = request.window.end.min(now);
+    let span = (end - request.window.start).num_seconds().max(60);
+    let question = |expr: String, narrowing: &Narrowing| {
+        // Of the profile's names, which are those of metrics and labels.
+        let expr = Query::parse(&expr).map_or(expr, |query| query.narrowed(narrowing));
+        Question { expr, end, range: None }
+    };
+    let count = |by: &str, selector: &str| format!("sum by ({by}) (count_over_time({selector}[{span}s]))");
+    let find = FindTask {
+        named: match &request.prometheus {
+            Ask::At(at) => Some(at.clone()),
+            Ask::Find | Ask::Nobody => None,
+        },
+        pods: (!pods.is_empty()).then(|| question(count(&labels, info), &of_pods)),
+        ours: question(count(&labels, info), &narrowing),
+        anywhere: question(count(&labels, info), &Vec::new()),
+        around: question(count("", &format!("{{__name__=~\"{OF_PODS}\"}}")), &narrowing),
+    };
+    let without =
+        (request.prometheus == Ask::Nobody).then(|| Without::Skipped("left out by --prometheus none".to_owned()));
+    Some(Planned { task: Task { what: What::Prometheus(find), required: false }, without })
+}
+
+/// Whether a Prometheus is asked, and which.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ask {
+    /// One that is found in the cluster.
+    #[default]
+    Find,
+    /// That at an address, or behind a service.
+    At(String),
+    /// None.
+    Nobody,
+}
+
+/// What is asked of it, once it is found and as much is known of the workload as will be.
+#[must_use]
+pub fn questions(request: &Request, known: &Known, now: DateTime<Utc>) -> Vec<Planned> {
+    let task = |what| Planned::from(Task { what, required: false });
+    let own = |(id, expr): &(String, String)| QueryTask {
+        id: id.clone(),
+        question: over(request, expr.clone(), TimeDelta::zero(), None, now),
+        rule: None,
+        is_narrowed: false,
+    };
+    let of_profile = of_profile(request, known, now).into_iter().map(|(rule, question, is_narrowed)| QueryTask {
+        id: rule.id.clone(),
+        question,
+        rule: Some(Box::new(rule.clone())),
+        is_narrowed,
+    });
+    let queries = request.queries.iter().map(own).chain(of_profile).map(|query| task(What::Query(query)));
+    let abouts = [About::Alerts, About::Rules, About::Targets].map(|about| task(What::About(about)));
+    queries.chain(abouts).chain([task(What::Samples(samples(request, known, now)))]).collect()
+}
+
+/// The samples that the questions are about.
+fn samples(request: &Request, known: &Known, now: DateTime<Utc>) -> SamplesTask {
+    let (identity, namespace) = narrowing(request, known);
+    let as_asked = Narrowing::new();
+    let profile = request.profile.queries.iter().filter_map(|rule| {
+        let narrowing = match rule.narrowed_by {
+            NarrowedBy::Identity => &identity,
+            NarrowedBy::Namespace => &namespace,
+        };
+        let before = rule.lookback.as_deref().and_then(promql::duration).unwrap_or_default();
+        Some((rule.query(RANGE).ok()?, narrowing, before))
+    });
+    let profile: Vec<_> = profile.collect();
+    let mut wanted = promql::raw(profile.iter().map(|(query, narrowing, before)| (query, *narrowing, *before)));
+    // Of what is more than can be read here the value is there, and not what it is made of. A metric of the
+    // profile's stays as the profile has it: the user's may be of the whole cluster, and a day of that is much.
+    let named: Vec<String> = profile.iter().flat_map(|(query, ..)| query.metrics()).collect();
+    let own: Vec<Query> = request.queries.iter().filter_map(|(_, expr)| Query::parse(expr).ok()).collect();
+    let own = own.iter().filter(|query| query.metrics().iter().all(|metric| !named.contains(metric)));
+    wanted.extend(promql::raw(own.map(|query| (query, &as_asked, Duration::ZERO))));
+    let end = request.window.end.min(now);
+    let question = |Wanted { selector, reach }: Wanted| {
+        let reach = TimeDelta::from_std(reach).unwrap_or_default();
+        // A step more, for it is whole steps that reach the start.
+        let span = (end - request.window.start + reach).num_seconds().max(1) + 2 * STEPS[4];
+        Question { expr: format!("{selector}[{span}s]"), end, range: None }
+    };
+    let label = |name: &str, values: &[String]| match values {
+        [one] => Some((name.to_owned(), one.clone())),
+        _ => None,
+    };
+    let labels = [label("trust_domain", &known.trust_domains), label("region", &known.regions)];
+    SamplesTask {
+        questions: wanted.into_iter().map(question).collect(),
+        labels: labels.into_iter().flatten().collect(),
+    }
+}
