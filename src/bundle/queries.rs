@@ -52,6 +52,9 @@ pub struct QueryRecord {
     /// What its value compares as when something is wrong.
     #[serde(default)]
     pub alert: Option<String>,
+    /// What it takes for its metrics to be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<String>,
     /// The PromQL, as it was asked.
     pub expr: String,
     /// Whether it is about the workload alone, as far as its labels tell; the user's own is as they ask it.
@@ -109,6 +112,12 @@ pub struct Verdict {
     /// Whether a part of the backend did not answer, or not all of the answer was read.
     #[serde(default)]
     pub partial: bool,
+    /// Whether it is of two scrapes, in place of a Prometheus: as of the collection, and of no time before.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub of_scrapes: bool,
+    /// The same of what the counters have counted since they began, of two scrapes only: the greatest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_start: Option<Reading>,
     /// What the backend warns of or remarks, word for word.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -149,4 +158,8 @@ pub struct Reading {
     /// Of which series.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }

@@ -12,7 +12,7 @@ use self::{
 use super::{Failure, connection, dry_run, fit, metrics, parse, print, reach::Clusters};
 use crate::{
     bundle::{BundleError, BundleWriter, Destination, Finished, Fit, Manifest},
-    collect::{Attachment, Earlier, Limits},
+    collect::{Attachment, Earlier, Limits, Skip},
     exit::Exit,
     plan::{
         self, Request,
@@ -142,7 +142,8 @@ pub(super) async fn run(arguments: &Arguments, clusters: &Clusters) -> Result<Ex
     }
     let to = Destination::from_arg(arguments.to.as_deref()).map_err(Failure::usage)?;
     let bundle = BundleWriter::create(&to, started).map_err(Failure::no_bundle)?;
-    let listening = listen(&stopper);
+    let skip = Skip::default();
+    let listening = listen(&stopper, &skip);
     let deadline = end_after(arguments.deadline, &stopper);
     // Whatever ends the run before there is a bundle leaves nothing behind.
     match arguments.reach(&request, clusters, &stop).await {
@@ -161,6 +162,7 @@ pub(super) async fn run(arguments: &Arguments, clusters: &Clusters) -> Result<Ex
                 arguments,
                 request,
                 reach,
+                skip,
                 redactor: Redactor::new(&key),
                 key_id: key.id(),
                 started,
@@ -196,10 +198,16 @@ fn end_after(deadline: Duration, stopper: &Arc<Stopper>) -> JoinHandle<()> {
 }
 
 /// Ctrl-C once closes the bundle, twice leaves at once.
-fn listen(stopper: &Arc<Stopper>) -> JoinHandle<()> {
-    let on_signal = stopper.clone();
+fn listen(stopper: &Arc<Stopper>, skip: &Skip) -> JoinHandle<()> {
+    let (on_signal, skip) = (stopper.clone(), skip.clone());
     tokio::spawn(async move {
         interrupted().await;
+        if skip.now() {
+            eprintln!("the second scrape is left out");
+            // One Ctrl-C may come twice.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            interrupted().await;
+        }
         eprintln!("interrupted: closing the bundle with what is there; once more to leave at once");
         on_signal.stop(StopReason::Interrupted);
         // One Ctrl-C may come twice: to the process, and to the group that it is in.

@@ -82,7 +82,7 @@ fn words(manifest: &Manifest, arguments: &Arguments) -> Vec<OsString> {
     words.extend(["--after".into(), seconds(end, manifest.window_end).into()]);
     words.extend(["--profile".into(), manifest.profile.clone().into()]);
     // What was asked of one is in the recording; it cannot be asked anew.
-    words.extend(["--prometheus".into(), "none".into()]);
+    words.extend(["--prometheus", "none", "--scrape-gap", "0s"].map(Into::into));
     for namespace in manifest.clusters.iter().flat_map(|cluster| &cluster.namespaces) {
         words.extend(["-n".into(), namespace.into()]);
     }

@@ -44,6 +44,9 @@ pub(super) struct Flags {
     /// A header for it, such as a tenant's, or a file with one a line; repeatable
     #[arg(long, value_name = "NAME: VALUE|@FILE")]
     prometheus_header: Vec<String>,
+    /// The time between two scrapes of the servers, where no Prometheus answers; 0s makes one alone
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = super::parse::duration, overrides_with = "scrape_gap")]
+    pub(super) scrape_gap: Duration,
     /// A question of your own to it, as PromQL, over the window; repeatable
     #[arg(long, value_name = "NAME=PROMQL")]
     query: Vec<String>,

@@ -93,6 +93,12 @@ impl Progress for Bar {
         self.bar.inc(1);
     }
 
+    fn waits(&self) {
+        if std::io::stderr().is_terminal() {
+            self.bar.println("all but the second scrape of the servers is there; Ctrl-C leaves that out");
+        }
+    }
+
     fn planned(&self, count: usize) {
         self.bar.inc_length(count as u64);
     }

@@ -37,6 +37,7 @@ pub(super) fn records(run: &Run, settled: &Settled) -> Vec<QueryRecord> {
                 .as_ref()
                 .and_then(|rule| serde_json::to_value(rule.unit).ok()?.as_str().map(str::to_owned)),
             healthy: bound(|rule| &rule.healthy),
+            needs: bound(|rule| &rule.needs),
             alert: bound(|rule| &rule.alert),
             expr: query.question.expr.clone(),
             narrowed: query.is_narrowed,
@@ -58,8 +59,10 @@ pub(super) fn earlier(manifest: &mut Manifest, was: &Manifest, path: impl Fn(&st
     let worth = |record: &QueryRecord| match record.answer.verdict {
         Judged::NotAnswered => 0,
         Judged::NoData => 1,
-        _ if record.answer.partial => 2,
-        _ => 3,
+        // Of another time than the window's.
+        _ if record.answer.of_scrapes => 2,
+        _ if record.answer.partial => 3,
+        _ => 4,
     };
     for record in was.queries.iter().filter(|record| worth(record) > 0) {
         let same = |now: &&mut QueryRecord| (&now.cluster, &now.id) == (&record.cluster, &record.id);
@@ -81,11 +84,12 @@ pub(super) fn earlier(manifest: &mut Manifest, was: &Manifest, path: impl Fn(&st
 /// Whether the bundle has metric values and their PromQL, and how to get what it lacks.
 pub(super) fn checklist(manifest: &Manifest, has_queries: bool, again: &str) -> ChecklistItem {
     let of_kind = |kind: &'static str| manifest.tasks.iter().filter(move |task| task.kind == kind);
-    let scraped = of_kind("scrape").filter(|task| task.outcome == Outcome::Collected).count();
+    let scraped = of_kind("scrape").filter(|task| task.outcome == Outcome::Collected && !task.id.ends_with("/second"));
+    let scraped = scraped.count();
     let answered = || manifest.queries.iter().filter(|record| record.answer.verdict != Judged::NotAnswered);
     let (asked, had) = (manifest.queries.len(), answered().count());
     let has_data = answered().any(|record| record.answer.verdict != Judged::NoData);
-    let is_whole = |record: &QueryRecord| !record.answer.partial;
+    let is_whole = |record: &QueryRecord| !record.answer.partial && !record.answer.of_scrapes;
     let state = match (had, scraped) {
         (0, 0) => CheckState::No,
         (0, _) => CheckState::Partial,
@@ -100,11 +104,16 @@ pub(super) fn checklist(manifest: &Manifest, has_queries: bool, again: &str) -> 
             (is(Judged::Unhealthy), "not as in health"),
             (is(Judged::Healthy), "as in health"),
             (is(Judged::Gaps), "as in health where there is data, with gaps"),
-            (is(Judged::Value), "without a verdict"),
+            (is(Judged::Value), "with nothing that is known to be wrong"),
             (is(Judged::NoData), "without data, which is no all-clear"),
         ];
         let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}"));
-        details.push(format!("{had} of {asked} queries answered: {}", counts.collect::<Vec<_>>().join(", ")));
+        let by = if answered().all(|record| record.answer.of_scrapes) {
+            " by two scrapes, as of the collection"
+        } else {
+            ""
+        };
+        details.push(format!("{had} of {asked} queries answered{by}: {}", counts.collect::<Vec<_>>().join(", ")));
         let wrong = answered().filter(|record| record.answer.verdict == Judged::Alert);
         let wrong: Vec<_> = wrong.map(|record| format!("{}: {}", record.id, verdict::words(record))).collect();
         details.extend(wrong.iter().take(TOLD).map(|words| words.replace("; ", ", ")));

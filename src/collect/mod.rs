@@ -30,6 +30,7 @@ mod scrape;
 mod site;
 mod table_text;
 mod version;
+mod weigh;
 
 pub use describe::describe;
 pub use earlier::{Carriage, Carried, Earlier, EarlierError};
@@ -39,7 +40,9 @@ pub use note::{Attachment, NoteError, notes};
 pub use place::{Found, PlaceError, Places, find};
 pub use prometheus::{Named, Reach};
 pub use run::{Container, Limits, Record, Run, run};
+pub use scrape::Skip;
 pub use site::{Done, Entry, Progress, Shown, Site};
+pub use weigh::weigh;
 
 use crate::plan::{Task, What};
 

@@ -4,10 +4,12 @@
 //! Nothing is dropped when the run is told to end: what is under way ends by itself, since every
 //! source waits for the signal too, and what was not begun is recorded as such.
 
+mod asking;
+
 use super::{Done, Shown, Site, collect};
 use crate::{
     bundle::{GonePod, IdentityClaim, Outcome},
-    facts::{gone::Told, identity, queries},
+    facts::{gone::Told, identity},
     plan::{self, LogTask, Planned, Pod, Priority, Runs, Task, What, Without},
     source::{Stop, StopReason, Stopper},
 };
@@ -134,7 +136,9 @@ struct Pods {
     told: Told,
     /// When the first of these lists was asked for.
     asked: Option<DateTime<Utc>>,
-    /// Whether the questions to a Prometheus are planned.
+    /// Whether a Prometheus was looked for, or need not be.
+    has_looked: bool,
+    /// Whether the questions to it are planned, or what stands in for them.
     is_questioned: bool,
 }
 
@@ -166,6 +170,8 @@ pub async fn run(sites: &[Site], plans: Vec<Vec<Planned>>, limits: Limits, stop:
         run: Run::default(),
     };
     for (site, plan) in plans.into_iter().enumerate() {
+        let looks = |planned: &Planned| planned.without.is_none() && matches!(planned.task.what, What::Prometheus(_));
+        scheduler.pods[site].has_looked = !plan.iter().any(looks);
         scheduler.add(site, plan);
     }
     let mut drained = None;
@@ -329,48 +335,11 @@ impl Scheduler<'_> {
             self.pods[site].awaited_events -= 1;
             self.look_for_left(site);
         }
+        let has_looked = matches!(task.what, What::Prometheus(_));
         self.record(site, task, Some(started), clock.elapsed(), done);
+        self.pods[site].has_looked |= has_looked;
         self.question(site);
-    }
-
-    /// Once all but logs has ended, as much is known of the workload as will be: plans what a Prometheus is
-    /// asked, if there is one.
-    fn question(&mut self, at: usize) {
-        let site = &self.sites[at];
-        let is_other = |task: &Task| !matches!(task.what, What::Log(_) | What::Left(_));
-        // The last in order are no logs.
-        let mut others = self.pending.values().rev().filter(|job| job.site == at && is_other(&job.planned.task));
-        if self.pods[at].is_questioned
-            || site.prometheus.get().is_none()
-            || others.next().is_some()
-            || self.running.values().any(|it| it.site == at && is_other(&it.task))
-        {
-            return;
-        }
-        let plan = self.questions(at);
-        self.add(at, plan);
-    }
-
-    fn questions(&mut self, at: usize) -> Vec<Planned> {
-        self.pods[at].is_questioned = true;
-        let site = &self.sites[at];
-        let namespaces = site.place.namespaces.keys().cloned().collect();
-        let mut ours = self.run.records.iter().filter(|record| record.cluster == site.cluster);
-        let backend = ours.find_map(|record| record.done.backend.as_ref());
-        let known = queries::known(&site.request, &self.run.claims, (&site.cluster, namespaces), backend);
-        plan::questions(&site.request, &known, site.now())
-    }
-
-    /// Questions whose turn never came are told like all else.
-    fn give_up_questions(&mut self, reason: StopReason) {
-        for at in 0..self.sites.len() {
-            if self.pods[at].is_questioned || self.sites[at].prometheus.get().is_none() {
-                continue;
-            }
-            for planned in self.questions(at) {
-                self.settle(at, planned.task, Done::stopped(reason));
-            }
-        }
+        self.wait_for_scrapes();
     }
 
     /// All pods of a cluster were seen: plans what hangs on them.

@@ -3,15 +3,62 @@
 use super::{Done, Site};
 use crate::{
     bundle::{Outcome, layout},
-    facts::identity::Extract,
+    facts::{identity::Extract, scraped, two_scrapes::Scraped},
     plan::{ScrapeTask, Task},
     source::kubernetes::SourceError,
 };
+use chrono::{DateTime, Utc};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use tokio::sync::Notify;
 
 /// Far above any real endpoint; what is larger is no metrics.
 const LIMIT: u64 = 256 << 20;
 
+/// How the wait between two scrapes is ended.
+#[derive(Clone, Debug, Default)]
+pub struct Skip(Arc<(AtomicBool, Notify)>);
+
+impl Skip {
+    /// Ends the wait, if there is nothing else that the run waits for. Whether there was such a wait.
+    #[must_use]
+    pub fn now(&self) -> bool {
+        let (is_waiting, skipped) = &*self.0;
+        let was = is_waiting.swap(false, Ordering::AcqRel);
+        if was {
+            skipped.notify_waiters();
+        }
+        was
+    }
+
+    /// Says whether the run waits for nothing but that; true when it begins to.
+    pub(super) fn is_all(&self, is_all: bool) -> bool {
+        !self.0.0.swap(is_all, Ordering::AcqRel) && is_all
+    }
+}
+
+/// Waits until a second scrape's time has come.
+async fn wait(site: &Site, until: DateTime<Utc>) -> Option<Done> {
+    let rest = (until - Utc::now()).to_std().unwrap_or_default();
+    tokio::select! {
+        biased;
+        reason = site.stop.stopped() => Some(Done::stopped(reason)),
+        () = site.skip.0.1.notified() => {
+            let causes = vec!["the wait between two scrapes was ended by the user".to_owned()];
+            Some(Done { causes, ..Done::new(Outcome::Skipped) })
+        }
+        () = tokio::time::sleep(rest) => None,
+    }
+}
+
 pub(super) async fn collect(site: &Site, task: &Task, scrape: &ScrapeTask) -> Done {
+    if let Some(until) = scrape.not_before
+        && let Some(ended) = wait(site, until).await
+    {
+        return ended;
+    }
     let answer = site.kubernetes.get(&task.path(), "text/plain;version=0.0.4").await;
     let mut body = match answer {
         Ok(answer) => answer.body,
@@ -28,8 +75,11 @@ pub(super) async fn collect(site: &Site, task: &Task, scrape: &ScrapeTask) -> Do
         }
         Err(error) => return Done::failed(&error, task),
     };
+    let at = Utc::now();
     let (mut redact, mut extract, mut received) = (site.redactor.stream(), Extract::of_scrape(&site.names), 0);
-    let path = layout::scrape(&site.cluster, &scrape.namespace, &scrape.pod, 0);
+    let mut samples = scraped::Extract::of((*site.wanted).clone());
+    let number = u32::from(scrape.not_before.is_some());
+    let path = layout::scrape(&site.cluster, &scrape.namespace, &scrape.pod, number);
     let mut entry = match site.begin(path, &task.request()) {
         Ok(entry) => entry,
         Err(error) => return error.into(),
@@ -45,6 +95,7 @@ pub(super) async fn collect(site: &Site, task: &Task, scrape: &ScrapeTask) -> Do
             Err(error) => break Some(Done::failed(&error, task)),
         };
         extract.push(&clean);
+        samples.push(&clean);
         if let Err(error) = entry.write(&clean) {
             return error.into();
         }
@@ -58,6 +109,7 @@ pub(super) async fn collect(site: &Site, task: &Task, scrape: &ScrapeTask) -> Do
     }
     let (clean, counts) = redact.finish();
     extract.push(&clean);
+    samples.push(&clean);
     let entry = match entry.write(&clean).and_then(|()| entry.finish(counts, None)) {
         Ok(entry) => entry,
         Err(error) => return error.into(),
@@ -69,5 +121,9 @@ pub(super) async fn collect(site: &Site, task: &Task, scrape: &ScrapeTask) -> Do
     }
     done.claims = extract.claims(&format!("{} of {}", scrape.name, scrape.pod), &site.cluster);
     done.entries.push(entry);
+    if done.outcome == Outcome::Collected {
+        let (namespace, pod) = (scrape.namespace.clone(), scrape.pod.clone());
+        done.scraped = Some(Scraped { namespace, pod, at, samples: samples.finish() });
+    }
     done
 }

@@ -1,13 +1,13 @@
 //! What every collector is given, and what it gives back.
 
-use super::{Earlier, Followed, Reach};
+use super::{Earlier, Followed, Reach, Skip};
 use crate::{
     bundle::{Backend, BundleError, BundleWriter, Coverage, EntryPath, EntryWriter, IdentityClaim, Outcome, Verdict},
-    facts::{coverage::Log, gone::Told, identity::Names, onset::Onset},
+    facts::{coverage::Log, gone::Told, identity::Names, onset::Onset, two_scrapes::Scraped},
     plan::{Place, Planned, Pod, Request, Resource, Right, Task},
     redact::{Clean, Counts, Redactor},
     source::{
-        StopReason,
+        Stop, StopReason,
         kubernetes::{Kubernetes, SourceError},
         prometheus::Prometheus,
     },
@@ -17,6 +17,7 @@ use serde_json::Value;
 use std::{
     collections::BTreeSet,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 /// Who is shown how it goes.
@@ -29,6 +30,8 @@ pub trait Progress: Send + Sync {
     fn ends(&self, _what: &Shown<'_>, _outcome: Outcome) {}
     /// More tasks were planned.
     fn planned(&self, _count: usize) {}
+    /// All but a second scrape has ended.
+    fn waits(&self) {}
 }
 
 /// A task, as progress shows it.
@@ -77,6 +80,14 @@ pub struct Site {
     pub reach: Reach,
     /// That one, when it is found.
     pub prometheus: Arc<OnceLock<Prometheus>>,
+    /// Metrics that two scrapes may answer questions by.
+    pub wanted: Arc<BTreeSet<String>>,
+    /// The time between them; zero for one alone.
+    pub scrape_gap: Duration,
+    /// How the wait between them is ended.
+    pub skip: Skip,
+    /// The run's stop signal.
+    pub stop: Stop,
 }
 
 impl Site {
@@ -167,6 +178,8 @@ pub struct Done {
     pub claims: Vec<IdentityClaim>,
     /// Which Prometheus was found.
     pub backend: Option<Backend>,
+    /// What of a scrape the queries are about.
+    pub scraped: Option<Scraped>,
     /// What the answer to a question says.
     pub verdict: Option<Verdict>,
     /// What became of a container's log, where the outcome does not say it.
@@ -189,6 +202,7 @@ impl Done {
             told: None,
             claims: Vec::new(),
             backend: None,
+            scraped: None,
             verdict: None,
             log: None,
             onset: None,

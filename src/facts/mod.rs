@@ -6,4 +6,6 @@ pub mod gone;
 pub mod identity;
 pub mod onset;
 pub mod queries;
+pub mod scraped;
+pub mod two_scrapes;
 pub mod verdict;

@@ -6,6 +6,7 @@ use super::coverage::utc;
 use crate::{
     bundle::{Judged, QueryRecord, Reading, Verdict},
     profile::Bound,
+    promql::NAME,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
@@ -150,6 +151,8 @@ impl Judge {
             alert_from: self.alerts.map(|(from, _)| moment(from)),
             alert_to: self.alerts.map(|(_, to)| moment(to)),
             partial,
+            of_scrapes: false,
+            since_start: None,
             warnings,
         }
     }
@@ -182,7 +185,11 @@ pub fn words(record: &QueryRecord) -> String {
         Judged::Unhealthy => format!("not as in health{}", bound(healthy)),
         Judged::Healthy => format!("as in health{}", bound(healthy)),
         Judged::Gaps => format!("as in health{} where there is data", bound(healthy)),
-        Judged::NoData => "no data".to_owned(),
+        Judged::NoData => match &record.needs {
+            Some(needs) => format!("no data (its metrics take {needs})"),
+            None => "no data".to_owned(),
+        },
+        Judged::Value if answer.of_scrapes => "nothing wrong".to_owned(),
         Judged::Value if !record.narrowed && alert.is_some() => {
             "of all servers there, for nothing tells ours from others".to_owned()
         }
@@ -191,14 +198,7 @@ pub fn words(record: &QueryRecord) -> String {
         Judged::NotAnswered => return "not answered".to_owned(),
     };
     if let Some(worst) = &answer.worst {
-        let name = worst.labels.get(crate::promql::NAME).map_or("", String::as_str);
-        let labels = worst.labels.iter().filter(|(label, _)| *label != crate::promql::NAME);
-        let labels: Vec<String> = labels.map(|(label, value)| format!("{label}={value}")).collect();
-        let labels = match (name, labels.is_empty()) {
-            ("", true) => String::new(),
-            (name, true) => format!(" of {name}"),
-            (name, false) => format!(" of {name}{{{}}}", labels.join(",")),
-        };
+        let labels = of(&worst.labels);
         let what = if matches!(answer.verdict, Judged::Value) && alert.is_none() { "highest" } else { "worst" };
         words.push_str(&format!(", {what} {}{labels} at {}", short(&worst.value), utc(worst.at)));
     }
@@ -214,8 +214,31 @@ pub fn words(record: &QueryRecord) -> String {
     if answer.partial {
         words.push_str(", of a part of the data");
     }
+    if answer.of_scrapes {
+        let apart = record.step_seconds;
+        words.push_str(&format!(
+            ", by two scrapes {apart} s apart as of {}, which say nothing of the time before",
+            utc(record.end)
+        ));
+    }
+    if let Some(since) = &answer.since_start {
+        words.push_str(&format!("; since the servers started {}{}", short(&since.value), of(&since.labels)));
+    }
+    answer.warnings.iter().for_each(|warning| words.push_str(&format!("; {warning}")));
     // Values of labels may have anything in them.
     words.replace(char::is_control, " ")
+}
+
+/// Of which series, in words.
+fn of(labels: &BTreeMap<String, String>) -> String {
+    let name = labels.get(NAME).map_or("", String::as_str);
+    let labels = labels.iter().filter(|(label, _)| *label != NAME);
+    let labels: Vec<String> = labels.map(|(label, value)| format!("{label}={value}")).collect();
+    match (name, labels.is_empty()) {
+        ("", true) => String::new(),
+        (name, true) => format!(" of {name}"),
+        (name, false) => format!(" of {name}{{{}}}", labels.join(",")),
+    }
 }
 
 /// A number with as many digits as tell something.

@@ -16,8 +16,8 @@ pub mod window;
 pub use expand::{KINDS, expand, first, left, one_by_one, rights_of_neighbours, rights_of_pods, taken};
 pub use pods::{Pod, Run, Runs};
 pub use query::{
-    About, Ask, CLUSTERS, FindTask, Known, Narrowing, QueryTask, Question, RANGE, SamplesTask, narrowing, of_profile,
-    questions, whom,
+    About, Ask, CLUSTERS, FindTask, Known, Narrowing, QueryTask, Question, RANGE, SamplesTask, TwoScrapes, answered,
+    narrowing, of_profile, of_two_scrapes, questions, whom,
 };
 pub use related::{Neighbours, Related};
 pub use resource::{Resource, Right, UnknownGroup};

@@ -332,6 +332,7 @@ fn endpoint(
         scheme: rule.scheme.as_str(),
         port: by_annotation().or_else(by_name).unwrap_or(rule.port),
         path: path.unwrap_or_else(|| rule.path.clone()),
+        not_before: None,
     };
     Some((task, rule.required))
 }

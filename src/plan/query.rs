@@ -94,6 +94,8 @@ pub struct QueryTask {
     pub rule: Option<Box<QueryRule>>,
     /// Whether it is narrowed to the workload.
     pub is_narrowed: bool,
+    /// Whether two scrapes answer it, and nobody is asked.
+    pub is_of_scrapes: bool,
 }
 
 /// See [`What::Samples`].
@@ -217,6 +219,49 @@ fn over(request: &Request, expr: String, lookback: TimeDelta, step: Option<TimeD
     Question { expr, end, range: Some((start, step)) }
 }
 
+/// A question that two scrapes answer.
+#[derive(Clone, Debug)]
+pub struct TwoScrapes {
+    /// The profile's words.
+    pub rule: QueryRule,
+    /// The question, filled in.
+    pub question: Query,
+    /// The same of what its counters have counted since they began, if it is about counters.
+    pub since_start: Option<Query>,
+}
+
+/// The questions of the profile that scrapes from `first` to `last` can answer, filled in: rates are over all of
+/// that time.
+#[must_use]
+pub fn of_two_scrapes(request: &Request, known: &Known, first: DateTime<Utc>, last: DateTime<Utc>) -> Vec<TwoScrapes> {
+    // What is at the beginning of a range is no part of it.
+    let range = format!("{}ms", (last - first).num_milliseconds().max(0) + 1000);
+    // Scrapes have the namespace that they are of.
+    let (identity, namespace) = narrowing(request, &Known { is_by_namespace: true, ..known.clone() });
+    let question = |rule: &QueryRule| {
+        let narrowing = match rule.narrowed_by {
+            NarrowedBy::Identity => &identity,
+            NarrowedBy::Namespace => &namespace,
+        };
+        let question = Query::parse(&rule.query(&range).ok()?.narrowed(narrowing)).ok()?;
+        Some(TwoScrapes { rule: rule.clone(), since_start: question.since_start(), question })
+    };
+    request.profile.queries.iter().filter(|rule| rule.is_of_scrapes()).filter_map(question).collect()
+}
+
+/// The task of what two scrapes answered.
+#[must_use]
+pub fn answered(asked: &TwoScrapes, first: DateTime<Utc>, last: DateTime<Utc>) -> Task {
+    let query = QueryTask {
+        id: asked.rule.id.clone(),
+        question: Question { expr: asked.question.to_string(), end: last, range: Some((first, last - first)) },
+        rule: Some(Box::new(asked.rule.clone())),
+        is_narrowed: true,
+        is_of_scrapes: true,
+    };
+    Task { what: What::Query(query), required: false }
+}
+
 /// The task that finds whom to ask; none where there is nothing to ask.
 #[must_use]
 pub fn whom(request: &Request, place: &Place, now: DateTime<Utc>) -> Option<Planned> {
@@ -277,12 +322,14 @@ pub fn questions(request: &Request, known: &Known, now: DateTime<Utc>) -> Vec<Pl
         question: over(request, expr.clone(), TimeDelta::zero(), None, now),
         rule: None,
         is_narrowed: false,
+        is_of_scrapes: false,
     };
     let of_profile = of_profile(request, known, now).into_iter().map(|(rule, question, is_narrowed)| QueryTask {
         id: rule.id.clone(),
         question,
         rule: Some(Box::new(rule.clone())),
         is_narrowed,
+        is_of_scrapes: false,
     });
     let queries = request.queries.iter().map(own).chain(of_profile).map(|query| task(What::Query(query)));
     let abouts = [About::Alerts, About::Rules, About::Targets].map(|about| task(What::About(about)));

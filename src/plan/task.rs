@@ -204,6 +204,8 @@ pub struct ScrapeTask {
     pub port: u16,
     /// The path, with its leading slash.
     pub path: String,
+    /// Of the second of two, when it may be asked for at the earliest, by this machine's clock.
+    pub not_before: Option<DateTime<Utc>>,
 }
 
 /// The order of getting: what is gone first is got first.
@@ -247,7 +249,10 @@ impl Task {
                 format!("log/{}/{}/{}{which}", log.namespace, log.pod, log.container)
             }
             What::Left(left) => format!("left/{}", left.node),
-            What::Scrape(scrape) => format!("scrape/{}/{}/{}", scrape.namespace, scrape.pod, scrape.name),
+            What::Scrape(scrape) => {
+                let second = if scrape.not_before.is_some() { "/second" } else { "" };
+                format!("scrape/{}/{}/{}{second}", scrape.namespace, scrape.pod, scrape.name)
+            }
             What::Prometheus(_) => "prometheus".to_owned(),
             What::Query(query) => format!("query/{}", query.id),
             What::Samples(_) => "samples".to_owned(),
@@ -291,7 +296,10 @@ impl Task {
             What::Log(log) if log.is_left() => format!("log of the deleted {}/{}", log.pod, log.container),
             What::Log(log) => format!("log of {}/{}", log.pod, log.container),
             What::Left(left) => format!("logs of deleted pods on {}", left.node),
-            What::Scrape(scrape) => format!("{} of {}", scrape.name, scrape.pod),
+            What::Scrape(scrape) => {
+                let again = if scrape.not_before.is_some() { " once more" } else { "" };
+                format!("{} of {}{again}", scrape.name, scrape.pod)
+            }
             What::Prometheus(_) => "a Prometheus".to_owned(),
             What::Query(query) => format!("query {}", query.id),
             What::Samples(_) => "samples of the queries".to_owned(),
@@ -357,8 +365,9 @@ impl Task {
     /// The request as a person would repeat it.
     #[must_use]
     pub fn request(&self) -> String {
-        match self.what {
+        match &self.what {
             What::Kind(_) => String::new(),
+            What::Query(QueryTask { is_of_scrapes: true, .. }) => String::new(),
             _ => format!("GET {}", self.path()),
         }
     }
@@ -419,6 +428,8 @@ impl Task {
     pub fn limit(&self) -> Option<Duration> {
         match &self.what {
             What::Log(_) | What::List(_) | What::Left(_) | What::Samples(_) => None,
+            // It has a time to wait for.
+            What::Scrape(ScrapeTask { not_before: Some(_), .. }) => None,
             // As long as a Prometheus itself gives it, and as long as those take that are asked.
             What::Query(_) => Some(Duration::from_secs(120)),
             What::Prometheus(_) => Some(Duration::from_secs(90)),

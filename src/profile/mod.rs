@@ -16,7 +16,7 @@ pub use bound::Bound;
 pub use load::{Problem, Profile, ProfileError, embedded, schema};
 pub use model::{
     GroupRule, Identity, LogFields, LogRule, LogRules, MetricLabels, NarrowedBy, ObjectRule, QueryRule, RegionHints,
-    Scheme, Scope, Scrape, Select, Spec, Unit,
+    Scheme, Scope, Scrape, Select, Spec, TwoScrapes, Unit,
 };
 pub use name::{NameError, ResourceName, WorkloadKind, WorkloadName, is_dns_label, is_subdomain};
 pub use validate::is_path;

@@ -281,6 +281,12 @@ pub struct QueryRule {
     /// The time between two of its values, where that of the window will not do: `1m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
+    /// Whether two scrapes of the pods can answer it, where no Prometheus can.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub two_scrapes: TwoScrapes,
+    /// What it takes for its metrics to be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<String>,
     /// By which labels its metrics are narrowed to the workload.
     #[serde(default, skip_serializing_if = "is_default")]
     pub narrowed_by: NarrowedBy,
@@ -295,6 +301,11 @@ impl QueryRule {
     /// When it is none, or more than can be evaluated without a Prometheus.
     pub fn query(&self, range: &str) -> Result<Query, QueryError> {
         Query::parse(self.expr.replace("$range", range).trim())
+    }
+
+    /// Whether two scrapes of the pods can answer it.
+    pub fn is_of_scrapes(&self) -> bool {
+        self.two_scrapes == TwoScrapes::Same
     }
 
     /// What its value is held against: in health, and when something is wrong.
@@ -334,6 +345,17 @@ impl Unit {
             Unit::Count => "in number",
         }
     }
+}
+
+/// Whether two scrapes of a pod, some seconds apart, can answer a query.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TwoScrapes {
+    /// They can, by the same PromQL with the time between them for its range.
+    #[default]
+    Same,
+    /// They cannot: its metrics are not the pods' own, or it is about more time.
+    None,
 }
 
 /// The labels that narrow a metric to the workload.

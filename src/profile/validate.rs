@@ -256,7 +256,7 @@ fn queries(found: &mut Findings, queries: &[QueryRule]) {
     let mut seen = HashSet::new();
     for (item, query) in queries.iter().enumerate() {
         let at = |key| [Step::Key("queries"), Step::Item(item), Step::Key(key)];
-        let QueryRule { id, scenario, measures, healthy, alert, lookback, step, .. } = query;
+        let QueryRule { id, scenario, measures, healthy, alert, lookback, step, needs, .. } = query;
         found.unless(is_dns_label(id), &at("id"), || {
             format!("`{id}` is no query's name; use lower-case letters, digits and `-`")
         });
@@ -270,6 +270,10 @@ fn queries(found: &mut Findings, queries: &[QueryRule]) {
             found.unless(bound.parse::<Bound>().is_ok(), &at(key), || {
                 format!("`{bound}` is no comparison with a number; write one such as `> 0.99`")
             });
+        }
+        if let Some(needs) = needs {
+            let is_line = !needs.trim().is_empty() && !needs.contains(char::is_control);
+            found.unless(is_line, &at("needs"), || "write a line of text".to_owned());
         }
         for (key, time) in [("lookback", lookback), ("step", step)] {
             let Some(time) = time else { continue };

@@ -17,6 +17,7 @@ mod narrow;
 mod over_time;
 mod raw;
 mod samples;
+mod since;
 mod sum;
 
 pub use self::{

@@ -72,7 +72,8 @@ pub(crate) fn demo(args: &[&str]) -> Run {
 
 fn collecting(kubeconfig: &Path, folder: &Path, args: &[&str]) -> Command {
     let mut command = program();
-    command.arg("collect").arg("--kubeconfig").arg(kubeconfig).arg("--to").arg(folder).args(args);
+    // A test that is about two scrapes says how far apart.
+    command.args(["collect", "--scrape-gap", "0s", "--kubeconfig"]).arg(kubeconfig).arg("--to").arg(folder).args(args);
     command
 }
 

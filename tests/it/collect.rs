@@ -11,5 +11,6 @@ mod onset;
 mod place;
 mod rotated;
 mod same;
+mod scrapes;
 mod wait;
 mod whom;

@@ -18,6 +18,7 @@ mod redact;
 mod reference;
 mod replay;
 mod report;
+mod scraped;
 mod source;
 mod tidy;
 mod verdict;

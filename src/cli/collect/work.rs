@@ -6,21 +6,22 @@ use crate::{
         BundleError, BundleWriter, ClusterInfo, Destination, Ended, EntryPath, Finished, Manifest, Settled, layout,
     },
     cli::{Failure, progress::Bar, reach::Reached},
-    collect::{self, Attachment, Container, Earlier, Ledger, Reach, Site},
-    facts::{identity::Names, queries},
+    collect::{self, Attachment, Container, Earlier, Ledger, Reach, Site, Skip},
+    facts::{identity::Names, queries, two_scrapes},
     plan::{self, Request},
     redact::{Clean, Redactor},
     report,
     source::{Stop, StopReason, Stopper},
 };
 use chrono::{DateTime, SecondsFormat, Utc};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// A collection that has somewhere to write and someone to ask.
 pub(super) struct Work<'a> {
     pub(super) arguments: &'a Arguments,
     pub(super) request: Arc<Request>,
     pub(super) reach: Reach,
+    pub(super) skip: Skip,
     pub(super) redactor: Redactor,
     pub(super) key_id: String,
     pub(super) started: DateTime<Utc>,
@@ -101,6 +102,8 @@ impl Work<'_> {
     fn pass(&self, bundle: BundleWriter, earlier: Option<Arc<Earlier>>) -> Pass {
         let bar = Arc::new(Bar::new());
         let names = Arc::new(Names::of(&self.request.profile));
+        let wanted = Arc::new(two_scrapes::wanted(&self.request));
+        let is_first = earlier.as_ref().is_none_or(|earlier| !earlier.is_of_this_run());
         let site = |reached: &Reached| Site {
             cluster: reached.name.clone(),
             kubernetes: reached.connection.kubernetes.clone(),
@@ -119,6 +122,15 @@ impl Work<'_> {
             followed: Arc::default(),
             reach: self.reach.clone(),
             prometheus: Arc::default(),
+            wanted: wanted.clone(),
+            // What is there at once is not waited for, when the run goes on.
+            scrape_gap: if is_first && self.arguments.wait {
+                Duration::ZERO
+            } else {
+                self.arguments.metrics.scrape_gap
+            },
+            skip: self.skip.clone(),
+            stop: self.stop.clone(),
         };
         let sites = self.reached.iter().map(site).collect();
         Pass { bundle, sites, bar, earlier, asked: self.started, followed: Vec::new() }
@@ -149,6 +161,9 @@ impl Work<'_> {
             }
             remark
         };
+        if let Err(error) = collect::weigh(&sites, &mut run) {
+            ledger.remarks.push(note("not every query is answered by scrapes", &error));
+        }
         match self.stop.reason() {
             None if self.request.skips("descriptions") => {}
             None => {

@@ -49,7 +49,13 @@ impl Run {
         let home = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(home.path().join("out")).expect("a folder");
         let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-escalate"));
-        command.args(arguments).current_dir(home.path()).env_clear();
+        let arguments: Vec<_> = arguments.into_iter().map(|it| it.as_ref().to_owned()).collect();
+        command.args(&arguments);
+        if arguments.first().is_some_and(|verb| verb == "collect") {
+            // A test that is about two scrapes says how far apart.
+            command.args(["--scrape-gap", "0s"]);
+        }
+        command.current_dir(home.path()).env_clear();
         command.env("HOME", home.path()).env("KUBECONFIG", home.path().join("kubeconfig")).env("TZ", "UTC");
         for kept in ["PATH", "LLVM_PROFILE_FILE"] {
             if let Some(value) = std::env::var_os(kept) {

@@ -1,0 +1,86 @@
+//! What follows when all but logs has ended, and as much is known of the workload as will be: the questions to a
+//! Prometheus, or where there is none a second scrape of each pod.
+
+use super::{Record, Running, Scheduler};
+use crate::{
+    collect::Done,
+    facts::queries,
+    plan::{self, Planned, Task, What},
+    source::StopReason,
+};
+
+impl Scheduler<'_> {
+    /// Once all but logs has ended, as much is known of the workload as will be: plans what a Prometheus is
+    /// asked, if there is one.
+    pub(super) fn question(&mut self, at: usize) {
+        let site = &self.sites[at];
+        let is_other = |task: &Task| !matches!(task.what, What::Log(_) | What::Left(_));
+        // The last in order are no logs.
+        let mut others = self.pending.values().rev().filter(|job| job.site == at && is_other(&job.planned.task));
+        if self.pods[at].is_questioned
+            || !self.pods[at].has_looked
+            || others.next().is_some()
+            || self.running.values().any(|it| it.site == at && is_other(&it.task))
+        {
+            return;
+        }
+        let plan = match site.prometheus.get() {
+            Some(_) => self.questions(at),
+            None => {
+                self.pods[at].is_questioned = true;
+                self.scrape_again(at)
+            }
+        };
+        self.add(at, plan);
+    }
+
+    fn questions(&mut self, at: usize) -> Vec<Planned> {
+        self.pods[at].is_questioned = true;
+        let site = &self.sites[at];
+        let namespaces = site.place.namespaces.keys().cloned().collect();
+        let mut ours = self.run.records.iter().filter(|record| record.cluster == site.cluster);
+        let backend = ours.find_map(|record| record.done.backend.as_ref());
+        let known = queries::known(&site.request, &self.run.claims, (&site.cluster, namespaces), backend);
+        plan::questions(&site.request, &known, site.now())
+    }
+
+    /// Questions whose turn never came are told like all else.
+    pub(super) fn give_up_questions(&mut self, reason: StopReason) {
+        for at in 0..self.sites.len() {
+            if self.pods[at].is_questioned || self.sites[at].prometheus.get().is_none() {
+                continue;
+            }
+            for planned in self.questions(at) {
+                self.settle(at, planned.task, Done::stopped(reason));
+            }
+        }
+    }
+
+    /// Tells when nothing is waited for but the time of second scrapes.
+    pub(super) fn wait_for_scrapes(&self) {
+        let waits = |it: &Running| matches!(&it.task.what, What::Scrape(scrape) if scrape.not_before.is_some());
+        let is_all = self.pending.is_empty() && !self.running.is_empty() && self.running.values().all(waits);
+        if let Some(site) = self.sites.first()
+            && site.skip.is_all(is_all)
+        {
+            site.progress.waits();
+        }
+    }
+
+    /// The scrapes that are made once more, where no Prometheus tells what was before.
+    fn scrape_again(&self, at: usize) -> Vec<Planned> {
+        let site = &self.sites[at];
+        if site.scrape_gap.is_zero() {
+            return Vec::new();
+        }
+        let again = |record: &Record| match &record.task.what {
+            What::Scrape(scrape) if scrape.not_before.is_none() && record.cluster == site.cluster => {
+                let not_before = Some(record.done.scraped.as_ref()?.at + site.scrape_gap);
+                let scrape = plan::ScrapeTask { not_before, ..scrape.clone() };
+                Some(Planned::from(Task { what: What::Scrape(scrape), required: false }))
+            }
+            _ => None,
+        };
+        self.run.records.iter().filter_map(again).collect()
+    }
+}

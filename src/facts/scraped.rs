@@ -1,0 +1,155 @@
+//! The samples of some metrics, out of the clean text that an endpoint answered. Pure.
+//!
+//! The format is read here, line by line: <https://prometheus.io/docs/instrumenting/exposition_formats/>. Of the
+//! libraries, prometheus-parse 0.2 passes over samples whose labels have an escaped quote, without a word, and
+//! openmetrics-parser 0.5 refuses a whole answer in which one metric's samples have different labels.
+
+use crate::{
+    promql::{Labels, NAME},
+    redact::Clean,
+};
+use std::collections::BTreeSet;
+
+/// More samples of an endpoint are not held; a server has some hundred.
+const MOST: usize = 20_000;
+/// Longer lines are no samples.
+const LONGEST_LINE: usize = 64 << 10;
+
+/// Reads samples while the text streams by.
+#[derive(Clone, Debug)]
+pub struct Extract {
+    wanted: BTreeSet<String>,
+    rest: Vec<u8>,
+    is_too_long: bool,
+    found: Vec<(Labels, f64)>,
+}
+
+impl Extract {
+    /// Of the metrics of these names.
+    #[must_use]
+    pub fn of(wanted: BTreeSet<String>) -> Self {
+        Self { wanted, rest: Vec::new(), is_too_long: false, found: Vec::new() }
+    }
+
+    /// Looks at the next clean bytes.
+    pub fn push(&mut self, clean: &Clean) {
+        if self.wanted.is_empty() {
+            return;
+        }
+        let mut bytes = clean.as_bytes();
+        while let Some(end) = memchr::memchr(b'\n', bytes) {
+            let (line, after) = bytes.split_at(end);
+            match (self.is_too_long, self.rest.is_empty()) {
+                (true, _) => {}
+                (false, true) => self.line(line),
+                (false, false) => {
+                    self.rest.extend_from_slice(line);
+                    let line = std::mem::take(&mut self.rest);
+                    self.line(&line);
+                }
+            }
+            self.is_too_long = false;
+            self.rest.clear();
+            bytes = &after[1..];
+        }
+        self.is_too_long |= self.rest.len() + bytes.len() > LONGEST_LINE;
+        match self.is_too_long {
+            true => self.rest.clear(),
+            false => self.rest.extend_from_slice(bytes),
+        }
+    }
+
+    /// What was found, each with its labels, its name among them.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<(Labels, f64)> {
+        let line = std::mem::take(&mut self.rest);
+        self.line(&line);
+        self.found
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        if self.found.len() >= MOST {
+            return;
+        }
+        if let Some((labels, value)) = std::str::from_utf8(line).ok().and_then(sample)
+            && labels.get(NAME).is_some_and(|name| self.wanted.contains(name))
+        {
+            self.found.push((labels, value));
+        }
+    }
+}
+
+/// A line's labels, the metric's name among them, and its value; none of a comment and of what is no sample.
+#[must_use]
+pub fn sample(line: &str) -> Option<(Labels, f64)> {
+    let line = line.trim();
+    let end = line.find(|char: char| char == '{' || char.is_whitespace())?;
+    let (name, mut rest) = line.split_at(end);
+    let mut labels = Labels::new();
+    if name.starts_with('#') {
+        return None;
+    }
+    if !name.is_empty() {
+        labels.insert(NAME.to_owned(), name.to_owned());
+    }
+    rest = rest.trim_start();
+    if let Some(within) = rest.strip_prefix('{') {
+        rest = braces(within, &mut labels)?;
+    }
+    // A time may follow, and an exemplar.
+    let value = rest.split_whitespace().next()?.parse().ok()?;
+    labels.contains_key(NAME).then_some((labels, value))
+}
+
+/// Reads labels up to the closing brace, and gives what follows it.
+fn braces<'a>(mut rest: &'a str, labels: &mut Labels) -> Option<&'a str> {
+    loop {
+        rest = rest.trim_start();
+        if let Some(after) = rest.strip_prefix('}') {
+            return Some(after);
+        }
+        let (name, after) = match rest.strip_prefix('"') {
+            Some(within) => quoted(within)?,
+            None => {
+                let end = rest.find(|char: char| !(char.is_alphanumeric() || "_:.".contains(char)))?;
+                (rest[..end].to_owned(), &rest[end..])
+            }
+        };
+        rest = after.trim_start();
+        match rest.strip_prefix('=') {
+            Some(after) => {
+                let (value, after) = quoted(after.trim_start().strip_prefix('"')?)?;
+                // A label without a value is none.
+                if !value.is_empty() && !name.is_empty() {
+                    labels.insert(name, value);
+                }
+                rest = after.trim_start();
+            }
+            // A metric's name of other letters stands in quotes among the labels.
+            None => drop(labels.insert(NAME.to_owned(), name)),
+        }
+        match rest.strip_prefix(',') {
+            Some(after) => rest = after,
+            None if rest.starts_with('}') => {}
+            None => return None,
+        }
+    }
+}
+
+/// Reads a text up to its closing quote, and gives what follows it.
+fn quoted(rest: &str) -> Option<(String, &str)> {
+    let mut text = String::new();
+    let mut chars = rest.char_indices();
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '"' => return Some((text, &rest[at + 1..])),
+            '\\' => match chars.next()?.1 {
+                'n' => text.push('\n'),
+                escaped @ ('"' | '\\') => text.push(escaped),
+                other => text.extend(['\\', other]),
+            },
+            char => text.push(char),
+        }
+    }
+    None
+}
