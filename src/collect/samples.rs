@@ -1,7 +1,7 @@
 //! The samples that the questions are about, in OpenMetrics, as
 //! `promtool tsdb create-blocks-from openmetrics` loads them into a Prometheus of one's own.
 
-use super::{Done, Site, prometheus, site::Writing};
+use super::{Done, Site, prometheus, site::Piped};
 use crate::{
     bundle::{BundleError, Outcome, layout},
     plan::{Question, SamplesTask},
@@ -22,6 +22,8 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
         Ok(writing) => writing,
         Err(error) => return error.into(),
     };
+    // Its lines are ten times what came: they are packed while more comes.
+    let writing = Piped::new(writing);
     let (redactor, block, counts) = (&site.redactor, Joined::default(), Counts::default());
     let mut file = File { redactor, writing, block, counts, labels: &samples.labels, written: 0, samples: 0, odd: 0 };
     let mut missing: Vec<String> = Vec::new();
@@ -30,7 +32,6 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
         match metric(site, prometheus, question, &mut file).await {
             Ok(partial) if partial => missing.push(format!("{}: not all parts answered", question.expr)),
             Ok(_) => {}
-            Err(Ended::Bundle(error)) => return error.into(),
             Err(Ended::Full) => {
                 missing.push(format!("no more than {LIMIT} bytes are taken; the rest is left out"));
                 break;
@@ -74,7 +75,6 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
 /// Why the samples of a metric were not all taken.
 enum Ended {
     Answer(PrometheusError),
-    Bundle(BundleError),
     Full,
 }
 
@@ -95,7 +95,7 @@ async fn metric(site: &Site, prometheus: &Prometheus, question: &Question, file:
 /// `samples.openmetrics` while it is written.
 struct File<'a> {
     redactor: &'a Redactor,
-    writing: Writing,
+    writing: Piped,
     block: Joined,
     counts: Counts,
     labels: &'a [(String, String)],
@@ -108,19 +108,21 @@ impl File<'_> {
     fn series(&mut self, series: &Series) -> Result<(), Ended> {
         self.odd += u64::from(series.histograms.is_some());
         let name = self.name(series);
-        for (at, value) in series.points().map_err(Ended::Answer)? {
+        for (at, value) in series.written().map_err(Ended::Answer)? {
             // Nothing else may be between two numbers of a line.
-            if value.parse::<f64>().is_err() {
+            if !is_number(at.get()) || !is_number(value) {
                 continue;
             }
             self.block.push(&name);
-            if !self.block.numbers(&format!(" {value} {at}")) {
-                continue;
+            for (between, number) in [(" ", value), (" ", at.get())] {
+                self.block.literal(between);
+                // Of what is a number all is taken.
+                let _ = self.block.numbers(number);
             }
             self.block.literal("\n");
             self.samples += 1;
             if self.block.len() >= BLOCK {
-                self.flush().map_err(Ended::Bundle)?;
+                self.flush();
             }
         }
         if self.written > LIMIT { Err(Ended::Full) } else { Ok(()) }
@@ -149,16 +151,22 @@ impl File<'_> {
         line
     }
 
-    fn flush(&mut self) -> Result<(), BundleError> {
+    fn flush(&mut self) {
         self.written += self.block.len() as u64;
-        self.writing.write(&self.block.take())
+        self.writing.write(self.block.take());
     }
 
     fn end(mut self) -> Result<super::Entry, BundleError> {
         self.block.literal("# EOF\n");
-        self.flush()?;
+        self.flush();
         self.writing.finish(self.counts, None)
     }
+}
+
+/// Whether a text is a number as OpenMetrics has it.
+fn is_number(text: &str) -> bool {
+    matches!(text, "NaN" | "+Inf" | "-Inf" | "Inf")
+        || !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte))
 }
 
 fn word(name: &str, is_metric: bool) -> String {

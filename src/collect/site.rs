@@ -16,7 +16,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        mpsc::{self, SyncSender},
+    },
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -137,6 +141,41 @@ impl Writing {
         let Self { writer, source, started } = self;
         let written = writer.finish()?;
         Ok(Entry { path: written.path, source, started, ended: Utc::now(), coverage, redactions })
+    }
+}
+
+/// An entry that is written on a thread of its own, while more of it is still read: for what is much.
+pub(super) struct Piped {
+    blocks: Option<SyncSender<Clean>>,
+    writer: JoinHandle<Result<Writing, BundleError>>,
+}
+
+/// So many blocks wait for their turn at most.
+const WAITING: usize = 4;
+
+impl Piped {
+    pub(super) fn new(mut writing: Writing) -> Self {
+        let (blocks, received) = mpsc::sync_channel(WAITING);
+        // Ends with the sender, also where its task is given up: then the entry never was.
+        let writer = thread::spawn(move || {
+            received.iter().try_for_each(|block: Clean| writing.write(&block))?;
+            Ok(writing)
+        });
+        Self { blocks: Some(blocks), writer }
+    }
+
+    /// Hands a block on. That it cannot be written shows at the end.
+    pub(super) fn write(&self, block: Clean) {
+        if let Some(blocks) = &self.blocks {
+            // The other end is gone when a block could not be written.
+            let _ = blocks.send(block);
+        }
+    }
+
+    pub(super) fn finish(mut self, redactions: Counts, coverage: Option<Coverage>) -> Result<Entry, BundleError> {
+        self.blocks = None;
+        let written = self.writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        written?.finish(redactions, coverage)
     }
 }
 

@@ -50,6 +50,16 @@ impl Clean {
     }
 }
 
+/// The bytes that stand in and between numbers.
+const IN_NUMBERS: [bool; 256] = {
+    let (mut table, bytes, mut at) = ([false; 256], b"0123456789+-.,eE[]\" \tNaInf", 0);
+    while at < bytes.len() {
+        table[bytes[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
 /// Clean bytes put together from clean pieces and from numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Joined(Vec<u8>);
@@ -69,7 +79,7 @@ impl Joined {
     /// what has any other letter than those of `NaN`, `Inf` and `e` is left out.
     #[must_use]
     pub fn numbers(&mut self, text: &str) -> bool {
-        let are_numbers = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.,eE[]\" \tNaInf".contains(&byte));
+        let are_numbers = text.bytes().all(|byte| IN_NUMBERS[usize::from(byte)]);
         if are_numbers {
             self.0.extend_from_slice(text.as_bytes());
         }
@@ -90,7 +100,8 @@ impl Joined {
 
     /// All of it, and begins anew.
     pub fn take(&mut self) -> Clean {
-        Clean::new(std::mem::take(&mut self.0))
+        let next = Vec::with_capacity(self.0.len());
+        Clean::new(std::mem::replace(&mut self.0, next))
     }
 }
 

@@ -3,13 +3,14 @@
 
 use crate::{
     bundle::{Bundle, text},
-    kubernetes::{Made, apply, incidents, kubeconfig_of, let_view, wait_for_right},
+    kubernetes::{Made, apply, incident, incidents, kubeconfig_of, kubectl, let_view, until, wait_for_right},
     prometheus::{Prometheus, Server, free},
     scraping::{SERVICE, scraping},
     tool::{collect, collect_as, program_text},
 };
+use chrono::{SecondsFormat, Utc};
 use serde_json::Value;
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duration};
 use tempfile::TempDir;
 
 /// Each incident that the servers' own metrics can show, with the queries that show it; others may, too.
@@ -68,6 +69,67 @@ fn each_incident_is_shown_by_the_prometheus_that_is_found() {
         assert!(that_are(&bundle, "not-answered").is_empty(), "{incident}");
         eprintln!("{incident:24} alerts: {}", alerts.join(", "));
     }
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: run tests/run"]
+fn each_incident_that_goes_on_is_shown_by_two_scrapes_alone() {
+    let shown = |(incident, shown): &(&str, &[&str])| {
+        let bundle = metrics_of(incident, &["--prometheus", "none", "--scrape-gap", "8s"]);
+        let alerts = that_are(&bundle, "alert");
+        for id in *shown {
+            assert!(alerts.contains(id), "{incident} is not shown by {id}: {:#}", bundle.manifest["queries"]);
+        }
+        assert!(!shown.is_empty() || alerts.is_empty(), "{incident}: {:#}", bundle.manifest["queries"]);
+        assert!(that_are(&bundle, "healthy").is_empty(), "{incident}: a moment is no all-clear");
+        eprintln!("{incident:24} by two scrapes: {}", alerts.join(", "));
+    };
+    let _incidents = incidents();
+    let (even, odd): (Vec<_>, Vec<_>) = SHOWN.iter().enumerate().partition(|(at, _)| at % 2 == 0);
+    // They mostly wait.
+    std::thread::scope(|scope| {
+        scope.spawn(|| even.iter().for_each(|(_, incident)| shown(incident)));
+        odd.iter().for_each(|(_, incident)| shown(incident));
+    });
+}
+
+#[test]
+#[ignore = "needs a Kubernetes: run tests/run"]
+fn what_is_over_is_shown_by_the_prometheus_and_not_acquitted_by_scrapes() {
+    const NAMESPACE: &str = "tdd-mended0001";
+    let deployment = format!("deployment/{NAMESPACE}-spirl-server");
+    let scraping = scraping();
+    let mut made = Made::default();
+    made.add(&["namespace", NAMESPACE]);
+    apply(&incident(&["manifest", "mint-signing-failed", "--namespace", NAMESPACE]).expect("a manifest"));
+    let rollout = || drop(kubectl(&["rollout", "status", &deployment, "-n", NAMESPACE, "--timeout=120s"]));
+    let scraped = |code: &str| {
+        let selector = format!("spirl_server_mint_svid_total{{namespace=\"{NAMESPACE}\",status_code=\"{code}\"}}");
+        // That of the last minute alone.
+        let query = format!("max(count_over_time({selector}[30s]) and {selector})");
+        until(&format!("mints are scraped that are {code}"), Duration::from_secs(90), || {
+            scraping.rescan();
+            let answer = scraping.prometheus.ask("/api/v1/query", &[("query", &query)])?;
+            let count = text(&answer["result"][0]["value"][1]).parse().unwrap_or(0);
+            if count >= 4 { Ok(()) } else { Err(count.to_string()) }
+        });
+    };
+    rollout();
+    scraped("signing_failed");
+    let at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+    kubectl(&["set", "env", &deployment, "-n", NAMESPACE, "MINT_FAIL-"]);
+    rollout();
+    scraped("ok");
+    let args = ["-n", NAMESPACE, "--incident-time", &at, "--skip", "logs,previous-logs,descriptions"];
+    let url = scraping.prometheus.url();
+    let shown = collect(&[&args[..], &["--prometheus", &url]].concat()).expect(0).bundle();
+    assert!(that_are(&shown, "alert").contains(&"mint-success"), "{:#}", shown.manifest["queries"]);
+    let scraped = collect(&[&args[..], &["--prometheus", "none", "--scrape-gap", "4s"]].concat()).expect(0).bundle();
+    for verdict in ["healthy", "gaps", "alert"] {
+        assert!(that_are(&scraped, verdict).is_empty(), "{verdict}: {:#}", scraped.manifest["queries"]);
+    }
+    let queries = scraped.text("metrics/queries.txt");
+    assert!(queries.contains("nothing wrong") && queries.contains("say nothing of the time before"), "{queries}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::{
 use serde_json::{Value, json};
 use std::{
     fs,
+    path::PathBuf,
     process::Command,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
@@ -23,6 +24,8 @@ const EVERY: u64 = 3;
 pub(crate) struct Scraping {
     pub(crate) prometheus: Prometheus,
     pub(crate) victoria: Server,
+    /// What both scrape, as a file that they read again when it changes.
+    targets: PathBuf,
     _made: Made,
     _folder: TempDir,
 }
@@ -92,7 +95,14 @@ impl Scraping {
         };
         scraped("Prometheus", &prometheus.server);
         scraped("VictoriaMetrics", &victoria);
-        Self { prometheus, victoria, _made: made, _folder: folder }
+        Self { prometheus, victoria, targets: file, _made: made, _folder: folder }
+    }
+
+    /// Has pods scraped that are new.
+    pub(crate) fn rescan(&self) {
+        let next = self.targets.with_extension("next");
+        fs::write(&next, targets().to_string()).expect("targets");
+        fs::rename(&next, &self.targets).expect("targets");
     }
 }
 

@@ -48,6 +48,15 @@ impl Series {
         let values = self.values.as_deref().map_or("[]", RawValue::get);
         serde_json::from_str(values).map_err(PrometheusError::Parse)
     }
+
+    /// The same with the seconds as they came, too: to be written again, not to be reckoned with.
+    ///
+    /// # Errors
+    /// When they are not what the API promises.
+    pub fn written(&self) -> Result<Vec<(&RawValue, &str)>, PrometheusError> {
+        let values = self.values.as_deref().map_or("[]", RawValue::get);
+        serde_json::from_str(values).map_err(PrometheusError::Parse)
+    }
 }
 
 /// What an answer says besides its series.
