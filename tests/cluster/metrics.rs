@@ -55,11 +55,12 @@ fn that_are<'a>(bundle: &'a Bundle, verdict: &str) -> Vec<&'a str> {
 #[test]
 #[ignore = "needs a Kubernetes: run tests/run"]
 fn each_incident_is_shown_by_the_prometheus_that_is_found() {
-    let _scraping = scraping();
+    let scraping = scraping();
     for (incident, shown) in SHOWN {
         let bundle = metrics_of(incident, &[]);
         let cluster = &bundle.manifest["clusters"][0];
-        assert_eq!(cluster["prometheus"]["at"], format!("service {SERVICE}:9090"), "{incident}: {cluster:#}");
+        let at = format!("service {}/{SERVICE}:9090", scraping.namespace);
+        assert_eq!(cluster["prometheus"]["at"], at, "{incident}: {cluster:#}");
         let alerts = that_are(&bundle, "alert");
         for id in shown {
             assert!(alerts.contains(id), "{incident} is not shown by {id}: {:#}", bundle.manifest["queries"]);
@@ -75,7 +76,7 @@ fn each_incident_is_shown_by_the_prometheus_that_is_found() {
 #[ignore = "needs a Kubernetes: run tests/run"]
 fn each_incident_that_goes_on_is_shown_by_two_scrapes_alone() {
     let shown = |(incident, shown): &(&str, &[&str])| {
-        let bundle = metrics_of(incident, &["--prometheus", "none", "--scrape-gap", "8s"]);
+        let bundle = metrics_of(incident, &["--prometheus", "none", "--scrape-gap", "5s"]);
         let alerts = that_are(&bundle, "alert");
         for id in *shown {
             assert!(alerts.contains(id), "{incident} is not shown by {id}: {:#}", bundle.manifest["queries"]);
@@ -263,18 +264,16 @@ fn a_proxy_that_asks_for_credentials_is_given_them() {
 #[test]
 #[ignore = "needs a Kubernetes: run tests/run"]
 fn someone_who_may_view_asks_with_what_rbac_adds() {
-    let _scraping = scraping();
+    let scraping = scraping();
+    let service = format!("{}/{SERVICE}", scraping.namespace);
     let (user, namespace) = ("metrics", incidents().namespace("mint-signing-failed"));
     let mut made = Made::default();
     let_view(&mut made, namespace, user);
-    let args = ["-n", namespace, "--skip", "logs,previous-logs,descriptions", "--prometheus", SERVICE];
+    let args = ["-n", namespace, "--skip", "logs,previous-logs,descriptions", "--prometheus", &service];
     let refused = collect_as(&kubeconfig_of(user), &args).bundle();
     let task = refused.tasks().find(|task| task["kind"] == "prometheus").expect("the task");
     assert_eq!(task["outcome"], "forbidden", "{task:#}");
-    assert!(
-        text(&task["hint"]).contains("get services/proxy \"prometheus-k8s:9090\" in namespace monitoring"),
-        "{task:#}"
-    );
+    assert!(text(&task["hint"]).contains("get services/proxy \"prometheus-k8s:9090\" in namespace"), "{task:#}");
     let kubeconfig = crate::kubernetes::kubeconfig();
     let roles = program_text(&[
         "rbac",
@@ -283,20 +282,24 @@ fn someone_who_may_view_asks_with_what_rbac_adds() {
         "-n",
         namespace,
         "--prometheus",
-        SERVICE,
+        &service,
         "--name",
         "escalate-test-asking",
         "--user",
         user,
     ]);
     for kind in ["role", "rolebinding"] {
-        for within in [namespace, "monitoring", "default", "kube-node-lease"] {
+        for within in [namespace, &scraping.namespace, "default", "kube-node-lease"] {
             made.add(&[kind, "-n", within, "escalate-test-asking"]);
         }
         made.add(&[&format!("cluster{kind}"), "escalate-test-asking"]);
     }
     apply(&roles);
-    wait_for_right(user, true, &["get", "services/prometheus-k8s:9090", "--subresource=proxy", "-n", "monitoring"]);
+    wait_for_right(
+        user,
+        true,
+        &["get", "services/prometheus-k8s:9090", "--subresource=proxy", "-n", &scraping.namespace],
+    );
     let bundle = collect_as(&kubeconfig_of(user), &args).bundle();
     assert!(that_are(&bundle, "alert").contains(&"mint-success"), "{:#}", bundle.manifest["checklist"]);
 }
@@ -354,7 +357,7 @@ fn the_samples_loaded_elsewhere_answer_the_same() {
             total += was.len();
         }
     }
-    assert!(total > 100, "{total} values");
+    assert!(total > 40, "{total} values");
     eprintln!("{total} values of answers are the same from the samples alone");
 }
 

@@ -15,8 +15,8 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// The namespace and name of the service, as `--prometheus` takes it.
-pub(crate) const SERVICE: &str = "monitoring/prometheus-k8s";
+/// The service's name.
+pub(crate) const SERVICE: &str = "prometheus-k8s";
 /// How often a pod is scraped, in seconds.
 const EVERY: u64 = 3;
 
@@ -24,6 +24,8 @@ const EVERY: u64 = 3;
 pub(crate) struct Scraping {
     pub(crate) prometheus: Prometheus,
     pub(crate) victoria: Server,
+    /// The namespace of the service. Each has its own: the last one's may still be on its way out.
+    pub(crate) namespace: String,
     /// What both scrape, as a file that they read again when it changes.
     targets: PathBuf,
     _made: Made,
@@ -78,7 +80,8 @@ impl Scraping {
         // Its default leaves out what is younger than half a minute.
         command.arg(format!("-httpListenAddr={listen}")).arg("-search.latencyOffset=1s");
         let victoria = Server::start(&mut command, &listen, "/health");
-        let made = service(&address);
+        let namespace = format!("monitoring-{}", address.replace(['.', ':'], "-"));
+        let made = service(&namespace, &address);
         let scraped = |name: &str, server: &Server| {
             let query = format!("count(count_over_time(spirl_application_info[2m]) >= {})", 60 / EVERY / 2);
             // Those that cannot start have no address, and some are never up for long.
@@ -95,7 +98,7 @@ impl Scraping {
         };
         scraped("Prometheus", &prometheus.server);
         scraped("VictoriaMetrics", &victoria);
-        Self { prometheus, victoria, targets: file, _made: made, _folder: folder }
+        Self { prometheus, victoria, namespace, targets: file, _made: made, _folder: folder }
     }
 
     /// Has pods scraped that are new.
@@ -151,8 +154,8 @@ fn client(folder: &TempDir) -> (String, String) {
 
 /// The service behind which it is found. The API server's proxy only goes to addresses of pods, so one that does
 /// nothing lends its own, which is the node's.
-fn service(address: &str) -> Made {
-    let (namespace, name) = SERVICE.split_once('/').expect("NAMESPACE/NAME");
+fn service(namespace: &str, address: &str) -> Made {
+    let name = SERVICE;
     let port: u16 = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let mut made = Made::default();
     made.add(&["namespace", namespace]);
@@ -168,7 +171,8 @@ fn service(address: &str) -> Made {
             "selector": { "app": name }, "ports": [{ "name": "web", "port": 9090, "targetPort": port }],
         } }),
     ] {
-        until("a namespace of an earlier run is gone", Duration::from_secs(60), || {
+        // A pod takes the account that a new namespace gets a moment later.
+        until("the namespace takes objects", Duration::from_secs(60), || {
             kubectl_with(&["apply", "--server-side", "--force-conflicts", "-f", "-"], Some(&object.to_string()))
         });
     }
