@@ -22,6 +22,9 @@ pub struct Backend {
     /// Whether its samples of the workload's servers have their namespace among their labels.
     #[serde(default)]
     pub by_namespace: bool,
+    /// Whether it has samples of servers such as the workload's; without, scrapes answer for these.
+    #[serde(default)]
+    pub has_servers: bool,
     /// Labels that tell this cluster from others in it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cluster_labels: BTreeMap<String, String>,

@@ -59,10 +59,11 @@ pub(super) fn earlier(manifest: &mut Manifest, was: &Manifest, path: impl Fn(&st
     let worth = |record: &QueryRecord| match record.answer.verdict {
         Judged::NotAnswered => 0,
         Judged::NoData => 1,
-        // Of another time than the window's.
+        // Of another time than the window's, and each of its own.
+        Judged::Alert if record.answer.of_scrapes => 3,
         _ if record.answer.of_scrapes => 2,
-        _ if record.answer.partial => 3,
-        _ => 4,
+        _ if record.answer.partial => 4,
+        _ => 5,
     };
     for record in was.queries.iter().filter(|record| worth(record) > 0) {
         let same = |now: &&mut QueryRecord| (&now.cluster, &now.id) == (&record.cluster, &record.id);
@@ -82,12 +83,13 @@ pub(super) fn earlier(manifest: &mut Manifest, was: &Manifest, path: impl Fn(&st
 }
 
 /// Whether the bundle has metric values and their PromQL, and how to get what it lacks.
-pub(super) fn checklist(manifest: &Manifest, has_queries: bool, again: &str) -> ChecklistItem {
+pub(super) fn checklist(manifest: &Manifest, queries: usize, again: &str) -> ChecklistItem {
     let of_kind = |kind: &'static str| manifest.tasks.iter().filter(move |task| task.kind == kind);
-    let scraped = of_kind("scrape").filter(|task| task.outcome == Outcome::Collected && !task.id.ends_with("/second"));
-    let scraped = scraped.count();
+    let scraped = of_kind("scrape").filter(|task| task.outcome == Outcome::Collected).count();
     let answered = || manifest.queries.iter().filter(|record| record.answer.verdict != Judged::NotAnswered);
-    let (asked, had) = (manifest.queries.len(), answered().count());
+    let clusters = manifest.clusters.iter().filter(|cluster| cluster.error.is_none()).count();
+    let (asked, had) = (manifest.queries.len().max(queries * clusters), answered().count());
+    let has_queries = queries > 0;
     let has_data = answered().any(|record| record.answer.verdict != Judged::NoData);
     let is_whole = |record: &QueryRecord| !record.answer.partial && !record.answer.of_scrapes;
     let state = match (had, scraped) {

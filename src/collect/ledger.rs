@@ -167,9 +167,9 @@ impl Ledger {
         name: &BundleName,
         onset: Option<&Onset>,
     ) -> Vec<ChecklistItem> {
-        let has_queries = !(request.profile.queries.is_empty() && request.queries.is_empty());
+        let queries = request.profile.queries.len() + request.queries.len();
         let into = format!("{} --into {name}.zip", self.command);
-        let metrics = answers::checklist(manifest, has_queries, &into);
+        let metrics = answers::checklist(manifest, queries, &into);
         vec![self.logs(manifest, request, name, onset), metrics, who(manifest), priority(manifest)]
     }
 

@@ -221,7 +221,10 @@ async fn holds(prometheus: &Prometheus, find: &FindTask) -> Result<Holds, Promet
     // Where one label tells them apart, others need not.
     holds.mixed &= holds.cluster_labels.is_empty();
     if ours == 0.0 {
-        holds.anywhere = count(prometheus, &find.anywhere).await?.0;
+        let (anywhere, labels) = count(prometheus, &find.anywhere).await?;
+        holds.anywhere = anywhere;
+        let of_one = |label: &str| labels.iter().map(|it| it.get(label)).collect::<BTreeSet<_>>().len() < 2;
+        holds.mixed = !CLUSTERS.iter().all(|label| of_one(label));
     }
     if ours + holds.anywhere == 0.0 {
         holds.around = count(prometheus, &find.around).await?.0;
@@ -279,6 +282,7 @@ fn choose(site: &Site, task: &Task, asked: Vec<Candidate>, is_named: bool, more:
         why,
         version: holds.version.clone(),
         by_namespace: holds.ours > 0.0,
+        has_servers: holds.ours + holds.anywhere > 0.0,
         cluster_labels: holds.cluster_labels.clone(),
         mixed: holds.mixed,
     };

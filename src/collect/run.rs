@@ -174,6 +174,9 @@ pub async fn run(sites: &[Site], plans: Vec<Vec<Planned>>, limits: Limits, stop:
         scheduler.pods[site].has_looked = !plan.iter().any(looks);
         scheduler.add(site, plan);
     }
+    if let Some(site) = sites.first() {
+        site.skip.begin();
+    }
     let mut drained = None;
     loop {
         if let Some(reason) = stop.reason() {
@@ -182,6 +185,7 @@ pub async fn run(sites: &[Site], plans: Vec<Vec<Planned>>, limits: Limits, stop:
             drained.get_or_insert_with(|| tokio::time::Instant::now() + drain(reason));
         } else {
             scheduler.start();
+            scheduler.wait_for_scrapes();
         }
         if scheduler.running.is_empty() {
             break;
@@ -339,7 +343,6 @@ impl Scheduler<'_> {
         self.record(site, task, Some(started), clock.elapsed(), done);
         self.pods[site].has_looked |= has_looked;
         self.question(site);
-        self.wait_for_scrapes();
     }
 
     /// All pods of a cluster were seen: plans what hangs on them.

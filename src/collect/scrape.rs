@@ -8,44 +8,79 @@ use crate::{
     source::kubernetes::SourceError,
 };
 use chrono::{DateTime, Utc};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-use tokio::sync::Notify;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
 
 /// Far above any real endpoint; what is larger is no metrics.
 const LIMIT: u64 = 256 << 20;
 
+/// For how long one may take.
+const TIME: Duration = Duration::from_secs(30);
+
 /// How the wait between two scrapes is ended.
-#[derive(Clone, Debug, Default)]
-pub struct Skip(Arc<(AtomicBool, Notify)>);
+#[derive(Clone, Debug)]
+pub struct Skip(Arc<watch::Sender<Waiting>>);
+
+/// What there is of that wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Waiting {
+    /// Nobody waits, or for other things as well.
+    #[default]
+    Not,
+    /// All else has ended.
+    Alone,
+    /// It was ended.
+    Skipped,
+}
+
+impl Default for Skip {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Waiting::Not)))
+    }
+}
 
 impl Skip {
     /// Ends the wait, if there is nothing else that the run waits for. Whether there was such a wait.
     #[must_use]
     pub fn now(&self) -> bool {
-        let (is_waiting, skipped) = &*self.0;
-        let was = is_waiting.swap(false, Ordering::AcqRel);
-        if was {
-            skipped.notify_waiters();
-        }
-        was
+        self.turn(Waiting::Alone, Waiting::Skipped)
     }
 
     /// Says whether the run waits for nothing but that; true when it begins to.
     pub(super) fn is_all(&self, is_all: bool) -> bool {
-        !self.0.0.swap(is_all, Ordering::AcqRel) && is_all
+        match is_all {
+            true => self.turn(Waiting::Not, Waiting::Alone),
+            false => {
+                self.turn(Waiting::Alone, Waiting::Not);
+                false
+            }
+        }
+    }
+
+    /// A run begins, and with it a wait of its own.
+    pub(super) fn begin(&self) {
+        self.0.send_replace(Waiting::Not);
+    }
+
+    fn turn(&self, from: Waiting, to: Waiting) -> bool {
+        self.0.send_if_modified(|held| {
+            let is_from = *held == from;
+            if is_from {
+                *held = to;
+            }
+            is_from
+        })
     }
 }
 
 /// Waits until a second scrape's time has come.
 async fn wait(site: &Site, until: DateTime<Utc>) -> Option<Done> {
     let rest = (until - Utc::now()).to_std().unwrap_or_default();
+    let mut skip = site.skip.0.subscribe();
     tokio::select! {
         biased;
         reason = site.stop.stopped() => Some(Done::stopped(reason)),
-        () = site.skip.0.1.notified() => {
+        _ = skip.wait_for(|waiting| *waiting == Waiting::Skipped) => {
             let causes = vec!["the wait between two scrapes was ended by the user".to_owned()];
             Some(Done { causes, ..Done::new(Outcome::Skipped) })
         }
@@ -59,6 +94,16 @@ pub(super) async fn collect(site: &Site, task: &Task, scrape: &ScrapeTask) -> Do
     {
         return ended;
     }
+    // One that drips holds up nothing but itself.
+    match tokio::time::timeout(TIME, ask(site, task, scrape)).await {
+        Ok(done) => done,
+        Err(_) => {
+            Done { causes: vec![format!("took longer than {} s", TIME.as_secs())], ..Done::new(Outcome::TimedOut) }
+        }
+    }
+}
+
+async fn ask(site: &Site, task: &Task, scrape: &ScrapeTask) -> Done {
     let answer = site.kubernetes.get(&task.path(), "text/plain;version=0.0.4").await;
     let mut body = match answer {
         Ok(answer) => answer.body,
@@ -123,7 +168,8 @@ pub(super) async fn collect(site: &Site, task: &Task, scrape: &ScrapeTask) -> Do
     done.entries.push(entry);
     if done.outcome == Outcome::Collected {
         let (namespace, pod) = (scrape.namespace.clone(), scrape.pod.clone());
-        done.scraped = Some(Scraped { namespace, pod, at, samples: samples.finish() });
+        let (samples, is_cut) = samples.finish();
+        done.scraped = Some(Scraped { namespace, pod, at, samples, is_cut });
     }
     done
 }

@@ -19,20 +19,22 @@ use std::time::Duration;
 /// # Errors
 /// When an answer cannot be written; those before it are there.
 pub fn weigh(sites: &[Site], run: &mut Run) -> Result<(), BundleError> {
-    for site in sites.iter().filter(|site| site.prometheus.get().is_none()) {
+    for site in sites {
         let ours = |record: &&Record| record.cluster == site.cluster;
-        let scrapes: Vec<Scraped> =
-            run.records.iter().filter(ours).filter_map(|record| record.done.scraped.clone()).collect();
-        // By the API server's clock, as all else is.
-        let scrapes: Vec<Scraped> =
-            scrapes.into_iter().map(|scraped| Scraped { at: scraped.at + site.skew, ..scraped }).collect();
         let has_second = |record: &Record| matches!(&record.task.what, What::Scrape(scrape) if scrape.not_before.is_some() && record.done.scraped.is_some());
         if !run.records.iter().filter(ours).any(has_second) {
             continue;
         }
+        let is_first =
+            |record: &&Record| matches!(&record.task.what, What::Scrape(scrape) if scrape.not_before.is_none());
+        let pods = run.records.iter().filter(ours).filter(is_first).count();
+        let taken = run.records.iter_mut().filter(|record| record.cluster == site.cluster);
+        let scrapes = taken.filter_map(|record| record.done.scraped.take());
+        // By the API server's clock, as all else is.
+        let scrapes: Vec<Scraped> = scrapes.map(|scraped| Scraped { at: scraped.at + site.skew, ..scraped }).collect();
         let namespaces = site.place.namespaces.keys().cloned().collect();
         let known = queries::known(&site.request, &run.claims, (&site.cluster, namespaces), None);
-        for said in two_scrapes::say(&site.request, &known, &scrapes) {
+        for said in two_scrapes::say(&site.request, &known, &scrapes, pods) {
             let started = Utc::now();
             let task = plan::answered(&said.asked, said.first, said.last);
             let entry = write(site, &said)?;

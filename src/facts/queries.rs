@@ -32,6 +32,7 @@ pub fn known(
         regions: said(&request.region, IdentityKind::Region),
         is_by_namespace: backend.is_some_and(|backend| backend.by_namespace),
         is_mixed: backend.is_some_and(|backend| backend.mixed),
+        is_without_servers: backend.is_some_and(|backend| !backend.has_servers),
         cluster_labels: backend.map(|backend| backend.cluster_labels.clone().into_iter().collect()).unwrap_or_default(),
     }
 }
@@ -57,6 +58,10 @@ pub fn text(
             format!("asked of {}: {}; the answers are in queries/<name>.json", backend.at, backend.why)
         }
         Some(backend) => format!("{} was found and not asked: these are the questions, not their answers", backend.at),
+        None if has_answers => {
+            "nothing was asked of a Prometheus; what two scrapes of the servers say is below, as of the collection"
+                .to_owned()
+        }
         None => "nothing was asked of a Prometheus: these are the questions, not their answers".to_owned(),
     };
     let mut text = format!(
@@ -95,8 +100,10 @@ pub fn text(
             scenario = &rule.scenario;
             text.push_str(&format!("\n## {scenario}\n"));
         }
-        // What was asked was narrowed by what was known then.
-        let expr = record(&rule.id).map_or(&expr, |record| &record.expr);
+        // What was asked was narrowed by what was known then. What scrapes answer is of seconds, and of no use
+        // to paste.
+        let asked = record(&rule.id).filter(|record| !record.answer.of_scrapes);
+        let expr = asked.map_or(&expr, |record| &record.expr);
         let answer = record(&rule.id).map(|it| answer(it)).unwrap_or_default();
         text.push_str(&format!("\n# {}\n{answer}{expr}\n", about(rule)));
     }

@@ -22,13 +22,14 @@ pub struct Extract {
     rest: Vec<u8>,
     is_too_long: bool,
     found: Vec<(Labels, f64)>,
+    is_cut: bool,
 }
 
 impl Extract {
     /// Of the metrics of these names.
     #[must_use]
     pub fn of(wanted: BTreeSet<String>) -> Self {
-        Self { wanted, rest: Vec::new(), is_too_long: false, found: Vec::new() }
+        Self { wanted, rest: Vec::new(), is_too_long: false, found: Vec::new(), is_cut: false }
     }
 
     /// Looks at the next clean bytes.
@@ -59,16 +60,17 @@ impl Extract {
         }
     }
 
-    /// What was found, each with its labels, its name among them.
+    /// What was found, each with its labels, its name among them, and whether that is not all.
     #[must_use]
-    pub fn finish(mut self) -> Vec<(Labels, f64)> {
+    pub fn finish(mut self) -> (Vec<(Labels, f64)>, bool) {
         let line = std::mem::take(&mut self.rest);
         self.line(&line);
-        self.found
+        (self.found, self.is_cut)
     }
 
     fn line(&mut self, line: &[u8]) {
         if self.found.len() >= MOST {
+            self.is_cut = true;
             return;
         }
         if let Some((labels, value)) = std::str::from_utf8(line).ok().and_then(sample)

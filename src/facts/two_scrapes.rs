@@ -21,6 +21,8 @@ pub struct Scraped {
     pub at: DateTime<Utc>,
     /// Samples of the metrics that the queries are made of.
     pub samples: Vec<(Labels, f64)>,
+    /// Whether these are not all.
+    pub is_cut: bool,
 }
 
 /// What they say of one query.
@@ -45,12 +47,12 @@ pub fn wanted(request: &Request) -> BTreeSet<String> {
     rules.filter_map(|rule| rule.query(plan::RANGE).ok()).flat_map(|query| query.metrics()).collect()
 }
 
-/// What these scrapes say, of pods of which there are two.
+/// What these scrapes say, of `pods` pods of which two were meant to be there.
 #[must_use]
-pub fn say(request: &Request, known: &Known, scrapes: &[Scraped]) -> Vec<Said> {
-    let Some(samples) = Pairs::of(scrapes) else { return Vec::new() };
-    let asked = plan::of_two_scrapes(request, known, samples.first, samples.last);
-    asked.into_iter().filter_map(|asked| samples.say(request, asked)).collect()
+pub fn say(request: &Request, known: &Known, scrapes: &[Scraped], pods: usize) -> Vec<Said> {
+    let Some(pairs) = Pairs::of(scrapes, pods) else { return Vec::new() };
+    let asked = plan::of_two_scrapes(request, known, pairs.first, pairs.last);
+    asked.into_iter().filter_map(|asked| pairs.say(request, asked)).collect()
 }
 
 struct Pairs {
@@ -58,28 +60,66 @@ struct Pairs {
     names: BTreeSet<String>,
     first: DateTime<Utc>,
     last: DateTime<Utc>,
+    /// What is missing of them.
+    lacks: Vec<String>,
 }
 
 impl Pairs {
-    fn of(scrapes: &[Scraped]) -> Option<Self> {
+    /// Every pod's two scrapes, as if all had been made at the same two times: those of the shortest pair, the
+    /// last of which is the last of all.
+    fn of(scrapes: &[Scraped], all: usize) -> Option<Self> {
         let mut pods: BTreeMap<(&str, &str), Vec<&Scraped>> = BTreeMap::new();
         for scrape in scrapes {
             pods.entry((&scrape.namespace, &scrape.pod)).or_default().push(scrape);
         }
-        let pairs = pods.into_values().filter(|of_pod| of_pod.len() > 1);
-        let mut scrapes: Vec<&Scraped> = pairs.flatten().collect();
-        scrapes.sort_by_key(|scrape| scrape.at);
-        let (first, last) = (scrapes.first()?.at, scrapes.last()?.at);
-        let (mut samples, mut names) = (Samples::default(), BTreeSet::new());
-        for scrape in scrapes {
-            let at = scrape.at.timestamp_millis();
-            for (labels, value) in &scrape.samples {
+        let pairs = pods.into_values().filter_map(|mut of_pod| {
+            of_pod.sort_by_key(|scrape| scrape.at);
+            let (first, last) = (*of_pod.first()?, *of_pod.last()?);
+            (last.at > first.at).then_some((first, last))
+        });
+        let pairs: Vec<(&Scraped, &Scraped)> = pairs.collect();
+        // Samples have milliseconds.
+        let last = DateTime::from_timestamp_millis(pairs.iter().map(|(_, last)| last.at).max()?.timestamp_millis())?;
+        let millis = |(first, last): &(&Scraped, &Scraped)| (last.at - first.at).num_milliseconds().max(1);
+        let least = pairs.iter().map(millis).min()?;
+        let apart = TimeDelta::milliseconds(least);
+        let (first, mut samples, mut names) = (last - apart, Samples::default(), BTreeSet::new());
+        for pair @ (one, other) in &pairs {
+            let part = least as f64 / millis(pair) as f64;
+            let then: BTreeMap<&Labels, f64> = one.samples.iter().map(|(labels, value)| (labels, *value)).collect();
+            let now: BTreeSet<&Labels> = other.samples.iter().map(|(labels, _)| labels).collect();
+            let target = |labels: &Labels| targeted(labels, [("namespace", &other.namespace), ("pod", &other.pod)]);
+            let (before, after) = (first.timestamp_millis(), last.timestamp_millis());
+            for (labels, value) in &other.samples {
                 names.extend(labels.get(NAME).cloned());
-                let labels = targeted(labels, [("namespace", &scrape.namespace), ("pod", &scrape.pod)]);
-                samples.push(&labels, Point { at, value: *value });
+                let labels_there = target(labels);
+                let was = match then.get(labels) {
+                    // One that has begun anew has its own increase.
+                    Some(was) if was > value => Some(*was),
+                    Some(was) => Some(value - (value - was) * part),
+                    // A counter that was not there had counted nothing.
+                    None => is_counter(labels).then(|| value - value * part),
+                };
+                if let Some(value) = was {
+                    samples.push(&labels_there, Point { at: before, value });
+                }
+                samples.push(&labels_there, Point { at: after, value: *value });
+            }
+            // What is there no more is of a process that is gone.
+            for (labels, value) in one.samples.iter().filter(|(labels, _)| !now.contains(labels)) {
+                let labels = target(labels);
+                samples.push(&labels, Point { at: before, value: *value });
+                samples.push(&labels, Point { at: after, value: promql::stale() });
             }
         }
-        Some(Self { samples, names, first, last })
+        let mut lacks = Vec::new();
+        if pairs.len() < all {
+            lacks.push(format!("of {} of {all} pods: the others did not answer twice", pairs.len()));
+        }
+        if scrapes.iter().any(|scrape| scrape.is_cut) {
+            lacks.push("a pod has more samples than are looked at".to_owned());
+        }
+        Some(Self { samples, names, first, last, lacks })
     }
 
     fn say(&self, request: &Request, asked: TwoScrapes) -> Option<Said> {
@@ -93,10 +133,11 @@ impl Pairs {
         }
         let lacks = asked.question.metrics().into_iter().filter(|name| !self.names.contains(name));
         let lacks: BTreeSet<String> = lacks.collect();
-        let warnings = lacks.into_iter().map(|name| format!("the servers have no {name}")).collect();
-        let mut verdict = judge.verdict(false, true, warnings);
+        let lacks = lacks.into_iter().map(|name| format!("the servers have no {name}"));
+        let warnings = self.lacks.iter().cloned().chain(lacks).collect();
+        let mut verdict = judge.verdict(!self.lacks.is_empty(), true, warnings);
         // A moment that is well says nothing of any other.
-        if !matches!(verdict.verdict, Judged::Alert | Judged::NoData) {
+        if matches!(verdict.verdict, Judged::Healthy | Judged::Gaps) {
             verdict.verdict = Judged::Value;
         }
         verdict.of_scrapes = true;
@@ -112,6 +153,12 @@ impl Pairs {
         let (_, labels, value) = greatest.max_by(|one, other| one.0.total_cmp(&other.0))?;
         Some(Reading { value, at: self.last, labels })
     }
+}
+
+/// Whether a series counts, by its name as the format has it.
+fn is_counter(labels: &Labels) -> bool {
+    let name = labels.get(NAME).map_or("", String::as_str);
+    ["_total", "_bucket", "_count", "_sum"].iter().any(|end| name.ends_with(end))
 }
 
 fn vector(samples: &Samples, query: &promql::Query, at: Millis) -> Option<Vec<(Labels, String)>> {

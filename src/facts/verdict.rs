@@ -189,7 +189,6 @@ pub fn words(record: &QueryRecord) -> String {
             Some(needs) => format!("no data (its metrics take {needs})"),
             None => "no data".to_owned(),
         },
-        Judged::Value if answer.of_scrapes => "nothing wrong".to_owned(),
         Judged::Value if !record.narrowed && alert.is_some() => {
             "of all servers there, for nothing tells ours from others".to_owned()
         }

@@ -51,6 +51,8 @@ pub struct Known {
     pub cluster_labels: Vec<(String, String)>,
     /// Whether it has others' that could not be told from ours.
     pub is_mixed: bool,
+    /// Whether the Prometheus has no samples of any servers, so that scrapes answer for them.
+    pub is_without_servers: bool,
 }
 
 /// A label and the values that it may have; without a value it narrows nothing.
@@ -234,8 +236,9 @@ pub struct TwoScrapes {
 /// that time.
 #[must_use]
 pub fn of_two_scrapes(request: &Request, known: &Known, first: DateTime<Utc>, last: DateTime<Utc>) -> Vec<TwoScrapes> {
-    // What is at the beginning of a range is no part of it.
-    let range = format!("{}ms", (last - first).num_milliseconds().max(0) + 1000);
+    // What is at the beginning of a range is no part of it, and what is long before the first of two values
+    // would be guessed.
+    let range = format!("{}ms", (last - first).num_milliseconds().max(0) + 1);
     // Scrapes have the namespace that they are of.
     let (identity, namespace) = narrowing(request, &Known { is_by_namespace: true, ..known.clone() });
     let question = |rule: &QueryRule| {
@@ -324,7 +327,9 @@ pub fn questions(request: &Request, known: &Known, now: DateTime<Utc>) -> Vec<Pl
         is_narrowed: false,
         is_of_scrapes: false,
     };
-    let of_profile = of_profile(request, known, now).into_iter().map(|(rule, question, is_narrowed)| QueryTask {
+    let of_profile = of_profile(request, known, now).into_iter();
+    let of_profile = of_profile.filter(|(rule, ..)| !(known.is_without_servers && rule.is_of_scrapes()));
+    let of_profile = of_profile.map(|(rule, question, is_narrowed)| QueryTask {
         id: rule.id.clone(),
         question,
         rule: Some(Box::new(rule.clone())),

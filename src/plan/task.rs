@@ -274,6 +274,7 @@ impl Task {
             What::Log(log) if log.is_left() => "deleted-log",
             What::Log(_) => "log",
             What::Left(_) => "left-logs",
+            What::Scrape(ScrapeTask { not_before: Some(_), .. }) => "second-scrape",
             What::Scrape(_) => "scrape",
             What::Prometheus(_) => "prometheus",
             What::Query(_) => "query",
@@ -430,8 +431,9 @@ impl Task {
             What::Log(_) | What::List(_) | What::Left(_) | What::Samples(_) => None,
             // It has a time to wait for.
             What::Scrape(ScrapeTask { not_before: Some(_), .. }) => None,
-            // As long as a Prometheus itself gives it, and as long as those take that are asked.
-            What::Query(_) => Some(Duration::from_secs(120)),
+            // Twice as long as a Prometheus itself gives it, for it waits for its turn; and as long as those take
+            // that are asked.
+            What::Query(_) | What::About(_) => Some(Duration::from_secs(240)),
             What::Prometheus(_) => Some(Duration::from_secs(90)),
             _ => Some(Duration::from_secs(30)),
         }

@@ -144,7 +144,7 @@ fn holdings(manifest: &Manifest) -> String {
         "{} with {lines} lines, {} of objects and events, {}, {}; {} before compression",
         counted(of_logs().map(|task| task.entries.len()).sum(), "log"),
         counted(count(&["list", "object"]), "file"),
-        counted(count(&["scrape"]), "scrape"),
+        counted(count(&["scrape", "second-scrape"]), "scrape"),
         counted(count(&["query"]), "metric answer"),
         bytesize::ByteSize(bytes).display().si(),
     )

@@ -58,7 +58,7 @@ fn found(text: &[u8], wanted: &[&str], sizes: &[usize]) -> Vec<(Labels, f64)> {
         extract.push(&redactor.text(chunk).0);
         rest = after;
     }
-    extract.finish()
+    extract.finish().0
 }
 
 #[test]

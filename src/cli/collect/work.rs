@@ -124,7 +124,7 @@ impl Work<'_> {
             prometheus: Arc::default(),
             wanted: wanted.clone(),
             // What is there at once is not waited for, when the run goes on.
-            scrape_gap: if is_first && self.arguments.wait {
+            scrape_gap: if is_first && self.arguments.wait && self.is_open() {
                 Duration::ZERO
             } else {
                 self.arguments.metrics.scrape_gap

@@ -1,13 +1,15 @@
 //! What follows when all but logs has ended, and as much is known of the workload as will be: the questions to a
 //! Prometheus, or where there is none a second scrape of each pod.
 
-use super::{Record, Running, Scheduler};
+use super::{Record, Scheduler};
 use crate::{
+    bundle::Backend,
     collect::Done,
     facts::queries,
     plan::{self, Planned, Task, What},
     source::StopReason,
 };
+use chrono::Utc;
 
 impl Scheduler<'_> {
     /// Once all but logs has ended, as much is known of the workload as will be: plans what a Prometheus is
@@ -24,13 +26,15 @@ impl Scheduler<'_> {
         {
             return;
         }
-        let plan = match site.prometheus.get() {
-            Some(_) => self.questions(at),
-            None => {
-                self.pods[at].is_questioned = true;
-                self.scrape_again(at)
-            }
-        };
+        self.pods[at].is_questioned = true;
+        let mut plan = if site.prometheus.get().is_some() { self.questions(at) } else { Vec::new() };
+        // One that does not scrape the servers tells of all around them.
+        if self.backend(at).is_none_or(|backend| !backend.has_servers) {
+            plan.extend(self.scrape_again(at));
+        } else {
+            let ours = self.run.records.iter_mut().filter(|record| record.cluster == self.sites[at].cluster);
+            ours.for_each(|record| record.done.scraped = None);
+        }
         self.add(at, plan);
     }
 
@@ -38,10 +42,15 @@ impl Scheduler<'_> {
         self.pods[at].is_questioned = true;
         let site = &self.sites[at];
         let namespaces = site.place.namespaces.keys().cloned().collect();
-        let mut ours = self.run.records.iter().filter(|record| record.cluster == site.cluster);
-        let backend = ours.find_map(|record| record.done.backend.as_ref());
+        let backend = self.backend(at);
         let known = queries::known(&site.request, &self.run.claims, (&site.cluster, namespaces), backend);
         plan::questions(&site.request, &known, site.now())
+    }
+
+    /// The Prometheus that was found.
+    fn backend(&self, at: usize) -> Option<&Backend> {
+        let ours = self.run.records.iter().filter(|record| record.cluster == self.sites[at].cluster);
+        ours.filter_map(|record| record.done.backend.as_ref()).next()
     }
 
     /// Questions whose turn never came are told like all else.
@@ -58,8 +67,11 @@ impl Scheduler<'_> {
 
     /// Tells when nothing is waited for but the time of second scrapes.
     pub(super) fn wait_for_scrapes(&self) {
-        let waits = |it: &Running| matches!(&it.task.what, What::Scrape(scrape) if scrape.not_before.is_some());
-        let is_all = self.pending.is_empty() && !self.running.is_empty() && self.running.values().all(waits);
+        let now = Utc::now();
+        let waits = |task: &Task| matches!(&task.what, What::Scrape(it) if it.not_before.is_some_and(|at| at > now));
+        let pending = self.pending.values().map(|job| &job.planned.task);
+        let mut tasks = self.running.values().map(|it| &it.task).chain(pending);
+        let is_all = !self.running.is_empty() && tasks.all(waits);
         if let Some(site) = self.sites.first()
             && site.skip.is_all(is_all)
         {

@@ -42,8 +42,8 @@ impl Access {
         let end = ends.iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
         url.set_path(end);
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let user = decoded(url.username());
-        let basic = (!user.is_empty()).then(|| (user, decoded(url.password().unwrap_or_default())));
+        let pair = (decoded(url.username()), decoded(url.password().unwrap_or_default()));
+        let basic = Some(pair).filter(|(user, password)| !(user.is_empty() && password.is_empty()));
         // Neither fails of an address that has a host.
         let _ = (url.set_username(""), url.set_password(None));
         Ok(Self { url, basic, headers: HeaderMap::new(), identity: None, authority: None })
@@ -173,9 +173,9 @@ fn told(error: &reqwest::Error) -> String {
 
 /// An address as typed, without what may be a password or a token.
 fn without_user(text: &str) -> String {
-    let text = text.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
     first_words(&format!("{scheme}{rest}"), 200)
 }

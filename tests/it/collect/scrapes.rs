@@ -77,7 +77,9 @@ fn they_never_say_that_all_is_well() {
         assert!(!matches!(record.answer.verdict, Judged::Healthy | Judged::Gaps), "{record:?}");
     }
     let text = bundle.text(&metrics("queries.txt"));
-    assert!(text.contains("nothing wrong, worst 1 at"), "{text}");
+    assert!(text.contains("no alert (< 0.99), worst 1 at"), "{text}");
+    // What is to be pasted is of minutes.
+    assert!(text.contains("[5m]") && !text.contains("ms]"), "{text}");
     assert!(text.contains("no data (its metrics take emitLatencyMetrics"), "{text}");
 }
 
@@ -126,4 +128,75 @@ fn the_deadline_does_not_wait_for_it() {
     let bundle = ended.bundle();
     bundle.outcome(&format!("scrape/{NAMESPACE}/{POD}/metrics/second"), Outcome::TimedOut);
     bundle.outcome(&format!("scrape/{NAMESPACE}/{POD}/metrics"), Outcome::Collected);
+}
+
+/// Two servers, each of which answers a scrape as `answer` says of its name and how many came before.
+fn two(answer: impl Fn(&str, u32) -> Option<String> + Send + Sync + 'static) -> Api {
+    let mut world = World::one();
+    world.server(NAMESPACE, OTHER);
+    let api = world.serve();
+    let scrapes = [AtomicU32::new(0), AtomicU32::new(0)];
+    api.on(move |asked| {
+        let pod = asked.path.strip_suffix("/proxy/metrics")?.rsplit('/').next()?.split(':').next()?;
+        let n = scrapes[usize::from(pod == OTHER)].fetch_add(1, Ordering::AcqRel);
+        let gone = || Reply::status(503, "ServiceUnavailable", "dial tcp 10.0.0.1:9090: connect: connection refused");
+        let info = crate::support::world::metrics("example.org");
+        Some(answer(pod, n).map_or_else(gone, |text| Reply::text(format!("{info}{text}"))))
+    });
+    api
+}
+
+const OTHER: &str = "spirl-server-7f9c-bbbbb";
+
+fn mints(ok: u32, failed: u32) -> String {
+    format!(
+        "spirl_server_mint_svid_total{{status_code=\"ok\"}} {ok}\n\
+         spirl_server_mint_svid_total{{status_code=\"auth_failed\"}} {failed}\n"
+    )
+}
+
+#[test]
+fn a_server_that_does_not_answer_twice_is_not_taken_for_well() {
+    let api = two(|pod, n| (pod == POD || n == 0).then(|| mints(100 * (n + 1), 0)));
+    let bundle = scraped(&api).finish().exits(0).bundle();
+    let answer = &query(&bundle, "mint-success").answer;
+    assert_eq!((answer.verdict, answer.partial), (Judged::Value, true));
+    assert!(answer.warnings[0].starts_with("of 1 of 2 pods"), "{:?}", answer.warnings);
+}
+
+#[test]
+fn a_failure_of_a_kind_that_was_not_there_is_one() {
+    let api = two(|_, n| {
+        Some(if n == 0 { "spirl_server_mint_svid_total{status_code=\"ok\"} 10\n".to_owned() } else { mints(15, 5) })
+    });
+    let bundle = scraped(&api).finish().exits(0).bundle();
+    let answer = &query(&bundle, "mint-success").answer;
+    assert_eq!(answer.verdict, Judged::Alert);
+    // Half of what was minted since, to within the millisecond that a range is longer.
+    let ratio: f64 = answer.worst.as_ref().expect("a value").value.parse().expect("a number");
+    assert!((ratio - 0.5).abs() < 0.01, "{ratio}");
+}
+
+#[test]
+fn what_a_server_had_counted_before_it_was_started_again_is_gone() {
+    let api = two(|_, n| {
+        Some(if n == 0 { mints(1000, 400) } else { "spirl_server_mint_svid_total{status_code=\"ok\"} 5\n".to_owned() })
+    });
+    let bundle = scraped(&api).finish().exits(0).bundle();
+    let answer = &query(&bundle, "mint-success").answer;
+    assert_eq!(answer.since_start.as_ref().map(|it| it.value.as_str()), Some("1"), "{answer:?}");
+}
+
+#[test]
+fn a_prometheus_that_does_not_scrape_the_servers_leaves_them_to_scrapes() {
+    let (api, server) = (minting(1000, 200, 5), prometheus::serve());
+    server.on(|asked| {
+        let query = asked.parameter("query");
+        let of_servers = query.contains("count_over_time(spirl_application_info");
+        of_servers.then(|| Reply::json(&prometheus::has(&[])))
+    });
+    let bundle = run(&api, &server).args(["--scrape-gap", "1s"]).finish().exits(0).bundle();
+    let of_servers = &query(&bundle, "mint-success").answer;
+    assert_eq!((of_servers.verdict, of_servers.of_scrapes), (Judged::Alert, true));
+    assert!(!query(&bundle, "restarts").answer.of_scrapes);
 }
