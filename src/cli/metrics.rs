@@ -24,7 +24,12 @@ use std::{
 #[group(id = "metrics")]
 pub(super) struct Flags {
     /// The Prometheus (or Thanos, Mimir, VictoriaMetrics) to ask: its address, the service that it is behind, one that is found in the cluster, or none
-    #[arg(long, value_name = "URL|NAMESPACE/SERVICE[:PORT]|auto|none", default_value = "auto")]
+    #[arg(
+        long,
+        value_name = "URL|NAMESPACE/SERVICE[:PORT]|auto|none",
+        default_value = "auto",
+        overrides_with = "prometheus"
+    )]
     pub(super) prometheus: String,
     /// A file with a bearer token for it
     #[arg(long, value_name = "FILE", conflicts_with = "prometheus_basic")]

@@ -39,7 +39,7 @@ const SHOWN: [(&str, &[&str]); 19] = [
 /// Only metrics, of the half hour until now.
 fn metrics_of(incident: &str, more: &[&str]) -> Bundle {
     let namespace = incidents().namespace(incident);
-    let args = ["-n", namespace, "--skip", "logs,previous-logs,descriptions"];
+    let args = ["-n", namespace, "--prometheus", "auto", "--skip", "logs,previous-logs,descriptions"];
     collect(&[&args[..], more].concat()).expect(0).bundle()
 }
 

@@ -72,8 +72,13 @@ pub(crate) fn demo(args: &[&str]) -> Run {
 
 fn collecting(kubeconfig: &Path, folder: &Path, args: &[&str]) -> Command {
     let mut command = program();
-    // A test that is about two scrapes says how far apart.
-    command.args(["collect", "--scrape-gap", "0s", "--kubeconfig"]).arg(kubeconfig).arg("--to").arg(folder).args(args);
+    // A test that is about metrics says so: the Prometheus of the tests comes and goes, and two scrapes take time.
+    command
+        .args(["collect", "--scrape-gap", "0s", "--prometheus", "none", "--kubeconfig"])
+        .arg(kubeconfig)
+        .arg("--to")
+        .arg(folder)
+        .args(args);
     command
 }
 
