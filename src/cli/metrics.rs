@@ -74,16 +74,10 @@ impl Flags {
     /// How it is reached, by credentials that are read now.
     pub(super) fn reach(&self, idle: Duration, stop: &Stop) -> Result<Reach, Failure> {
         let headers = self.headers()?;
-        let of_address = [
-            ("--prometheus-bearer", &self.prometheus_bearer),
-            ("--prometheus-basic", &self.prometheus_basic),
-            ("--prometheus-cert", &self.prometheus_cert),
-            ("--prometheus-ca", &self.prometheus_ca),
-        ];
         if !self.prometheus.contains("://") {
             let refused = headers.keys().find(|name| !is_passed_on(name, self.prometheus != "auto"));
             let refused = refused.map(|name| format!("the header {name}"));
-            let given = of_address.iter().find_map(|(flag, file)| file.as_ref().map(|_| (*flag).to_owned()));
+            let given = self.files().next().map(str::to_owned);
             if let Some(given) = given.or(refused) {
                 return Err(Failure::usage(format!(
                     "{given} is for a Prometheus by its address: the API server passes on no credentials, and \
@@ -114,16 +108,20 @@ impl Flags {
     }
 
     /// The flags that credentials were given by.
-    pub(super) fn credentials(&self) -> Vec<&'static str> {
+    pub(super) fn credentials(&self) -> impl Iterator<Item = &'static str> {
+        self.files().chain((!self.prometheus_header.is_empty()).then_some("--prometheus-header"))
+    }
+
+    /// Those of them that name a file.
+    fn files(&self) -> impl Iterator<Item = &'static str> {
         let given = [
-            ("--prometheus-bearer", self.prometheus_bearer.is_some()),
-            ("--prometheus-basic", self.prometheus_basic.is_some()),
-            ("--prometheus-cert", self.prometheus_cert.is_some()),
-            ("--prometheus-key", self.prometheus_key.is_some()),
-            ("--prometheus-ca", self.prometheus_ca.is_some()),
-            ("--prometheus-header", !self.prometheus_header.is_empty()),
+            ("--prometheus-bearer", &self.prometheus_bearer),
+            ("--prometheus-basic", &self.prometheus_basic),
+            ("--prometheus-cert", &self.prometheus_cert),
+            ("--prometheus-key", &self.prometheus_key),
+            ("--prometheus-ca", &self.prometheus_ca),
         ];
-        given.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag).collect()
+        given.into_iter().filter(|(_, file)| file.is_some()).map(|(flag, _)| flag)
     }
 
     /// The service that is named, if one is.

@@ -2,8 +2,9 @@
 
 use super::{Done, Site, prometheus};
 use crate::{
-    bundle::layout,
+    bundle::{Outcome, layout},
     plan::{About, Task},
+    profile::QueryRule,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -14,7 +15,7 @@ pub(super) async fn collect(site: &Site, task: &Task, about: About) -> Done {
         Ok(answer) => answer,
         // Of a backend that evaluates no rules, or scrapes nothing itself.
         Err(error) if error.code().is_some_and(|code| [400, 404, 405, 501].contains(&code)) => {
-            return Done { causes: error.causes(), ..Done::absent("") };
+            return Done { causes: error.causes(), ..Done::new(Outcome::Absent) };
         }
         Err(error) => return prometheus::failed(prometheus, &error),
     };
@@ -62,13 +63,11 @@ struct Ours {
 impl Ours {
     fn of(site: &Site) -> Self {
         let identity = &site.request.profile.identity;
-        let labels = [&identity.metric_labels.trust_domain, &identity.metric_labels.deployment];
-        let metrics = site.request.profile.queries.iter().filter_map(|rule| rule.query(crate::plan::RANGE).ok());
-        let metrics = metrics.flat_map(|query| query.metrics()).chain(identity.info_metric.clone()).collect();
+        let metrics = site.request.profile.queries.iter().flat_map(QueryRule::metrics);
         Self {
             namespaces: site.place.namespaces.keys().cloned().collect(),
-            labels: labels.into_iter().flatten().cloned().collect(),
-            metrics,
+            labels: identity.metric_labels.of_workload().cloned().collect(),
+            metrics: metrics.chain(identity.info_metric.clone()).collect(),
         }
     }
 

@@ -30,10 +30,6 @@ pub struct Ledger {
     pub finished: Option<DateTime<Utc>>,
     /// How it ended.
     pub ended: Ended,
-    /// `--trust-domain`.
-    pub trust_domain: Option<String>,
-    /// `--region`.
-    pub region: Option<String>,
     /// `--ticket`.
     pub ticket: Option<String>,
     /// The command that asks the same of the same clusters, without its time.
@@ -57,7 +53,7 @@ pub struct Ledger {
 impl Ledger {
     /// The bundle's name, now that all is known.
     #[must_use]
-    pub fn name(&self, run: &Run) -> BundleName {
+    pub fn name(&self, request: &Request, run: &Run) -> BundleName {
         let namespaces: Vec<&str> =
             self.clusters.iter().flat_map(|cluster| &cluster.namespaces).map(String::as_str).collect();
         let namespace = match namespaces[..] {
@@ -67,19 +63,7 @@ impl Ledger {
         };
         let part =
             |settled: &identity::Settled, unknown| NamePart::of(settled.values.iter().map(String::as_str), unknown);
-        BundleName::new(&part(&self.trust_domain(run), namespace), &part(&self.region(run), None), self.started)
-    }
-
-    fn trust_domain(&self, run: &Run) -> identity::Settled {
-        settle(
-            &run.claims,
-            IdentityKind::TrustDomain,
-            self.trust_domain.as_deref().map(|said| (said, "--trust-domain")),
-        )
-    }
-
-    fn region(&self, run: &Run) -> identity::Settled {
-        settle(&run.claims, IdentityKind::Region, self.region.as_deref().map(|said| (said, "--region")))
+        BundleName::new(&part(&trust_domain(request, run), namespace), &part(&region(request, run), None), self.started)
     }
 
     /// The manifest's identity, before anything was collected or after: what a killed run leaves
@@ -87,7 +71,7 @@ impl Ledger {
     #[must_use]
     pub fn draft(&self, request: &Request, run: &Run) -> Manifest {
         let window = &request.window;
-        let (trust_domain, region) = (self.trust_domain(run), self.region(run));
+        let (trust_domain, region) = (trust_domain(request, run), region(request, run));
         let deployment = settle(&run.claims, IdentityKind::Deployment, None);
         let joined = |settled: &identity::Settled| (!settled.values.is_empty()).then(|| settled.values.join(", "));
         let mut manifest = Manifest::new(self.started, window.start, window.end);
@@ -167,9 +151,8 @@ impl Ledger {
         name: &BundleName,
         onset: Option<&Onset>,
     ) -> Vec<ChecklistItem> {
-        let queries = request.profile.queries.len() + request.queries.len();
         let into = format!("{} --into {name}.zip", self.command);
-        let metrics = answers::checklist(manifest, queries, &into);
+        let metrics = answers::checklist(manifest, request.questions(), &into);
         vec![self.logs(manifest, request, name, onset), metrics, who(manifest), priority(manifest)]
     }
 
@@ -233,6 +216,15 @@ impl Ledger {
         }
         item("logs", text, state, detail, command)
     }
+}
+
+fn trust_domain(request: &Request, run: &Run) -> identity::Settled {
+    let said = request.trust_domain.as_deref().map(|said| (said, "--trust-domain"));
+    settle(&run.claims, IdentityKind::TrustDomain, said)
+}
+
+fn region(request: &Request, run: &Run) -> identity::Settled {
+    settle(&run.claims, IdentityKind::Region, request.region.as_deref().map(|said| (said, "--region")))
 }
 
 /// When it may have begun, where no incident was named.

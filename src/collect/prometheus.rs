@@ -6,16 +6,16 @@ use crate::{
     bundle::{Backend, IdentityClaim, Outcome, layout},
     facts::identity,
     plan::{CLUSTERS, FindTask, Question, Right, Task},
-    source::kubernetes::SourceError,
-    source::prometheus::{self, PORT, PREFIXES, Prometheus, PrometheusError, Service},
+    promql::Labels,
+    source::{
+        kubernetes::SourceError,
+        prometheus::{self, PORT, PREFIXES, Prometheus, PrometheusError, Service},
+    },
 };
 use futures_util::future::join_all;
 use http::HeaderMap;
 use serde_json::{Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 /// How the Prometheus to ask is reached.
 #[derive(Clone)]
@@ -66,8 +66,6 @@ struct Holds {
     /// What it says it is.
     version: Option<String>,
 }
-
-type Labels = BTreeMap<String, String>;
 
 impl Holds {
     fn words(&self) -> String {

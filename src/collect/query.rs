@@ -1,19 +1,20 @@
 //! One question to the Prometheus, its answer as it came, and what that says.
 
-use super::{Done, Entry, Site, prometheus, site::Writing};
+use super::{
+    Done, Entry, Site, prometheus,
+    site::{BLOCK, Writing},
+};
 use crate::{
     bundle::{BundleError, Outcome, layout},
     facts::verdict::Judge,
     plan::{QueryTask, Question, Task},
+    profile::QueryRule,
     redact::{Counts, Joined, Redactor},
     source::prometheus::{Answer, Prometheus, PrometheusError, Series},
 };
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
-
-/// So much is handed on at once.
-const BLOCK: usize = 64 << 10;
 
 pub(super) async fn collect(site: &Site, task: &Task, query: &QueryTask) -> Done {
     let Some(prometheus) = site.prometheus.get() else { return Done::absent("no Prometheus was found") };
@@ -74,16 +75,27 @@ enum Ended {
 }
 
 async fn hear(site: &Site, answer: &mut Answer, file: &mut File<'_>, judge: &mut Judge) -> Result<(), Ended> {
-    let mut before = 0;
     while let Some(series) = answer.next().await.map_err(Ended::Answer)? {
-        site.progress.bytes((answer.received() - before) as u64);
-        before = answer.received();
+        site.progress.bytes(answer.arrived());
         for one in series {
             let labels = file.series(&one).map_err(Ended::Bundle)?;
             judge.hear(&labels, &one.points().map_err(Ended::Answer)?);
         }
     }
     Ok(())
+}
+
+/// What `queries/<id>.json` says of a question, whoever answers it.
+pub(super) fn about(id: &str, rule: Option<&QueryRule>, expr: &str) -> Value {
+    json!({
+        "id": id,
+        "scenario": rule.map(|rule| &rule.scenario),
+        "measures": rule.map(|rule| &rule.measures),
+        "unit": rule.map(|rule| rule.unit),
+        "healthy": rule.and_then(|rule| rule.healthy.as_ref()),
+        "alert": rule.and_then(|rule| rule.alert.as_ref()),
+        "query": expr,
+    })
 }
 
 /// `queries/<id>.json` while it is written: the question, the answer, and what it says.
@@ -103,21 +115,12 @@ impl<'a> File<'a> {
         prometheus: &Prometheus,
     ) -> Result<Self, BundleError> {
         let Question { expr, end, range } = &query.question;
-        let rule = query.rule.as_deref();
         let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        let about = json!({
-            "id": query.id,
-            "scenario": rule.map(|rule| &rule.scenario),
-            "measures": rule.map(|rule| &rule.measures),
-            "unit": rule.map(|rule| rule.unit),
-            "healthy": rule.and_then(|rule| rule.healthy.as_ref()),
-            "alert": rule.and_then(|rule| rule.alert.as_ref()),
-            "query": expr,
-            "start": range.map(|(start, _)| time(start)),
-            "end": time(*end),
-            "step": range.map(|(_, step)| step.num_seconds()),
-            "prometheus": prometheus.shown(),
-        });
+        let mut about = about(&query.id, query.rule.as_deref(), expr);
+        about["start"] = range.map(|(start, _)| time(start)).into();
+        about["end"] = time(*end).into();
+        about["step"] = range.map(|(_, step)| step.num_seconds()).into();
+        about["prometheus"] = prometheus.shown().into();
         let (about, counts) = redactor.object(about);
         let mut file = Self { redactor, writing, block: Joined::default(), counts, has_series: false };
         file.block.literal("{\"question\":");

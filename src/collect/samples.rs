@@ -1,7 +1,10 @@
 //! The samples that the questions are about, in OpenMetrics, as
 //! `promtool tsdb create-blocks-from openmetrics` loads them into a Prometheus of one's own.
 
-use super::{Done, Site, prometheus, site::Piped};
+use super::{
+    Done, Site, prometheus,
+    site::{BLOCK, Piped},
+};
 use crate::{
     bundle::{BundleError, Outcome, layout},
     plan::{Question, SamplesTask},
@@ -10,8 +13,6 @@ use crate::{
 };
 use serde_json::json;
 
-/// So much is handed on at once.
-const BLOCK: usize = 64 << 10;
 /// More is no file that anybody loads.
 const LIMIT: u64 = 1 << 30;
 
@@ -41,7 +42,7 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
                 let done = prometheus::failed(prometheus, &error);
                 let is_away = matches!(done.outcome, Outcome::Cancelled | Outcome::Forbidden | Outcome::TimedOut);
                 // What does not answer once will not answer for all that are left.
-                let is_over = is_away || error.is_elsewhere() || site.kubernetes.is_stopped();
+                let is_over = is_away || error.is_elsewhere() || site.stop.reason().is_some();
                 failed.get_or_insert(done);
                 if is_over {
                     break;
@@ -81,10 +82,8 @@ enum Ended {
 /// Takes the samples of one metric; gives whether a part is missing.
 async fn metric(site: &Site, prometheus: &Prometheus, question: &Question, file: &mut File<'_>) -> Result<bool, Ended> {
     let (mut answer, partial) = prometheus.ask(question).await.map_err(Ended::Answer)?;
-    let mut before = 0;
     while let Some(series) = answer.next().await.map_err(Ended::Answer)? {
-        site.progress.bytes((answer.received() - before) as u64);
-        before = answer.received();
+        site.progress.bytes(answer.arrived());
         for one in series {
             file.series(&one)?;
         }
@@ -140,7 +139,7 @@ impl File<'_> {
         let members = clean.value().as_object().into_iter().flatten();
         let name = text(&clean.value()[crate::promql::NAME]);
         let labels = members.filter(|(label, _)| *label != crate::promql::NAME);
-        let labels = labels.map(|(label, value)| format!("{}={}", word(label, false), quoted(&text(value))));
+        let labels = labels.map(|(label, value)| format!("{}={}", word(label), quoted(&text(value))));
         let line = match is_word(&name, true) {
             true => format!("{name}{{{}}}", labels.collect::<Vec<_>>().join(",")),
             // As names beyond the old letters are written.
@@ -169,8 +168,8 @@ fn is_number(text: &str) -> bool {
         || !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte))
 }
 
-fn word(name: &str, is_metric: bool) -> String {
-    if is_word(name, is_metric) { name.to_owned() } else { quoted(name) }
+fn word(label: &str) -> String {
+    if is_word(label, false) { label.to_owned() } else { quoted(label) }
 }
 
 /// Whether a name has the letters that names had from the beginning.

@@ -122,7 +122,7 @@ async fn ask(site: &Site, task: &Task, scrape: &ScrapeTask) -> Done {
     };
     let at = Utc::now();
     let (mut redact, mut extract, mut received) = (site.redactor.stream(), Extract::of_scrape(&site.names), 0);
-    let mut samples = scraped::Extract::of((*site.wanted).clone());
+    let mut samples = scraped::Extract::of(site.wanted.clone());
     let number = u32::from(scrape.not_before.is_some());
     let path = layout::scrape(&site.cluster, &scrape.namespace, &scrape.pod, number);
     let mut entry = match site.begin(path, &task.request()) {

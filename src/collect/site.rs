@@ -3,8 +3,8 @@
 use super::{Earlier, Followed, Reach, Skip};
 use crate::{
     bundle::{Backend, BundleError, BundleWriter, Coverage, EntryPath, EntryWriter, IdentityClaim, Outcome, Verdict},
-    facts::{coverage::Log, gone::Told, identity::Names, onset::Onset, two_scrapes::Scraped},
-    plan::{Place, Planned, Pod, Request, Resource, Right, Task},
+    facts::{coverage::Log, gone::Told, identity::Names, onset::Onset, queries, two_scrapes::Scraped},
+    plan::{Known, Place, Planned, Pod, Request, Resource, Right, Task},
     redact::{Clean, Counts, Redactor},
     source::{
         Stop, StopReason,
@@ -101,6 +101,12 @@ impl Site {
         Utc::now() + self.skew
     }
 
+    /// What these claims say of the workload here, and its Prometheus.
+    pub(super) fn known(&self, claims: &[IdentityClaim], backend: Option<&Backend>) -> Known {
+        let namespaces = self.place.namespaces.keys().cloned().collect();
+        queries::known(&self.request, claims, (&self.cluster, namespaces), backend)
+    }
+
     /// Writes a whole small entry.
     pub(super) fn write(
         &self,
@@ -143,6 +149,9 @@ impl Writing {
         Ok(Entry { path: written.path, source, started, ended: Utc::now(), coverage, redactions })
     }
 }
+
+/// So much of an entry that is put together from small pieces is handed on at once.
+pub(super) const BLOCK: usize = 64 << 10;
 
 /// An entry that is written on a thread of its own, while more of it is still read: for what is much.
 pub(super) struct Piped {

@@ -1,12 +1,9 @@
 //! Answers the profile's queries by two scrapes, where no Prometheus did: when all tasks have ended.
 
-use super::{Done, Record, Run, Site, site::Entry};
+use super::{Done, Record, Run, Site, query, site::Entry};
 use crate::{
     bundle::{BundleError, Outcome, layout},
-    facts::{
-        queries,
-        two_scrapes::{self, Said, Scraped},
-    },
+    facts::two_scrapes::{self, Said, Scraped},
     plan::{self, What},
     redact::Joined,
 };
@@ -32,8 +29,7 @@ pub fn weigh(sites: &[Site], run: &mut Run) -> Result<(), BundleError> {
         let scrapes = taken.filter_map(|record| record.done.scraped.take());
         // By the API server's clock, as all else is.
         let scrapes: Vec<Scraped> = scrapes.map(|scraped| Scraped { at: scraped.at + site.skew, ..scraped }).collect();
-        let namespaces = site.place.namespaces.keys().cloned().collect();
-        let known = queries::known(&site.request, &run.claims, (&site.cluster, namespaces), None);
+        let known = site.known(&run.claims, None);
         for said in two_scrapes::say(&site.request, &known, &scrapes, pods) {
             let started = Utc::now();
             let task = plan::answered(&said.asked, said.first, said.last);
@@ -54,12 +50,9 @@ fn write(site: &Site, said: &Said) -> Result<Entry, BundleError> {
     let at = last.timestamp_millis() as f64 / 1000.0;
     let series =
         |(labels, value): &(crate::promql::Labels, String)| json!({ "metric": labels, "values": [[at, value]] });
-    let question = json!({
-        "id": rule.id, "scenario": rule.scenario, "measures": rule.measures, "unit": rule.unit,
-        "healthy": rule.healthy, "alert": rule.alert, "query": asked.question.to_string(),
-        "since_start": asked.since_start.as_ref().map(ToString::to_string),
-        "two_scrapes": [first.to_rfc3339(), last.to_rfc3339()],
-    });
+    let mut question = query::about(&rule.id, Some(rule), &asked.question.to_string());
+    question["since_start"] = asked.since_start.as_ref().map(ToString::to_string).into();
+    question["two_scrapes"] = json!([first.to_rfc3339(), last.to_rfc3339()]);
     let answer = json!({ "resultType": "matrix", "result": values.iter().map(series).collect::<Vec<_>>() });
     let mut file = Joined::default();
     let mut counts = crate::redact::Counts::default();

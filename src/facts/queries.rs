@@ -4,7 +4,7 @@
 use super::{coverage::utc, verdict};
 use crate::{
     bundle::{Backend, ClusterInfo, IdentityClaim, IdentityKind, QueryRecord},
-    plan::{self, Known, Question, RANGE, Request},
+    plan::{self, Known, Narrowings, Question, RANGE, Request},
     profile::QueryRule,
 };
 use chrono::{DateTime, Utc};
@@ -47,7 +47,7 @@ pub fn text(
     now: DateTime<Utc>,
 ) -> Option<String> {
     let (profile, window) = (&request.profile, &request.window);
-    if profile.queries.is_empty() && request.queries.is_empty() {
+    if request.questions() == 0 {
         return None;
     }
     let known = known(request, claims, (&cluster.name, cluster.namespaces.clone()), cluster.prometheus.as_ref());
@@ -78,7 +78,7 @@ pub fn text(
         window.incident.map(|incident| format!(", incident {}", utc(incident.start))).unwrap_or_default(),
         line(&capital(&asked)),
     );
-    let (identity, namespace) = plan::narrowing(request, &known);
+    let Narrowings { identity, namespace } = Narrowings::of(request, &known);
     let others = namespace.iter().filter(|it| !identity.contains(it));
     for (label, values) in identity.iter().chain(others) {
         text.push_str(&match values.is_empty() {
@@ -127,8 +127,7 @@ fn about(rule: &QueryRule) -> String {
 /// What was answered, as a comment of a line.
 fn answer(record: &QueryRecord) -> String {
     let QueryRecord { start, end, step_seconds, .. } = record;
-    let words = line(&verdict::words(record));
-    format!("# {} to {}, every {step_seconds} s: {words}\n", utc(*start), utc(*end))
+    format!("# {} to {}, every {step_seconds} s: {}\n", utc(*start), utc(*end), verdict::words(record))
 }
 
 /// A text as one line: a name may have anything in it.

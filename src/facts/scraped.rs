@@ -8,7 +8,7 @@ use crate::{
     promql::{Labels, NAME},
     redact::Clean,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// More samples of an endpoint are not held; a server has some hundred.
 const MOST: usize = 20_000;
@@ -18,7 +18,7 @@ const LONGEST_LINE: usize = 64 << 10;
 /// Reads samples while the text streams by.
 #[derive(Clone, Debug)]
 pub struct Extract {
-    wanted: BTreeSet<String>,
+    wanted: Arc<BTreeSet<String>>,
     rest: Vec<u8>,
     is_too_long: bool,
     found: Vec<(Labels, f64)>,
@@ -28,8 +28,8 @@ pub struct Extract {
 impl Extract {
     /// Of the metrics of these names.
     #[must_use]
-    pub fn of(wanted: BTreeSet<String>) -> Self {
-        Self { wanted, rest: Vec::new(), is_too_long: false, found: Vec::new(), is_cut: false }
+    pub fn of(wanted: impl Into<Arc<BTreeSet<String>>>) -> Self {
+        Self { wanted: wanted.into(), rest: Vec::new(), is_too_long: false, found: Vec::new(), is_cut: false }
     }
 
     /// Looks at the next clean bytes.

@@ -5,6 +5,7 @@ use super::verdict::Judge;
 use crate::{
     bundle::{Judged, Reading, Verdict},
     plan::{self, Known, Request, TwoScrapes},
+    profile::QueryRule,
     promql::{self, Labels, Millis, NAME, Point, Samples, Value},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -44,7 +45,7 @@ pub struct Said {
 #[must_use]
 pub fn wanted(request: &Request) -> BTreeSet<String> {
     let rules = request.profile.queries.iter().filter(|rule| rule.is_of_scrapes());
-    rules.filter_map(|rule| rule.query(plan::RANGE).ok()).flat_map(|query| query.metrics()).collect()
+    rules.flat_map(QueryRule::metrics).collect()
 }
 
 /// What these scrapes say, of `pods` pods of which two were meant to be there.

@@ -16,8 +16,8 @@ pub mod window;
 pub use expand::{KINDS, expand, first, left, one_by_one, rights_of_neighbours, rights_of_pods, taken};
 pub use pods::{Pod, Run, Runs};
 pub use query::{
-    About, Ask, CLUSTERS, FindTask, Known, Narrowing, QueryTask, Question, RANGE, SamplesTask, TwoScrapes, answered,
-    narrowing, of_profile, of_two_scrapes, questions, whom,
+    About, Ask, CLUSTERS, FindTask, Known, Narrowing, Narrowings, QueryTask, Question, RANGE, SamplesTask, TwoScrapes,
+    answered, of_profile, of_two_scrapes, questions, whom,
 };
 pub use related::{Neighbours, Related};
 pub use resource::{Resource, Right, UnknownGroup};
@@ -53,6 +53,12 @@ pub struct Request {
 }
 
 impl Request {
+    /// How many questions there are to a Prometheus of each cluster.
+    #[must_use]
+    pub fn questions(&self) -> usize {
+        self.profile.queries.len() + self.queries.len()
+    }
+
     /// Whether `--skip` names this kind of evidence.
     #[must_use]
     pub fn skips(&self, kind: &str) -> bool {

@@ -161,33 +161,47 @@ impl Question {
 }
 
 /// The labels by which the profile's metrics are narrowed, with what is known of their values.
-#[must_use]
-pub fn narrowing(request: &Request, known: &Known) -> (Narrowing, Narrowing) {
-    let labels = &request.profile.identity.metric_labels;
-    let pair = |label: &Option<String>, values: &[String]| Some((label.clone()?, values.to_vec()));
-    let namespace = (NAMESPACE.to_owned(), known.namespaces.clone());
-    let identity = [
-        pair(&labels.trust_domain, &known.trust_domains),
-        pair(&labels.deployment, &known.deployments),
-        // Others may say that they are of the same deployment.
-        known.is_by_namespace.then(|| namespace.clone()),
-    ];
-    let cluster = || known.cluster_labels.iter().map(|(label, value)| (label.clone(), vec![value.clone()]));
-    let identity = identity.into_iter().flatten().chain(cluster()).collect();
-    (identity, [namespace].into_iter().chain(cluster()).collect())
+#[derive(Clone, Debug)]
+pub struct Narrowings {
+    /// Of metrics that have the workload's own labels.
+    pub identity: Narrowing,
+    /// Of those that only have its namespace.
+    pub namespace: Narrowing,
+}
+
+impl Narrowings {
+    /// Those of a profile's metrics.
+    #[must_use]
+    pub fn of(request: &Request, known: &Known) -> Self {
+        let labels = &request.profile.identity.metric_labels;
+        let pair = |label: &Option<String>, values: &[String]| Some((label.clone()?, values.to_vec()));
+        let namespace = (NAMESPACE.to_owned(), known.namespaces.clone());
+        let identity = [
+            pair(&labels.trust_domain, &known.trust_domains),
+            pair(&labels.deployment, &known.deployments),
+            // Others may say that they are of the same deployment.
+            known.is_by_namespace.then(|| namespace.clone()),
+        ];
+        let cluster = || known.cluster_labels.iter().map(|(label, value)| (label.clone(), vec![value.clone()]));
+        let identity = identity.into_iter().flatten().chain(cluster()).collect();
+        Self { identity, namespace: [namespace].into_iter().chain(cluster()).collect() }
+    }
+
+    fn by(&self, rule: &QueryRule) -> &Narrowing {
+        match rule.narrowed_by {
+            NarrowedBy::Identity => &self.identity,
+            NarrowedBy::Namespace => &self.namespace,
+        }
+    }
 }
 
 /// The questions of the profile, each with its rule, filled in and for the time up to `now`, and whether it is
 /// narrowed to the workload.
 pub fn of_profile<'a>(request: &'a Request, known: &Known, now: DateTime<Utc>) -> Vec<(&'a QueryRule, Question, bool)> {
-    let (identity, namespace) = narrowing(request, known);
+    let narrowings = Narrowings::of(request, known);
     let question = |rule: &'a QueryRule| {
-        let narrowing = match rule.narrowed_by {
-            NarrowedBy::Identity => &identity,
-            NarrowedBy::Namespace => &namespace,
-        };
         // Checked when the profile was loaded.
-        let expr = rule.query(RANGE).ok()?.narrowed(narrowing);
+        let expr = rule.query(RANGE).ok()?.narrowed(narrowings.by(rule));
         let time = |text: &Option<String>| promql::duration(text.as_ref()?).and_then(|it| TimeDelta::from_std(it).ok());
         let lookback = time(&rule.lookback).unwrap_or_default();
         let is_narrowed = match rule.narrowed_by {
@@ -240,13 +254,9 @@ pub fn of_two_scrapes(request: &Request, known: &Known, first: DateTime<Utc>, la
     // would be guessed.
     let range = format!("{}ms", (last - first).num_milliseconds().max(0) + 1);
     // Scrapes have the namespace that they are of.
-    let (identity, namespace) = narrowing(request, &Known { is_by_namespace: true, ..known.clone() });
+    let narrowings = Narrowings::of(request, &Known { is_by_namespace: true, ..known.clone() });
     let question = |rule: &QueryRule| {
-        let narrowing = match rule.narrowed_by {
-            NarrowedBy::Identity => &identity,
-            NarrowedBy::Namespace => &namespace,
-        };
-        let question = Query::parse(&rule.query(&range).ok()?.narrowed(narrowing)).ok()?;
+        let question = Query::parse(&rule.query(&range).ok()?.narrowed(narrowings.by(rule))).ok()?;
         Some(TwoScrapes { rule: rule.clone(), since_start: question.since_start(), question })
     };
     request.profile.queries.iter().filter(|rule| rule.is_of_scrapes()).filter_map(question).collect()
@@ -268,15 +278,15 @@ pub fn answered(asked: &TwoScrapes, first: DateTime<Utc>, last: DateTime<Utc>) -
 /// The task that finds whom to ask; none where there is nothing to ask.
 #[must_use]
 pub fn whom(request: &Request, place: &Place, now: DateTime<Utc>) -> Option<Planned> {
-    if request.profile.queries.is_empty() && request.queries.is_empty() {
+    if request.questions() == 0 {
         return None;
     }
     let namespaces = place.namespaces.keys().cloned().collect();
     let narrowing = vec![(NAMESPACE.to_owned(), namespaces)];
     let identity = &request.profile.identity;
     let info = identity.info_metric.as_deref().unwrap_or("up");
-    let labels = [&identity.metric_labels.trust_domain, &identity.metric_labels.deployment];
-    let labels = labels.into_iter().flatten().map(String::as_str).chain(CLUSTERS).collect::<Vec<_>>().join(", ");
+    let labels = identity.metric_labels.of_workload().map(String::as_str);
+    let labels = labels.chain(CLUSTERS).collect::<Vec<_>>().join(", ");
     // Some of them tell as much as all.
     let pods = place.namespaces.values().flat_map(|scope| scope.pods.iter().cloned());
     let pods: Vec<String> = pods.take(PODS).collect();
@@ -343,21 +353,17 @@ pub fn questions(request: &Request, known: &Known, now: DateTime<Utc>) -> Vec<Pl
 
 /// The samples that the questions are about.
 fn samples(request: &Request, known: &Known, now: DateTime<Utc>) -> SamplesTask {
-    let (identity, namespace) = narrowing(request, known);
+    let narrowings = Narrowings::of(request, known);
     let as_asked = Narrowing::new();
     let profile = request.profile.queries.iter().filter_map(|rule| {
-        let narrowing = match rule.narrowed_by {
-            NarrowedBy::Identity => &identity,
-            NarrowedBy::Namespace => &namespace,
-        };
         let before = rule.lookback.as_deref().and_then(promql::duration).unwrap_or_default();
-        Some((rule.query(RANGE).ok()?, narrowing, before))
+        Some((rule.query(RANGE).ok()?, narrowings.by(rule), before))
     });
     let profile: Vec<_> = profile.collect();
     let mut wanted = promql::raw(profile.iter().map(|(query, narrowing, before)| (query, *narrowing, *before)));
     // Of what is more than can be read here the value is there, and not what it is made of. A metric of the
     // profile's stays as the profile has it: the user's may be of the whole cluster, and a day of that is much.
-    let named: Vec<String> = profile.iter().flat_map(|(query, ..)| query.metrics()).collect();
+    let named: Vec<String> = request.profile.queries.iter().flat_map(QueryRule::metrics).collect();
     let own: Vec<Query> = request.queries.iter().filter_map(|(_, expr)| Query::parse(expr).ok()).collect();
     let own = own.iter().filter(|query| query.metrics().iter().all(|metric| !named.contains(metric)));
     wanted.extend(promql::raw(own.map(|query| (query, &as_asked, Duration::ZERO))));

@@ -423,14 +423,12 @@ impl Task {
         }
     }
 
-    /// Longest time it may take; a log, a search and samples have the whole run's, and a list sees to its own,
-    /// so that what came in that time is kept.
+    /// Longest time it may take; a log, a search and samples have the whole run's. A list sees to its own, so
+    /// that what came in that time is kept, and a scrape, which may have a time to wait for.
     #[must_use]
     pub fn limit(&self) -> Option<Duration> {
         match &self.what {
-            What::Log(_) | What::List(_) | What::Left(_) | What::Samples(_) => None,
-            // It has a time to wait for.
-            What::Scrape(ScrapeTask { not_before: Some(_), .. }) => None,
+            What::Log(_) | What::List(_) | What::Left(_) | What::Samples(_) | What::Scrape(_) => None,
             // Twice as long as a Prometheus itself gives it, for it waits for its turn; and as long as those take
             // that are asked.
             What::Query(_) | What::About(_) => Some(Duration::from_secs(240)),

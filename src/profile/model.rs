@@ -105,6 +105,13 @@ pub struct MetricLabels {
     pub version: Option<String>,
 }
 
+impl MetricLabels {
+    /// Those that only the workload's series have.
+    pub fn of_workload(&self) -> impl Iterator<Item = &String> {
+        [&self.trust_domain, &self.deployment].into_iter().flatten()
+    }
+}
+
 /// Log fields that carry identity, each list tried in order. A dot steps into a nested object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -294,6 +301,9 @@ pub struct QueryRule {
     pub expr: String,
 }
 
+/// Any range serves to see whether a query can be read, and what it is made of.
+pub(super) const EXAMPLE_RANGE: &str = "5m";
+
 impl QueryRule {
     /// Its PromQL, with rates taken over `range`.
     ///
@@ -301,6 +311,12 @@ impl QueryRule {
     /// When it is none, or more than can be evaluated without a Prometheus.
     pub fn query(&self, range: &str) -> Result<Query, QueryError> {
         Query::parse(self.expr.replace("$range", range).trim())
+    }
+
+    /// The names of the metrics that it is made of.
+    pub fn metrics(&self) -> Vec<String> {
+        // Any range will do. What cannot be read was refused when the profile was.
+        self.query(EXAMPLE_RANGE).map(|query| query.metrics()).unwrap_or_default()
     }
 
     /// Whether two scrapes of the pods can answer it.

@@ -7,7 +7,7 @@ use regex_automata::meta::{BuildError, Regex};
 
 use super::bound::Bound;
 use super::load::Problem;
-use super::model::{GroupRule, Identity, ObjectRule, QueryRule, Scope, Scrape, Select, Spec};
+use super::model::{EXAMPLE_RANGE, GroupRule, Identity, ObjectRule, QueryRule, Scope, Scrape, Select, Spec};
 use super::name::{is_dns_label, is_subdomain};
 use super::selector::{self, is_label_key};
 use crate::{
@@ -285,9 +285,6 @@ fn queries(found: &mut Findings, queries: &[QueryRule]) {
         found.unless(read.is_ok(), &at("expr"), || read.map_err(|error| error.to_string()).err().unwrap_or_default());
     }
 }
-
-/// Any range serves to see whether a query can be read.
-const EXAMPLE_RANGE: &str = "5m";
 
 /// Whether `text` is the path of an endpoint, with a query perhaps, and leads nowhere else.
 pub fn is_path(text: &str) -> bool {

@@ -1,29 +1,35 @@
-//! Owns the narrowing of an expression to some series: by its tree, so that no value can be read as PromQL.
+//! Owns the walk over an expression's selectors, and its narrowing to some series: by its tree, so that no value can be read as PromQL.
 
 use promql_parser::{
     label::{MatchOp, Matcher},
     parser::{Expr, VectorSelector, token::T_EQL_REGEX},
 };
+use std::time::Duration;
 
 /// Adds matchers to every selector of an expression.
 pub(super) fn narrow(expr: &mut Expr, to: &[(String, Vec<String>)]) {
+    selectors(expr, &mut |selector, _| select(selector, to));
+}
+
+/// Shows each selector of an expression with its range, which is none of what is of a moment.
+pub(super) fn selectors(expr: &mut Expr, each: &mut dyn FnMut(&mut VectorSelector, Duration)) {
     match expr {
         Expr::Aggregate(it) => {
-            narrow(&mut it.expr, to);
+            selectors(&mut it.expr, each);
             if let Some(param) = &mut it.param {
-                narrow(param, to);
+                selectors(param, each);
             }
         }
-        Expr::Unary(it) => narrow(&mut it.expr, to),
-        Expr::Paren(it) => narrow(&mut it.expr, to),
+        Expr::Unary(it) => selectors(&mut it.expr, each),
+        Expr::Paren(it) => selectors(&mut it.expr, each),
         Expr::Binary(it) => {
-            narrow(&mut it.lhs, to);
-            narrow(&mut it.rhs, to);
+            selectors(&mut it.lhs, each);
+            selectors(&mut it.rhs, each);
         }
-        Expr::Subquery(it) => narrow(&mut it.expr, to),
-        Expr::VectorSelector(it) => select(it, to),
-        Expr::MatrixSelector(it) => select(&mut it.vs, to),
-        Expr::Call(it) => it.args.args.iter_mut().for_each(|arg| narrow(arg, to)),
+        Expr::Subquery(it) => selectors(&mut it.expr, each),
+        Expr::VectorSelector(it) => each(it, Duration::ZERO),
+        Expr::MatrixSelector(it) => each(&mut it.vs, it.range),
+        Expr::Call(it) => it.args.args.iter_mut().for_each(|arg| selectors(arg, each)),
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
     }
 }

@@ -21,8 +21,8 @@ impl Query {
     #[must_use]
     pub fn metrics(&self) -> Vec<String> {
         let mut found = Vec::new();
-        selectors(&self.expr, Duration::ZERO, &mut found);
-        found.into_iter().filter_map(|(selector, _)| selector.name).collect()
+        narrow::selectors(&mut self.expr.clone(), &mut |selector, _| found.extend(selector.name.clone()));
+        found
     }
 }
 
@@ -38,21 +38,13 @@ pub fn raw<'a>(queries: impl Iterator<Item = (&'a Query, &'a Narrowing, Duration
     for (query, narrowing, before) in queries {
         let mut expr = query.expr.clone();
         narrow::narrow(&mut expr, narrowing);
-        let mut found = Vec::new();
-        selectors(&expr, Duration::ZERO, &mut found);
-        for (selector, reach) in found {
-            let Some(name) = selector.name.clone() else { continue };
-            let (matchers, reach) = (selector.matchers.matchers, reach + before);
-            match wanted.get_mut(&name) {
-                Some((common, held)) => {
-                    common.retain(|matcher| matchers.contains(matcher));
-                    *held = reach.max(*held);
-                }
-                None => {
-                    wanted.insert(name, (matchers, reach));
-                }
-            }
-        }
+        narrow::selectors(&mut expr, &mut |selector, range| {
+            let Some(name) = selector.name.clone() else { return };
+            let (matchers, reach) = (&selector.matchers.matchers, reach(selector, range) + before);
+            let (common, held) = wanted.entry(name).or_insert_with(|| (matchers.clone(), reach));
+            common.retain(|matcher| matchers.contains(matcher));
+            *held = reach.max(*held);
+        });
     }
     let one = |(name, (matchers, reach)): (String, (Vec<Matcher>, Duration))| {
         let selector = VectorSelector::new(Some(name), Matchers::new(matchers));
@@ -61,32 +53,13 @@ pub fn raw<'a>(queries: impl Iterator<Item = (&'a Query, &'a Narrowing, Duration
     wanted.into_iter().map(one).collect()
 }
 
-fn selectors(expr: &Expr, range: Duration, found: &mut Vec<(VectorSelector, Duration)>) {
-    match expr {
-        Expr::Aggregate(it) => {
-            selectors(&it.expr, range, found);
-            if let Some(param) = &it.param {
-                selectors(param, range, found);
-            }
-        }
-        Expr::Unary(it) => selectors(&it.expr, range, found),
-        Expr::Paren(it) => selectors(&it.expr, range, found),
-        Expr::Binary(it) => {
-            selectors(&it.lhs, range, found);
-            selectors(&it.rhs, range, found);
-        }
-        Expr::Subquery(it) => selectors(&it.expr, range, found),
-        Expr::VectorSelector(it) => {
-            let lookback = Duration::from_millis(LOOKBACK.unsigned_abs());
-            let offset = match it.offset {
-                Some(Offset::Pos(offset)) => offset,
-                // What is later than the moment is asked for with the moments.
-                Some(Offset::Neg(_)) | None => Duration::ZERO,
-            };
-            found.push((it.clone(), range.max(lookback) + offset));
-        }
-        Expr::MatrixSelector(it) => selectors(&Expr::VectorSelector(it.vs.clone()), it.range, found),
-        Expr::Call(it) => it.args.args.iter().for_each(|arg| selectors(arg, range, found)),
-        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
-    }
+/// How far before a moment a selector of this range looks.
+fn reach(selector: &VectorSelector, range: Duration) -> Duration {
+    let lookback = Duration::from_millis(LOOKBACK.unsigned_abs());
+    let offset = match selector.offset {
+        Some(Offset::Pos(offset)) => offset,
+        // What is later than the moment is asked for with the moments.
+        Some(Offset::Neg(_)) | None => Duration::ZERO,
+    };
+    range.max(lookback) + offset
 }

@@ -6,6 +6,7 @@ use kubectl_escalate::{
     redact::{Key, Redactor},
 };
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 fn labels(name: &str, pairs: &[(&str, &str)]) -> Labels {
     let pairs = pairs.iter().copied().chain([(NAME, name)]);
@@ -51,7 +52,7 @@ fn lines_are_read_as_the_format_says() {
 /// What is found of these metrics in a text that comes in pieces.
 fn found(text: &[u8], wanted: &[&str], sizes: &[usize]) -> Vec<(Labels, f64)> {
     let redactor = Redactor::new(&Key::random());
-    let mut extract = Extract::of(wanted.iter().map(|name| (*name).to_owned()).collect());
+    let mut extract = Extract::of(wanted.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
     let (mut rest, mut sizes) = (text, sizes.iter().cycle());
     while !rest.is_empty() {
         let (chunk, after) = rest.split_at((*sizes.next().unwrap_or(&1)).clamp(1, rest.len()));

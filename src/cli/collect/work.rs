@@ -102,8 +102,13 @@ impl Work<'_> {
     fn pass(&self, bundle: BundleWriter, earlier: Option<Arc<Earlier>>) -> Pass {
         let bar = Arc::new(Bar::new());
         let names = Arc::new(Names::of(&self.request.profile));
-        let wanted = Arc::new(two_scrapes::wanted(&self.request));
+        // What is there at once is not waited for, when the run goes on.
         let is_first = earlier.as_ref().is_none_or(|earlier| !earlier.is_of_this_run());
+        let goes_on = is_first && self.arguments.wait && self.is_open();
+        let scrape_gap = if goes_on { Duration::ZERO } else { self.arguments.metrics.scrape_gap };
+        // One scrape alone answers nothing.
+        let wanted = (!scrape_gap.is_zero()).then(|| two_scrapes::wanted(&self.request));
+        let wanted = Arc::new(wanted.unwrap_or_default());
         let site = |reached: &Reached| Site {
             cluster: reached.name.clone(),
             kubernetes: reached.connection.kubernetes.clone(),
@@ -123,12 +128,7 @@ impl Work<'_> {
             reach: self.reach.clone(),
             prometheus: Arc::default(),
             wanted: wanted.clone(),
-            // What is there at once is not waited for, when the run goes on.
-            scrape_gap: if is_first && self.arguments.wait && self.is_open() {
-                Duration::ZERO
-            } else {
-                self.arguments.metrics.scrape_gap
-            },
+            scrape_gap,
             skip: self.skip.clone(),
             stop: self.stop.clone(),
         };
@@ -193,7 +193,7 @@ impl Work<'_> {
             Some(StopReason::DiskFull) => Ended::DiskFull,
         };
         let mut manifest = None;
-        let name = ledger.name(&run);
+        let name = ledger.name(&self.request, &run);
         let finished = tokio::task::block_in_place(|| {
             bundle.finish(&name, |settled| {
                 has_all &= settled.dropped().is_empty();
@@ -239,8 +239,6 @@ impl Work<'_> {
             asked,
             finished: None,
             ended: Ended::Interrupted,
-            trust_domain: self.request.trust_domain.clone(),
-            region: self.request.region.clone(),
             ticket: self.arguments.ticket.clone().or(was.and_then(|was| was.ticket.clone())),
             command: self.arguments.command(&clusters),
             around: self.arguments.around(),

@@ -5,7 +5,6 @@ use super::{Record, Scheduler};
 use crate::{
     bundle::Backend,
     collect::Done,
-    facts::queries,
     plan::{self, Planned, Task, What},
     source::StopReason,
 };
@@ -41,9 +40,8 @@ impl Scheduler<'_> {
     fn questions(&mut self, at: usize) -> Vec<Planned> {
         self.pods[at].is_questioned = true;
         let site = &self.sites[at];
-        let namespaces = site.place.namespaces.keys().cloned().collect();
         let backend = self.backend(at);
-        let known = queries::known(&site.request, &self.run.claims, (&site.cluster, namespaces), backend);
+        let known = site.known(&self.run.claims, backend);
         plan::questions(&site.request, &known, site.now())
     }
 

@@ -75,12 +75,6 @@ impl Kubernetes {
         Self { client, limits, stop, waited: Arc::default(), slots }
     }
 
-    /// Whether the run was told to end.
-    #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        self.stop.reason().is_some()
-    }
-
     /// GETs a path (with its query) of the API server, asking for the media types of `accept`.
     ///
     /// # Errors

@@ -78,13 +78,24 @@ pub struct Answer<T = Series> {
     _turn: Option<OwnedSemaphorePermit>,
     cutter: Cutter,
     received: usize,
+    /// How many of these bytes were told.
+    told: usize,
     code: u16,
     head: Option<Head>,
 }
 
 impl<T: DeserializeOwned> Answer<T> {
     pub(super) fn new(code: u16, body: BodyStream, turn: Option<OwnedSemaphorePermit>) -> Self {
-        Self { body, _kind: PhantomData, _turn: turn, cutter: Cutter::of_data(), received: 0, code, head: None }
+        Self {
+            body,
+            _kind: PhantomData,
+            _turn: turn,
+            cutter: Cutter::of_data(),
+            received: 0,
+            told: 0,
+            code,
+            head: None,
+        }
     }
 
     /// What comes next, some at once and perhaps none; `None` at the end.
@@ -117,10 +128,10 @@ impl<T: DeserializeOwned> Answer<T> {
         }
     }
 
-    /// How many bytes have come.
-    #[must_use]
-    pub fn received(&self) -> usize {
-        self.received
+    /// How many bytes have come since this was last asked.
+    pub fn arrived(&mut self) -> u64 {
+        let told = std::mem::replace(&mut self.told, self.received);
+        (self.received - told) as u64
     }
 
     /// What it says besides its series, when they are all had.
