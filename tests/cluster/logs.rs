@@ -99,6 +99,16 @@ pub(crate) fn flood(collect: impl Fn() -> Run) -> Run {
     })
 }
 
+/// Collects until no previous log is of a run that began after the window's end: what restarts all the time may do
+/// so between that and the request for the log.
+pub(crate) fn settled(collect: impl Fn() -> Run) -> Run {
+    until("previous logs are of the window", Duration::from_secs(90), || {
+        let run = collect();
+        let is_later = run.bundle().with_outcome("empty").any(|task| task["kind"] == "previous-log");
+        if is_later { Err(run.stderr) } else { Ok(run) }
+    })
+}
+
 /// Compares until there are lines enough, of an incident that writes few.
 pub(crate) fn lines_are_kubectls(incident: &str, flags: &[&str]) {
     let (_, compared, _) =

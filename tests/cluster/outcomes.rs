@@ -1,7 +1,13 @@
 //! Every incident becomes a sound bundle whose tasks ended as the incident makes them end, and which
 //! collecting from its replay gives again.
 
-use crate::{bundle::text, kubernetes::incidents, logs::flood, replayed, tool::collect};
+use crate::{
+    bundle::text,
+    kubernetes::incidents,
+    logs::{flood, settled},
+    replayed,
+    tool::collect,
+};
 use serde_json::Value;
 use std::{sync::Mutex, thread};
 
@@ -114,7 +120,7 @@ fn every_incident_gives_a_true_bundle() {
 fn look_at(name: &str, namespace: &str) -> String {
     let (expected, is_identified) = expected(name);
     let collect = || collect(&["-n", namespace]);
-    let run = if name == "log-flood" { flood(collect) } else { collect() };
+    let run = if name == "log-flood" { flood(collect) } else { settled(collect) };
     let bundle = run.bundle();
     bundle.assert_sound();
     for item in bundle.manifest["checklist"].as_array().expect("a checklist") {
