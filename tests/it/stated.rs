@@ -140,7 +140,11 @@ fn every_metric_that_a_profile_asks_objects_for_is_stated() {
         stated::of("", "pods", &clean(pod())),
         stated::of("metrics.k8s.io", "pods", &clean(usage())),
         stated::of("apps", "deployments", &clean(json!({}))),
-        stated::of("autoscaling", "horizontalpodautoscalers", &clean(json!({}))),
+        stated::of(
+            "autoscaling",
+            "horizontalpodautoscalers",
+            &clean(json!({ "status": { "conditions": [{ "type": "ScalingLimited", "status": "True" }] } })),
+        ),
     ];
     let name = |series: &str| scraped::labels(series).and_then(|labels| labels.get(NAME).cloned()).expect("a name");
     let stated: BTreeSet<String> = all.iter().flatten().map(|(series, _)| name(series)).collect();
