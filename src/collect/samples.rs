@@ -11,12 +11,13 @@ use crate::{
         scraped,
         two_scrapes::{Scraped, number},
     },
-    plan::{Known, Question, SamplesTask, Task, What},
+    plan::{Known, SamplesTask, Task, What},
     promql::Labels,
     redact::{Clean, Counts, Joined, Redactor},
-    source::prometheus::{Prometheus, PrometheusError, Series},
+    source::prometheus::{Answer, PrometheusError, Series},
 };
 use chrono::{DateTime, Utc};
+use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 use std::time::Duration;
 
@@ -35,8 +36,18 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
     let mut file = File::new(&site.redactor, writing, &samples.labels);
     let mut missing: Vec<String> = Vec::new();
     let mut failed = None;
-    for question in &samples.questions {
-        match metric(site, prometheus, question, &mut file).await {
+    // The next is asked while one is taken, for a Prometheus reads a while before it answers.
+    let asked = stream::iter(samples.questions.clone()).map(|question| {
+        let prometheus = prometheus.clone();
+        async move { (prometheus.ask(&question).await, question) }
+    });
+    let mut asked = std::pin::pin!(asked.buffered(2));
+    while let Some((answer, question)) = asked.next().await {
+        let taken = match answer {
+            Ok((answer, partial)) => metric(site, answer, partial, &mut file).await,
+            Err(error) => Err(Ended::Answer(error)),
+        };
+        match taken {
             Ok(partial) if partial => missing.push(format!("{}: not all parts answered", question.expr)),
             Ok(_) => {}
             Err(Ended::Full) => {
@@ -130,8 +141,7 @@ enum Ended {
 }
 
 /// Takes the samples of one metric; gives whether a part is missing.
-async fn metric(site: &Site, prometheus: &Prometheus, question: &Question, file: &mut File<'_>) -> Result<bool, Ended> {
-    let (mut answer, partial) = prometheus.ask(question).await.map_err(Ended::Answer)?;
+async fn metric(site: &Site, mut answer: Answer, partial: bool, file: &mut File<'_>) -> Result<bool, Ended> {
     while let Some(series) = answer.next().await.map_err(Ended::Answer)? {
         site.progress.bytes(answer.arrived());
         for one in series {

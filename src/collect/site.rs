@@ -171,8 +171,9 @@ pub(super) struct Piped {
     writer: JoinHandle<Result<Writing, BundleError>>,
 }
 
-/// So many blocks wait for their turn at most.
-const WAITING: usize = 4;
+/// So many blocks wait for their turn at most: what packing lags behind while more comes, it has caught up with when
+/// the next answer begins.
+const WAITING: usize = 64;
 
 impl Piped {
     pub(super) fn new(mut writing: Writing) -> Self {
