@@ -422,6 +422,12 @@ pub struct EntryRecord {
 }
 
 impl TaskRecord {
+    /// Whether nothing was asked for it: it is made of what other tasks gave.
+    #[must_use]
+    pub fn is_derived(&self) -> bool {
+        ["query", "samples"].contains(&self.kind.as_str()) && self.request.is_empty()
+    }
+
     /// Whether it is about a container's log, of whichever run.
     #[must_use]
     pub fn is_log(&self) -> bool {

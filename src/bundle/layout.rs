@@ -14,7 +14,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::BundleError;
-use super::names::{BundleName, CAPS, Cap, by_hash, compact, segment, shorten};
+use super::names::{compact, segment};
+
+mod settlement;
+
+pub(super) use settlement::{Settlement, candidates};
 
 /// Longest path in the zip, the bundle's folder included, in characters (all of them ASCII).
 pub const MAX_PATH: usize = 180;
@@ -389,6 +393,12 @@ pub fn query(cluster: &str, id: &str) -> EntryPath {
     Maker::cluster(cluster).fixed("metrics").fixed("queries").name("query", id, ".json").done()
 }
 
+/// `clusters/<cluster>/metrics/queries/<id>.objects.json`: by what objects state, where no Prometheus has a value.
+#[must_use]
+pub fn query_of_objects(cluster: &str, id: &str) -> EntryPath {
+    Maker::cluster(cluster).fixed("metrics").fixed("queries").name("query", id, ".objects.json").done()
+}
+
 /// `clusters/<cluster>/metrics/prometheus.json`: those that were asked for samples, and which was chosen.
 #[must_use]
 pub fn prometheus(cluster: &str) -> EntryPath {
@@ -437,63 +447,4 @@ pub(super) fn table_of(path: &str) -> Option<String> {
         _ => path.strip_suffix(".yaml")?.rsplit_once('/')?,
     };
     later(resource).starts_with("clusters/").then(|| format!("{resource}.json"))
-}
-
-/// Where every entry of a bundle ends up once its name is known.
-#[derive(Clone, Debug)]
-pub(super) struct Settlement {
-    budget: usize,
-    cap: Option<Cap>,
-}
-
-impl Settlement {
-    /// The gentlest one under which all of `paths` fit below a folder of `name`. One step is taken
-    /// for the whole bundle, so that the files of one pod stay in one folder.
-    pub(super) fn of<'a>(name: &BundleName, paths: impl Iterator<Item = &'a str> + Clone) -> Self {
-        let budget = MAX_PATH - name.as_str().len() - 1;
-        let cap = if paths.clone().all(|p| p.len() <= budget) {
-            None
-        } else {
-            // A path that no step fits goes by its hash, and must not drag all others along.
-            let hope = paths.filter(|p| shortened(p, LAST_CAP).len() <= budget);
-            let fits = |cap: Cap| hope.clone().all(|p| shortened(p, cap).len() <= budget);
-            CAPS.into_iter().find(|cap| fits(*cap))
-        };
-        Self { budget, cap }
-    }
-
-    /// The path of `inner` in the bundle's folder.
-    pub(super) fn settle(&self, inner: &str) -> String {
-        let mut path = self.cap.map_or_else(|| inner.to_owned(), |cap| shortened(inner, cap));
-        if path.len() > self.budget {
-            path = settle(inner, self.budget);
-        }
-        path
-    }
-}
-
-const LAST_CAP: Cap = CAPS[CAPS.len() - 1];
-
-/// `inner` shortened, if need be, to at most `budget` characters: its names by [`CAPS`], or, when
-/// they all are short and it still is too long, to a hash. Nothing else is looked at, so the same
-/// path and budget always give the same. Expects the text of an [`EntryPath`]: ASCII.
-pub(super) fn settle(inner: &str, budget: usize) -> String {
-    if inner.len() <= budget {
-        return inner.to_owned();
-    }
-    let steps = CAPS.into_iter().map(|cap| shortened(inner, cap));
-    steps.into_iter().find(|p| p.len() <= budget).unwrap_or_else(|| by_hash(inner))
-}
-
-/// Every path that `inner` may have in a bundle: its own first.
-pub(super) fn candidates(inner: &str) -> impl Iterator<Item = String> + '_ {
-    let steps = CAPS.into_iter().map(|cap| shortened(inner, cap));
-    std::iter::once(inner.to_owned()).chain(steps).chain(std::iter::once_with(|| by_hash(inner)))
-}
-
-fn shortened(inner: &str, cap: Cap) -> String {
-    let below = inner.starts_with("clusters/");
-    let of = |(n, part)| shorten(part, if below && n == 1 { cap.cluster } else { cap.other });
-    let parts: Vec<String> = inner.split('/').enumerate().map(of).collect();
-    parts.join("/")
 }

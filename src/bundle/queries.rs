@@ -118,12 +118,23 @@ pub struct Verdict {
     /// Whether it is of two scrapes, in place of a Prometheus: as of the collection, and of no time before.
     #[serde(default, skip_serializing_if = "is_false")]
     pub of_scrapes: bool,
+    /// Whether it is of what objects of the API server stated, in place of a Prometheus: as of the collection, too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub of_objects: bool,
     /// The same of what the counters have counted since they began, of two scrapes only: the greatest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_start: Option<Reading>,
     /// What the backend warns of or remarks, word for word.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether it is as of the collection, and says nothing of the time before.
+    #[must_use]
+    pub fn is_as_of_now(&self) -> bool {
+        self.of_scrapes || self.of_objects
+    }
 }
 
 /// What an answer says, in one word.

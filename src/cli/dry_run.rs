@@ -13,7 +13,7 @@ use crate::{
     source::kubernetes::{Row, Rows, SourceError},
 };
 use chrono::Utc;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub(super) async fn print_plan(
     request: &Arc<Request>,
@@ -32,7 +32,8 @@ pub(super) async fn print_plan(
     text.push_str(&format!("profile  {} {}\n", request.profile.name, request.profile.version));
     text.push_str(&format!("limits   {}\n", arguments.limits_text()));
     for cluster in reached {
-        let plan = whole(request, cluster).await.map_err(|error| Failure::no_bundle(error.causes().join(": ")))?;
+        let plan = whole(request, cluster, arguments.metrics.scrape_gap).await;
+        let plan = plan.map_err(|error| Failure::no_bundle(error.causes().join(": ")))?;
         text.push_str(&format!("\ncluster {}, {} tasks\n", cluster.name, plan.len()));
         plan.iter().for_each(|planned| text.push_str(&line(planned)));
         clusters.push(serde_json::json!({ "name": cluster.name, "tasks": plan.iter().map(json).collect::<Vec<_>>() }));
@@ -50,7 +51,7 @@ pub(super) async fn print_plan(
 }
 
 /// The plan of one cluster, through all its stages, in the order it would run.
-async fn whole(request: &Arc<Request>, cluster: &Reached) -> Result<Vec<Planned>, SourceError> {
+async fn whole(request: &Arc<Request>, cluster: &Reached, gap: Duration) -> Result<Vec<Planned>, SourceError> {
     let (served, place) = (&cluster.discovery.resources, &cluster.found.place);
     let mut plan = plan::first(request, served, &cluster.discovery.failed, place);
     let mut pods = Vec::new();
@@ -84,8 +85,14 @@ async fn whole(request: &Arc<Request>, cluster: &Reached) -> Result<Vec<Planned>
         place.namespaces.get(&pod.namespace).is_some_and(|scope| scope.own || scope.related.has_pod(&pod.name))
     });
     pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
-    plan.extend(plan::expand(request, served, place, pods));
     let now = Utc::now();
+    let expanded = plan::expand(request, served, place, pods);
+    let again = |planned: &Planned| match &planned.task.what {
+        What::Scrape(scrape) if planned.without.is_none() && !gap.is_zero() => Some(scrape.again(now + gap)),
+        _ => None,
+    };
+    plan.extend(expanded.iter().filter_map(again));
+    plan.extend(expanded);
     let whom = plan::whom(request, place, now);
     if whom.as_ref().is_some_and(|planned| planned.without.is_none()) {
         // What metrics and logs tell narrows them further, when they are there.
@@ -104,6 +111,9 @@ fn line(planned: &Planned) -> String {
     let task = &planned.task;
     let required = if task.required { "required" } else { "" };
     let request = match &planned.without {
+        None if matches!(&task.what, What::Scrape(scrape) if scrape.not_before.is_some()) => {
+            format!("{}, where no Prometheus answers for the servers", task.request())
+        }
         None => task.request(),
         Some(Without::Absent(cause)) => format!("not asked: {cause}"),
         Some(Without::Skipped(cause)) => format!("skipped: {cause}"),

@@ -3,9 +3,11 @@
 use super::{Done, Site, prometheus};
 use crate::{
     bundle::{Outcome, layout},
-    plan::{About, Task},
+    facts::onset::Onset,
+    plan::{About, Task, window::Window},
     profile::QueryRule,
 };
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -35,6 +37,7 @@ pub(super) async fn collect(site: &Site, task: &Task, about: About) -> Done {
         }));
     }
     let word = about.word();
+    let onset = (about == About::Alerts).then(|| first(&kept, &site.request.window)).flatten();
     if kept.is_empty() {
         return Done::absent(format!("it has {total} {word}, and none of them is about the workload"));
     }
@@ -42,9 +45,23 @@ pub(super) async fn collect(site: &Site, task: &Task, about: About) -> Done {
         site.redactor.object(json!({ word: kept, "of_all": total, "prometheus": prometheus.shown() }));
     let source = format!("{} at {}", task.request(), prometheus.shown());
     match site.write(layout::about(&site.cluster, word), &source, &clean.to_clean(), counts) {
-        Ok(entry) => Done::collected(vec![entry]),
+        Ok(entry) => {
+            let clean = |onset: Onset| Onset { what: site.redactor.string(&onset.what).0, ..onset };
+            let onset = onset.filter(|_| site.request.window.incident.is_none()).map(clean);
+            Done { onset, ..Done::collected(vec![entry]) }
+        }
         Err(error) => error.into(),
     }
+}
+
+/// When the first of these alerts began, of those that fire and did not before the window.
+fn first(alerts: &[Value], window: &Window) -> Option<Onset> {
+    let firing = alerts.iter().filter(|alert| alert["state"] == "firing");
+    let onset = |alert: &Value| {
+        let at = DateTime::parse_from_rfc3339(alert["activeAt"].as_str()?).ok()?.with_timezone(&Utc);
+        Some(Onset { at, what: format!("the alert {} begins", alert["labels"]["alertname"].as_str()?) })
+    };
+    firing.filter_map(onset).filter(|onset| window.contains(onset.at)).min()
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {

@@ -10,6 +10,7 @@ use crate::{
     plan::What,
     profile::QueryRule,
 };
+use std::collections::BTreeSet;
 
 /// So many answers that show something wrong are told in the checklist.
 const TOLD: usize = 5;
@@ -49,6 +50,10 @@ pub(super) fn records(run: &Run, settled: &Settled) -> Vec<QueryRecord> {
         })
     };
     let mut records: Vec<_> = run.records.iter().filter_map(record).collect();
+    // What has no value beside what objects state has nothing to say.
+    let key = |record: &QueryRecord| (record.cluster.clone(), record.id.clone());
+    let stated: BTreeSet<_> = records.iter().filter(|record| record.answer.of_objects).map(key).collect();
+    records.retain(|record| record.answer.of_objects || !stated.contains(&key(record)));
     records.sort_by(|one, other| (&one.cluster, &one.id).cmp(&(&other.cluster, &other.id)));
     records
 }
@@ -60,8 +65,8 @@ pub(super) fn earlier(manifest: &mut Manifest, was: &Manifest, path: impl Fn(&st
         Judged::NotAnswered => 0,
         Judged::NoData => 1,
         // Of another time than the window's, and each of its own.
-        Judged::Alert if record.answer.of_scrapes => 3,
-        _ if record.answer.of_scrapes => 2,
+        Judged::Alert if record.answer.is_as_of_now() => 3,
+        _ if record.answer.is_as_of_now() => 2,
         _ if record.answer.partial => 4,
         _ => 5,
     };
@@ -91,7 +96,7 @@ pub(super) fn checklist(manifest: &Manifest, queries: usize, again: &str) -> Che
     let (asked, had) = (manifest.queries.len().max(queries * clusters), answered().count());
     let has_queries = queries > 0;
     let has_data = answered().any(|record| record.answer.verdict != Judged::NoData);
-    let is_whole = |record: &QueryRecord| !record.answer.partial && !record.answer.of_scrapes;
+    let is_whole = |record: &QueryRecord| !record.answer.partial && !record.answer.is_as_of_now();
     let state = match (had, scraped) {
         (0, 0) => CheckState::No,
         (0, _) => CheckState::Partial,
@@ -110,8 +115,8 @@ pub(super) fn checklist(manifest: &Manifest, queries: usize, again: &str) -> Che
             (is(Judged::NoData), "without data, which is no all-clear"),
         ];
         let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}"));
-        let by = if answered().all(|record| record.answer.of_scrapes) {
-            " by two scrapes, as of the collection"
+        let by = if answered().all(|record| record.answer.is_as_of_now()) {
+            " by what was scraped and listed, as of the collection"
         } else {
             ""
         };

@@ -144,7 +144,7 @@ impl Earlier {
         let changed = self.changed(&held);
         let mut carriage = Carriage::default();
         for record in &self.manifest().entries {
-            if continued.contains(&record.path) || is_about(&record.path) {
+            if continued.contains(&record.path) || is_about(record) {
                 continue;
             }
             let carried = match self.place(&held, record, &changed) {
@@ -258,11 +258,15 @@ impl Held<'_> {
 }
 
 /// Whether a file is about the others, and so made anew for every bundle.
-fn is_about(path: &str) -> bool {
+fn is_about(EntryRecord { path, source, .. }: &EntryRecord) -> bool {
     use layout::{FACTS, FINDINGS, MANIFEST, README, REPORT_HTML, REPORT_MD};
     let within = path.strip_prefix("clusters/").and_then(|path| path.split_once('/')).map(|(_, within)| within);
-    within.is_some_and(|within| ["cluster.json", "metrics/queries.txt"].contains(&within))
-        || [FACTS, FINDINGS, MANIFEST, README, REPORT_HTML, REPORT_MD].contains(&path)
+    let is_ours = source == env!("CARGO_PKG_NAME");
+    // What objects state is stated anew.
+    let is_stated = |within: &str| within.ends_with(".objects.json") || within == "metrics/samples.openmetrics";
+    let is_of_cluster = |within: &str| ["cluster.json", "metrics/queries.txt"].contains(&within);
+    within.is_some_and(|within| is_of_cluster(within) || is_ours && is_stated(within))
+        || [FACTS, FINDINGS, MANIFEST, README, REPORT_HTML, REPORT_MD].contains(&path.as_str())
 }
 
 /// What an earlier bundle has of a log.

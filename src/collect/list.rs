@@ -10,7 +10,7 @@ mod write;
 use super::{Done, Site, site::metadata_of};
 use crate::{
     bundle::{IdentityClaim, Outcome},
-    facts::identity,
+    facts::{identity, scraped::Series, stated},
     plan::{self, ListTask, Planned, Pod, Task},
     redact::{CleanJson, Counts},
     source::kubernetes::{ListHead, Row, Rows, SourceError},
@@ -22,6 +22,8 @@ use write::Pipe;
 
 /// Longest time for all pages of a list.
 const LONGEST: Duration = Duration::from_secs(120);
+/// So much of what a list's objects state is held: that of some three thousand pods.
+const MOST_STATED: usize = 60_000;
 
 pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     let mut gather = Gather {
@@ -33,6 +35,7 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
         reach: Reach::new(site, list),
         pods: Vec::new(),
         claims: Vec::new(),
+        stated: Vec::new(),
         found: 0,
         last: String::new(),
         restarted: false,
@@ -41,7 +44,8 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     let listing = site.kubernetes.list(&path, list.metadata_only, &mut gather);
     let listed = tokio::time::timeout(LONGEST, listing).await;
     let listed = listed.unwrap_or(Err(SourceError::TimedOut { what: "the whole list", after: LONGEST }));
-    let Gather { pipe, reach, pods, claims, found, restarted, .. } = gather;
+    let Gather { pipe, reach, pods, claims, stated, found, restarted, .. } = gather;
+    site.state(stated);
     let (mut entries, failed) = pipe.finish(listed.as_ref().ok()).await;
     let mut told = None;
     if let Some(reach) = reach {
@@ -99,6 +103,7 @@ struct Gather {
     reach: Option<Reach>,
     pods: Vec<Pod>,
     claims: Vec<IdentityClaim>,
+    stated: Vec<Series>,
     found: usize,
     /// The greatest key so far, as etcd has it.
     last: String,
@@ -145,6 +150,10 @@ impl Rows for Gather {
             if scope.is_some_and(|scope| scope.pods.contains(&name)) {
                 self.claims.extend(identity::of_pod(&self.site.names, &object, &self.site.cluster));
             }
+        }
+        if !are_neighbours && self.stated.len() < MOST_STATED {
+            let resource = &self.list.resource;
+            self.stated.extend(stated::of(&resource.group, &resource.plural, &object));
         }
         self.found += 1;
         self.last = key.max(std::mem::take(&mut self.last));

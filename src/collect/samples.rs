@@ -2,16 +2,24 @@
 //! `promtool tsdb create-blocks-from openmetrics` loads them into a Prometheus of one's own.
 
 use super::{
-    Done, Site, prometheus,
+    Done, Record, Run, Site, prometheus,
     site::{BLOCK, Piped},
 };
 use crate::{
     bundle::{BundleError, Outcome, layout},
-    plan::{Question, SamplesTask},
+    facts::{
+        scraped,
+        two_scrapes::{Scraped, number},
+    },
+    plan::{Known, SamplesTask, Task, What},
+    promql::Labels,
     redact::{Clean, Counts, Joined, Redactor},
-    source::prometheus::{Prometheus, PrometheusError, Series},
+    source::prometheus::{Answer, PrometheusError, Series},
 };
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt as _, stream};
 use serde_json::json;
+use std::time::Duration;
 
 /// More is no file that anybody loads.
 const LIMIT: u64 = 1 << 30;
@@ -25,12 +33,21 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
     };
     // Its lines are ten times what came: they are packed while more comes.
     let writing = Piped::new(writing);
-    let (redactor, block, counts) = (&site.redactor, Joined::default(), Counts::default());
-    let mut file = File { redactor, writing, block, counts, labels: &samples.labels, written: 0, samples: 0, odd: 0 };
+    let mut file = File::new(&site.redactor, writing, &samples.labels);
     let mut missing: Vec<String> = Vec::new();
     let mut failed = None;
-    for question in &samples.questions {
-        match metric(site, prometheus, question, &mut file).await {
+    // The next is asked while one is taken, for a Prometheus reads a while before it answers.
+    let asked = stream::iter(samples.questions.clone()).map(|question| {
+        let prometheus = prometheus.clone();
+        async move { (prometheus.ask(&question).await, question) }
+    });
+    let mut asked = std::pin::pin!(asked.buffered(2));
+    while let Some((answer, question)) = asked.next().await {
+        let taken = match answer {
+            Ok((answer, partial)) => metric(site, answer, partial, &mut file).await,
+            Err(error) => Err(Ended::Answer(error)),
+        };
+        match taken {
             Ok(partial) if partial => missing.push(format!("{}: not all parts answered", question.expr)),
             Ok(_) => {}
             Err(Ended::Full) => {
@@ -50,8 +67,8 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
             }
         }
     }
-    let (samples, odd) = (file.samples, file.odd);
-    if samples == 0 {
+    let odd = file.odd;
+    if file.samples == 0 {
         // An entry that is not finished never was.
         return match failed {
             Some(done) => done,
@@ -66,11 +83,55 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
         missing
             .push(format!("{odd} native histograms, which OpenMetrics cannot say; the queries' answers have theirs"));
     }
+    let at = site.seen.get().copied().unwrap_or_else(|| site.now());
+    for (series, value) in site.stated().iter() {
+        file.sample(scraped::labels(series).unwrap_or_default(), *value, at);
+    }
     match file.end() {
         Ok(entry) if missing.is_empty() => Done::collected(vec![entry]),
         Ok(entry) => Done { causes: missing, entries: vec![entry], ..Done::new(Outcome::Truncated) },
         Err(error) => error.into(),
     }
+}
+
+/// Writes what was scraped and what objects state, where no Prometheus gave samples, and adds its task.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn write(
+    site: &Site,
+    known: &Known,
+    scrapes: &[Scraped],
+    stated: &[scraped::Series],
+    run: &mut Run,
+) -> Result<(), BundleError> {
+    let (started, labels) = (Utc::now(), known.labels());
+    let writing = site.begin(layout::samples(&site.cluster), env!("CARGO_PKG_NAME"))?;
+    let mut file = File::new(&site.redactor, Piped::new(writing), &labels);
+    for scrape in scrapes {
+        scrape.targeted().for_each(|(labels, value)| file.sample(labels, value, scrape.at));
+    }
+    let at = site.seen.get().copied().unwrap_or_else(|| site.now());
+    for (series, value) in stated {
+        file.sample(scraped::labels(series).unwrap_or_default(), *value, at);
+    }
+    if file.samples == 0 {
+        return Ok(());
+    }
+    let entry = file.end()?;
+    let is_ours = |it: &&mut Record| it.cluster == site.cluster && matches!(it.task.what, What::Samples(_));
+    if let Some(Record { done, .. }) = run.records.iter_mut().find(is_ours) {
+        // Those of the Prometheus are missing still.
+        done.outcome = Outcome::Truncated;
+        done.causes
+            .insert(0, "it has what was scraped and what objects state, and nothing of the Prometheus".to_owned());
+        done.entries.push(entry);
+        return Ok(());
+    }
+    let task = Task { what: What::Samples(SamplesTask { questions: Vec::new(), labels }), required: false };
+    let (cluster, done) = (site.cluster.clone(), Done::collected(vec![entry]));
+    run.records.push(Record { cluster, task, started: Some(started), duration: Duration::ZERO, done });
+    Ok(())
 }
 
 /// Why the samples of a metric were not all taken.
@@ -80,8 +141,7 @@ enum Ended {
 }
 
 /// Takes the samples of one metric; gives whether a part is missing.
-async fn metric(site: &Site, prometheus: &Prometheus, question: &Question, file: &mut File<'_>) -> Result<bool, Ended> {
-    let (mut answer, partial) = prometheus.ask(question).await.map_err(Ended::Answer)?;
+async fn metric(site: &Site, mut answer: Answer, partial: bool, file: &mut File<'_>) -> Result<bool, Ended> {
     while let Some(series) = answer.next().await.map_err(Ended::Answer)? {
         site.progress.bytes(answer.arrived());
         for one in series {
@@ -103,33 +163,48 @@ struct File<'a> {
     odd: u64,
 }
 
-impl File<'_> {
+impl<'a> File<'a> {
+    fn new(redactor: &'a Redactor, writing: Piped, labels: &'a [(String, String)]) -> Self {
+        let (block, counts) = (Joined::default(), Counts::default());
+        Self { redactor, writing, block, counts, labels, written: 0, samples: 0, odd: 0 }
+    }
+
+    /// Adds one that was scraped or stated.
+    fn sample(&mut self, labels: Labels, value: f64, at: DateTime<Utc>) {
+        let name = self.name(labels);
+        let time = format!("{}.{:03}", at.timestamp(), at.timestamp_subsec_millis());
+        self.line(&name, &number(value), &time);
+    }
+
+    fn line(&mut self, name: &Clean, value: &str, at: &str) {
+        // Nothing else may be between two numbers of a line.
+        if !is_number(at) || !is_number(value) {
+            return;
+        }
+        self.block.push(name);
+        for number in [value, at] {
+            self.block.literal(" ");
+            // Of what is a number all is taken.
+            let _ = self.block.numbers(number);
+        }
+        self.block.literal("\n");
+        self.samples += 1;
+        if self.block.len() >= BLOCK {
+            self.flush();
+        }
+    }
+
     fn series(&mut self, series: &Series) -> Result<(), Ended> {
         self.odd += u64::from(series.histograms.is_some());
-        let name = self.name(series);
+        let name = self.name(series.metric.clone());
         for (at, value) in series.written().map_err(Ended::Answer)? {
-            // Nothing else may be between two numbers of a line.
-            if !is_number(at.get()) || !is_number(value) {
-                continue;
-            }
-            self.block.push(&name);
-            for (between, number) in [(" ", value), (" ", at.get())] {
-                self.block.literal(between);
-                // Of what is a number all is taken.
-                let _ = self.block.numbers(number);
-            }
-            self.block.literal("\n");
-            self.samples += 1;
-            if self.block.len() >= BLOCK {
-                self.flush();
-            }
+            self.line(&name, value, at.get());
         }
         if self.written > LIMIT { Err(Ended::Full) } else { Ok(()) }
     }
 
     /// The series' name and labels, as a line begins with.
-    fn name(&mut self, series: &Series) -> Clean {
-        let mut labels = series.metric.clone();
+    fn name(&mut self, mut labels: Labels) -> Clean {
         for (label, value) in self.labels {
             labels.entry(label.clone()).or_insert_with(|| value.clone());
         }

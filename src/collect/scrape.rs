@@ -1,11 +1,11 @@
-//! One pod's metrics endpoint, through the API server's proxy, as it answers now.
+//! One pod's metrics endpoint, through the API server's proxy or else its port-forward, as it answers now.
 
 use super::{Done, Site};
 use crate::{
     bundle::{Outcome, layout},
     facts::{identity::Extract, scraped, two_scrapes::Scraped},
     plan::{ScrapeTask, Task},
-    source::kubernetes::SourceError,
+    source::{BodyStream, kubernetes::SourceError},
 };
 use chrono::{DateTime, Utc};
 use std::{sync::Arc, time::Duration};
@@ -14,8 +14,9 @@ use tokio::sync::watch;
 /// Far above any real endpoint; what is larger is no metrics.
 const LIMIT: u64 = 256 << 20;
 
-/// For how long one may take.
-const TIME: Duration = Duration::from_secs(30);
+/// For how long one may take, both ways together.
+const TIME: Duration = Duration::from_secs(60);
+const ACCEPT: &str = "text/plain;version=0.0.4";
 
 /// How the wait between two scrapes is ended.
 #[derive(Clone, Debug)]
@@ -103,29 +104,60 @@ pub(super) async fn collect(site: &Site, task: &Task, scrape: &ScrapeTask) -> Do
     }
 }
 
-async fn ask(site: &Site, task: &Task, scrape: &ScrapeTask) -> Done {
-    let answer = site.kubernetes.get(&task.path(), "text/plain;version=0.0.4").await;
-    let mut body = match answer {
-        Ok(answer) => answer.body,
+/// Asks by the proxy, and where that is not allowed or does not get there, by a port-forward. Gives what was asked,
+/// too.
+async fn open(site: &Site, task: &Task, scrape: &ScrapeTask) -> Result<(BodyStream, String), Box<Done>> {
+    let error = match site.kubernetes.get(&task.path(), ACCEPT).await {
+        Ok(answer) => return Ok((answer.body, task.request())),
+        Err(SourceError::Status { code: 400, message, .. }) if message.contains("address not allowed") => {
+            return Err(Box::new(Done::absent("the pod has no address yet")));
+        }
+        Err(error) => error,
+    };
+    // The kubelet knows where the pod is, also where the API server cannot reach it.
+    let is_worth_it = match &error {
+        SourceError::Status { code, .. } => *code == 403 || *code >= 500,
+        SourceError::TimedOut { .. } | SourceError::Broken(_) => true,
+        _ => false,
+    };
+    let ScrapeTask { namespace, pod, port, path, scheme, .. } = scrape;
+    let mut forwarded = None;
+    if is_worth_it && *scheme == "http" {
+        match site.kubernetes.get_forwarded((namespace, pod, *port), path, ACCEPT).await {
+            Ok(answer) => {
+                let source = format!("GET {path} by port-forward to {port} of {namespace}/{pod}");
+                return Ok((answer.body, source));
+            }
+            Err(error) => forwarded = Some(format!("by port-forward: {}", error.causes().join(": "))),
+        }
+    }
+    let mut done = match &error {
         // The proxy's own words for a port that nobody listens on, and for a pod without an address. Any
         // other failure says nothing of the port: the node may be gone.
-        Err(SourceError::Status { code: 502..=503, message, .. }) if message.contains("connection refused") => {
-            return Done {
-                hint: Some("metrics are off, or the process is not up; telemetry.enabled turns them on".to_owned()),
-                ..Done::absent(message)
-            };
-        }
-        Err(SourceError::Status { code: 400, message, .. }) if message.contains("address not allowed") => {
-            return Done::absent("the pod has no address yet");
-        }
-        Err(error) => return Done::failed(&error, task),
+        SourceError::Status { code: 502..=503, message, .. } if message.contains("connection refused") => Done {
+            hint: Some("metrics are off, or the process is not up; telemetry.enabled turns them on".to_owned()),
+            ..Done::absent(message)
+        },
+        error => Done::failed(error, task),
+    };
+    // That nobody listens is all there is to say.
+    if done.outcome != Outcome::Absent {
+        done.causes.extend(forwarded);
+    }
+    Err(Box::new(done))
+}
+
+async fn ask(site: &Site, task: &Task, scrape: &ScrapeTask) -> Done {
+    let (mut body, source) = match open(site, task, scrape).await {
+        Ok(opened) => opened,
+        Err(done) => return *done,
     };
     let at = Utc::now();
     let (mut redact, mut extract, mut received) = (site.redactor.stream(), Extract::of_scrape(&site.names), 0);
     let mut samples = scraped::Extract::of(site.wanted.clone());
     let number = u32::from(scrape.not_before.is_some());
     let path = layout::scrape(&site.cluster, &scrape.namespace, &scrape.pod, number);
-    let mut entry = match site.begin(path, &task.request()) {
+    let mut entry = match site.begin(path, &source) {
         Ok(entry) => entry,
         Err(error) => return error.into(),
     };

@@ -3,7 +3,7 @@
 use super::{Earlier, Followed, Reach, Skip};
 use crate::{
     bundle::{Backend, BundleError, BundleWriter, Coverage, EntryPath, EntryWriter, IdentityClaim, Outcome, Verdict},
-    facts::{coverage::Log, gone::Told, identity::Names, onset::Onset, queries, two_scrapes::Scraped},
+    facts::{coverage::Log, gone::Told, identity::Names, onset::Onset, queries, scraped::Series, two_scrapes::Scraped},
     plan::{Known, Place, Planned, Pod, Request, Resource, Right, Task},
     redact::{Clean, Counts, Redactor},
     source::{
@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         mpsc::{self, SyncSender},
     },
     thread::{self, JoinHandle},
@@ -84,6 +84,8 @@ pub struct Site {
     pub reach: Reach,
     /// That one, when it is found.
     pub prometheus: Arc<OnceLock<Prometheus>>,
+    /// What its objects state in numbers, once they are listed.
+    pub stated: Arc<Mutex<Vec<Series>>>,
     /// Metrics that two scrapes may answer questions by.
     pub wanted: Arc<BTreeSet<String>>,
     /// The time between them; zero for one alone.
@@ -105,6 +107,16 @@ impl Site {
     pub(super) fn known(&self, claims: &[IdentityClaim], backend: Option<&Backend>) -> Known {
         let namespaces = self.place.namespaces.keys().cloned().collect();
         queries::known(&self.request, claims, (&self.cluster, namespaces), backend)
+    }
+
+    /// Notes what listed objects state.
+    pub(super) fn state(&self, more: Vec<Series>) {
+        self.stated().extend(more);
+    }
+
+    /// What they have stated so far.
+    pub(super) fn stated(&self) -> MutexGuard<'_, Vec<Series>> {
+        self.stated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a whole small entry.
@@ -159,8 +171,9 @@ pub(super) struct Piped {
     writer: JoinHandle<Result<Writing, BundleError>>,
 }
 
-/// So many blocks wait for their turn at most.
-const WAITING: usize = 4;
+/// So many blocks wait for their turn at most: what packing lags behind while more comes, it has caught up with when
+/// the next answer begins.
+const WAITING: usize = 64;
 
 impl Piped {
     pub(super) fn new(mut writing: Writing) -> Self {

@@ -1,61 +1,102 @@
-//! Answers the profile's queries by two scrapes, where no Prometheus did: when all tasks have ended.
+//! Answers the profile's queries by two scrapes and by what objects state, where no Prometheus did: when all tasks have
+//! ended.
 
-use super::{Done, Record, Run, Site, query, site::Entry};
+use super::{Done, Record, Run, Site, query, samples};
 use crate::{
-    bundle::{BundleError, Outcome, layout},
-    facts::two_scrapes::{self, Said, Scraped},
-    plan::{self, What},
-    redact::Joined,
+    bundle::{BundleError, EntryPath, Outcome, Verdict, layout},
+    facts::{
+        by_objects,
+        scraped::Series,
+        two_scrapes::{self, Said, Scraped},
+    },
+    plan::{self, AnsweredBy, Known, Task, What},
+    promql::Labels,
+    redact::{Counts, Joined},
 };
-use chrono::Utc;
-use serde_json::json;
-use std::time::Duration;
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, time::Duration};
 
-/// Adds a task for each query that the scrapes of a cluster answer.
+/// Adds a task for each query that is answered by scrapes or objects, and writes their samples where no Prometheus
+/// gave any.
 ///
 /// # Errors
 /// When an answer cannot be written; those before it are there.
 pub fn weigh(sites: &[Site], run: &mut Run) -> Result<(), BundleError> {
     for site in sites {
-        let ours = |record: &&Record| record.cluster == site.cluster;
-        let has_second = |record: &Record| matches!(&record.task.what, What::Scrape(scrape) if scrape.not_before.is_some() && record.done.scraped.is_some());
-        if !run.records.iter().filter(ours).any(has_second) {
-            continue;
-        }
-        let is_first =
-            |record: &&Record| matches!(&record.task.what, What::Scrape(scrape) if scrape.not_before.is_none());
-        let pods = run.records.iter().filter(ours).filter(is_first).count();
-        let taken = run.records.iter_mut().filter(|record| record.cluster == site.cluster);
-        let scrapes = taken.filter_map(|record| record.done.scraped.take());
+        let ours = |record: &&mut Record| record.cluster == site.cluster;
+        let taken = run.records.iter_mut().filter(ours).filter_map(|record| record.done.scraped.take());
         // By the API server's clock, as all else is.
-        let scrapes: Vec<Scraped> = scrapes.map(|scraped| Scraped { at: scraped.at + site.skew, ..scraped }).collect();
+        let scrapes: Vec<Scraped> = taken.map(|scraped| Scraped { at: scraped.at + site.skew, ..scraped }).collect();
+        let stated = std::mem::take(&mut *site.stated());
         let known = site.known(&run.claims, None);
-        for said in two_scrapes::say(&site.request, &known, &scrapes, pods) {
-            let started = Utc::now();
-            let task = plan::answered(&said.asked, said.first, said.last);
-            let entry = write(site, &said)?;
-            let outcome = if said.values.is_empty() { Outcome::Empty } else { Outcome::Collected };
-            let done = Done { verdict: Some(said.verdict), entries: vec![entry], ..Done::new(outcome) };
-            let (cluster, duration) = (site.cluster.clone(), Duration::ZERO);
-            run.records.push(Record { cluster, task, started: Some(started), duration, done });
+        by_scrapes(site, &known, &scrapes, run)?;
+        by_objects(site, &known, &stated, run)?;
+        let has_samples =
+            |record: &Record| matches!(record.task.what, What::Samples(_)) && !record.done.entries.is_empty();
+        if site.request.questions() > 0 && !run.records.iter().filter(|it| it.cluster == site.cluster).any(has_samples)
+        {
+            samples::write(site, &known, &scrapes, &stated, run)?;
         }
     }
     Ok(())
 }
 
-/// `queries/<id>.json`, as of a Prometheus' answer.
-fn write(site: &Site, said: &Said) -> Result<Entry, BundleError> {
-    let Said { asked, values, verdict, first, last } = said;
-    let rule = &asked.rule;
-    let at = last.timestamp_millis() as f64 / 1000.0;
-    let series =
-        |(labels, value): &(crate::promql::Labels, String)| json!({ "metric": labels, "values": [[at, value]] });
-    let mut question = query::about(&rule.id, Some(rule), &asked.question.to_string());
-    question["since_start"] = asked.since_start.as_ref().map(ToString::to_string).into();
-    question["two_scrapes"] = json!([first.to_rfc3339(), last.to_rfc3339()]);
+fn by_scrapes(site: &Site, known: &Known, scrapes: &[Scraped], run: &mut Run) -> Result<(), BundleError> {
+    let of_pod = |scraped: &Scraped| (scraped.namespace.clone(), scraped.pod.clone());
+    let mut once = BTreeSet::new();
+    if scrapes.iter().all(|scraped| once.insert(of_pod(scraped))) {
+        return Ok(());
+    }
+    let is_first = |record: &&Record| matches!(&record.task.what, What::Scrape(scrape) if scrape.not_before.is_none());
+    let pods = run.records.iter().filter(|record| record.cluster == site.cluster).filter(is_first).count();
+    for Said { asked, values, verdict, first, last } in two_scrapes::say(&site.request, known, scrapes, pods) {
+        let mut question = query::about(&asked.rule.id, Some(&asked.rule), &asked.question.to_string());
+        question["since_start"] = asked.since_start.as_ref().map(ToString::to_string).into();
+        question["two_scrapes"] = json!([first.to_rfc3339(), last.to_rfc3339()]);
+        let task = plan::answered(&asked.rule, &asked.question, (first, last), AnsweredBy::Scrapes);
+        let path = layout::query(&site.cluster, &asked.rule.id);
+        run.records.push(answer(site, task, path, (question, &values, verdict, last))?);
+    }
+    Ok(())
+}
+
+fn by_objects(site: &Site, known: &Known, stated: &[Series], run: &mut Run) -> Result<(), BundleError> {
+    let at = site.seen.get().copied().unwrap_or_else(|| site.now());
+    for by_objects::Said { rule, question: query, values, verdict } in by_objects::say(&site.request, known, stated, at)
+    {
+        let is_answered = |record: &Record| match &record.task.what {
+            What::Query(query) => record.cluster == site.cluster && query.id == rule.id,
+            _ => false,
+        };
+        let mut answered = run.records.iter().filter(|record| is_answered(record));
+        // What a Prometheus has is of the window; what nothing states is no answer.
+        let has_value = |record: &Record| record.done.verdict.as_ref().is_some_and(|it| it.steps_with_data > 0);
+        if values.is_empty() || answered.any(has_value) {
+            continue;
+        }
+        let mut question = query::about(&rule.id, Some(&rule), &query.to_string());
+        question["objects"] = at.to_rfc3339().into();
+        let task = plan::answered(&rule, &query, (at, at), AnsweredBy::Objects);
+        let path = layout::query_of_objects(&site.cluster, &rule.id);
+        run.records.push(answer(site, task, path, (question, &values, verdict, at))?);
+    }
+    Ok(())
+}
+
+/// `queries/<id>.json`, as of a Prometheus' answer, and its task.
+fn answer(
+    site: &Site,
+    task: Task,
+    path: EntryPath,
+    (question, values, verdict, at): (Value, &[(Labels, String)], Verdict, DateTime<Utc>),
+) -> Result<Record, BundleError> {
+    let started = Utc::now();
+    let seconds = at.timestamp_millis() as f64 / 1000.0;
+    let series = |(labels, value): &(Labels, String)| json!({ "metric": labels, "values": [[seconds, value]] });
     let answer = json!({ "resultType": "matrix", "result": values.iter().map(series).collect::<Vec<_>>() });
     let mut file = Joined::default();
-    let mut counts = crate::redact::Counts::default();
+    let mut counts = Counts::default();
     for (begins, part) in
         [("{\"question\":", question), (",\n\"answer\":", answer), (",\n\"verdict\":", json!(verdict))]
     {
@@ -65,5 +106,8 @@ fn write(site: &Site, said: &Said) -> Result<Entry, BundleError> {
         file.push(&clean.to_clean());
     }
     file.literal("}\n");
-    site.write(layout::query(&site.cluster, &rule.id), env!("CARGO_PKG_NAME"), &file.take(), counts)
+    let entry = site.write(path, env!("CARGO_PKG_NAME"), &file.take(), counts)?;
+    let outcome = if values.is_empty() { Outcome::Empty } else { Outcome::Collected };
+    let done = Done { verdict: Some(verdict), entries: vec![entry], ..Done::new(outcome) };
+    Ok(Record { cluster: site.cluster.clone(), task, started: Some(started), duration: Duration::ZERO, done })
 }

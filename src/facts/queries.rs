@@ -52,18 +52,17 @@ pub fn text(
     }
     let known = known(request, claims, (&cluster.name, cluster.namespaces.clone()), cluster.prometheus.as_ref());
     let answered: Vec<&QueryRecord> = answered.iter().filter(|record| record.cluster == cluster.name).collect();
-    let has_answers = answered.iter().any(|record| record.entry.is_some());
-    let asked = match &cluster.prometheus {
-        Some(backend) if has_answers => {
+    let has = |is_of_now: bool| answered.iter().any(|it| it.entry.is_some() && it.answer.is_as_of_now() == is_of_now);
+    let mut asked = match &cluster.prometheus {
+        Some(backend) if has(false) => {
             format!("asked of {}: {}; the answers are in queries/<name>.json", backend.at, backend.why)
         }
         Some(backend) => format!("{} was found and not asked: these are the questions, not their answers", backend.at),
-        None if has_answers => {
-            "nothing was asked of a Prometheus; what two scrapes of the servers say is below, as of the collection"
-                .to_owned()
-        }
         None => "nothing was asked of a Prometheus: these are the questions, not their answers".to_owned(),
     };
+    if has(true) {
+        asked.push_str("; what scrapes and objects say in its place is as of the collection");
+    }
     let mut text = format!(
         "# PromQL of profile {} {} for cluster {}, to paste into Grafana's Explore or Prometheus.\n\
          # Window: {} to {}{}. Rates are over {RANGE}.\n\
@@ -102,7 +101,7 @@ pub fn text(
         }
         // What was asked was narrowed by what was known then. What scrapes answer is of seconds, and of no use
         // to paste.
-        let asked = record(&rule.id).filter(|record| !record.answer.of_scrapes);
+        let asked = record(&rule.id).filter(|record| !record.answer.is_as_of_now());
         let expr = asked.map_or(&expr, |record| &record.expr);
         let answer = record(&rule.id).map(|it| answer(it)).unwrap_or_default();
         text.push_str(&format!("\n# {}\n{answer}{expr}\n", about(rule)));
@@ -127,6 +126,9 @@ fn about(rule: &QueryRule) -> String {
 /// What was answered, as a comment of a line.
 fn answer(record: &QueryRecord) -> String {
     let QueryRecord { start, end, step_seconds, .. } = record;
+    if record.answer.of_objects {
+        return format!("# {}\n", verdict::words(record));
+    }
     format!("# {} to {}, every {step_seconds} s: {}\n", utc(*start), utc(*end), verdict::words(record))
 }
 

@@ -15,13 +15,16 @@ const MOST: usize = 20_000;
 /// Longer lines are no samples.
 const LONGEST_LINE: usize = 64 << 10;
 
+/// A series as a line has it, its name and labels, and the value; a map of its labels would be ten times as large.
+pub type Series = (Box<str>, f64);
+
 /// Reads samples while the text streams by.
 #[derive(Clone, Debug)]
 pub struct Extract {
     wanted: Arc<BTreeSet<String>>,
     rest: Vec<u8>,
     is_too_long: bool,
-    found: Vec<(Labels, f64)>,
+    found: Vec<Series>,
     is_cut: bool,
 }
 
@@ -60,9 +63,9 @@ impl Extract {
         }
     }
 
-    /// What was found, each with its labels, its name among them, and whether that is not all.
+    /// What was found, and whether that is not all.
     #[must_use]
-    pub fn finish(mut self) -> (Vec<(Labels, f64)>, bool) {
+    pub fn finish(mut self) -> (Vec<Series>, bool) {
         let line = std::mem::take(&mut self.rest);
         self.line(&line);
         (self.found, self.is_cut)
@@ -73,10 +76,10 @@ impl Extract {
             self.is_cut = true;
             return;
         }
-        if let Some((labels, value)) = std::str::from_utf8(line).ok().and_then(sample)
+        if let Some((series, labels, value)) = std::str::from_utf8(line).ok().and_then(read)
             && labels.get(NAME).is_some_and(|name| self.wanted.contains(name))
         {
-            self.found.push((labels, value));
+            self.found.push((series.into(), value));
         }
     }
 }
@@ -84,9 +87,28 @@ impl Extract {
 /// A line's labels, the metric's name among them, and its value; none of a comment and of what is no sample.
 #[must_use]
 pub fn sample(line: &str) -> Option<(Labels, f64)> {
+    read(line).map(|(_, labels, value)| (labels, value))
+}
+
+/// The labels of a series as a line has it, its name among them.
+#[must_use]
+pub fn labels(series: &str) -> Option<Labels> {
+    series_of(series).map(|(labels, _)| labels)
+}
+
+fn read(line: &str) -> Option<(&str, Labels, f64)> {
     let line = line.trim();
-    let end = line.find(|char: char| char == '{' || char.is_whitespace())?;
-    let (name, mut rest) = line.split_at(end);
+    let (labels, rest) = series_of(line)?;
+    let series = line[..line.len() - rest.len()].trim_end();
+    // A time may follow, and an exemplar.
+    let value = rest.split_whitespace().next()?.parse().ok()?;
+    labels.contains_key(NAME).then_some((series, labels, value))
+}
+
+/// The labels that a text begins with, and what follows them.
+fn series_of(text: &str) -> Option<(Labels, &str)> {
+    let end = text.find(|char: char| char == '{' || char.is_whitespace()).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
     let mut labels = Labels::new();
     if name.starts_with('#') {
         return None;
@@ -94,13 +116,11 @@ pub fn sample(line: &str) -> Option<(Labels, f64)> {
     if !name.is_empty() {
         labels.insert(NAME.to_owned(), name.to_owned());
     }
-    rest = rest.trim_start();
-    if let Some(within) = rest.strip_prefix('{') {
-        rest = braces(within, &mut labels)?;
-    }
-    // A time may follow, and an exemplar.
-    let value = rest.split_whitespace().next()?.parse().ok()?;
-    labels.contains_key(NAME).then_some((labels, value))
+    let rest = match rest.trim_start().strip_prefix('{') {
+        Some(within) => braces(within, &mut labels)?,
+        None => rest,
+    };
+    Some((labels, rest))
 }
 
 /// Reads labels up to the closing brace, and gives what follows it.

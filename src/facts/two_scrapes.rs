@@ -1,7 +1,10 @@
 //! What two scrapes of the servers, some seconds apart, say of the profile's queries: as of the collection, and
 //! never that all is well. Pure.
 
-use super::verdict::Judge;
+use super::{
+    scraped::{self, Series},
+    verdict::Judge,
+};
 use crate::{
     bundle::{Judged, Reading, Verdict},
     plan::{self, Known, Request, TwoScrapes},
@@ -21,9 +24,19 @@ pub struct Scraped {
     /// When it answered.
     pub at: DateTime<Utc>,
     /// Samples of the metrics that the queries are made of.
-    pub samples: Vec<(Labels, f64)>,
+    pub samples: Vec<Series>,
     /// Whether these are not all.
     pub is_cut: bool,
+}
+
+impl Scraped {
+    /// Its samples, with the labels of the pod that they are of.
+    pub fn targeted(&self) -> impl Iterator<Item = (Labels, f64)> {
+        let target = [("namespace", &self.namespace), ("pod", &self.pod)];
+        self.samples
+            .iter()
+            .filter_map(move |(series, value)| Some((targeted(&scraped::labels(series)?, target), *value)))
+    }
 }
 
 /// What they say of one query.
@@ -56,19 +69,24 @@ pub fn say(request: &Request, known: &Known, scrapes: &[Scraped], pods: usize) -
     asked.into_iter().filter_map(|asked| pairs.say(request, asked)).collect()
 }
 
-struct Pairs {
-    samples: Samples,
-    names: BTreeSet<String>,
+/// Pods that were scraped twice, as if all had been at the same two times: those of the shortest pair, the last of
+/// which is the last of all.
+struct Pairs<'a> {
+    pairs: Vec<(&'a Scraped, &'a Scraped)>,
+    /// Milliseconds of the shortest pair.
+    apart: i64,
     first: DateTime<Utc>,
     last: DateTime<Utc>,
     /// What is missing of them.
     lacks: Vec<String>,
 }
 
-impl Pairs {
-    /// Every pod's two scrapes, as if all had been made at the same two times: those of the shortest pair, the
-    /// last of which is the last of all.
-    fn of(scrapes: &[Scraped], all: usize) -> Option<Self> {
+fn millis((first, last): &(&Scraped, &Scraped)) -> i64 {
+    (last.at - first.at).num_milliseconds().max(1)
+}
+
+impl<'a> Pairs<'a> {
+    fn of(scrapes: &'a [Scraped], all: usize) -> Option<Self> {
         let mut pods: BTreeMap<(&str, &str), Vec<&Scraped>> = BTreeMap::new();
         for scrape in scrapes {
             pods.entry((&scrape.namespace, &scrape.pod)).or_default().push(scrape);
@@ -81,20 +99,35 @@ impl Pairs {
         let pairs: Vec<(&Scraped, &Scraped)> = pairs.collect();
         // Samples have milliseconds.
         let last = DateTime::from_timestamp_millis(pairs.iter().map(|(_, last)| last.at).max()?.timestamp_millis())?;
-        let millis = |(first, last): &(&Scraped, &Scraped)| (last.at - first.at).num_milliseconds().max(1);
-        let least = pairs.iter().map(millis).min()?;
-        let apart = TimeDelta::milliseconds(least);
-        let (first, mut samples, mut names) = (last - apart, Samples::default(), BTreeSet::new());
-        for pair @ (one, other) in &pairs {
-            let part = least as f64 / millis(pair) as f64;
-            let then: BTreeMap<&Labels, f64> = one.samples.iter().map(|(labels, value)| (labels, *value)).collect();
-            let now: BTreeSet<&Labels> = other.samples.iter().map(|(labels, _)| labels).collect();
+        let apart = pairs.iter().map(millis).min()?;
+        let mut lacks = Vec::new();
+        if pairs.len() < all {
+            lacks.push(format!("of {} of {all} pods: the others did not answer twice", pairs.len()));
+        }
+        if scrapes.iter().any(|scrape| scrape.is_cut) {
+            lacks.push("a pod has more samples than are looked at".to_owned());
+        }
+        Some(Self { pairs, apart, first: last - TimeDelta::milliseconds(apart), last, lacks })
+    }
+
+    /// The samples of these metrics, and the names of those that there are.
+    fn samples(&self, metrics: &BTreeSet<String>) -> (Samples, BTreeSet<String>) {
+        let (mut samples, mut names) = (Samples::default(), BTreeSet::new());
+        let (before, after) = (self.first.timestamp_millis(), self.last.timestamp_millis());
+        let of = |scrape: &Scraped| -> Vec<(Labels, f64)> {
+            let read = |(series, value): &Series| Some((labels_of(series, metrics)?, *value));
+            scrape.samples.iter().filter_map(read).collect()
+        };
+        for pair @ (one, other) in &self.pairs {
+            let part = self.apart as f64 / millis(pair) as f64;
+            let (then, now) = (of(one), of(other));
+            let was: BTreeMap<&Labels, f64> = then.iter().map(|(labels, value)| (labels, *value)).collect();
+            let is: BTreeSet<&Labels> = now.iter().map(|(labels, _)| labels).collect();
             let target = |labels: &Labels| targeted(labels, [("namespace", &other.namespace), ("pod", &other.pod)]);
-            let (before, after) = (first.timestamp_millis(), last.timestamp_millis());
-            for (labels, value) in &other.samples {
+            for (labels, value) in &now {
                 names.extend(labels.get(NAME).cloned());
                 let labels_there = target(labels);
-                let was = match then.get(labels) {
+                let was = match was.get(labels) {
                     // One that has begun anew has its own increase.
                     Some(was) if was > value => Some(*was),
                     Some(was) => Some(value - (value - was) * part),
@@ -107,53 +140,66 @@ impl Pairs {
                 samples.push(&labels_there, Point { at: after, value: *value });
             }
             // What is there no more is of a process that is gone.
-            for (labels, value) in one.samples.iter().filter(|(labels, _)| !now.contains(labels)) {
+            for (labels, value) in then.iter().filter(|(labels, _)| !is.contains(labels)) {
                 let labels = target(labels);
                 samples.push(&labels, Point { at: before, value: *value });
                 samples.push(&labels, Point { at: after, value: promql::stale() });
             }
         }
-        let mut lacks = Vec::new();
-        if pairs.len() < all {
-            lacks.push(format!("of {} of {all} pods: the others did not answer twice", pairs.len()));
-        }
-        if scrapes.iter().any(|scrape| scrape.is_cut) {
-            lacks.push("a pod has more samples than are looked at".to_owned());
-        }
-        Some(Self { samples, names, first, last, lacks })
+        (samples, names)
     }
 
     fn say(&self, request: &Request, asked: TwoScrapes) -> Option<Said> {
         let at = self.last.timestamp_millis();
-        let values = vector(&self.samples, &asked.question, at)?;
-        let incident = request.window.incident.map(|incident| (incident.start, incident.end));
-        let bounds = asked.rule.bounds();
-        let mut judge = Judge::new(bounds, (self.last, self.last), TimeDelta::seconds(1), incident);
-        for (labels, value) in &values {
-            judge.hear(labels, &[(at as f64 / 1000.0, value)]);
-        }
-        let lacks = asked.question.metrics().into_iter().filter(|name| !self.names.contains(name));
-        let lacks: BTreeSet<String> = lacks.collect();
-        let lacks = lacks.into_iter().map(|name| format!("the servers have no {name}"));
+        let metrics: BTreeSet<String> = asked.question.metrics().into_iter().collect();
+        let (samples, names) = self.samples(&metrics);
+        let values = vector(&samples, &asked.question, at)?;
+        let lacks = metrics.difference(&names).map(|name| format!("the servers have no {name}"));
         let warnings = self.lacks.iter().cloned().chain(lacks).collect();
-        let mut verdict = judge.verdict(!self.lacks.is_empty(), true, warnings);
-        // A moment that is well says nothing of any other.
-        if matches!(verdict.verdict, Judged::Healthy | Judged::Gaps) {
-            verdict.verdict = Judged::Value;
-        }
+        let mut verdict = judged(request, &asked.rule, &values, self.last, (!self.lacks.is_empty(), warnings));
         verdict.of_scrapes = true;
-        verdict.since_start = asked.since_start.as_ref().and_then(|query| self.since(query, at));
+        verdict.since_start = asked.since_start.as_ref().and_then(|query| self.since(&samples, query, at));
         Some(Said { asked, values, verdict, first: self.first, last: self.last })
     }
 
     /// The greatest of what its counters have counted since they began.
-    fn since(&self, query: &promql::Query, at: Millis) -> Option<Reading> {
-        let values = vector(&self.samples, query, at)?;
+    fn since(&self, samples: &Samples, query: &promql::Query, at: Millis) -> Option<Reading> {
+        let values = vector(samples, query, at)?;
         let number = |text: &str| text.parse::<f64>().ok().filter(|value| value.is_finite());
         let greatest = values.into_iter().filter_map(|(labels, text)| Some((number(&text)?, labels, text)));
         let (_, labels, value) = greatest.max_by(|one, other| one.0.total_cmp(&other.0))?;
         Some(Reading { value, at: self.last, labels })
     }
+}
+
+/// The labels of a series, if it is of one of these metrics.
+pub(super) fn labels_of(series: &str, metrics: &BTreeSet<String>) -> Option<Labels> {
+    // A name of other letters stands among the labels.
+    let name = series.split(['{', ' ']).next().filter(|name| !name.is_empty());
+    if name.is_some_and(|name| !metrics.contains(name)) {
+        return None;
+    }
+    scraped::labels(series).filter(|labels| labels.get(NAME).is_some_and(|name| metrics.contains(name)))
+}
+
+/// What these values of one moment say of a query: a moment that is well says nothing of any other.
+pub(super) fn judged(
+    request: &Request,
+    rule: &QueryRule,
+    values: &[(Labels, String)],
+    at: DateTime<Utc>,
+    (is_partial, warnings): (bool, Vec<String>),
+) -> Verdict {
+    let incident = request.window.incident.map(|incident| (incident.start, incident.end));
+    let mut judge = Judge::new(rule.bounds(), (at, at), TimeDelta::seconds(1), incident);
+    for (labels, value) in values {
+        judge.hear(labels, &[(at.timestamp_millis() as f64 / 1000.0, value)]);
+    }
+    let mut verdict = judge.verdict(is_partial, true, warnings);
+    if matches!(verdict.verdict, Judged::Healthy | Judged::Gaps) {
+        verdict.verdict = Judged::Value;
+    }
+    verdict
 }
 
 /// Whether a series counts, by its name as the format has it.
@@ -162,15 +208,21 @@ fn is_counter(labels: &Labels) -> bool {
     ["_total", "_bucket", "_count", "_sum"].iter().any(|end| name.ends_with(end))
 }
 
-fn vector(samples: &Samples, query: &promql::Query, at: Millis) -> Option<Vec<(Labels, String)>> {
-    let text = |value: f64| match value {
+/// A number as a Prometheus writes it.
+#[must_use]
+pub fn number(value: f64) -> String {
+    match value {
         value if value.is_nan() => "NaN".to_owned(),
         value if value.is_infinite() => if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned(),
         value => value.to_string(),
-    };
+    }
+}
+
+/// The value of a query at a moment: numbers as a Prometheus writes them.
+pub(super) fn vector(samples: &Samples, query: &promql::Query, at: Millis) -> Option<Vec<(Labels, String)>> {
     Some(match query.at(samples, at).ok()? {
-        Value::Scalar(value) => vec![(Labels::new(), text(value))],
-        Value::Vector(vector) => vector.into_iter().map(|sample| (sample.labels, text(sample.value))).collect(),
+        Value::Scalar(value) => vec![(Labels::new(), number(value))],
+        Value::Vector(vector) => vector.into_iter().map(|sample| (sample.labels, number(sample.value))).collect(),
     })
 }
 

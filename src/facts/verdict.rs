@@ -152,6 +152,7 @@ impl Judge {
             alert_to: self.alerts.map(|(_, to)| moment(to)),
             partial,
             of_scrapes: false,
+            of_objects: false,
             since_start: None,
             warnings,
         }
@@ -217,6 +218,12 @@ pub fn words(record: &QueryRecord) -> String {
         let apart = record.step_seconds;
         words.push_str(&format!(
             ", by two scrapes {apart} s apart as of {}, which say nothing of the time before",
+            utc(record.end)
+        ));
+    }
+    if answer.of_objects {
+        words.push_str(&format!(
+            ", by what the API server said at {}, which says little of the time before",
             utc(record.end)
         ));
     }

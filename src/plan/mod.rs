@@ -16,8 +16,8 @@ pub mod window;
 pub use expand::{KINDS, expand, first, left, one_by_one, rights_of_neighbours, rights_of_pods, taken};
 pub use pods::{Pod, Run, Runs};
 pub use query::{
-    About, Ask, CLUSTERS, FindTask, Known, Narrowing, Narrowings, QueryTask, Question, RANGE, SamplesTask, TwoScrapes,
-    answered, of_profile, of_two_scrapes, questions, whom,
+    About, AnsweredBy, Ask, CLUSTERS, FindTask, Known, Narrowing, Narrowings, QueryTask, Question, RANGE, SamplesTask,
+    TwoScrapes, answered, of_objects, of_profile, of_two_scrapes, questions, whom,
 };
 pub use related::{Neighbours, Related};
 pub use resource::{Resource, Right, UnknownGroup};

@@ -55,6 +55,18 @@ pub struct Known {
     pub is_without_servers: bool,
 }
 
+impl Known {
+    /// Labels that its samples get which have not got them.
+    #[must_use]
+    pub fn labels(&self) -> Vec<(String, String)> {
+        let label = |name: &str, values: &[String]| match values {
+            [one] => Some((name.to_owned(), one.clone())),
+            _ => None,
+        };
+        [label("trust_domain", &self.trust_domains), label("region", &self.regions)].into_iter().flatten().collect()
+    }
+}
+
 /// A label and the values that it may have; without a value it narrows nothing.
 pub type Narrowing = Vec<(String, Vec<String>)>;
 
@@ -96,8 +108,19 @@ pub struct QueryTask {
     pub rule: Option<Box<QueryRule>>,
     /// Whether it is narrowed to the workload.
     pub is_narrowed: bool,
-    /// Whether two scrapes answer it, and nobody is asked.
-    pub is_of_scrapes: bool,
+    /// Who answers it.
+    pub by: AnsweredBy,
+}
+
+/// Who answers a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnsweredBy {
+    /// The Prometheus, which is asked.
+    Prometheus,
+    /// Two scrapes that were made.
+    Scrapes,
+    /// Objects that were listed.
+    Objects,
 }
 
 /// See [`What::Samples`].
@@ -262,15 +285,31 @@ pub fn of_two_scrapes(request: &Request, known: &Known, first: DateTime<Utc>, la
     request.profile.queries.iter().filter(|rule| rule.is_of_scrapes()).filter_map(question).collect()
 }
 
-/// The task of what two scrapes answered.
+/// The questions of the profile that objects answer, filled in.
 #[must_use]
-pub fn answered(asked: &TwoScrapes, first: DateTime<Utc>, last: DateTime<Utc>) -> Task {
+pub fn of_objects(request: &Request, known: &Known) -> Vec<(QueryRule, Query)> {
+    let narrowing = vec![(NAMESPACE.to_owned(), known.namespaces.clone())];
+    let question = |rule: &QueryRule| {
+        let query = rule.query_of_objects(RANGE).ok()??;
+        Some((rule.clone(), Query::parse(&query.narrowed(&narrowing)).ok()?))
+    };
+    request.profile.queries.iter().filter_map(question).collect()
+}
+
+/// The task of what was answered without asking: by what was seen from the first of these moments to the last.
+#[must_use]
+pub fn answered(
+    rule: &QueryRule,
+    question: &Query,
+    (first, last): (DateTime<Utc>, DateTime<Utc>),
+    by: AnsweredBy,
+) -> Task {
     let query = QueryTask {
-        id: asked.rule.id.clone(),
-        question: Question { expr: asked.question.to_string(), end: last, range: Some((first, last - first)) },
-        rule: Some(Box::new(asked.rule.clone())),
+        id: rule.id.clone(),
+        question: Question { expr: question.to_string(), end: last, range: Some((first, last - first)) },
+        rule: Some(Box::new(rule.clone())),
         is_narrowed: true,
-        is_of_scrapes: true,
+        by,
     };
     Task { what: What::Query(query), required: false }
 }
@@ -335,7 +374,7 @@ pub fn questions(request: &Request, known: &Known, now: DateTime<Utc>) -> Vec<Pl
         question: over(request, expr.clone(), TimeDelta::zero(), None, now),
         rule: None,
         is_narrowed: false,
-        is_of_scrapes: false,
+        by: AnsweredBy::Prometheus,
     };
     let of_profile = of_profile(request, known, now).into_iter();
     let of_profile = of_profile.filter(|(rule, ..)| !(known.is_without_servers && rule.is_of_scrapes()));
@@ -344,7 +383,7 @@ pub fn questions(request: &Request, known: &Known, now: DateTime<Utc>) -> Vec<Pl
         question,
         rule: Some(Box::new(rule.clone())),
         is_narrowed,
-        is_of_scrapes: false,
+        by: AnsweredBy::Prometheus,
     });
     let queries = request.queries.iter().map(own).chain(of_profile).map(|query| task(What::Query(query)));
     let abouts = [About::Alerts, About::Rules, About::Targets].map(|about| task(What::About(about)));
@@ -374,13 +413,5 @@ fn samples(request: &Request, known: &Known, now: DateTime<Utc>) -> SamplesTask 
         let span = (end - request.window.start + reach).num_seconds().max(1) + 2 * STEPS[4];
         Question { expr: format!("{selector}[{span}s]"), end, range: None }
     };
-    let label = |name: &str, values: &[String]| match values {
-        [one] => Some((name.to_owned(), one.clone())),
-        _ => None,
-    };
-    let labels = [label("trust_domain", &known.trust_domains), label("region", &known.regions)];
-    SamplesTask {
-        questions: wanted.into_iter().map(question).collect(),
-        labels: labels.into_iter().flatten().collect(),
-    }
+    SamplesTask { questions: wanted.into_iter().map(question).collect(), labels: known.labels() }
 }

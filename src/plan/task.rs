@@ -1,6 +1,6 @@
 //! A task: one piece of evidence to get, as one request.
 
-use super::{About, FindTask, QueryTask, Question, Resource, Right, SamplesTask};
+use super::{About, AnsweredBy, FindTask, QueryTask, Question, Resource, Right, SamplesTask};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::{
     collections::{BTreeSet, HashSet},
@@ -208,6 +208,15 @@ pub struct ScrapeTask {
     pub not_before: Option<DateTime<Utc>>,
 }
 
+impl ScrapeTask {
+    /// The same once more, not before this moment by this machine's clock.
+    #[must_use]
+    pub fn again(&self, not_before: DateTime<Utc>) -> Planned {
+        let scrape = Self { not_before: Some(not_before), ..self.clone() };
+        Task { what: What::Scrape(scrape), required: false }.into()
+    }
+}
+
 /// The order of getting: what is gone first is got first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
@@ -254,6 +263,7 @@ impl Task {
                 format!("scrape/{}/{}/{}{second}", scrape.namespace, scrape.pod, scrape.name)
             }
             What::Prometheus(_) => "prometheus".to_owned(),
+            What::Query(QueryTask { id, by: AnsweredBy::Objects, .. }) => format!("query/{id}/objects"),
             What::Query(query) => format!("query/{}", query.id),
             What::Samples(_) => "samples".to_owned(),
             What::About(about) => format!("prometheus/{}", about.word()),
@@ -368,7 +378,8 @@ impl Task {
     pub fn request(&self) -> String {
         match &self.what {
             What::Kind(_) => String::new(),
-            What::Query(QueryTask { is_of_scrapes: true, .. }) => String::new(),
+            What::Query(QueryTask { by: AnsweredBy::Scrapes | AnsweredBy::Objects, .. }) => String::new(),
+            What::Samples(SamplesTask { questions, .. }) if questions.is_empty() => String::new(),
             _ => format!("GET {}", self.path()),
         }
     }

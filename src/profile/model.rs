@@ -291,6 +291,10 @@ pub struct QueryRule {
     /// Whether two scrapes of the pods can answer it, where no Prometheus can.
     #[serde(default, skip_serializing_if = "is_default")]
     pub two_scrapes: TwoScrapes,
+    /// The PromQL that answers it by what the API server's objects state at the collection, where no Prometheus
+    /// has a value; `same` for that of `expr`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_objects: Option<String>,
     /// What it takes for its metrics to be there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
@@ -311,6 +315,18 @@ impl QueryRule {
     /// When it is none, or more than can be evaluated without a Prometheus.
     pub fn query(&self, range: &str) -> Result<Query, QueryError> {
         Query::parse(self.expr.replace("$range", range).trim())
+    }
+
+    /// The PromQL that answers it by what objects state, if there is such a form.
+    ///
+    /// # Errors
+    /// Those of [`Self::query`].
+    pub fn query_of_objects(&self, range: &str) -> Result<Option<Query>, QueryError> {
+        match self.from_objects.as_deref() {
+            None => Ok(None),
+            Some("same") => self.query(range).map(Some),
+            Some(expr) => Query::parse(expr.trim()).map(Some),
+        }
     }
 
     /// The names of the metrics that it is made of.

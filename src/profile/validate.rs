@@ -283,6 +283,10 @@ fn queries(found: &mut Findings, queries: &[QueryRule]) {
         }
         let read = query.query(EXAMPLE_RANGE);
         found.unless(read.is_ok(), &at("expr"), || read.map_err(|error| error.to_string()).err().unwrap_or_default());
+        let read = query.query_of_objects(EXAMPLE_RANGE);
+        found.unless(read.is_ok(), &at("fromObjects"), || {
+            read.map_err(|error| error.to_string()).err().unwrap_or_default()
+        });
     }
 }
 

@@ -12,5 +12,6 @@ mod place;
 mod rotated;
 mod same;
 mod scrapes;
+mod stated;
 mod wait;
 mod whom;

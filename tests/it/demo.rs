@@ -10,7 +10,7 @@ fn recording() -> PathBuf {
 
 /// What became of each task; a recording has no Prometheus that could be asked again.
 fn outcomes(tasks: &[TaskRecord]) -> BTreeMap<&str, String> {
-    let tasks = tasks.iter().filter(|task| task.kind != "prometheus");
+    let tasks = tasks.iter().filter(|task| task.kind != "prometheus" && !task.is_derived());
     tasks.map(|task| (task.id.as_str(), format!("{:?} {:?}", task.outcome, task.causes))).collect()
 }
 

@@ -20,6 +20,7 @@ mod replay;
 mod report;
 mod scraped;
 mod source;
+mod stated;
 mod tidy;
 mod verdict;
 mod window;

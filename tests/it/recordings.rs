@@ -55,7 +55,8 @@ fn evidence(bundle: &Bundle, cluster: &str) -> BTreeMap<String, String> {
     for path in bundle.paths() {
         let Some(within) = path.strip_prefix(&format!("clusters/{cluster}/")) else { continue };
         // Ages in a description count from the collection: these are made anew below.
-        if ["cluster.json", "metrics/queries.txt"].contains(&within) || within.ends_with("describe.txt") {
+        let is_of_now = within.ends_with("describe.txt") || within.ends_with(".objects.json");
+        if is_of_now || ["cluster.json", "metrics/queries.txt", "metrics/samples.openmetrics"].contains(&within) {
             continue;
         }
         let text = if path.ends_with(".json") {

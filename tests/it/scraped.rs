@@ -1,7 +1,7 @@
 //! Samples out of the text that an endpoint answers.
 
 use kubectl_escalate::{
-    facts::scraped::{Extract, sample},
+    facts::scraped::{Extract, labels as labels_of, sample},
     promql::{Labels, NAME},
     redact::{Key, Redactor},
 };
@@ -59,7 +59,8 @@ fn found(text: &[u8], wanted: &[&str], sizes: &[usize]) -> Vec<(Labels, f64)> {
         extract.push(&redactor.text(chunk).0);
         rest = after;
     }
-    extract.finish().0
+    let read = |(series, value): (Box<str>, f64)| (labels_of(&series).expect("a series"), value);
+    extract.finish().0.into_iter().map(read).collect()
 }
 
 #[test]

@@ -127,6 +127,7 @@ impl Work<'_> {
             followed: Arc::default(),
             reach: self.reach.clone(),
             prometheus: Arc::default(),
+            stated: Arc::default(),
             wanted: wanted.clone(),
             scrape_gap,
             skip: self.skip.clone(),

@@ -85,9 +85,7 @@ impl Scheduler<'_> {
         }
         let again = |record: &Record| match &record.task.what {
             What::Scrape(scrape) if scrape.not_before.is_none() && record.cluster == site.cluster => {
-                let not_before = Some(record.done.scraped.as_ref()?.at + site.scrape_gap);
-                let scrape = plan::ScrapeTask { not_before, ..scrape.clone() };
-                Some(Planned::from(Task { what: What::Scrape(scrape), required: false }))
+                Some(scrape.again(record.done.scraped.as_ref()?.at + site.scrape_gap))
             }
             _ => None,
         };

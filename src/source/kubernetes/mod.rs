@@ -1,11 +1,12 @@
 //! A Kubernetes API server: GET requests with our timeouts and retries, lists as tables, discovery.
 //!
-//! Only GET is ever sent. A request is given up after the idle time without a byte; 429, 503 and
+//! Only GET is ever sent; a port-forward is one, too, that becomes a socket. A request is given up after the idle time without a byte; 429, 503 and
 //! 504 are tried again within a budget that one cluster shares.
 
 mod connect;
 mod discovery;
 mod error;
+mod forward;
 mod table;
 
 pub use connect::{ConnectError, Connection, Target, connect};

@@ -44,7 +44,8 @@ fn ran(arguments: &[&str], world: World) -> Plan {
     let request = |task: &kubectl_escalate::bundle::TaskRecord| {
         if task.started.is_some() { task.request.clone() } else { String::new() }
     };
-    let tasks = bundle.manifest().tasks.iter();
+    // What is answered by what was listed was not planned.
+    let tasks = bundle.manifest().tasks.iter().filter(|task| !task.is_derived());
     tasks
         .map(|task| (task.id.strip_prefix("prod/").expect("its cluster").to_owned(), (request(task), task.required)))
         .collect()
@@ -98,5 +99,20 @@ fn what_a_prometheus_will_be_asked_is_planned() {
     let bundle = Run::collect(&api).args(of).finish().exits(0).bundle();
     let ran = serde_json::to_value(&bundle.manifest().tasks).expect("JSON");
     assert_eq!(ids(&plan["clusters"][0]["tasks"]), ids(&ran));
-    assert_eq!(ids(&ran).len(), 17 + 1 + 1 + 3 + 1);
+    assert_eq!(ids(&ran).len(), 19 + 1 + 1 + 3 + 1);
+}
+
+#[test]
+fn second_scrapes_are_planned_for_where_no_prometheus_answers() {
+    let second = |arguments: &[&str]| {
+        let api = world().serve();
+        let ended = Run::collect(&api).args(["--dry-run"]).args(arguments).finish().exits(0);
+        ended.stdout.lines().filter(|line| line.contains("once more")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let planned = second(&["--scrape-gap", "10s"]);
+    assert_eq!(planned.len(), 2, "{planned:#?}");
+    for line in planned {
+        assert!(line.contains("/proxy/metrics, where no Prometheus answers for the servers"), "{line}");
+    }
+    assert_eq!(second(&["--scrape-gap", "0s"]).len(), 0);
 }

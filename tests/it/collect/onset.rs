@@ -1,6 +1,6 @@
 //! Where no incident was named, one is proposed from the evidence, with the command that collects around it.
 
-use crate::support::{Reply, Run, World, world::POD};
+use crate::support::{Reply, Run, World, prometheus, world::POD};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use kubectl_escalate::bundle::ChecklistItem;
 use serde_json::json;
@@ -56,6 +56,22 @@ fn a_jump_of_errors_is() {
     let said = format!("it may have begun at {}: errors of {POD}/server go from 0 a minute to 40", stamp(at));
     assert!(item.detail.contains(&said), "{item:?}");
     assert!(item.command.expect("a command").ends_with(&format!("--incident-time {}", stamp(at))));
+}
+
+#[test]
+fn so_is_the_first_alert_that_began_within_the_window_and_fires() {
+    let (api, server) = (World::one().serve(), prometheus::serve());
+    let (first, others) = (ago(11), [(ago(900), "firing"), (ago(14), "pending"), (ago(7), "firing")]);
+    let alert = |at: DateTime<Utc>, state: &str| json!({ "labels": { "alertname": "MintErrors", "namespace": "tdd-one" }, "state": state, "activeAt": stamp(at) });
+    let alerts: Vec<_> = others.iter().map(|(at, state)| alert(*at, state)).chain([alert(first, "firing")]).collect();
+    let answer = json!({ "status": "success", "data": { "alerts": alerts } });
+    server.on(move |asked| asked.path.ends_with("/alerts").then(|| Reply::json(&answer)));
+    let run = Run::new(["collect", "--prometheus", &server.url()]).context("prod", &api.url());
+    let out = run.out();
+    let bundle = run.args(["--to".as_ref(), out.as_os_str()]).finish().exits(0).bundle();
+    let item = &bundle.manifest().checklist[0];
+    let said = format!("it may have begun at {}: the alert MintErrors begins", stamp(first));
+    assert!(item.detail.contains(&said), "{item:?}");
 }
 
 #[test]

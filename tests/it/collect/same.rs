@@ -23,9 +23,14 @@ fn collect(key: &str) -> Bundle {
 
 /// Hashes of all but the files about the run itself, which say when it was.
 fn evidence(bundle: &Bundle) -> BTreeMap<String, String> {
-    let about = |path: &str| path == "README.txt" || path.ends_with("cluster.json");
-    let entries = bundle.manifest().entries.iter().filter(|entry| !about(&entry.path));
+    let entries = bundle.manifest().entries.iter().filter(|entry| !says_when(&entry.path));
     entries.map(|entry| (entry.path.clone(), entry.sha256.clone())).collect()
+}
+
+/// Whether a file is about the run itself, or says at what time something was stated.
+fn says_when(path: &str) -> bool {
+    let ends = ["cluster.json", ".objects.json", "queries.txt", "samples.openmetrics"];
+    path == "README.txt" || ends.iter().any(|end| path.ends_with(end))
 }
 
 /// A manifest without what differs between two runs by nature: times, and the clocks' difference.
@@ -34,12 +39,23 @@ fn timeless(manifest: &Manifest) -> Manifest {
     manifest.started = manifest.window_start;
     manifest.finished = None;
     manifest.clusters.iter_mut().for_each(|cluster| cluster.clock_skew_ms = None);
+    for query in &mut manifest.queries {
+        (query.start, query.end) = (manifest.window_start, manifest.window_start);
+        for reading in [&mut query.answer.worst, &mut query.answer.at_incident].into_iter().flatten() {
+            reading.at = manifest.window_start;
+        }
+        (query.answer.alert_from, query.answer.alert_to) = (None, None);
+    }
+    for item in &mut manifest.checklist {
+        item.detail.clear();
+        item.command = None;
+    }
     for task in &mut manifest.tasks {
         (task.started, task.duration_ms) = (None, 0);
     }
     for entry in &mut manifest.entries {
         (entry.started, entry.ended) = (None, None);
-        if entry.path == "README.txt" || entry.path.ends_with("cluster.json") {
+        if says_when(&entry.path) {
             (entry.bytes, entry.compressed) = (0, 0);
             entry.sha256.clear();
         }

@@ -1,0 +1,63 @@
+//! Owns how the paths of a bundle are shortened once its name is known, for the whole to fit.
+
+use super::MAX_PATH;
+use crate::bundle::names::{BundleName, CAPS, Cap, by_hash, shorten};
+
+/// Where every entry of a bundle ends up once its name is known.
+#[derive(Clone, Debug)]
+pub(in crate::bundle) struct Settlement {
+    budget: usize,
+    cap: Option<Cap>,
+}
+
+impl Settlement {
+    /// The gentlest one under which all of `paths` fit below a folder of `name`. One step is taken
+    /// for the whole bundle, so that the files of one pod stay in one folder.
+    pub(in crate::bundle) fn of<'a>(name: &BundleName, paths: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let budget = MAX_PATH - name.as_str().len() - 1;
+        let cap = if paths.clone().all(|p| p.len() <= budget) {
+            None
+        } else {
+            // A path that no step fits goes by its hash, and must not drag all others along.
+            let hope = paths.filter(|p| shortened(p, LAST_CAP).len() <= budget);
+            let fits = |cap: Cap| hope.clone().all(|p| shortened(p, cap).len() <= budget);
+            CAPS.into_iter().find(|cap| fits(*cap))
+        };
+        Self { budget, cap }
+    }
+
+    /// The path of `inner` in the bundle's folder.
+    pub(in crate::bundle) fn settle(&self, inner: &str) -> String {
+        let mut path = self.cap.map_or_else(|| inner.to_owned(), |cap| shortened(inner, cap));
+        if path.len() > self.budget {
+            path = settle(inner, self.budget);
+        }
+        path
+    }
+}
+
+const LAST_CAP: Cap = CAPS[CAPS.len() - 1];
+
+/// `inner` shortened, if need be, to at most `budget` characters: its names by [`CAPS`], or, when
+/// they all are short and it still is too long, to a hash. Nothing else is looked at, so the same
+/// path and budget always give the same. Expects the text of an [`EntryPath`]: ASCII.
+fn settle(inner: &str, budget: usize) -> String {
+    if inner.len() <= budget {
+        return inner.to_owned();
+    }
+    let steps = CAPS.into_iter().map(|cap| shortened(inner, cap));
+    steps.into_iter().find(|p| p.len() <= budget).unwrap_or_else(|| by_hash(inner))
+}
+
+/// Every path that `inner` may have in a bundle: its own first.
+pub(in crate::bundle) fn candidates(inner: &str) -> impl Iterator<Item = String> + '_ {
+    let steps = CAPS.into_iter().map(|cap| shortened(inner, cap));
+    std::iter::once(inner.to_owned()).chain(steps).chain(std::iter::once_with(|| by_hash(inner)))
+}
+
+fn shortened(inner: &str, cap: Cap) -> String {
+    let below = inner.starts_with("clusters/");
+    let of = |(n, part)| shorten(part, if below && n == 1 { cap.cluster } else { cap.other });
+    let parts: Vec<String> = inner.split('/').enumerate().map(of).collect();
+    parts.join("/")
+}

@@ -1,0 +1,103 @@
+//! A pod's port through the API server's port-forward: for what its proxy may not be asked, or cannot reach. The node
+//! then connects within the pod, so that neither the pod network nor an address other than loopback is needed.
+
+use super::{Answer, Kubernetes, SourceError, refusal};
+use crate::source::BodyStream;
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use std::{error::Error, time::Duration};
+
+/// For how long the node's own words on a connection that ended are waited for.
+const WORDS: Duration = Duration::from_secs(1);
+
+impl Kubernetes {
+    /// GETs a path of a pod's port, as if from within the pod.
+    ///
+    /// # Errors
+    /// When the port may not be forwarded, nobody listens there, or no success was answered within the idle time.
+    pub async fn get_forwarded(
+        &self,
+        (namespace, pod, port): (&str, &str, u16),
+        path: &str,
+        accept: &str,
+    ) -> Result<Answer, SourceError> {
+        let idle = self.limits.idle;
+        tokio::select! {
+            biased;
+            reason = self.stop.stopped() => Err(SourceError::Stopped(reason)),
+            answer = tokio::time::timeout(idle, self.forwarded(namespace, pod, port, path, accept)) => {
+                answer.unwrap_or(Err(SourceError::TimedOut { what: "waiting for an answer by port-forward", after: idle }))
+            }
+        }
+    }
+
+    async fn forwarded(
+        &self,
+        namespace: &str,
+        pod: &str,
+        port: u16,
+        path: &str,
+        accept: &str,
+    ) -> Result<Answer, SourceError> {
+        let request = Request::get(path).header(header::HOST, format!("{pod}:{port}")).header(header::ACCEPT, accept);
+        let request = request.body(Empty::<Bytes>::new()).map_err(SourceError::Request)?;
+        // The semaphore is never closed.
+        let slot = self.slots.clone().acquire_owned().await.ok();
+        let pods = Api::<Pod>::namespaced(self.client.clone(), namespace);
+        let mut forward = pods.portforward(pod, &[port]).await.map_err(refused)?;
+        let closed = || SourceError::Broken("the port-forward has no such stream".into());
+        let stream = forward.take_stream(port).ok_or_else(closed)?;
+        let words = forward.take_error(port);
+        let sent = async {
+            let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+            // Ends with the stream, and that with the answer's body or with the client.
+            tokio::spawn(async move {
+                let _ = connection.await;
+                drop(forward);
+            });
+            let answer = sender.send_request(request).await?;
+            Ok::<_, hyper::Error>((answer, sender))
+        };
+        let (answer, sender) = match sent.await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let words = match words {
+                    Some(words) => tokio::time::timeout(WORDS, words).await.unwrap_or_default(),
+                    None => None,
+                };
+                let error: Box<dyn Error + Send + Sync> = match words {
+                    Some(words) => words.into(),
+                    None => error.into(),
+                };
+                return Err(SourceError::Broken(error));
+            }
+        };
+        let (head, body) = answer.into_parts();
+        // The connection lives as long as whoever may send more over it.
+        let stream = futures_util::StreamExt::map(body.into_data_stream(), move |chunk| {
+            let _ = &sender;
+            chunk
+        });
+        let body = BodyStream::new(stream, self.limits.idle, self.stop.clone(), slot);
+        if head.status.is_success() {
+            return Ok(Answer { status: head.status.as_u16(), date: None, body });
+        }
+        Err(refusal(head.status, body).await?)
+    }
+}
+
+/// The API server's refusal to forward.
+fn refused(error: kube::Error) -> SourceError {
+    match error {
+        kube::Error::Api(status) => SourceError::Status {
+            code: status.code,
+            reason: status.reason.clone(),
+            message: super::without_user(&status.message),
+        },
+        error => SourceError::Unreachable(Box::new(error)),
+    }
+}

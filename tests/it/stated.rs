@@ -1,0 +1,213 @@
+//! What objects state, under kube-state-metrics' names.
+
+use kubectl_escalate::{
+    facts::{scraped, stated},
+    plan::RANGE,
+    profile::Profile,
+    promql::NAME,
+    redact::{CleanJson, Key, Redactor},
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+fn clean(object: Value) -> CleanJson {
+    Redactor::new(&Key::random()).object(object).0
+}
+
+/// As lines of the text format.
+fn lines(group: &str, plural: &str, object: Value) -> Vec<String> {
+    let mut lines: Vec<String> =
+        stated::of(group, plural, &clean(object)).iter().map(|(series, value)| format!("{series} {value}")).collect();
+    lines.sort();
+    lines
+}
+
+fn pod() -> Value {
+    json!({
+        "metadata": {"namespace": "tdd-one", "name": "server-1", "uid": "u-1", "creationTimestamp": "2026-11-22T15:00:00Z"},
+        "spec": {"nodeName": "node-a", "containers": [
+            {"name": "server", "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}}},
+        ]},
+        "status": {
+            "phase": "Running", "startTime": "2026-11-22T15:00:01Z",
+            "conditions": [{"type": "Initialized", "status": "True"}, {"type": "Ready", "status": "False"}],
+            "containerStatuses": [{
+                "name": "server", "restartCount": 3, "ready": false,
+                "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-11-22T15:10:00Z"}},
+            }],
+        },
+    })
+}
+
+#[test]
+fn a_pod_states_what_kube_state_metrics_says_of_it() {
+    let of_pod = "namespace=\"tdd-one\",pod=\"server-1\",uid=\"u-1\"";
+    let of_container = format!("{of_pod},container=\"server\"");
+    let resource = |name: &str, resource: &str, unit: &str, value: &str| {
+        format!(
+            "kube_pod_container_resource_{name}{{{of_container},node=\"node-a\",resource=\"{resource}\",unit=\"{unit}\"}} {value}"
+        )
+    };
+    let status = |name: &str, more: &str, value: &str| {
+        format!("kube_pod_container_status_{name}{{{of_container}{more}}} {value}")
+    };
+    let phase = |word: &str, value: u8| format!("kube_pod_status_phase{{{of_pod},phase=\"{word}\"}} {value}");
+    let ready = |word: &str, value: u8| format!("kube_pod_status_ready{{{of_pod},condition=\"{word}\"}} {value}");
+    let mut expected = vec![
+        resource("requests", "cpu", "core", "0.25"),
+        resource("requests", "memory", "byte", "268435456"),
+        resource("limits", "memory", "byte", "536870912"),
+        status("restarts_total", "", "3"),
+        status("ready", "", "0"),
+        status("running", "", "0"),
+        status("waiting", "", "1"),
+        status("terminated", "", "0"),
+        status("waiting_reason", ",reason=\"CrashLoopBackOff\"", "1"),
+        status("last_terminated_reason", ",reason=\"OOMKilled\"", "1"),
+        status("last_terminated_exitcode", "", "137"),
+        status("last_terminated_timestamp", "", "1795360200"),
+        format!("kube_pod_created{{{of_pod}}} 1795359600"),
+        format!("kube_pod_start_time{{{of_pod}}} 1795359601"),
+        phase("Pending", 0),
+        phase("Succeeded", 0),
+        phase("Failed", 0),
+        phase("Unknown", 0),
+        phase("Running", 1),
+        ready("true", 0),
+        ready("false", 1),
+        ready("unknown", 0),
+    ];
+    expected.sort();
+    assert_eq!(lines("", "pods", pod()), expected);
+}
+
+#[test]
+fn what_makes_and_scales_pods_states_its_numbers() {
+    let deployment = json!({
+        "metadata": {"namespace": "tdd-one", "name": "server"},
+        "spec": {"replicas": 3}, "status": {"replicas": 3, "readyReplicas": 1, "availableReplicas": 1, "unavailableReplicas": 2, "updatedReplicas": 3},
+    });
+    let lines_of = lines("apps", "deployments", deployment);
+    for (name, value) in [("spec_replicas", 3), ("status_replicas_available", 1), ("status_replicas_unavailable", 2)] {
+        let line = format!("kube_deployment_{name}{{namespace=\"tdd-one\",deployment=\"server\"}} {value}");
+        assert!(lines_of.contains(&line), "{line} in {lines_of:#?}");
+    }
+    let autoscaler = json!({
+        "metadata": {"namespace": "tdd-one", "name": "server"},
+        "spec": {"minReplicas": 1, "maxReplicas": 4, "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}}]},
+        "status": {"currentReplicas": 4, "desiredReplicas": 4,
+            "currentMetrics": [{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 93}}}],
+            "conditions": [{"type": "ScalingLimited", "status": "True"}]},
+    });
+    let lines_of = lines("autoscaling", "horizontalpodautoscalers", autoscaler);
+    let about = "namespace=\"tdd-one\",horizontalpodautoscaler=\"server\"";
+    for line in [
+        format!("kube_horizontalpodautoscaler_status_current_replicas{{{about}}} 4"),
+        format!(
+            "kube_horizontalpodautoscaler_spec_target_metric{{{about},metric_name=\"cpu\",metric_target_type=\"utilization\"}} 70"
+        ),
+        format!(
+            "kube_horizontalpodautoscaler_status_target_metric{{{about},metric_name=\"cpu\",metric_target_type=\"utilization\"}} 93"
+        ),
+        format!(
+            "kube_horizontalpodautoscaler_status_condition{{{about},condition=\"ScalingLimited\",status=\"true\"}} 1"
+        ),
+    ] {
+        assert!(lines_of.contains(&line), "{line} in {lines_of:#?}");
+    }
+}
+
+fn usage() -> Value {
+    json!({
+        "metadata": {"namespace": "tdd-one", "name": "server-1"}, "timestamp": "2026-11-22T15:00:00Z", "window": "15s",
+        "containers": [{"name": "server", "usage": {"cpu": "7341n", "memory": "52Mi"}}],
+    })
+}
+
+#[test]
+fn the_metrics_server_s_numbers_have_names_of_our_own() {
+    let about = "namespace=\"tdd-one\",pod=\"server-1\",container=\"server\"";
+    let expected =
+        [format!("{}{{{about}}} 0.000007341", stated::CPU), format!("{}{{{about}}} 54525952", stated::MEMORY)];
+    assert_eq!(lines("metrics.k8s.io", "pods", usage()), expected);
+}
+
+#[test]
+fn every_metric_that_a_profile_asks_objects_for_is_stated() {
+    let all = [
+        stated::of("", "pods", &clean(pod())),
+        stated::of("metrics.k8s.io", "pods", &clean(usage())),
+        stated::of("apps", "deployments", &clean(json!({}))),
+        stated::of(
+            "autoscaling",
+            "horizontalpodautoscalers",
+            &clean(json!({ "status": { "conditions": [{ "type": "ScalingLimited", "status": "True" }] } })),
+        ),
+    ];
+    let name = |series: &str| scraped::labels(series).and_then(|labels| labels.get(NAME).cloned()).expect("a name");
+    let stated: BTreeSet<String> = all.iter().flatten().map(|(series, _)| name(series)).collect();
+    for profile in ["trust-domain-server", "agent"] {
+        let profile = Profile::load(profile).expect("an embedded profile");
+        for rule in &profile.queries {
+            let query = rule.query_of_objects(RANGE).expect("it was read when the profile was");
+            let missing: Vec<String> =
+                query.iter().flat_map(|it| it.metrics()).filter(|it| !stated.contains(it)).collect();
+            assert!(missing.is_empty(), "{}: {missing:?}", rule.id);
+        }
+    }
+}
+
+fn anything() -> impl Strategy<Value = Value> {
+    let keys = [
+        "metadata",
+        "name",
+        "namespace",
+        "spec",
+        "status",
+        "containers",
+        "containerStatuses",
+        "resources",
+        "limits",
+        "cpu",
+        "memory",
+        "state",
+        "lastState",
+        "terminated",
+        "reason",
+        "conditions",
+        "type",
+        "metrics",
+        "resource",
+        "replicas",
+        "restartCount",
+        "usage",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "[a-zA-Z0-9\"\\\\\n{},= .]{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 64, 8, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((prop::sample::select(keys.to_vec()), inner), 0..8)
+                .prop_map(|members| members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Value>()),
+        ]
+    })
+}
+
+proptest! {
+    /// Whatever an object is, what it states can be read again as it was written.
+    #[test]
+    fn any_object_states_series_that_can_be_read(object in anything()) {
+        for (group, plural) in [("", "pods"), ("metrics.k8s.io", "pods"), ("apps", "deployments"), ("autoscaling", "horizontalpodautoscalers")] {
+            for (series, value) in stated::of(group, plural, &clean(object.clone())) {
+                let read = scraped::sample(&format!("{series} {value}"));
+                prop_assert!(read.is_some_and(|(_, read)| read == value), "{series} {value}");
+            }
+        }
+    }
+}
