@@ -48,12 +48,13 @@ impl Told<'_> {
         let metadata = &object["metadata"];
         let name = named(self.resource, &text(&metadata["namespace"]), &text(&metadata["name"]));
         let mut changes = Vec::new();
-        let mut add = |at: Option<DateTime<Utc>>, what: String, by: Option<String>| {
+        let mut push = |kind: &str, at: Option<DateTime<Utc>>, what: String, by: Option<String>| {
             if let Some(at) = at.filter(|at| *at >= self.since) {
                 let (cluster, object, entry) = (self.cluster.to_owned(), name.clone(), Some(self.entry.to_owned()));
-                changes.push(Change { at, cluster, kind: self.kind().to_owned(), object, what, by, entry });
+                changes.push(Change { at, cluster, kind: kind.to_owned(), object, what, by, entry });
             }
         };
+        let mut add = |at, what, by| push(self.kind(), at, what, by);
         let plural = self.resource.plural.as_str();
         if CHURN.contains(&plural) || self.resource.group == "metrics.k8s.io" {
             return Vec::new();
@@ -70,7 +71,7 @@ impl Told<'_> {
         }
         let managers = managers(metadata);
         let maker = managers.iter().filter(|(_, at)| made.is_some_and(|made| **at <= made + MAKING));
-        let maker = maker.min_by_key(|(_, at)| **at).map(|(manager, _)| manager.clone());
+        let maker = maker.min_by_key(|(_, at)| **at).map(|((manager, _), _)| manager.clone());
         let is_own = |manager: &str| OWN_MANAGERS.contains(&manager);
         if !maker.as_deref().is_some_and(is_own) || plural == "nodes" {
             add(made, "was made".to_owned(), maker);
@@ -87,9 +88,10 @@ impl Told<'_> {
         if self.is_custom {
             return changes;
         }
-        for (manager, at) in managers {
+        for ((manager, has_scaled), at) in managers {
             if !is_own(&manager) && made.is_none_or(|made| at > made + MAKING) {
-                add(Some(at), "was changed".to_owned(), Some(manager));
+                let (kind, what) = if has_scaled { ("scale", "was scaled") } else { (self.kind(), "was changed") };
+                push(kind, Some(at), what.to_owned(), Some(manager));
             }
         }
         changes
@@ -104,13 +106,13 @@ impl Told<'_> {
     }
 }
 
-/// When each manager last changed an object itself, and not its status.
-fn managers(metadata: &Value) -> BTreeMap<String, DateTime<Utc>> {
+/// When each manager last changed an object itself, and not its status; when it scaled it is told apart.
+fn managers(metadata: &Value) -> BTreeMap<(String, bool), DateTime<Utc>> {
     let mut managers = BTreeMap::new();
     for entry in items(&metadata["managedFields"]).take(MOST_MANAGERS).filter(|entry| entry["subresource"] != "status")
     {
         let Some(at) = time(&entry["time"]) else { continue };
-        let latest = managers.entry(text(&entry["manager"])).or_insert(at);
+        let latest = managers.entry((text(&entry["manager"]), entry["subresource"] == "scale")).or_insert(at);
         *latest = at.max(*latest);
     }
     managers
@@ -160,7 +162,7 @@ mod tests {
         assert_eq!(
             told("deployments.apps", &deployment),
             [
-                "13:00:00 object deployments.apps tdd-one/server was changed by kubectl",
+                "13:00:00 scale deployments.apps tdd-one/server was scaled by kubectl",
                 "15:00:00 object deployments.apps tdd-one/server was changed by kubectl-edit"
             ]
         );

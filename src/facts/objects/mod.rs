@@ -220,6 +220,11 @@ impl Extract {
     }
 }
 
+/// Warnings first, those about servers before the others, and the latest of each.
+type EventKey = (bool, bool, Reverse<Option<DateTime<Utc>>>, String);
+/// The latest first; then what was changed, how, and by whom.
+type ChangeKey = (Reverse<DateTime<Utc>>, String, String, String);
+
 /// What the objects of one cluster or several say, not in order yet. Files go by the paths they were written under.
 #[derive(Debug)]
 pub struct ObjectFacts {
@@ -227,13 +232,11 @@ pub struct ObjectFacts {
     pods: Best<(bool, bool, String), PodFacts>,
     workloads: Best<String, WorkloadFacts>,
     autoscalers: Best<String, AutoscalerFacts>,
-    /// Warnings first, those about servers before the others, and the latest of each.
-    events: Best<(bool, bool, Reverse<Option<DateTime<Utc>>>, String), EventFacts>,
+    events: Best<EventKey, EventFacts>,
     custom: Best<String, CustomResourceFacts>,
     /// Names that there was no room for.
     unnamed: u64,
-    /// The latest.
-    changes: Best<(Reverse<DateTime<Utc>>, String, String, String), Change>,
+    changes: Best<ChangeKey, Change>,
     /// By the status of autoscalers, whose events may tell of the same.
     scaled: Best<String, Change>,
     /// The newest.

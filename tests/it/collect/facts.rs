@@ -79,6 +79,15 @@ fn troubled() -> World {
         }),
     );
     world.object(
+        "events",
+        "default",
+        "node-a.1",
+        json!({
+            "type": "Normal", "reason": "NodeNotReady", "message": "Node node-a status is now: NodeNotReady",
+            "involvedObject": { "kind": "Node", "name": "node-a" }, "lastTimestamp": ago(3),
+        }),
+    );
+    world.object(
         "serverconfigs",
         NAMESPACE,
         "config",
@@ -143,7 +152,8 @@ fn what_is_taken_while_collecting_is_what_the_bundle_says() {
     let pod = facts.pods.iter().find(|pod| pod.pod == POD).expect("the server");
     assert!(pod.is_server && pod.node.as_deref() == Some("node-a"));
     assert_eq!(pod.containers[0].state.as_ref().map(|state| state.reason.as_str()), Some("CrashLoopBackOff"));
-    assert_eq!(facts.events.len(), 1);
+    let events: Vec<_> = facts.events.iter().map(|event| (event.about.as_str(), event.reason.as_str())).collect();
+    assert_eq!(events, [("Node/node-a", "NodeNotReady"), ("Pod/spirl-server-7f9c-aaaaa", "BackOff")]);
     assert_eq!(facts.autoscalers[0].conditions[0].reason, "TooManyReplicas");
     assert_eq!(facts.custom_resources[0].names, ["config"]);
     assert_eq!(facts.workloads.len(), 3);
@@ -200,7 +210,7 @@ fn a_bundle_that_completes_another_has_what_only_that_had() {
     assert_eq!(is.autoscalers, was.autoscalers, "what is gone stays");
     let note = |facts: &Facts| facts.events.iter().map(|event| event.note.clone()).collect::<Vec<_>>();
     assert_eq!(note(&is), note(&was));
-    assert!(is.events[0].entry.starts_with("earlier/"), "of the events there is a later list: {:#?}", is.events);
+    assert!(is.events[1].entry.starts_with("earlier/"), "of the events there is a later list: {:#?}", is.events);
     assert!(is.custom_resources[0].names.is_empty(), "it is gone by now: {:#?}", is.custom_resources);
     let has = |change: &Change| is.changes.iter().any(|now| (now.at, &now.what) == (change.at, &change.what));
     assert!(was.changes.iter().all(has), "{:#?}", is.changes);
