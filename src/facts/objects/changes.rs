@@ -1,7 +1,7 @@
 //! Owns what changed lately, as objects themselves tell it: when they were made, by whom they were last changed, and
 //! what became of nodes. What Kubernetes does all the time is no change.
 
-use super::read::{items, text, time};
+use super::read::{deleted, items, text, time};
 use crate::{bundle::facts::Change, plan::Resource};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -63,7 +63,7 @@ impl Told<'_> {
         if metadata["annotations"]["control-plane.alpha.kubernetes.io/leader"].is_string() {
             return Vec::new();
         }
-        add(time(&metadata["deletionTimestamp"]), "is being deleted".to_owned(), None);
+        add(deleted(metadata), "is being deleted".to_owned(), None);
         let made = time(&metadata["creationTimestamp"]);
         if self.resource.is("", "pods") {
             add(made, "was made".to_owned(), None);
@@ -73,7 +73,9 @@ impl Told<'_> {
         let maker = managers.iter().filter(|(_, at)| made.is_some_and(|made| **at <= made + MAKING));
         let maker = maker.min_by_key(|(_, at)| **at).map(|((manager, _), _)| manager.clone());
         let is_own = |manager: &str| OWN_MANAGERS.contains(&manager);
-        if !maker.as_deref().is_some_and(is_own) || plural == "nodes" {
+        // Every namespace has this one, and it does not say by whom.
+        let is_default = plural == "serviceaccounts" && metadata["name"] == "default" && managers.is_empty();
+        if !is_default && !maker.as_deref().is_some_and(is_own) || plural == "nodes" {
             add(made, "was made".to_owned(), maker);
         }
         if plural == "nodes" {
@@ -178,6 +180,11 @@ mod tests {
         };
         assert_eq!(told("configmaps", &made("helm")), ["15:00:00 config configmaps tdd-one/config was made by helm"]);
         assert_eq!(told("configmaps", &made("kube-controller-manager")), [""; 0]);
+        let mut default = made("helm");
+        default["metadata"]["name"] = "default".into();
+        assert_eq!(told("serviceaccounts", &default).len(), 1);
+        default["metadata"]["managedFields"] = Value::Null;
+        assert_eq!(told("serviceaccounts", &default), [""; 0]);
         let mut lock = made("helm");
         lock["metadata"]["annotations"]["control-plane.alpha.kubernetes.io/leader"] = "{}".into();
         assert_eq!(told("configmaps", &lock), [""; 0]);

@@ -1,6 +1,6 @@
 //! Owns what a pod says: its conditions, and each container with its state, its last state and what it may use.
 
-use super::read::{conditions, count, cut, items, quantity, text, time};
+use super::read::{conditions, count, cut, deleted, items, quantity, text, time};
 use crate::bundle::facts::{ContainerFacts, PodFacts, RunState};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ pub(super) fn read(pod: &Value, env: &BTreeSet<String>) -> PodFacts {
         node: Some(text(&spec["nodeName"])).filter(|node| !node.is_empty()),
         phase: text(&status["phase"]),
         created: time(&metadata["creationTimestamp"]),
-        deleted: time(&metadata["deletionTimestamp"]),
+        deleted: deleted(metadata),
         conditions: conditions(pod),
         containers: containers.collect(),
         ..PodFacts::default()

@@ -1,7 +1,7 @@
 //! Owns reading values of an object: whatever is not what it should be is nothing, and no text is long.
 
 use crate::bundle::facts::Condition;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 /// Longest text that is taken over, in bytes; of a longer one, its beginning.
@@ -36,6 +36,12 @@ pub(super) fn time(value: &Value) -> Option<DateTime<Utc>> {
 /// The items of a list.
 pub(super) fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
+}
+
+/// When an object was asked to go, if it was: its deletion is set to when the grace that it is given has passed.
+pub(super) fn deleted(metadata: &Value) -> Option<DateTime<Utc>> {
+    let grace = TimeDelta::try_seconds(metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or_default())?;
+    time(&metadata["deletionTimestamp"])?.checked_sub_signed(grace)
 }
 
 /// The conditions of an object.
@@ -110,6 +116,16 @@ mod tests {
             assert_eq!(quantity(&json!(text)), None, "{text}");
         }
         assert_eq!(quantity(&json!(["1"])), None);
+    }
+
+    #[test]
+    fn an_object_was_asked_to_go_its_grace_before_it_goes() {
+        let at = |grace: Value| {
+            deleted(&json!({ "deletionTimestamp": "2026-11-22T15:00:30Z", "deletionGracePeriodSeconds": grace }))
+        };
+        assert_eq!(at(json!(30)), time(&json!("2026-11-22T15:00:00Z")));
+        assert_eq!(at(Value::Null), time(&json!("2026-11-22T15:00:30Z")));
+        assert_eq!((at(json!(i64::MAX)), deleted(&json!({}))), (None, None));
     }
 
     #[test]
