@@ -113,3 +113,25 @@ fn add<T, K: Hash + Eq>(now: &mut Vec<T>, was: Vec<T>, most: usize, key: impl Fn
     now.extend(lacking.into_iter().take(room));
     left_out as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::facts::PodFacts;
+
+    fn pods(phase: &str, names: std::ops::Range<usize>) -> Facts {
+        let pod = |n| PodFacts { pod: format!("p{n}"), phase: phase.to_owned(), ..PodFacts::default() };
+        Facts { pods: names.map(pod).collect(), ..Facts::default() }
+    }
+
+    #[test]
+    fn of_the_earlier_facts_as_many_are_added_as_there_is_room_for() {
+        let mut now = pods("Running", 1..MOST_PODS);
+        let mut was = pods("Pending", 0..MOST_PODS + 2);
+        was.left_out.insert("pods".to_owned(), 5);
+        complete(&mut now, was);
+        assert_eq!(now.pods.len(), MOST_PODS);
+        assert_eq!(now.pods.iter().filter(|pod| pod.phase == "Pending").count(), 1, "the later ones stay");
+        assert_eq!(now.left_out["pods"], 5 + 2);
+    }
+}
