@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::stamp;
 
+mod ordered;
+
+/// Version of the format.
+pub const FORMAT: u32 = 1;
+
 /// `facts.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Facts {
@@ -37,6 +42,10 @@ pub struct Facts {
     /// What changed in the last 24 hours, the oldest first.
     #[serde(default)]
     pub changes: Vec<Change>,
+    /// Of what there was more than is held: `pods`, `workloads`, `autoscalers`, `events`, `custom resources`,
+    /// `changes`, each with how many are not here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<String, u64>,
 }
 
 /// A log line's level.

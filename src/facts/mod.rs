@@ -5,6 +5,7 @@ pub mod by_objects;
 pub mod coverage;
 pub mod gone;
 pub mod identity;
+pub mod objects;
 pub mod onset;
 pub mod quantity;
 pub mod queries;

@@ -3,7 +3,8 @@
 use super::{Arguments, end_after};
 use crate::{
     bundle::{
-        BundleError, BundleWriter, ClusterInfo, Destination, Ended, EntryPath, Finished, Manifest, Settled, layout,
+        BundleError, BundleWriter, ClusterInfo, Destination, Ended, EntryPath, Finished, Manifest, Settled,
+        facts::Facts, layout,
     },
     cli::{Failure, progress::Bar, reach::Reached},
     collect::{self, Attachment, Container, Earlier, Ledger, Reach, Site, Skip},
@@ -119,6 +120,8 @@ impl Work<'_> {
             bundle: bundle.clone(),
             progress: bar.clone() as Arc<dyn collect::Progress>,
             names: names.clone(),
+            env: Arc::default(),
+            started: self.started,
             log_limit: self.arguments.log_limit,
             skew: reached.skew,
             images: Arc::default(),
@@ -199,7 +202,8 @@ impl Work<'_> {
             bundle.finish(&name, |settled| {
                 has_all &= settled.dropped().is_empty();
                 let made = manifest.insert(ledger.manifest(&self.request, &run, settled));
-                self.last_files(made, settled)
+                let facts = collect::facts(&mut run, made, settled, ledger.earlier.as_ref());
+                self.last_files(made, &facts, settled)
             })
         })
         .map_err(written)?;
@@ -207,8 +211,8 @@ impl Work<'_> {
         Ok(Made { manifest, finished, has_all })
     }
 
-    /// README.txt, the clusters' files and, last of all, the manifest.
-    fn last_files(&self, manifest: &mut Manifest, settled: &Settled) -> Vec<(EntryPath, Clean)> {
+    /// The facts, README.txt, the clusters' files and, last of all, the manifest.
+    fn last_files(&self, manifest: &mut Manifest, facts: &Facts, settled: &Settled) -> Vec<(EntryPath, Clean)> {
         let redactor = &self.redactor;
         let mut files = Vec::new();
         for cluster in &manifest.clusters {
@@ -219,6 +223,7 @@ impl Work<'_> {
                 files.push((layout::queries_text(&cluster.name), redactor.text(text.as_bytes()).0));
             }
         }
+        files.push((layout::facts(), clean_json(redactor, &serde_json::to_vec_pretty(facts).unwrap_or_default())));
         files.push((layout::readme(), redactor.text(report::readme(manifest).as_bytes()).0));
         for (path, clean) in &files {
             let mut record = settled.measure(path, clean);
