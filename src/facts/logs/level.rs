@@ -70,13 +70,20 @@ fn of_object(text: &[u8]) -> Level {
         }
         is_event |= key == b"class_uid";
         severity = severity.or((key == b"severity_id").then_some(value));
+        if let Some(severity) = severity.filter(|_| is_event) {
+            return of_event(severity);
+        }
     }
-    // An OCSF event: https://schema.ocsf.io.
-    match severity.filter(|_| is_event) {
-        Some(b"1" | b"2") => Level::Info,
-        Some(b"3") => Level::Warn,
-        Some(b"4") => Level::Error,
-        Some(b"5" | b"6") => Level::Fatal,
+    Level::None
+}
+
+/// The level of an OCSF event: https://schema.ocsf.io.
+fn of_event(severity: &[u8]) -> Level {
+    match severity {
+        b"1" | b"2" => Level::Info,
+        b"3" => Level::Warn,
+        b"4" => Level::Error,
+        b"5" | b"6" => Level::Fatal,
         _ => Level::None,
     }
 }

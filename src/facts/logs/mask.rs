@@ -1,5 +1,7 @@
 //! Owns what is taken out of a message before it is held against others: numbers, ids, addresses, quoted names.
 
+use super::up_to;
+
 /// What stands where lines differ.
 pub(super) const WILD: &str = "<*>";
 /// So much of a message is looked at (bytes).
@@ -12,7 +14,7 @@ const HEX: usize = 8;
 /// A message without what differs from one line to the next, its words parted by single spaces.
 pub(super) fn mask(text: &str) -> String {
     let mut masked = String::with_capacity(text.len().min(LONGEST));
-    let mut rest = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or(text).trim();
+    let mut rest = up_to(text, LONGEST).trim();
     while let Some(first) = rest.chars().next() {
         let behind = rest.get(first.len_utf8()..).unwrap_or_default();
         let is_free = masked.chars().next_back().is_none_or(|before| !before.is_alphanumeric());

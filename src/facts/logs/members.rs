@@ -28,13 +28,19 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
+/// Most strings are shorter than this (bytes), and sooner looked through one by one.
+const FEW: usize = 24;
+
 /// The length of the string, with its quotes, that `text` begins with.
 fn string(text: &[u8]) -> Option<usize> {
     let mut at = 1;
     text.strip_prefix(b"\"")?;
     loop {
-        at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
-        match text[at] {
+        let rest = text.get(at..)?;
+        let is_sign = |byte: &u8| matches!(byte, b'"' | b'\\');
+        let near = rest.iter().take(FEW).position(is_sign);
+        at += near.or_else(|| Some(FEW + memchr::memchr2(b'"', b'\\', rest.get(FEW..)?)?))?;
+        match text.get(at)? {
             b'"' => return Some(at + 1),
             _ => at += 2,
         }

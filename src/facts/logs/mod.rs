@@ -20,7 +20,7 @@ pub use pattern::{Pattern, Patterns};
 use self::{
     errors::Errors,
     minutes::Minutes,
-    pattern::Hits,
+    pattern::{Hits, MayBe},
     ready::Ready,
     said::Said,
     template::{Seen, Templates},
@@ -30,7 +30,7 @@ use crate::{
     redact::Clean,
 };
 use chrono::{DateTime, Utc};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// So much of a line is looked at (bytes).
 const LONGEST: usize = 64 << 10;
@@ -38,6 +38,8 @@ const LONGEST: usize = 64 << 10;
 const LINE: usize = 2 << 10;
 /// So much of a line is kept with a template (bytes).
 const OF_TEMPLATE: usize = 1 << 10;
+/// So much of a logger's name is kept (bytes).
+const SHORT: usize = 128;
 /// So much is looked at of what stands behind a line and belongs to it (bytes).
 const BEHIND: usize = 8 << 10;
 /// Lines before an error that are kept with it.
@@ -54,8 +56,8 @@ pub struct Extract {
     rest: Vec<u8>,
     /// Room for a copy of what is looked at.
     lower: Vec<u8>,
-    /// The last lines, cut; the oldest one is the next to go.
-    before: [Vec<u8>; BEFORE],
+    /// The last lines before what is looked at, cut.
+    before: Vec<Vec<u8>>,
     /// The moments of the first line and of the last one that was looked at.
     began: Option<DateTime<Utc>>,
     last: Option<DateTime<Utc>>,
@@ -82,8 +84,8 @@ struct Pending {
     /// How much of it is the line.
     head: usize,
     before: Vec<Line>,
-    /// Whether a word that is looked for is in it.
-    is_hit: bool,
+    /// What it may be, none where a word was found behind it.
+    may_be: Option<MayBe>,
     /// Whether it is one of those that are held against others.
     is_of_templates: bool,
 }
@@ -98,7 +100,7 @@ impl Extract {
             incident,
             rest: Vec::new(),
             lower: Vec::new(),
-            before: Default::default(),
+            before: Vec::new(),
             began: None,
             last: None,
             candidates: 0,
@@ -146,20 +148,22 @@ impl Extract {
         let patterns = self.patterns.clone();
         let mut word = patterns.find(&lower, 0);
         let mut from = 0;
-        while let Some(rest) = block.get(from..).filter(|rest| !rest.is_empty()) {
+        while let Some((before, rest)) = block.split_at_checked(from).filter(|(_, rest)| !rest.is_empty()) {
             let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             if word.is_some_and(|at| at < from) {
                 word = patterns.find(&lower, from);
             }
             let line = rest.get(..length.min(LONGEST)).unwrap_or(rest);
-            self.line(line, word.is_some_and(|at| at < from + length));
+            self.line(before, line, word.is_some_and(|at| at < from + length));
             from += length + 1;
         }
+        self.before = self.last_lines(block).into_iter().map(<[u8]>::to_vec).collect();
         self.lower = lower;
     }
 
-    /// Looks at a line. A word that is looked for is in it only where `has_word`.
-    fn line(&mut self, line: &[u8], has_word: bool) {
+    /// Looks at a line, and at those before it where it is an error. A word that is looked for is in it only where
+    /// `has_word`.
+    fn line(&mut self, before: &[u8], line: &[u8], has_word: bool) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let (stamp, text) = minutes::part(line);
         let text = level::bare(text);
@@ -178,27 +182,24 @@ impl Extract {
             self.candidates % INFO_SAMPLE == 1
         };
         let is_of_templates = self.is_severe || is_sample;
-        let is_hit = has_word && {
-            let (may_be, is_ready) = self.patterns.may_be(text, level);
-            is_ready || !may_be.is_empty()
-        };
-        if is_of_templates || is_hit {
-            self.last = stamp.and_then(minutes::moment).or(self.last);
-            let before = if level <= Level::Error { self.before() } else { Vec::new() };
-            let (text, head) = (text.to_vec(), text.len());
-            self.pending = self.last.map(|at| Pending { at, level, text, head, before, is_hit, is_of_templates });
+        let is_looked_for = has_word || self.is_severe && self.patterns.has_wordless;
+        let may_be = is_looked_for.then(|| self.patterns.may_be(text, level)).unwrap_or_default();
+        if !is_of_templates && !may_be.is_ready && may_be.patterns.is_empty() {
+            return;
         }
-        let [first, ..] = &mut self.before;
-        first.clear();
-        // The stamp goes with it.
-        first.extend_from_slice(line.get(..LINE).unwrap_or(line));
-        self.before.rotate_left(1);
+        self.last = stamp.and_then(minutes::moment).or(self.last);
+        let before = if level <= Level::Error { self.last_lines(before) } else { Vec::new() };
+        let before = before.into_iter().filter_map(line_of).collect();
+        let (text, head, may_be) = (text.to_vec(), text.len(), Some(may_be));
+        self.pending = self.last.map(|at| Pending { at, level, text, head, before, may_be, is_of_templates });
     }
 
     /// Puts a line to the one that it belongs to.
     fn belongs(&mut self, text: &[u8], has_word: bool) {
         let Some(pending) = &mut self.pending else { return };
-        pending.is_hit |= has_word;
+        if has_word {
+            pending.may_be = None;
+        }
         let room = (pending.head + BEHIND).saturating_sub(pending.text.len());
         if room > 0 {
             pending.text.push(b'\n');
@@ -206,36 +207,40 @@ impl Extract {
         }
     }
 
-    /// The last lines, in their order.
-    fn before(&self) -> Vec<Line> {
-        let line = |line: &Vec<u8>| {
-            let (stamp, text) = minutes::part(line);
-            let at = stamp.and_then(minutes::moment)?;
-            Some(Line { at, text: cut(&String::from_utf8_lossy(text), LINE) })
-        };
-        self.before.iter().filter_map(line).collect()
+    /// The last lines of these, or of those before them, in their order.
+    fn last_lines<'a>(&'a self, block: &'a [u8]) -> Vec<&'a [u8]> {
+        let mut lines = Vec::with_capacity(BEFORE);
+        let mut rest = block.strip_suffix(b"\n").unwrap_or(block);
+        while !rest.is_empty() && lines.len() < BEFORE {
+            let end = memchr::memrchr(b'\n', rest);
+            let line = rest.get(end.map_or(0, |end| end + 1)..).unwrap_or_default();
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            lines.extend((!line.is_empty()).then(|| line.get(..LINE).unwrap_or(line)));
+            rest = rest.get(..end.unwrap_or(0)).unwrap_or_default();
+        }
+        lines.extend(self.before.iter().rev().take(BEFORE - lines.len()).map(Vec::as_slice));
+        lines.reverse();
+        lines
     }
 
     /// Looks at the last line, now that all is there that belongs to it.
     fn settle(&mut self) {
-        let Some(Pending { at, level, text, head, before, is_hit, is_of_templates }) = self.pending.take() else {
+        let Some(Pending { at, level, text, before, may_be, is_of_templates, .. }) = self.pending.take() else {
             return;
         };
-        let whole = String::from_utf8_lossy(&text);
-        let head = text.get(..head).map(String::from_utf8_lossy).unwrap_or_default();
+        let whole = lossy(&text);
+        let head = whole.split('\n').next().unwrap_or_default();
         let said = Said::of(&whole);
         let mut is_new = false;
         if is_of_templates {
             let (logger, gist) = (said.logger().map(|logger| cut(&logger, SHORT)), said.gist());
-            let text = cut(&head, OF_TEMPLATE);
+            let text = cut(head, OF_TEMPLATE);
             is_new = self.templates.see(&Seen { at, level, logger: logger.as_deref(), gist: &gist, text: &text });
         }
-        if is_hit || self.patterns.has_wordless {
-            let (may_be, is_ready) = self.patterns.may_be(whole.as_bytes(), level);
-            self.hits.see(&self.patterns, &may_be, at, (&head, &said));
-            if is_ready {
-                self.ready.see(at, &said);
-            }
+        let may_be = may_be.unwrap_or_else(|| self.patterns.may_be(&text, level));
+        self.hits.see(&self.patterns, &may_be.patterns, at, (head, &said));
+        if may_be.is_ready {
+            self.ready.see(at, &said);
         }
         if level <= Level::Error {
             let line = Line { at, text: cut(&whole, LINE) };
@@ -272,14 +277,27 @@ impl Extract {
     }
 }
 
-/// The longest logger (bytes).
-const SHORT: usize = 128;
+/// A line with its stamp, if it has one.
+fn line_of(line: &[u8]) -> Option<Line> {
+    let (stamp, text) = minutes::part(line);
+    Some(Line { at: stamp.and_then(minutes::moment)?, text: cut(&lossy(level::bare(text)), LINE) })
+}
+
+/// Bytes as text; nearly all of them are.
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
 
 /// Text that is no longer than `most` bytes, cut between two characters where it was.
 fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
-    let end = text.floor_char_boundary(most.saturating_sub('…'.len_utf8()));
-    format!("{}…", text.get(..end).unwrap_or_default())
+    format!("{}…", up_to(text, most.saturating_sub('…'.len_utf8())))
+}
+
+/// As much of a text as there is up to a byte, in whole characters.
+fn up_to(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }

@@ -4,7 +4,7 @@
 use super::{LINE, cut, ready, said::Said};
 use crate::bundle::facts::{Hit, Level, Line};
 use aho_corasick::{
-    AhoCorasick, Span,
+    AhoCorasick, AhoCorasickKind, Span,
     packed::{Config, MatchKind, Searcher},
 };
 use chrono::{DateTime, Utc};
@@ -65,7 +65,8 @@ impl Patterns {
         let (words, of): (Vec<String>, Vec<Option<usize>>) = words.unzip();
         let mut packed = Config::new().match_kind(MatchKind::LeftmostFirst).heuristic_pattern_limits(false).builder();
         let packed = packed.extend(&words).build();
-        let which = AhoCorasick::builder().ascii_case_insensitive(true).build(&words).ok();
+        let dfa = Some(AhoCorasickKind::DFA);
+        let which = AhoCorasick::builder().kind(dfa).ascii_case_insensitive(true).build(&words).ok();
         let has_wordless = all.iter().any(is_wordless);
         Self { all, packed, which, has_wordless, of }
     }
@@ -78,18 +79,20 @@ impl Patterns {
         }
     }
 
-    /// The patterns that a line of this level may be one of, by its words and its level alone, in order; and
-    /// whether it may be one of the readyChecker's.
-    pub(super) fn may_be(&self, text: &[u8], level: Level) -> (Vec<usize>, bool) {
+    /// What a line of this level may be, by its words and its level alone.
+    pub(super) fn may_be(&self, text: &[u8], level: Level) -> MayBe {
         let found = self.which.iter().flat_map(|which| which.find_overlapping_iter(text));
-        let found: Vec<Option<usize>> =
+        let mut found: Vec<Option<usize>> =
             found.filter_map(|found| self.of.get(found.pattern().as_usize())).copied().collect();
-        let is_looked_at = |pattern: &Pattern| is_wordless(pattern) && level <= Level::Warn;
+        found.sort_unstable();
+        found.dedup();
+        let is_looked_at = |pattern: &Pattern| self.has_wordless && is_wordless(pattern) && level <= Level::Warn;
         let is_severe = |pattern: &Pattern| pattern.level.is_none_or(|least| level <= least);
         let may_be = |(at, pattern): (usize, &Pattern)| {
             (is_severe(pattern) && (found.contains(&Some(at)) || is_looked_at(pattern))).then_some(at)
         };
-        (self.all.iter().enumerate().filter_map(may_be).collect(), found.contains(&None))
+        let patterns = self.all.iter().enumerate().filter_map(may_be).collect();
+        MayBe { patterns, is_ready: found.contains(&None) }
     }
 
     /// Whether a line is one that a pattern means, as far as its text and fields say.
@@ -104,6 +107,15 @@ impl Patterns {
 
 fn is_wordless(pattern: &Pattern) -> bool {
     pattern.contains.iter().all(String::is_empty)
+}
+
+/// What a line may be.
+#[derive(Debug, Default)]
+pub(super) struct MayBe {
+    /// One of these patterns'.
+    pub(super) patterns: Vec<usize>,
+    /// One of the readyChecker's.
+    pub(super) is_ready: bool,
 }
 
 /// What was found of each pattern in one log.
@@ -129,17 +141,16 @@ impl Hits {
             match self.found.iter_mut().find(|(found, _)| found == pattern) {
                 None => {
                     let id = patterns.all.get(*pattern).map(|pattern| pattern.id.clone()).unwrap_or_default();
-                    let hit = Hit { pattern: id, count: 1, first: vec![line.clone()], last: line };
-                    self.size += hit.last.text.len();
-                    self.found.push((*pattern, hit));
+                    self.size += line.text.len();
+                    self.found.push((*pattern, Hit { pattern: id, count: 1, first: vec![line.clone()], last: line }));
                 }
                 Some((_, hit)) => {
                     hit.count += 1;
                     if hit.first.len() < FIRST {
-                        hit.first.push(line.clone());
                         self.size += line.text.len();
+                        hit.first.push(line.clone());
                     }
-                    self.size = self.size.saturating_sub(hit.last.text.len());
+                    self.size -= hit.last.text.len();
                     hit.last = line;
                 }
             }

@@ -6,14 +6,16 @@ use std::borrow::Cow;
 
 /// A line that was taken apart. It may have more lines behind it, which belong to it.
 pub(super) struct Said<'a> {
-    /// The object that it is, or that stands at its end.
-    object: Option<&'a str>,
+    /// The members of the object that it is, or that stands at its end.
+    members: Vec<(&'a str, &'a str)>,
     /// Of a console's line: level, logger and message.
     console: [Option<Cow<'a, str>>; 3],
     /// Its first line.
     head: &'a str,
 }
 
+/// Most members of an object that are looked at.
+const MEMBERS: usize = 256;
 const CONSOLE: [&str; 3] = ["level", "logger", "msg"];
 
 impl<'a> Said<'a> {
@@ -21,10 +23,10 @@ impl<'a> Said<'a> {
     pub(super) fn of(text: &'a str) -> Self {
         let head = text.lines().next().unwrap_or_default();
         if text.starts_with('{') {
-            return Self { object: Some(text), console: [None, None, None], head };
+            return Self { members: members(text), console: [None, None, None], head };
         }
         let object = text.find("\t{").and_then(|at| text.get(at + 1..));
-        Self { object, console: console(head), head }
+        Self { members: object.map(members).unwrap_or_default(), console: console(head), head }
     }
 
     /// The value of a field, as text: dots may be a part of its name, or step into objects.
@@ -62,21 +64,25 @@ impl<'a> Said<'a> {
     /// What is alike in lines that are: logger, message and error. An object without a message is known by its
     /// keys.
     pub(super) fn gist(&self) -> String {
-        let message = self.first(&["msg", "message"]).unwrap_or_else(|| match self.object {
-            Some(object) if object.len() >= self.head.len() => {
-                let keys = Members::of(object.as_bytes()).map(|(key, _)| String::from_utf8_lossy(key));
-                Cow::Owned(keys.collect::<Vec<_>>().join(" "))
-            }
-            _ => Cow::Borrowed(self.head),
+        let message = self.first(&["msg", "message"]).unwrap_or_else(|| match self.members[..] {
+            [] => Cow::Borrowed(self.head),
+            _ => Cow::Owned(self.members.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(" ")),
         });
         let error = self.first(&["error", "err"]).map(|error| format!(": {error}"));
         format!("{} {message}{}", self.logger().unwrap_or_default(), error.unwrap_or_default())
     }
 
     fn member(&self, name: &str) -> Option<&'a str> {
-        let mut members = Members::of(self.object?.as_bytes());
-        members.find(|(key, _)| *key == name.as_bytes()).and_then(|(_, value)| std::str::from_utf8(value).ok())
+        self.members.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
     }
+}
+
+fn members(text: &str) -> Vec<(&str, &str)> {
+    let text_of = |bytes| std::str::from_utf8(bytes).ok();
+    Members::of(text.as_bytes())
+        .filter_map(|(key, value)| Some((text_of(key)?, text_of(value)?)))
+        .take(MEMBERS)
+        .collect()
 }
 
 /// What stands in an object that was parsed, under a name with dots.
