@@ -2,8 +2,11 @@
 
 use super::{Earlier, Followed, Reach, Skip};
 use crate::{
-    bundle::{Backend, BundleError, BundleWriter, Coverage, EntryPath, EntryWriter, IdentityClaim, Outcome, Verdict},
-    facts::{coverage::Log, gone::Told, identity::Names, onset::Onset, queries, two_scrapes::Scraped},
+    bundle::{
+        Backend, BundleError, BundleWriter, Coverage, EntryPath, EntryWriter, IdentityClaim, Outcome, Verdict,
+        facts::LogFacts,
+    },
+    facts::{coverage::Log, gone::Told, identity::Names, logs::Patterns, onset::Onset, queries, two_scrapes::Scraped},
     plan::{Known, Place, Planned, Pod, Request, Resource, Right, Task},
     redact::{Clean, Counts, Redactor},
     source::{
@@ -68,6 +71,8 @@ pub struct Site {
     pub progress: Arc<dyn Progress>,
     /// Names that identity is read by.
     pub names: Arc<Names>,
+    /// What the profile's rules look for in logs.
+    pub patterns: Arc<Patterns>,
     /// Bytes of a container's log that are read at most.
     pub log_limit: u64,
     /// The API server's clock minus ours.
@@ -232,6 +237,8 @@ pub struct Done {
     pub verdict: Option<Verdict>,
     /// What became of a container's log, where the outcome does not say it.
     pub log: Option<Log>,
+    /// What a log says; its entry under the path that it was written to.
+    pub log_facts: Option<Box<LogFacts>>,
     /// When a log's errors jumped, where that was looked for.
     pub onset: Option<Onset>,
     /// Whether it failed for want of room to write.
@@ -253,6 +260,7 @@ impl Done {
             scraped: None,
             verdict: None,
             log: None,
+            log_facts: None,
             onset: None,
             disk_full: false,
         }

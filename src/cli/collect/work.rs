@@ -119,6 +119,7 @@ impl Work<'_> {
             bundle: bundle.clone(),
             progress: bar.clone() as Arc<dyn collect::Progress>,
             names: names.clone(),
+            patterns: Arc::default(),
             log_limit: self.arguments.log_limit,
             skew: reached.skew,
             images: Arc::default(),

@@ -24,8 +24,9 @@ pub(super) fn bare(text: &[u8]) -> &[u8] {
 pub(super) fn of(text: &[u8]) -> Level {
     match text.first() {
         Some(b'{') => of_object(text),
+        // A part of something: `  "error": "refused"` says no level.
+        None | Some(b' ' | b'\t' | b'"') => Level::None,
         Some(_) => of_console(text).unwrap_or(Level::None),
-        None => Level::None,
     }
 }
 
@@ -230,6 +231,7 @@ mod tests {
         are(Warn, &["2026-11-26T15:04:05.000Z\t\u{1b}[33mWARN\u{1b}[0m\tserver\tx", "\u{1b}[1;33mWARNING\u{1b}[0m: x"]);
         are(Info, &["INFO x", "2026/11/26 15:04:05 [info] x", "level=info err=\"ERROR\""]);
         are(None, &["error of somebody", "what an ERROR", "10.0.0.1 - ERROR", "3 errors", "", "x level=error", "info"]);
+        are(None, &["  \"error\": \"refused\",", "\tERROR", "\"error\": 1"]);
         are(None, &["\u{fffd}\u{1b}[", "\u{1b}", "level=", "= = ="]);
     }
 

@@ -45,7 +45,7 @@ const BEHIND: usize = 8 << 10;
 /// Lines before an error that are kept with it.
 const BEFORE: usize = 3;
 /// One line of so many that are of info, or of no level, is looked at.
-const INFO_SAMPLE: u64 = 16;
+const INFO_SAMPLE: u64 = 32;
 
 /// Takes the facts out of one log while it streams by.
 #[derive(Debug)]
@@ -183,7 +183,7 @@ impl Extract {
         };
         let is_of_templates = self.is_severe || is_sample;
         let is_looked_for = has_word || self.is_severe && self.patterns.has_wordless;
-        let may_be = is_looked_for.then(|| self.patterns.may_be(text, level)).unwrap_or_default();
+        let may_be = if is_looked_for { self.patterns.may_be(text, level) } else { MayBe::default() };
         if !is_of_templates && !may_be.is_ready && may_be.patterns.is_empty() {
             return;
         }
