@@ -10,6 +10,7 @@ use crate::{
         coverage::Log,
         gone::Told,
         identity::Names,
+        logs::Patterns,
         objects::{Ground, ObjectFacts},
         onset::Onset,
         queries,
@@ -84,6 +85,8 @@ pub struct Site {
     pub env: Arc<BTreeSet<String>>,
     /// The collection's start, by this machine's clock.
     pub started: DateTime<Utc>,
+    /// What the profile's rules look for in logs.
+    pub patterns: Arc<Patterns>,
     /// Bytes of a container's log that are read at most.
     pub log_limit: u64,
     /// The API server's clock minus ours.
@@ -266,12 +269,12 @@ pub struct Done {
     pub verdict: Option<Verdict>,
     /// What became of a container's log, where the outcome does not say it.
     pub log: Option<Log>,
+    /// What a log says; its entry under the path that it was written to.
+    pub log_facts: Option<Box<LogFacts>>,
     /// When a log's errors jumped, where that was looked for.
     pub onset: Option<Onset>,
     /// What the objects say that were listed.
     pub objects: Option<Box<ObjectFacts>>,
-    /// What the log says.
-    pub log_facts: Option<Box<LogFacts>>,
     /// Whether it failed for want of room to write.
     pub disk_full: bool,
 }
@@ -291,9 +294,9 @@ impl Done {
             scraped: None,
             verdict: None,
             log: None,
+            log_facts: None,
             onset: None,
             objects: None,
-            log_facts: None,
             disk_full: false,
         }
     }

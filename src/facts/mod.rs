@@ -5,6 +5,7 @@ pub mod by_objects;
 pub mod coverage;
 pub mod gone;
 pub mod identity;
+pub mod logs;
 pub mod objects;
 pub mod onset;
 pub mod quantity;

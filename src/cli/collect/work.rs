@@ -122,6 +122,7 @@ impl Work<'_> {
             names: names.clone(),
             env: Arc::default(),
             started: self.started,
+            patterns: Arc::default(),
             log_limit: self.arguments.log_limit,
             skew: reached.skew,
             images: Arc::default(),
