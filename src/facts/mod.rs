@@ -4,6 +4,7 @@
 pub mod coverage;
 pub mod gone;
 pub mod identity;
+pub mod logs;
 pub mod onset;
 pub mod queries;
 pub mod scraped;

@@ -10,6 +10,7 @@ mod coverage;
 mod demo;
 mod describe;
 mod exit;
+mod findings;
 mod plan;
 mod profile;
 mod promql;

@@ -1,0 +1,5 @@
+//! What logs say.
+
+mod pattern;
+
+pub use pattern::Pattern;
