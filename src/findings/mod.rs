@@ -65,6 +65,22 @@ pub fn evaluate(profile: &Profile, facts: &Facts, manifest: &Manifest, at: DateT
     }
 }
 
+/// The same as of the end of the collection that the manifest is of.
+#[must_use]
+pub fn of_bundle(profile: &Profile, facts: &Facts, manifest: &Manifest) -> Findings {
+    evaluate(profile, facts, manifest, manifest.finished.unwrap_or(manifest.started))
+}
+
+/// The text of `findings.json`: two spaces of indent, a newline at the end.
+///
+/// # Errors
+/// None that findings can cause; serde's signature is kept.
+pub fn to_json(findings: &Findings) -> Result<Vec<u8>, serde_json::Error> {
+    let mut out = serde_json::to_vec_pretty(findings)?;
+    out.push(b'\n');
+    Ok(out)
+}
+
 /// What the profile's rules look for in logs.
 #[must_use]
 pub fn patterns(profile: &Profile) -> Vec<Pattern> {

@@ -2,15 +2,21 @@
 
 use std::path::Path;
 
-use kubectl_escalate::bundle::{CheckState, Ended, EntryRecord, GapCause, IdentityKind, Manifest, Outcome};
+use kubectl_escalate::bundle::{
+    CheckState, Ended, EntryRecord, GapCause, IdentityKind, Manifest, Outcome, findings::Findings,
+};
 use serde_json::{Value, json};
 
 use super::started;
 
 #[test]
 fn the_committed_schema_is_the_code_s() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/manifest.schema.json");
-    let schema = schemars::schema_for!(Manifest);
+    hold("docs/manifest.schema.json", schemars::schema_for!(Manifest));
+    hold("docs/findings.schema.json", schemars::schema_for!(Findings));
+}
+
+fn hold(name: &str, schema: schemars::Schema) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let mut text = serde_json::to_string_pretty(&schema).expect("JSON");
     text.push('\n');
     if std::env::var_os("UPDATE").is_some() {
@@ -19,7 +25,7 @@ fn the_committed_schema_is_the_code_s() {
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == text,
-        "docs/manifest.schema.json is out of date; write it anew with \
+        "{name} is out of date; write it anew with \
          `UPDATE=1 cargo test --test it the_committed_schema`"
     );
 }

@@ -15,7 +15,7 @@ use kubectl_escalate::{
     profile::Profile,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 pub(super) const NAMESPACE: &str = "tdd-one";
 pub(super) const POD: &str = "tdd-one-spirl-server-6f84f6f48f-aaaaa";
@@ -30,7 +30,8 @@ pub(super) fn ago(minutes: i64) -> DateTime<Utc> {
 }
 
 pub(super) fn servers() -> Profile {
-    Profile::load("trust-domain-server").expect("the profile")
+    static PROFILE: OnceLock<Profile> = OnceLock::new();
+    PROFILE.get_or_init(|| Profile::load("trust-domain-server").expect("the profile")).clone()
 }
 
 /// A case of one server that is well, until something is added.
@@ -232,7 +233,8 @@ impl Case {
 
     /// Lines that are as they are.
     pub(super) fn prints(&mut self, times: u64, level: &str, line: &str) {
-        let patterns = findings::patterns(&self.profile);
+        static PATTERNS: OnceLock<Vec<Pattern>> = OnceLock::new();
+        let patterns = PATTERNS.get_or_init(|| findings::patterns(&servers()));
         let level: Level = serde_json::from_value(json!(level)).expect("a level");
         let log = self.facts.logs.first_mut().expect("a log");
         *log.levels.entry(level).or_default() += times;
@@ -277,6 +279,11 @@ impl Case {
     pub(super) fn container(mut self, change: impl FnOnce(&mut ContainerFacts)) -> Self {
         change(&mut self.facts.pods[0].containers[0]);
         self
+    }
+
+    /// What the container uses, as a metrics server tells it.
+    pub(super) fn uses(self, resource: &str, amount: f64) -> Self {
+        self.container(|of| of.usage = BTreeMap::from([(resource.to_owned(), amount)]))
     }
 
     /// The container ended and was started again, so often.

@@ -8,6 +8,7 @@ use kubectl_escalate::bundle::{
     findings::IssuanceState,
 };
 use serde_json::json;
+use std::collections::BTreeSet;
 
 const AGENT: &str = "com.spirl.agent.v1.agent.API";
 const SESSION: &str = "com.spirl.agent.v1.session.API";
@@ -118,10 +119,10 @@ fn all() -> Vec<Incident> {
             failing(call(c, "server.relay", service, "SyncAuthority", "Internal"), service, "SyncAuthority", "Internal")
         }),
         ("slow", same("mints-slow"), slow),
-        ("cpu-bound", ["cpu-saturated", "mints-slow", "mints-slow", "cpu-saturated"], |c| {
+        ("cpu-bound", ["cpu-saturated", "cpu-saturated", "mints-slow", "cpu-saturated"], |c| {
             let c = slow(c).query("cpu", Judged::Alert, "0.99", &[("container", "spirl-server")]);
             let c = c.query("cpu-throttled", Judged::Value, "0.9", &[]);
-            c.container(|of| drop(of.usage.insert("cpu".to_owned(), 0.98)))
+            c.uses("cpu", 0.98)
         }),
         ("memory-oom", ["oom-killed", "oom-killed", "", "oom-killed"], |c| {
             let fields = json!({ "sessions": 3000, "cache_bytes": 31457280 });
@@ -283,6 +284,12 @@ pub(super) fn panicked(c: Case) -> Case {
     let mut c = c.says(1, "error", "server.agentServer.session", json!({ "session_count": -1 }));
     c.prints(1, "fatal", "panic: assignment to entry in nil map");
     c
+}
+
+/// Ids of all that the incidents meet.
+pub(super) fn met() -> BTreeSet<String> {
+    let judged = all().into_iter().map(|(_, _, make)| make(Case::well()).judge());
+    judged.flat_map(|judged| judged.findings).map(|finding| finding.id).collect()
 }
 
 pub(super) fn crashing_for_memory(c: Case) -> Case {
