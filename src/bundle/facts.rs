@@ -46,6 +46,9 @@ pub struct Facts {
     /// `changes`, each with how many are not here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub left_out: BTreeMap<String, u64>,
+    /// Ids of the patterns that the logs were searched for; a hit of one that is not among them cannot be.
+    #[serde(default)]
+    pub patterns: Vec<String>,
 }
 
 /// A log line's level.
@@ -297,6 +300,9 @@ pub struct ContainerFacts {
     /// What it may use: the same.
     #[serde(default)]
     pub limits: BTreeMap<String, f64>,
+    /// What it used when it was asked, as a metrics server tells it: `cpu` in cores, `memory` in bytes.
+    #[serde(default)]
+    pub usage: BTreeMap<String, f64>,
     /// Environment variables of its spec with a plain value, of those that the profile's rules look at.
     #[serde(default)]
     pub env: BTreeMap<String, String>,

@@ -61,7 +61,18 @@ fn gone(pod: &GonePod) -> Change {
 
 /// Adds what only the earlier facts have; of the same object, or the same log, the later ones stay.
 fn complete(now: &mut Facts, was: Facts) {
-    let Facts { format: _, logs, pods, workloads, autoscalers, events, custom_resources, changes, left_out } = was;
+    let Facts {
+        format: _,
+        patterns: _,
+        logs,
+        pods,
+        workloads,
+        autoscalers,
+        events,
+        custom_resources,
+        changes,
+        left_out,
+    } = was;
     let lacking = [
         ("logs", add(&mut now.logs, logs, MOST_LOGS, |it| (it.entry.clone(), it.pod.clone(), it.container.clone()))),
         ("pods", add(&mut now.pods, pods, MOST_PODS, |it| (it.cluster.clone(), it.namespace.clone(), it.pod.clone()))),

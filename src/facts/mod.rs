@@ -8,7 +8,6 @@ pub mod identity;
 pub mod logs;
 pub mod objects;
 pub mod onset;
-pub mod quantity;
 pub mod queries;
 pub mod scraped;
 pub mod stated;

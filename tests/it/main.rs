@@ -10,6 +10,7 @@ mod coverage;
 mod demo;
 mod describe;
 mod exit;
+mod findings;
 mod log_facts;
 mod objects;
 mod plan;

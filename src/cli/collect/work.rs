@@ -8,7 +8,8 @@ use crate::{
     },
     cli::{Failure, progress::Bar, reach::Reached},
     collect::{self, Attachment, Container, Earlier, Ledger, Reach, Site, Skip},
-    facts::{identity::Names, queries, two_scrapes},
+    facts::{identity::Names, logs::Patterns, queries, two_scrapes},
+    findings,
     plan::{self, Request},
     redact::{Clean, Redactor},
     report,
@@ -103,6 +104,8 @@ impl Work<'_> {
     fn pass(&self, bundle: BundleWriter, earlier: Option<Arc<Earlier>>) -> Pass {
         let bar = Arc::new(Bar::new());
         let names = Arc::new(Names::of(&self.request.profile));
+        let env = Arc::new(findings::variables(&self.request.profile));
+        let patterns = Arc::new(Patterns::new(findings::patterns(&self.request.profile)));
         // What is there at once is not waited for, when the run goes on.
         let is_first = earlier.as_ref().is_none_or(|earlier| !earlier.is_of_this_run());
         let goes_on = is_first && self.arguments.wait && self.is_open();
@@ -120,9 +123,9 @@ impl Work<'_> {
             bundle: bundle.clone(),
             progress: bar.clone() as Arc<dyn collect::Progress>,
             names: names.clone(),
-            env: Arc::default(),
+            env: env.clone(),
             started: self.started,
-            patterns: Arc::default(),
+            patterns: patterns.clone(),
             log_limit: self.arguments.log_limit,
             skew: reached.skew,
             images: Arc::default(),
@@ -203,7 +206,9 @@ impl Work<'_> {
             bundle.finish(&name, |settled| {
                 has_all &= settled.dropped().is_empty();
                 let made = manifest.insert(ledger.manifest(&self.request, &run, settled));
-                let facts = collect::facts(&mut run, made, settled, ledger.earlier.as_ref());
+                let mut facts = collect::facts(&mut run, made, settled, ledger.earlier.as_ref());
+                let patterns = findings::patterns(&self.request.profile);
+                facts.patterns = patterns.into_iter().map(|pattern| pattern.id).collect();
                 self.last_files(made, &facts, settled)
             })
         })

@@ -44,6 +44,10 @@ impl<K: Ord, T> Best<K, T> {
         self.held.values()
     }
 
+    pub(super) fn into_entries(self) -> impl Iterator<Item = (K, T)> {
+        self.held.into_iter()
+    }
+
     pub(super) fn into_values(self) -> impl Iterator<Item = T> {
         self.held.into_values()
     }

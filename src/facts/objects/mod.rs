@@ -35,13 +35,13 @@ use std::{
 };
 
 /// Most pods.
-pub const MOST_PODS: usize = 2_000;
+pub const MOST_PODS: usize = 500;
 /// Most deployments, stateful sets, daemon sets and replica sets with pods.
-pub const MOST_WORKLOADS: usize = 1_000;
+pub const MOST_WORKLOADS: usize = 500;
 /// Most autoscalers.
 pub const MOST_AUTOSCALERS: usize = 500;
 /// Most events.
-pub const MOST_EVENTS: usize = 2_000;
+pub const MOST_EVENTS: usize = 1_000;
 /// Most kinds of custom resources, each namespace counted.
 pub const MOST_CUSTOM: usize = 1_000;
 /// Most changes.
@@ -49,7 +49,7 @@ pub const MOST_CHANGES: usize = 1_000;
 /// Most names of one kind of custom resource in a namespace.
 const MOST_NAMES: usize = 100;
 /// Most replica sets that are compared.
-const MOST_SETS: usize = 2_000;
+const MOST_SETS: usize = 500;
 /// An autoscaler's status and its event tell of the same within this time.
 const SAME_SCALING: TimeDelta = TimeDelta::seconds(5);
 
@@ -151,6 +151,10 @@ impl Extract {
                 let pod = PodFacts { entry: entry.clone(), cluster: cluster.clone(), is_server, ..read };
                 facts.pods.add((!is_server, pod.is_ready(), id), pod);
             }
+            ("metrics.k8s.io", "pods") => {
+                let server = !self.ground.is_server(&namespace, &name);
+                facts.usage.add((server, id), pods::usage(object));
+            }
             ("apps", plural) => {
                 if let Some(read) = workloads::workload(plural, object) {
                     let workload = WorkloadFacts { entry: entry.clone(), cluster: cluster.clone(), ..read };
@@ -230,6 +234,8 @@ type ChangeKey = (Reverse<DateTime<Utc>>, String, String, String);
 pub struct ObjectFacts {
     /// Servers first, and those that are not ready.
     pods: Best<(bool, bool, String), PodFacts>,
+    /// What the containers of a pod use; those of servers first.
+    usage: Best<(bool, String), pods::Usage>,
     workloads: Best<String, WorkloadFacts>,
     autoscalers: Best<String, AutoscalerFacts>,
     events: Best<EventKey, EventFacts>,
@@ -247,6 +253,7 @@ impl Default for ObjectFacts {
     fn default() -> Self {
         Self {
             pods: Best::new(MOST_PODS),
+            usage: Best::new(MOST_PODS),
             workloads: Best::new(MOST_WORKLOADS),
             autoscalers: Best::new(MOST_AUTOSCALERS),
             events: Best::new(MOST_EVENTS),
@@ -263,6 +270,7 @@ impl ObjectFacts {
     /// Takes in what other lists said.
     pub fn join(&mut self, other: Self) {
         self.pods.join(other.pods);
+        self.usage.join(other.usage);
         self.workloads.join(other.workloads);
         self.autoscalers.join(other.autoscalers);
         self.events.join(other.events);
@@ -278,6 +286,8 @@ impl ObjectFacts {
     pub fn into_facts(mut self) -> Facts {
         self.tell_scalings();
         self.tell_rollouts();
+        let used: BTreeMap<String, pods::Usage> =
+            self.usage.into_entries().map(|((_, id), usage)| (id, usage)).collect();
         let left_out = [
             ("pods", self.pods.left_out),
             ("workloads", self.workloads.left_out),
@@ -299,6 +309,12 @@ impl ObjectFacts {
             ..Facts::default()
         };
         facts.custom_resources.iter_mut().for_each(|it| it.names.sort_unstable());
+        for pod in &mut facts.pods {
+            let usage = used.get(&format!("{}/{}/{}", pod.cluster, pod.namespace, pod.pod));
+            for container in &mut pod.containers {
+                container.usage = usage.and_then(|usage| usage.get(&container.name)).cloned().unwrap_or_default();
+            }
+        }
         facts.sort();
         facts
     }

@@ -38,6 +38,15 @@ pub(super) fn read(pod: &Value, env: &BTreeSet<String>) -> PodFacts {
     }
 }
 
+/// What containers use, by their names.
+pub(super) type Usage = BTreeMap<String, BTreeMap<String, f64>>;
+
+/// What a metrics server says of a pod.
+pub(super) fn usage(metrics: &Value) -> Usage {
+    let containers = items(&metrics["containers"]).take(MOST_CONTAINERS);
+    containers.map(|of| (text(&of["name"]), resources(&of["usage"]))).collect()
+}
+
 fn container(kind: &str, spec: &Value, status: &Value, env: &BTreeSet<String>) -> ContainerFacts {
     let variables = items(&spec["env"]).filter_map(|variable| {
         let name = variable["name"].as_str().filter(|name| env.contains(*name))?;
@@ -53,6 +62,7 @@ fn container(kind: &str, spec: &Value, status: &Value, env: &BTreeSet<String>) -
         last_state: state(&status["lastState"]),
         requests: resources(&spec["resources"]["requests"]),
         limits: resources(&spec["resources"]["limits"]),
+        usage: BTreeMap::new(),
         env: variables.collect(),
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn conditions(object: &Value) -> Vec<Condition> {
 
 /// A quantity, in units of one.
 pub(super) fn quantity(value: &Value) -> Option<f64> {
-    value.as_f64().or_else(|| crate::facts::quantity::parse(value.as_str()?.trim()))
+    value.as_f64().or_else(|| crate::quantity::parse(value.as_str()?.trim()))
 }
 
 #[cfg(test)]

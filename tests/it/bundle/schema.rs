@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use kubectl_escalate::bundle::{
-    CheckState, Ended, EntryRecord, GapCause, IdentityKind, Manifest, Outcome, facts::Facts,
+    CheckState, Ended, EntryRecord, GapCause, IdentityKind, Manifest, Outcome, facts::Facts, findings::Findings,
 };
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use super::started;
 fn the_committed_schemas_are_the_code_s() {
     is_committed("manifest.schema.json", &schemars::schema_for!(Manifest));
     is_committed("facts.schema.json", &schemars::schema_for!(Facts));
+    is_committed("findings.schema.json", &schemars::schema_for!(Findings));
 }
 
 fn is_committed(name: &str, schema: &schemars::Schema) {
