@@ -1,9 +1,10 @@
 //! The work of `collect`: a run into a bundle, and, when it is to wait, a second one that completes it.
 
-use super::{Arguments, end_after};
+use super::{Arguments, end_after, reports};
 use crate::{
     bundle::{
-        BundleError, BundleWriter, ClusterInfo, Destination, Ended, EntryPath, Finished, Manifest, Settled, layout,
+        BundleError, BundleWriter, ClusterInfo, Destination, Ended, EntryPath, Finished, Manifest, Settled, SoFar,
+        facts::Facts, findings::Findings, layout,
     },
     cli::{Failure, progress::Bar, reach::Reached},
     collect::{self, Attachment, Container, Earlier, Ledger, Reach, Site, Skip},
@@ -35,6 +36,7 @@ pub(super) struct Work<'a> {
 /// A bundle that is there.
 pub(super) struct Made {
     pub(super) manifest: Manifest,
+    pub(super) findings: Findings,
     pub(super) finished: Finished,
     /// Whether it has all of the bundle that it completes.
     has_all: bool,
@@ -192,22 +194,31 @@ impl Work<'_> {
             Some(StopReason::Deadline) => Ended::Deadline,
             Some(StopReason::DiskFull) => Ended::DiskFull,
         };
-        let mut manifest = None;
+        let mut made = None;
+        let so_far = bundle.so_far();
         let name = ledger.name(&self.request, &run);
         let finished = tokio::task::block_in_place(|| {
             bundle.finish(&name, |settled| {
                 has_all &= settled.dropped().is_empty();
-                let made = manifest.insert(ledger.manifest(&self.request, &run, settled));
-                self.last_files(made, settled)
+                let manifest = ledger.manifest(&self.request, &run, settled);
+                let findings = reports::unexamined(&manifest);
+                let (manifest, findings) = made.insert((manifest, findings));
+                self.last_files(manifest, findings, &so_far, settled)
             })
         })
         .map_err(written)?;
-        let manifest = manifest.ok_or_else(|| Failure::no_bundle("the manifest was not written"))?;
-        Ok(Made { manifest, finished, has_all })
+        let (manifest, findings) = made.ok_or_else(|| Failure::no_bundle("the manifest was not written"))?;
+        Ok(Made { manifest, findings, finished, has_all })
     }
 
-    /// README.txt, the clusters' files and, last of all, the manifest.
-    fn last_files(&self, manifest: &mut Manifest, settled: &Settled) -> Vec<(EntryPath, Clean)> {
+    /// README.txt, the clusters' files, the report and, last of all, the manifest.
+    fn last_files(
+        &self,
+        manifest: &mut Manifest,
+        findings: &Findings,
+        so_far: &SoFar,
+        settled: &Settled,
+    ) -> Vec<(EntryPath, Clean)> {
         let redactor = &self.redactor;
         let mut files = Vec::new();
         for cluster in &manifest.clusters {
@@ -218,6 +229,8 @@ impl Work<'_> {
                 files.push((layout::queries_text(&cluster.name), redactor.text(text.as_bytes()).0));
             }
         }
+        let curves = reports::curves(manifest, so_far);
+        files.extend(reports::files(manifest, findings, &Facts::default(), &curves, redactor));
         files.push((layout::readme(), redactor.text(report::readme(manifest).as_bytes()).0));
         for (path, clean) in &files {
             let mut record = settled.measure(path, clean);

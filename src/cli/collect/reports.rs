@@ -1,0 +1,61 @@
+//! The report of a bundle: what it is made of beside the manifest, and its files.
+
+use crate::{
+    bundle::{
+        EntryPath, Manifest, SoFar,
+        facts::Facts,
+        findings::{Findings, Issuance, IssuanceState},
+        layout,
+    },
+    redact::{Clean, Redactor},
+    report::{self, Series},
+};
+use std::io::Read;
+
+/// The curves of the answers that are in the bundle.
+pub(super) fn curves(manifest: &Manifest, so_far: &SoFar) -> Vec<Series> {
+    let of = |query: &crate::bundle::QueryRecord| {
+        let entry = so_far.open_entry(layout::query(&query.cluster, &query.id).as_str()).ok()?;
+        let mut text = String::new();
+        // One byte more than is read, which tells that it is too large.
+        entry.take(report::ANSWER_BYTES as u64 + 1).read_to_string(&mut text).ok()?;
+        Some(report::series(query, &text))
+    };
+    manifest.queries.iter().filter_map(of).flatten().collect()
+}
+
+/// What stands for findings where no rule was evaluated.
+pub(super) fn unexamined(manifest: &Manifest) -> Findings {
+    Findings {
+        format: 1,
+        profile: manifest.profile.clone(),
+        profile_version: manifest.profile_version.clone(),
+        at: manifest.finished.unwrap_or(manifest.started),
+        issuance: Issuance {
+            state: IssuanceState::NotChecked,
+            why: "No rule was evaluated.".to_owned(),
+            shown_by: Vec::new(),
+        },
+        lead: None,
+        lead_why: String::new(),
+        findings: Vec::new(),
+        not_checked: Vec::new(),
+        not_found: Vec::new(),
+        baseline: Vec::new(),
+        changes: Vec::new(),
+    }
+}
+
+/// `report.html` and `report.md`.
+pub(super) fn files(
+    manifest: &Manifest,
+    findings: &Findings,
+    facts: &Facts,
+    series: &[Series],
+    redactor: &Redactor,
+) -> [(EntryPath, Clean); 2] {
+    let page = report::page(manifest, findings, facts, series);
+    let markdown = report::markdown(manifest, findings, facts);
+    let clean = |text: String| redactor.text(text.as_bytes()).0;
+    [(layout::report_html(), clean(page)), (layout::report_md(), clean(markdown))]
+}
