@@ -56,6 +56,5 @@ pub(super) fn files(
 ) -> [(EntryPath, Clean); 2] {
     let page = report::page(manifest, findings, facts, series);
     let markdown = report::markdown(manifest, findings, facts);
-    let clean = |text: String| redactor.text(text.as_bytes()).0;
-    [(layout::report_html(), clean(page)), (layout::report_md(), clean(markdown))]
+    [(layout::report_html(), redactor.page(&page).0), (layout::report_md(), redactor.text(markdown.as_bytes()).0)]
 }

@@ -4,7 +4,7 @@ use crate::bundle::Manifest;
 use chrono::{DateTime, Utc};
 
 /// At most so many ticks.
-const TICKS: i64 = 6;
+const TICKS: i64 = 7;
 
 /// What lies between two ticks, in minutes.
 const STEPS: [i64; 16] = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10_080, 43_200, 525_600];
@@ -19,6 +19,8 @@ pub(super) struct Axis {
 /// A moment with a name.
 pub(super) struct Tick {
     pub(super) x: String,
+    /// Which end of its label stands there: the label does not leave the axis.
+    pub(super) anchor: &'static str,
     /// RFC 3339.
     pub(super) at: String,
     pub(super) label: String,
@@ -59,8 +61,15 @@ impl Axis {
         let moments = (first..).map(|count| count * step).take_while(|at| *at <= self.to).take(TICKS as usize + 1);
         let tick = |at: i64| {
             let moment = DateTime::<Utc>::from_timestamp_millis(at)?;
-            let x = percent(self.part(at)?);
-            Some(Tick { x, at: super::iso(moment), label: moment.format(format).to_string() })
+            let part = self.part(at)?;
+            let anchor = if part < 0.04 {
+                "start"
+            } else if part > 0.96 {
+                "end"
+            } else {
+                "middle"
+            };
+            Some(Tick { x: percent(part), anchor, at: super::iso(moment), label: moment.format(format).to_string() })
         };
         moments.filter_map(tick).collect()
     }
@@ -97,7 +106,8 @@ mod tests {
     proptest! {
         #[test]
         fn every_window_has_few_ticks(from in -8_000_000_000_000_i64..8_000_000_000_000, length in 1_i64..800_000_000_000) {
-            prop_assert!(Axis { from, to: from + length }.ticks().len() <= TICKS as usize + 1);
+            let axis = Axis { from, to: from + length };
+            prop_assert!(axis.ticks().len() <= TICKS as usize + 1);
         }
     }
 }

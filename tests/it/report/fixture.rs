@@ -52,7 +52,8 @@ impl Incident {
             let record = serde_json::from_value(query.clone()).expect("a record");
             report::series(&record, &answer(query["id"].as_str().unwrap_or_default(), pods))
         };
-        let series = queries.iter().flat_map(of).collect();
+        let answered = queries.iter().filter(|query| query["verdict"] != "no-data");
+        let series = answered.flat_map(of).collect();
         let manifest = manifest(pods, &queries);
         Self {
             manifest: serde_json::from_value(manifest).expect("a manifest"),
