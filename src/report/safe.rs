@@ -26,16 +26,23 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The same in one line, of at most `most` characters.
+/// At most `most` characters of the text. A token of redaction is kept whole or left out, for half of one is taken for
+/// a secret.
+#[must_use]
+pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    let Some((end, _)) = text.char_indices().nth(most) else { return Cow::Borrowed(text) };
+    let (kept, _) = text.split_at(end);
+    let is_token = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || matches!(char, '-' | ':');
+    let whole = kept.rfind('<').map(|at| kept.split_at(at));
+    let whole = whole.filter(|(_, rest)| rest.chars().skip(1).all(is_token)).map_or(kept, |(before, _)| before);
+    Cow::Owned(format!("{whole}…"))
+}
+
+/// The same in one line, its hidden characters visible.
 #[must_use]
 pub fn line(text: &str, most: usize) -> String {
-    let text = text.trim();
     let mut out = String::new();
-    for (count, char) in text.chars().enumerate() {
-        if count == most {
-            out.push('…');
-            break;
-        }
+    for char in cut(text.trim(), most).chars() {
         match char {
             '\n' | '\t' => out.push(' '),
             hidden if is_hidden(hidden) => out.extend(hidden.escape_unicode()),
@@ -105,6 +112,7 @@ mod tests {
     fn what_is_not_seen_becomes_visible() {
         assert_eq!(visible("a\u{202e}b\u{1b}[31m\n\tc"), "a\\u{202e}b\\u{1b}[31m\n\tc");
         assert_eq!(line("\na\nb\u{2066} c", 4), "a b\\u{2066}…");
+        assert_eq!(line("a <jws-signature:0123456789abcdef0123> b", 20), "a …");
         assert!(matches!(visible("größer 漢字 🦀"), Cow::Borrowed(_)));
     }
 

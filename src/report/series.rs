@@ -45,6 +45,9 @@ struct Row {
     values: Vec<(f64, String)>,
 }
 
+/// A curve by its worst value, the sign turned where low values are the worse ones.
+type Ranked = (f64, Row, Vec<(i64, f64)>);
+
 /// The curves in the text of `queries/<id>.json`, the worst first, at most [`SERIES`] of them with about [`POINTS`]
 /// points each. Text that is something else has none.
 #[must_use]
@@ -52,7 +55,7 @@ pub fn series(query: &QueryRecord, text: &str) -> Vec<Series> {
     let file = (text.len() <= ANSWER_BYTES).then(|| serde_json::from_str::<File>(text).ok());
     let rows = file.flatten().map(|file| file.answer.result).unwrap_or_default();
     let is_low_bad = is_low_bad(query);
-    let mut ranked: Vec<(f64, Row, Vec<(i64, f64)>)> = rows
+    let mut ranked: Vec<Ranked> = rows
         .into_iter()
         .filter_map(|row| {
             let points = points(&row);

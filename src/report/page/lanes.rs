@@ -145,7 +145,7 @@ fn lane(id: &'static str, name: &'static str, all: &[Happened], axis: Axis) -> L
     };
     let marks = columns.values().filter_map(mark).collect();
     let count = mine().count();
-    let says = match (mine().next(), mine().last()) {
+    let says = match (mine().next(), mine().next_back()) {
         (Some(first), Some(last)) if count > 1 => {
             format!("{count}, between {} and {}", time(first.at.0), time(last.at.0))
         }

@@ -128,7 +128,7 @@ fn plot(query: &QueryRecord, own: &[&Series], axis: Axis) -> Plot {
         id: safe::line(&query.id, 80),
         cluster: safe::line(&query.cluster, 80),
         measures: safe::line(&query.measures, 200),
-        expr: query.expr.chars().take(2000).collect(),
+        expr: safe::cut(&query.expr, 2000).into_owned(),
         verdict: word,
         is_wrong: rank(query.answer.verdict) < 2,
         bounds: bounds(query),
@@ -202,7 +202,7 @@ fn curve(class: usize, series: &Series, axis: Axis, scale: Scale, step: i64, uni
         dots,
         lowest: shown(values().reduce(f64::min)),
         highest: shown(values().reduce(f64::max)),
-        last: shown(values().last()),
+        last: shown(values().next_back()),
     }
 }
 

@@ -159,11 +159,7 @@ pub(super) fn findings<'a>(findings: &'a Findings) -> (Vec<Found<'a>>, usize) {
 fn quote(shown: &Shown) -> Quote {
     let labels: Vec<String> = shown.labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
     let labels = if labels.is_empty() { String::new() } else { format!(" ({})", labels.join(", ")) };
-    let cut = |text: &str| {
-        let mut chars = text.chars();
-        let kept: String = chars.by_ref().take(QUOTE).collect();
-        if chars.next().is_some() { format!("{kept}…") } else { kept }
-    };
+    let cut = |text: &str| safe::cut(text, QUOTE).into_owned();
     Quote {
         text: cut(&shown.quote),
         at: shown.at.map(Moment),

@@ -22,11 +22,14 @@ pub(crate) const HOSTILE: &str = "</script><script>boom()</script><img src=x one
     </style></title></textarea>--><!--<svg onload=boom()>&lt;b&gt;\u{1b}[31m\u{9b}2J\u{7}\u{202e}\u{2066}\u{200b}\u{0}\r\n\
     **b** [l](javascript:boom()) @all #1 https://evil.example/ =cmd|' /C calc'!A0 ``` ~~~ \u{2028}";
 
+/// An element: its name and its attributes.
+type Element = (String, Vec<(String, String)>);
+
 /// Each element that a browser would make, with its attributes, and the text of all of them.
-fn elements(page: &str) -> (Vec<(String, Vec<(String, String)>)>, String) {
+fn elements(page: &str) -> (Vec<Element>, String) {
     #[derive(Default)]
     struct Found {
-        tags: RefCell<Vec<(String, Vec<(String, String)>)>>,
+        tags: RefCell<Vec<Element>>,
         text: RefCell<String>,
     }
     impl TokenSink for Found {
