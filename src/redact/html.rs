@@ -37,26 +37,42 @@ fn written(text: &str) -> String {
     })
 }
 
-/// The page, redacted as it is read: each text on its own, and what is between two brackets.
+/// The page, redacted as it is read: each text and each attribute's value on its own.
 pub(super) fn redact(redactor: &Redactor, page: &str) -> (Clean, Counts) {
     let (_, counts) = redactor.string(&read(page));
     if counts.is_empty() {
         return (Clean::new(page.as_bytes().to_vec()), counts);
     }
     let (mut out, mut counts) = (String::with_capacity(page.len()), Counts::default());
+    let mut push = |out: &mut String, part: &str| {
+        let (clean, found) = redactor.string(&read(part));
+        match found.is_empty() {
+            true => out.push_str(part),
+            false => out.push_str(&written(&clean)),
+        }
+        counts.merge(&found);
+    };
     let mut rest = page;
     while !rest.is_empty() {
         let is_tag = rest.starts_with('<');
         let length = if is_tag { rest.find('>').map(|at| at + 1) } else { rest.find('<') };
         let (part, behind) = rest.split_at(length.unwrap_or(rest.len()));
         rest = behind;
-        let (clean, found) = redactor.string(&read(part));
-        match found.is_empty() {
-            true => out.push_str(part),
-            // Of a tag with a secret nothing is left but its text.
-            false => out.push_str(&written(&clean)),
+        if !is_tag {
+            push(&mut out, part);
+            continue;
         }
-        counts.merge(&found);
+        // Between quotes are the values; all else of a tag is our own.
+        for (number, piece) in part.split('"').enumerate() {
+            match number {
+                0 => out.push_str(piece),
+                _ if number % 2 == 0 => out.extend(["\"", piece]),
+                _ => {
+                    out.push('"');
+                    push(&mut out, piece);
+                }
+            }
+        }
     }
     (Clean::new(out.into_bytes()), counts)
 }
@@ -72,12 +88,13 @@ mod tests {
 
     #[test]
     fn a_secret_becomes_a_token_that_is_text() {
-        let page = "<p title=\"a\">password=hunter2hunter2 &#60;b&#62;</p>";
+        let page = "<p title=\"password=hunter3hunter3\">password=hunter2hunter2 &#60;b&#62;</p>";
         let (clean, counts) = redact(&redactor(), page);
         let clean = String::from_utf8(clean.as_bytes().to_vec()).expect("text");
-        assert!(clean.starts_with("<p title=\"a\">password=&#60;named-secret:"), "{clean}");
-        assert!(clean.ends_with("&#62; &#60;b&#62;</p>") && !clean.contains("hunter2"), "{clean}");
-        assert_eq!(counts.total(), 1);
+        assert!(clean.starts_with("<p title=\"password=&#60;named-secret:"), "{clean}");
+        assert!(clean.contains("&#62;\">password=&#60;named-secret:"), "{clean}");
+        assert!(clean.ends_with("&#62; &#60;b&#62;</p>") && !clean.contains("hunter"), "{clean}");
+        assert_eq!(counts.total(), 2);
         let again = redact(&redactor(), &clean);
         assert_eq!((again.0.as_bytes(), again.1.total()), (clean.as_bytes(), 0));
     }
