@@ -344,7 +344,7 @@ fn forgotten(folder: &str, list: &str) -> BTreeSet<String> {
 fn every_test_file_is_listed() {
     let none = BTreeSet::new();
     assert_eq!(forgotten("tests/it", "tests/it/main.rs"), none, "not listed in tests/it/main.rs");
-    for name in ["bundle", "cli", "collect", "coverage", "findings", "redact"] {
+    for name in ["bundle", "cli", "collect", "coverage", "findings", "redact", "report"] {
         let folder = format!("tests/it/{name}");
         if Path::new(&root().join(&folder)).is_dir() {
             assert_eq!(forgotten(&folder, &format!("{folder}.rs")), none, "not listed in {folder}.rs");

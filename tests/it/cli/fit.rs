@@ -226,7 +226,7 @@ fn a_large_bundle_is_shown_with_the_command_that_makes_it_smaller() {
     let at = "2024-03-05T14:05:00Z".parse().expect("a time");
     let manifest = Manifest::new(at, at, at);
     let command = "$ kubectl-escalate fit './a b.zip' --max-size 20MB\n";
-    let said = |bytes, path| report::summary(&manifest, bytes, "f", path).contains(command);
+    let said = |bytes, path| report::summary(&manifest, None, bytes, "f", path).contains(command);
     assert!(said(20_000_001, Some("'./a b.zip'")));
     assert!(!said(20_000_000, Some("'./a b.zip'")) && !said(30_000_000, None));
 }
