@@ -14,7 +14,6 @@ use crate::{
 };
 use chrono::TimeDelta;
 use regex_automata::meta::Regex;
-use std::collections::BTreeSet;
 
 pub(super) fn query(case: &Case<'_>, wanted: &QueryMatch) -> Seen {
     let records: Vec<&QueryRecord> = records(case, &wanted.id).collect();
@@ -162,15 +161,14 @@ fn labelled(wanted: &QueryMatch, record: &QueryRecord) -> Seen {
 
 /// No value is no all-clear, unless another query that is made of the same metrics has values.
 fn no_data(case: &Case<'_>, record: &QueryRecord) -> Seen {
-    let metrics = |id: &str| -> BTreeSet<String> {
-        let rule = case.profile.queries.iter().find(|rule| rule.id == id);
-        rule.map(|rule| rule.metrics()).unwrap_or_default().into_iter().collect()
-    };
+    let metrics = |id: &str| case.metrics.get(id).filter(|metrics| !metrics.is_empty());
     let own = metrics(&record.id);
     let is_there = |other: &&QueryRecord| {
-        other.cluster == record.cluster && other.answer.steps_with_data > 0 && metrics(&other.id).is_superset(&own)
+        other.cluster == record.cluster
+            && other.answer.steps_with_data > 0
+            && metrics(&other.id).zip(own).is_some_and(|(metrics, own)| metrics.is_superset(own))
     };
-    if !own.is_empty() && !record.answer.of_scrapes && case.manifest.queries.iter().any(|other| is_there(&other)) {
+    if !record.answer.of_scrapes && case.manifest.queries.iter().any(|other| is_there(&other)) {
         return Seen::No;
     }
     Seen::Unknown(format!("{}: {}", record.id, verdict::words(record)))

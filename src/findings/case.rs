@@ -13,6 +13,7 @@ use crate::{
     promql,
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long before the window something counts that has no end of its own: a restart, an event.
 const BEFORE: TimeDelta = TimeDelta::hours(1);
@@ -24,6 +25,8 @@ pub(super) struct Case<'a> {
     pub(super) facts: &'a Facts,
     pub(super) manifest: &'a Manifest,
     pub(super) at: DateTime<Utc>,
+    /// The names of the metrics that each query is made of, by its id.
+    pub(super) metrics: &'a BTreeMap<&'a str, BTreeSet<String>>,
 }
 
 impl<'a> Case<'a> {

@@ -17,7 +17,7 @@ use regex_automata::meta::Regex;
 use std::collections::BTreeSet;
 
 pub(super) fn event(case: &Case<'_>, wanted: &EventMatch) -> Seen {
-    let note = wanted.note.as_ref().map(|note| Regex::new(note));
+    let note = wanted.note.as_ref().map(|note| Regex::new(note).ok());
     let is = |event: &&EventFacts| {
         let (about, name) = event.about.split_once('/').unwrap_or((&event.about, ""));
         // Of a pod that is there it is known whether it is a server.
@@ -26,7 +26,7 @@ pub(super) fn event(case: &Case<'_>, wanted: &EventMatch) -> Seen {
         wanted.reasons.contains(&event.reason)
             && wanted.kind.as_ref().is_none_or(|kind| *kind == event.kind)
             && wanted.about.as_ref().is_none_or(|wanted| wanted == about)
-            && note.as_ref().is_none_or(|note| note.as_ref().is_ok_and(|note| note.is_match(event.note.as_str())))
+            && note.as_ref().is_none_or(|note| note.as_ref().is_some_and(|note| note.is_match(event.note.as_str())))
             && case.is_recent(event.last)
             && !is_of_other
     };

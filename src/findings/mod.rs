@@ -36,7 +36,8 @@ pub const FORMAT: u32 = 1;
 /// What the profile's rules say of these facts. `at` is the moment that "now" means: the collection's end.
 #[must_use]
 pub fn evaluate(profile: &Profile, facts: &Facts, manifest: &Manifest, at: DateTime<Utc>) -> Findings {
-    let case = Case { profile, facts, manifest, at };
+    let metrics = profile.queries.iter().map(|rule| (rule.id.as_str(), rule.metrics().into_iter().collect())).collect();
+    let case = Case { profile, facts, manifest, at, metrics: &metrics };
     let (mut findings, mut not_checked, mut not_found) = (Vec::new(), Vec::new(), Vec::new());
     for rule in &profile.findings {
         match case.rule(rule) {

@@ -85,7 +85,7 @@ fn container_meets(case: &Case<'_>, pod: &PodFacts, of: &ContainerFacts, wanted:
         since = since.into_iter().chain(run.finished).min();
     }
     if let Some(restarts) = wanted.restarts {
-        let last = ends().filter(is_recent).next()?;
+        let last = ends().find(is_recent)?;
         if of.restarts < restarts {
             return None;
         }

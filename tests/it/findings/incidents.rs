@@ -11,6 +11,9 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 const AGENT: &str = "com.spirl.agent.v1.agent.API";
+/// Between them the documentation has the table.
+const MARKS: [&str; 2] =
+    ["<!-- incidents: printed by tests/it/findings/incidents.rs -->\n", "<!-- end of incidents -->"];
 const SESSION: &str = "com.spirl.agent.v1.session.API";
 
 /// Which evidence there is.
@@ -132,46 +135,29 @@ fn all() -> Vec<Incident> {
         ("exit-1", ["exit-at-start"; 4], |c| config_error(c, 1)),
         ("exit-2", ["exit-at-start"; 4], |c| config_error(c, 2)),
         ("crash-loop", ["panic", "panic", "panic", "exit-at-start"], |c| panicked(crashing(c, "Error", 2))),
-        ("port-taken", ["agent-server-down", "agent-server-down", "agent-server-down", "no-server-ready"], |c| {
+        ("port-taken", ["agent-server-down", "agent-server-down", "agent-server-down", "probes-failing"], |c| {
+            check(no_mints(c), "agentServer", "server.subsystems", json!({ "subsystem": "agentServer", "error": "x" }))
+        }),
+        ("ready-configcache", ["config-cache-down", "config-cache-down", "config-cache-down", "probes-failing"], |c| {
+            let c = grpc(c, AGENT, "MintX509SVID", "FailedPrecondition");
+            check(c, "configCache", "server.crbackend", json!({ "resource": "configuration", "error": "x" }))
+        }),
+        ("ready-bundlecache", ["bundle-cache-down", "bundle-cache-down", "bundle-cache-down", "probes-failing"], |c| {
+            let fields = json!({ "partial_bundles": 1, "expected": 3, "error": "x" });
+            check(c, "bundleCache", "server.regionAuthorityCache", fields)
+        }),
+        ("ready-agentserver", ["agent-server-down", "agent-server-down", "agent-server-down", "probes-failing"], |c| {
             check(no_mints(c), "agentServer", "server.subsystems", json!({ "subsystem": "agentServer", "error": "x" }))
         }),
         (
-            "ready-configcache",
-            ["config-cache-down", "config-cache-down", "config-cache-down", "no-server-ready"],
-            |c| {
-                let c = grpc(c, AGENT, "MintX509SVID", "FailedPrecondition");
-                check(c, "configCache", "server.crbackend", json!({ "resource": "configuration", "error": "x" }))
-            },
-        ),
-        (
-            "ready-bundlecache",
-            ["bundle-cache-down", "bundle-cache-down", "bundle-cache-down", "no-server-ready"],
-            |c| {
-                let fields = json!({ "partial_bundles": 1, "expected": 3, "error": "x" });
-                check(c, "bundleCache", "server.regionAuthorityCache", fields)
-            },
-        ),
-        (
-            "ready-agentserver",
-            ["agent-server-down", "agent-server-down", "agent-server-down", "no-server-ready"],
-            |c| {
-                check(
-                    no_mints(c),
-                    "agentServer",
-                    "server.subsystems",
-                    json!({ "subsystem": "agentServer", "error": "x" }),
-                )
-            },
-        ),
-        (
             "ready-jwtkeycache",
-            ["jwt-key-cache-down", "jwt-key-cache-down", "jwt-key-cache-down", "no-server-ready"],
+            ["jwt-key-cache-down", "jwt-key-cache-down", "jwt-key-cache-down", "probes-failing"],
             |c| {
                 let c = grpc(no_mints(c), SESSION, "NewSession", "FailedPrecondition");
                 check(c, "jwtKeyCache", "server.subsystems", json!({ "subsystem": "jwtKeyCache", "error": "x" }))
             },
         ),
-        ("ready-jwkscache", ["jwks-cache-down", "jwks-cache-down", "jwks-cache-down", "no-server-ready"], |c| {
+        ("ready-jwkscache", ["jwks-cache-down", "jwks-cache-down", "jwks-cache-down", "probes-failing"], |c| {
             check(c, "jwksCache", "server.subsystems", json!({ "subsystem": "jwksCache", "error": "x" }))
         }),
         // A flood of lines that look like failed mints, while every mint is counted as good. Of logs alone the
@@ -297,10 +283,13 @@ pub(super) fn crashing_for_memory(c: Case) -> Case {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "whoever changes a rule wants to see the table")]
 fn every_incident_is_led_by_its_cause_with_whatever_evidence_there_is() {
-    println!("{:24} {:26} {:26} {:26} objects alone", "incident", "with a Prometheus", "by two scrapes", "logs alone");
+    let mut table =
+        "\n| incident | with a Prometheus | by two scrapes | logs alone | objects alone |\n|---|---|---|---|---|\n"
+            .to_owned();
     for (name, leads, make) in all() {
-        let mut row = format!("{name:24}");
+        let mut row = format!("| {name} |");
         for (with, lead) in [With::Prometheus, With::Scrapes, With::Logs, With::Objects].into_iter().zip(leads) {
             for wording in ["usual", "said in other words"] {
                 let case = make(Case { wording, ..Case::well() });
@@ -322,10 +311,29 @@ fn every_incident_is_led_by_its_cause_with_whatever_evidence_there_is() {
                     assert_eq!(wrong(&findings), [""; 0], "{name} with {with:?}");
                 }
             }
-            row.push_str(&format!(" {:26}", if lead.is_empty() { "-" } else { lead }));
+            row.push_str(&format!(" {} |", if lead.is_empty() { "-".to_owned() } else { format!("`{lead}`") }));
         }
-        println!("{}", row.trim_end());
+        table.push_str(&format!("{row}\n"));
     }
+    println!("{table}");
+    hold(&table);
+}
+
+/// Fails when the documentation has another table; with UPDATE=1 writes it first.
+fn hold(table: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/FINDINGS.md");
+    let page = std::fs::read_to_string(&path).expect("the page");
+    let (before, rest) = page.split_once(MARKS[0]).expect("the first mark");
+    let (_, after) = rest.split_once(MARKS[1]).expect("the last mark");
+    let made = format!("{before}{}{table}\n{}{after}", MARKS[0], MARKS[1]);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &made).expect("the page can be written");
+        return;
+    }
+    assert!(
+        page == made,
+        "docs/FINDINGS.md is out of date; write it anew with `UPDATE=1 cargo test --test it findings`"
+    );
 }
 
 #[test]

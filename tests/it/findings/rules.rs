@@ -72,7 +72,7 @@ fn others() -> Vec<(&'static str, Case)> {
                 case.facts.pods.push(other);
             }),
         ),
-        ("debug-logging", well().container(|of| drop(of.env.insert("SPIRL_LOG_DEBUG".to_owned(), "True".to_owned())))),
+        ("debug-logging", well().container(|of| of.env = [("SPIRL_LOG_DEBUG".to_owned(), "True".to_owned())].into())),
         (
             "metrics-port-closed",
             with(&|case| {
@@ -153,6 +153,7 @@ fn only_the_worst_series_of_an_answer_is_known() {
     let why = findings.not_checked.iter().find(|it| it.id == "mint-template-error").map(|it| it.why.as_str());
     assert!(why.is_some_and(|why| why.contains("only the worst one is known")), "{why:?}");
     // The log knows the others.
+    let case = case.query("mint-success", Judged::Alert, "0.4", &[]);
     let case = case.says(9, "error", "server.agentServer", json!({ "status_code": "template_error" }));
     assert!(wrong(&case.judge()).contains(&"mint-template-error"));
 }
