@@ -21,10 +21,14 @@ fn collect(key: &str) -> Bundle {
     run.args(["--note", "password: correct-horse-battery", "--redaction-key"]).args([key]).finish().exits(0).bundle()
 }
 
+/// Whether a file is about the run itself, and says when it was.
+fn is_about(path: &str) -> bool {
+    ["README.txt", "report.html"].contains(&path) || path.ends_with("cluster.json")
+}
+
 /// Hashes of all but the files about the run itself, which say when it was.
 fn evidence(bundle: &Bundle) -> BTreeMap<String, String> {
-    let about = |path: &str| path == "README.txt" || path.ends_with("cluster.json");
-    let entries = bundle.manifest().entries.iter().filter(|entry| !about(&entry.path));
+    let entries = bundle.manifest().entries.iter().filter(|entry| !is_about(&entry.path));
     entries.map(|entry| (entry.path.clone(), entry.sha256.clone())).collect()
 }
 
@@ -39,7 +43,7 @@ fn timeless(manifest: &Manifest) -> Manifest {
     }
     for entry in &mut manifest.entries {
         (entry.started, entry.ended) = (None, None);
-        if entry.path == "README.txt" || entry.path.ends_with("cluster.json") {
+        if is_about(&entry.path) {
             (entry.bytes, entry.compressed) = (0, 0);
             entry.sha256.clear();
         }
