@@ -27,7 +27,7 @@ pub struct Series {
 }
 
 #[derive(Deserialize)]
-struct File {
+struct Saved {
     answer: Answer,
 }
 
@@ -52,7 +52,7 @@ type Ranked = (f64, Row, Vec<(i64, f64)>);
 /// points each. Text that is something else has none.
 #[must_use]
 pub fn series(query: &QueryRecord, text: &str) -> Vec<Series> {
-    let file = (text.len() <= ANSWER_BYTES).then(|| serde_json::from_str::<File>(text).ok());
+    let file = (text.len() <= ANSWER_BYTES).then(|| serde_json::from_str::<Saved>(text).ok());
     let rows = file.flatten().map(|file| file.answer.result).unwrap_or_default();
     let is_low_bad = is_low_bad(query);
     let mut ranked: Vec<Ranked> = rows

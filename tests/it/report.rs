@@ -27,6 +27,11 @@ fn the_summary_and_the_readme_begin_with_the_checklist_and_name_what_is_missing(
             "{text}"
         );
     }
+    for file in ["report.html", "report.md"] {
+        let text = bundle.text(file);
+        assert!(text.contains("logs from 15 minutes before"), "{text}");
+        assert!(text.contains("list services in namespace") && text.contains("xisting SVIDs work until"), "{text}");
+    }
     // The checklist is of the manifest alone.
     let first = |text: &str| text.lines().find(|line| line.contains("logs from 15 minutes")).map(str::to_owned);
     assert_eq!(first(&report::summary(bundle.manifest(), None, 0, "", None)), first(&ended.stderr));
