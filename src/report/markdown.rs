@@ -48,7 +48,7 @@ impl Page {
 pub fn markdown(manifest: &Manifest, findings: &Findings, facts: &Facts) -> String {
     let mut page = Page { text: String::new(), left: MOST };
     page.fits(&identity(manifest, facts), 0);
-    let why = safe::prose(&findings.issuance.why, LINE);
+    let why = safe::prose(&words::why(&findings.issuance), LINE);
     let issuance = words::issuance(&findings.issuance);
     page.fits(&format!("\n**Issuance affected: {issuance}.** {why} {}\n", words::UNTIL_EXPIRY), 0);
 
@@ -110,13 +110,16 @@ fn finding(findings: &Findings, finding: &Finding) -> String {
     if let Some(pods) = words::pods(finding) {
         text.push_str(&format!(", {pods}"));
     }
+    if let Some(cause) = &finding.explained_by {
+        return format!("{text}, comes of {}\n", safe::code(cause, 60));
+    }
     text.push('\n');
     if findings.lead.as_ref() == Some(&finding.id) && !findings.lead_why.is_empty() {
         text.push_str(&format!("  - Leads: {}\n", safe::prose(&findings.lead_why, LINE)));
     }
     if let Some(shown) = finding.shown_by.first() {
         let value = shown.value.as_deref().filter(|_| shown.quote.is_empty());
-        let quote = safe::code(value.unwrap_or(&shown.quote), QUOTE);
+        let quote = safe::code(value.map_or_else(|| words::told(&shown.quote), str::to_owned).as_str(), QUOTE);
         let entry = shown.entry.as_ref().map(|entry| format!(" ({})", safe::code(entry, 200))).unwrap_or_default();
         text.push_str(&format!("  - Shown by: {quote}{entry}\n"));
     }

@@ -6,6 +6,7 @@ mod readme;
 pub mod safe;
 mod series;
 mod terminal;
+mod text;
 mod words;
 
 pub use markdown::markdown;
@@ -13,6 +14,7 @@ pub use page::page;
 pub use readme::readme;
 pub use series::{ANSWER_BYTES, POINTS, SERIES, Series, series};
 pub use terminal::summary;
+pub use text::text;
 
 use crate::{
     bundle::{CheckState, Manifest, Outcome, TaskRecord},

@@ -54,6 +54,7 @@ struct Page<'a> {
     findings: &'a Findings,
     issuance: &'static str,
     issuance_class: &'static str,
+    issuance_why: String,
     until_expiry: &'static str,
     tally: String,
     found: Vec<view::Found<'a>>,
@@ -119,6 +120,7 @@ pub fn page(manifest: &Manifest, findings: &Findings, facts: &Facts, series: &[S
         identity: view::identity(manifest, facts),
         findings,
         issuance: words::issuance(&findings.issuance),
+        issuance_why: words::why(&findings.issuance),
         issuance_class: match findings.issuance.state {
             IssuanceState::Affected => "critical",
             IssuanceState::NotAffected => "good",

@@ -21,17 +21,21 @@ const WIDTH: usize = 118;
 /// What a ticket commonly takes; the command for a copy of a larger bundle is shown.
 const TICKET: u64 = 20_000_000;
 
-/// A finding in three lines: what and since when, what shows it, what to do next.
+/// A finding in three lines: what and since when, what shows it, what to do next; in one where it comes of another.
 fn finding(finding: &Finding) -> String {
     let since = finding.since.map(|at| format!(", since {}", super::time(at))).unwrap_or_default();
     let pods = words::pods(finding).map(|pods| format!(", {pods}")).unwrap_or_default();
     let title = safe::line(&finding.title, WIDTH - 50);
+    // What comes of another is told, and what to do is told with that.
+    if let Some(cause) = &finding.explained_by {
+        return format!("{:<8} {title}, comes of {}\n", words::severity(finding.severity), safe::line(cause, 60));
+    }
     let mut text = format!("{:<8} {title}{since}{pods}\n", words::severity(finding.severity));
     let mut line = |words: &str| text.push_str(&format!("         {}\n", safe::line(words, WIDTH - 9)));
     if let Some(shown) = finding.shown_by.first() {
         let value =
             shown.value.as_deref().map(|value| format!("{} {value}", shown.query.as_deref().unwrap_or_default()));
-        line(&value.filter(|_| shown.quote.is_empty()).unwrap_or_else(|| shown.quote.clone()));
+        line(&value.filter(|_| shown.quote.is_empty()).unwrap_or_else(|| words::told(&shown.quote)));
     }
     // A command is there to be copied, so it is not cut.
     match finding.next.iter().find_map(|step| step.command.as_ref()) {
@@ -43,7 +47,7 @@ fn finding(finding: &Finding) -> String {
 
 /// The findings in order, as many as there are lines for; how many have no room is said.
 fn found(findings: &Findings, lines: usize) -> String {
-    let why = safe::line(&findings.issuance.why, WIDTH - 30);
+    let why = safe::line(&words::why(&findings.issuance), WIDTH - 30);
     let issuance = words::issuance(&findings.issuance);
     let mut text = format!("\nissuance affected: {issuance}. {why}\n         {}\n", words::UNTIL_EXPIRY);
     let all: Vec<String> = words::in_order(findings).map(finding).collect();

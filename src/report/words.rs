@@ -27,6 +27,23 @@ pub(super) fn issuance(issuance: &Issuance) -> &'static str {
     }
 }
 
+/// Why that is known, as a sentence.
+pub(super) fn why(issuance: &Issuance) -> String {
+    let why = issuance.why.trim_end();
+    if why.ends_with(['.', '!', '?']) { why.to_owned() } else { format!("{why}.") }
+}
+
+/// What a line of JSON tells people, where there is room for a line: its message and its error.
+pub(super) fn told(quote: &str) -> String {
+    let line: serde_json::Value = serde_json::from_str(quote).unwrap_or_default();
+    let said = |names: [&str; 2]| names.iter().find_map(|name| line[*name].as_str()).filter(|text| !text.is_empty());
+    match (said(["msg", "message"]), said(["error", "err"])) {
+        (Some(message), Some(error)) => format!("{message}: {error}"),
+        (Some(message), None) => message.to_owned(),
+        (None, _) => quote.to_owned(),
+    }
+}
+
 pub(super) fn baseline(state: BaselineState) -> &'static str {
     match state {
         BaselineState::AsExpected => "as expected",
