@@ -2,8 +2,8 @@
 //!
 //! The modules stand in the order of the flow: the command line makes a request, a profile says
 //! what evidence a workload needs, both make a plan, collectors run its tasks against sources,
-//! everything passes redaction on its way into the bundle, facts are taken from what is clean, and
-//! reports put the manifest into words. docs/ARCHITECTURE.md is the map.
+//! everything passes redaction on its way into the bundle, facts are taken from what is clean, rules
+//! make findings of them, and reports put all that into words. docs/ARCHITECTURE.md is the map.
 
 pub mod bundle;
 pub mod cli;
@@ -11,9 +11,11 @@ pub mod collect;
 pub mod describe;
 pub mod exit;
 pub mod facts;
+pub mod findings;
 pub mod plan;
 pub mod profile;
 pub mod promql;
+pub mod quantity;
 pub mod redact;
 pub mod replay;
 pub mod report;

@@ -9,6 +9,8 @@ mod coverage;
 mod entry;
 mod error;
 mod evidence;
+pub mod facts;
+pub mod findings;
 mod fit;
 mod format;
 mod journal;

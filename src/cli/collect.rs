@@ -1,6 +1,7 @@
 //! `collect`: an incident into a bundle.
 
 mod again;
+mod reports;
 mod work;
 
 pub(super) use work::clean_json;
@@ -307,10 +308,10 @@ impl Arguments {
 
     /// Says what there is now, makes the smaller copy that was asked for, and prints the paths.
     fn end(&self, made: &Made, redactor: &Redactor) -> Result<Exit, Failure> {
-        let Made { manifest, finished, .. } = made;
+        let Made { manifest, findings, finished, .. } = made;
         let path = finished.path.display().to_string();
         let hint = self.max_size.is_none().then(|| quoted(&path));
-        eprint!("{}", report::summary(manifest, finished.bytes, &finished.sha256, hint.as_deref()));
+        eprint!("{}", report::summary(manifest, Some(findings), finished.bytes, &finished.sha256, hint.as_deref()));
         let mut exit = Exit::of(manifest);
         if self.output == Output::Text {
             print(&format!("{path}\n"));

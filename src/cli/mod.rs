@@ -15,6 +15,7 @@ mod profiles;
 mod progress;
 mod rbac;
 mod reach;
+mod report;
 
 use crate::exit::Exit;
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -36,6 +37,8 @@ enum Verb {
     Demo(demo::Arguments),
     /// Print the least Role and ClusterRole that collecting needs.
     Rbac(Box<rbac::Arguments>),
+    /// Say what a bundle shows: what is wrong, the cause first, and what to do next.
+    Report(report::Arguments),
     /// Make a smaller copy of a bundle, giving up what is missed the least.
     Fit(fit::Arguments),
     /// Check a bundle: every file against its hash, and nothing more or less than its manifest says.
@@ -79,6 +82,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Verb::Collect(arguments) => block_on(collect::run(&arguments, &reach::Clusters::Contexts)),
         Verb::Demo(arguments) => block_on(demo::run(&arguments)),
         Verb::Rbac(arguments) => block_on(rbac::run(&arguments)),
+        Verb::Report(arguments) => report::run(&arguments),
         Verb::Fit(arguments) => block_on(fit::run(&arguments)),
         Verb::Verify(arguments) => bundles::verify(&arguments),
         Verb::Salvage(arguments) => bundles::salvage(&arguments),

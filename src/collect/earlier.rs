@@ -7,7 +7,7 @@ use super::site::Entry;
 use crate::{
     bundle::{
         BundleError, BundleReader, BundleWriter, Coverage, EntryPath, EntryReader, EntryRecord, Manifest, Outcome,
-        SoFar, layout,
+        SoFar, facts::Facts, layout,
     },
     plan::LogTask,
     redact::Redactor,
@@ -21,6 +21,9 @@ use std::{
 
 /// What is copied at a time.
 const CHUNK: usize = 64 << 10;
+
+/// The most that is read of its facts, in bytes.
+const LONGEST_FACTS: u64 = 64 << 20;
 
 /// An earlier bundle.
 pub struct Earlier {
@@ -98,6 +101,12 @@ impl Earlier {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         self.reader.manifest()
+    }
+
+    /// Its facts; none in one that has none yet, or none that can be read.
+    pub(super) fn facts(&self) -> Option<Facts> {
+        let text = self.reader.read(layout::FACTS, LONGEST_FACTS).ok()?;
+        serde_json::from_slice(&text).ok()
     }
 
     /// The name that it was given.

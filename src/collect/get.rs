@@ -3,7 +3,7 @@
 use super::{Done, Site, site::metadata_of};
 use crate::{
     bundle::layout,
-    facts::identity,
+    facts::{identity, objects::Extract},
     plan::{GetTask, Task},
 };
 use serde_json::Value;
@@ -26,6 +26,9 @@ pub(super) async fn collect(site: &Site, task: &Task, get: &GetTask) -> Done {
     }
     let (clean, mut counts) = site.redactor.object(object);
     let claims = if is_node { identity::of_labels(&site.names, &clean, "node", &site.cluster) } else { Vec::new() };
+    let mut objects = Extract::new(site.ground());
+    objects.object(&get.resource, &get.resource.short(), &clean);
+    let objects = Some(Box::new(objects.into_facts()));
     let path = match get.namespace.as_deref() {
         None if is_node => layout::node_yaml(&site.cluster, &get.name),
         namespace => layout::object_yaml(&site.cluster, namespace, &get.resource.short(), &get.name),
@@ -33,7 +36,7 @@ pub(super) async fn collect(site: &Site, task: &Task, get: &GetTask) -> Done {
     let (text, more) = site.redactor.yaml(&clean);
     counts.merge(&more);
     match site.write(path, &task.request(), &text, counts) {
-        Ok(entry) => Done { claims, ..Done::collected(vec![entry]) },
+        Ok(entry) => Done { claims, objects, ..Done::collected(vec![entry]) },
         Err(error) => error.into(),
     }
 }

@@ -10,7 +10,7 @@ mod write;
 use super::{Done, Site, site::metadata_of};
 use crate::{
     bundle::{IdentityClaim, Outcome},
-    facts::{identity, scraped::Series, stated},
+    facts::{identity, objects, scraped::Series, stated},
     plan::{self, ListTask, Planned, Pod, Task},
     redact::{CleanJson, Counts},
     source::kubernetes::{ListHead, Row, Rows, SourceError},
@@ -33,6 +33,8 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
         list: list.clone(),
         pipe: Pipe::new(site, list, task.request()),
         reach: Reach::new(site, list),
+        objects: objects::Extract::new(site.ground()),
+        table: list.table(),
         pods: Vec::new(),
         claims: Vec::new(),
         stated: Vec::new(),
@@ -44,8 +46,15 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     let listing = site.kubernetes.list(&path, list.metadata_only, &mut gather);
     let listed = tokio::time::timeout(LONGEST, listing).await;
     let listed = listed.unwrap_or(Err(SourceError::TimedOut { what: "the whole list", after: LONGEST }));
-    let Gather { pipe, reach, pods, claims, stated, found, restarted, .. } = gather;
+    let Gather { pipe, reach, mut objects, table, pods, claims, stated, found, restarted, .. } = gather;
     site.state(stated);
+    if listed.is_ok() {
+        let all = || site.place.namespaces.keys().map(String::as_str).collect();
+        for namespace in list.namespace.as_deref().map_or_else(all, |namespace| vec![namespace]) {
+            objects.is_listed(&list.resource, &table, namespace);
+        }
+    }
+    let objects = Some(Box::new(objects.into_facts()));
     let (mut entries, failed) = pipe.finish(listed.as_ref().ok()).await;
     let mut told = None;
     if let Some(reach) = reach {
@@ -55,7 +64,7 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
         told = Some(reach.told);
     }
     if let Some(error) = failed {
-        return Done { entries, pods, claims, told, ..error.into() };
+        return Done { entries, pods, claims, objects, told, ..error.into() };
     }
     let mut done = match listed {
         Ok(_) => Done::new(if found == 0 { Outcome::Empty } else { Outcome::Collected }),
@@ -71,7 +80,7 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
                 .to_owned(),
         );
     }
-    Done { entries, pods, claims, told, ..done }
+    Done { entries, pods, claims, objects, told, ..done }
 }
 
 /// What may not be listed over the cluster may still be listed in a namespace.
@@ -101,6 +110,9 @@ struct Gather {
     pipe: Pipe,
     /// Of a list of events.
     reach: Option<Reach>,
+    objects: objects::Extract,
+    /// The name of the list's table.
+    table: String,
     pods: Vec<Pod>,
     claims: Vec<IdentityClaim>,
     stated: Vec<Series>,
@@ -145,6 +157,9 @@ impl Rows for Gather {
         let (object, mut counts) = self.site.redactor.object(object);
         let (cells, more) = self.site.redactor.object(Value::Array(row.cells));
         counts.merge(&more);
+        if !are_neighbours {
+            self.objects.object(&self.list.resource, &self.table, &object);
+        }
         if self.list.resource.is("", "pods") && !are_neighbours {
             self.pods.extend(Pod::read(&self.site.request, object.value()));
             if scope.is_some_and(|scope| scope.pods.contains(&name)) {

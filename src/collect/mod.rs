@@ -14,6 +14,7 @@ mod cut;
 mod describe;
 mod discovery;
 mod earlier;
+mod facts;
 mod follow;
 mod get;
 mod ledger;
@@ -34,6 +35,7 @@ mod weigh;
 
 pub use describe::describe;
 pub use earlier::{Carriage, Carried, Earlier, EarlierError};
+pub use facts::facts;
 pub use follow::{Followed, follow};
 pub use ledger::Ledger;
 pub use note::{Attachment, NoteError, notes};

@@ -9,7 +9,7 @@ mod asking;
 use super::{Done, Shown, Site, collect};
 use crate::{
     bundle::{GonePod, IdentityClaim, Outcome},
-    facts::{gone::Told, identity},
+    facts::{gone::Told, identity, objects::ObjectFacts},
     plan::{self, LogTask, Planned, Pod, Priority, Runs, Task, What, Without},
     source::{Stop, StopReason, Stopper},
 };
@@ -75,6 +75,8 @@ pub struct Run {
     pub containers: Vec<Container>,
     /// What was said about who this is.
     pub claims: Vec<IdentityClaim>,
+    /// What the objects say.
+    pub objects: ObjectFacts,
 }
 
 impl Run {
@@ -430,6 +432,9 @@ impl Scheduler<'_> {
         let site = &self.sites[at];
         site.progress.ends(&Shown { cluster: &site.cluster, task: &task }, done.outcome);
         self.run.claims.append(&mut done.claims);
+        if let Some(objects) = done.objects.take() {
+            self.run.objects.join(*objects);
+        }
         self.run.records.push(Record { cluster: site.cluster.clone(), task, started, duration, done });
     }
 

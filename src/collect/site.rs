@@ -2,8 +2,21 @@
 
 use super::{Earlier, Followed, Reach, Skip};
 use crate::{
-    bundle::{Backend, BundleError, BundleWriter, Coverage, EntryPath, EntryWriter, IdentityClaim, Outcome, Verdict},
-    facts::{coverage::Log, gone::Told, identity::Names, onset::Onset, queries, scraped::Series, two_scrapes::Scraped},
+    bundle::{
+        Backend, BundleError, BundleWriter, Coverage, EntryPath, EntryWriter, IdentityClaim, Outcome, Verdict,
+        facts::LogFacts,
+    },
+    facts::{
+        coverage::Log,
+        gone::Told,
+        identity::Names,
+        logs::Patterns,
+        objects::{Ground, ObjectFacts},
+        onset::Onset,
+        queries,
+        scraped::Series,
+        two_scrapes::Scraped,
+    },
     plan::{Known, Place, Planned, Pod, Request, Resource, Right, Task},
     redact::{Clean, Counts, Redactor},
     source::{
@@ -68,6 +81,12 @@ pub struct Site {
     pub progress: Arc<dyn Progress>,
     /// Names that identity is read by.
     pub names: Arc<Names>,
+    /// Variables of containers whose plain values are facts.
+    pub env: Arc<BTreeSet<String>>,
+    /// The collection's start, by this machine's clock.
+    pub started: DateTime<Utc>,
+    /// What the profile's rules look for in logs.
+    pub patterns: Arc<Patterns>,
     /// Bytes of a container's log that are read at most.
     pub log_limit: u64,
     /// The API server's clock minus ours.
@@ -101,6 +120,11 @@ impl Site {
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         Utc::now() + self.skew
+    }
+
+    /// What is known of the cluster before its objects come.
+    pub(super) fn ground(&self) -> Ground {
+        Ground::new(&self.cluster, &self.request, &self.place, &self.env, self.started + self.skew)
     }
 
     /// What these claims say of the workload here, and its Prometheus.
@@ -245,8 +269,12 @@ pub struct Done {
     pub verdict: Option<Verdict>,
     /// What became of a container's log, where the outcome does not say it.
     pub log: Option<Log>,
+    /// What a log says; its entry under the path that it was written to.
+    pub log_facts: Option<Box<LogFacts>>,
     /// When a log's errors jumped, where that was looked for.
     pub onset: Option<Onset>,
+    /// What the objects say that were listed.
+    pub objects: Option<Box<ObjectFacts>>,
     /// Whether it failed for want of room to write.
     pub disk_full: bool,
 }
@@ -266,7 +294,9 @@ impl Done {
             scraped: None,
             verdict: None,
             log: None,
+            log_facts: None,
             onset: None,
+            objects: None,
             disk_full: false,
         }
     }

@@ -4,8 +4,8 @@
 //! Names, labels and values are those of
 //! <https://github.com/kubernetes/kube-state-metrics/tree/main/docs/metrics/workload>.
 
-use super::{quantity, scraped::Series};
-use crate::redact::CleanJson;
+use super::scraped::Series;
+use crate::{quantity, redact::CleanJson};
 use chrono::DateTime;
 use serde_json::Value;
 

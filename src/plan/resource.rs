@@ -37,6 +37,13 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// One of which no more than kubectl's full name is known, `deployments.apps`.
+    #[must_use]
+    pub fn named(full: &str) -> Self {
+        let (plural, group) = full.split_once('.').unwrap_or((full, ""));
+        Self { group: group.to_owned(), plural: plural.to_owned(), ..unknown() }
+    }
+
     /// Whether this is `plural` of `group`.
     #[must_use]
     pub fn is(&self, group: &str, plural: &str) -> bool {

@@ -94,6 +94,17 @@ impl ListTask {
         self.resource.is("", "events") && self.fields.is_none()
     }
 
+    /// The name of its table: that of the resource, and what tells a second list of it in the same namespace from
+    /// the first, node events from those of pods.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let short = self.resource.short();
+        match &self.fields {
+            Some(fields) => format!("{short}-{}", fields.rsplit('=').next().unwrap_or_default()),
+            None => short,
+        }
+    }
+
     /// Whether these are the pods of a node, of whom only what the node's description shows is kept.
     #[must_use]
     pub fn is_of_neighbours(&self) -> bool {

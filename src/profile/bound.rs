@@ -41,6 +41,12 @@ impl FromStr for Bound {
 }
 
 impl Bound {
+    /// The number that values are compared with.
+    #[must_use]
+    pub fn number(self) -> f64 {
+        self.number
+    }
+
     /// Whether a value compares so. What is no number compares as nothing.
     #[must_use]
     pub fn holds(self, value: f64) -> bool {

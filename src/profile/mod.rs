@@ -1,7 +1,7 @@
 //! Profiles: YAML that says what evidence a kind of workload needs.
 //!
 //! One way in, [`Profile::load`], and nothing leaves but a checked, immutable
-//! [`Profile`]: `model` and `name` have the types, `load` finds and reads the text,
+//! [`Profile`]: `model`, `rules` and `name` have the types, `load` finds and reads the text,
 //! `validate` holds the rules that span several keys, `selector` those of labels,
 //! `bound` what values are held against.
 
@@ -9,6 +9,7 @@ mod bound;
 mod load;
 mod model;
 mod name;
+pub mod rules;
 mod selector;
 mod validate;
 
@@ -20,3 +21,4 @@ pub use model::{
 };
 pub use name::{NameError, ResourceName, WorkloadKind, WorkloadName, is_dns_label, is_subdomain};
 pub use validate::is_path;
+pub(crate) use validate::rules::VARIABLES;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bound::Bound;
 use super::name::{ResourceName, WorkloadName};
+use super::rules::{BaselineRule, FindingRule};
 use crate::promql::{Query, QueryError};
 
 // Read through `Profile`, which alone guarantees that the rules of `validate` hold.
@@ -45,6 +46,16 @@ pub struct Spec {
     /// What to ask a Prometheus, in the order of a reader who looks for the cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queries: Vec<QueryRule>,
+    /// What may be wrong, and by what it is told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingRule>,
+    /// What is expected of a healthy workload.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baseline: Vec<BaselineRule>,
+    /// Queries, by id, that together say that SVIDs are minted: all of them as in health, by a Prometheus and over
+    /// all of the window.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub minting: Vec<String>,
 }
 
 /// Which pods are the workload.
@@ -405,10 +416,10 @@ fn metrics_path() -> String {
     "/metrics".to_owned()
 }
 
-fn is_false(value: &bool) -> bool {
+pub(super) fn is_false(value: &bool) -> bool {
     !value
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

@@ -1,6 +1,8 @@
 //! The rules of a profile that its types alone do not hold. Above all: nothing
 //! that a profile can say makes the program ask for key material.
 
+pub(crate) mod rules;
+
 use std::collections::HashSet;
 
 use regex_automata::meta::{BuildError, Regex};
@@ -52,6 +54,7 @@ pub(super) fn problems(spec: &Spec) -> Vec<Found> {
     custom_resources(&mut found, &spec.custom_resources);
     scrapes(&mut found, &spec.scrapes);
     queries(&mut found, &spec.queries);
+    rules::rules(&mut found, spec);
     found.0
 }
 

@@ -24,6 +24,7 @@ mod document;
 mod extent;
 mod fields;
 mod headers;
+mod html;
 mod jose;
 mod judge;
 mod key;
@@ -66,6 +67,11 @@ impl Redactor {
     pub fn text(&self, input: &[u8]) -> (Clean, Counts) {
         let (bytes, counts) = self.bytes(input);
         (Clean::new(bytes), counts)
+    }
+
+    /// Redacts a page of HTML that this program made, in which others' text is escaped, as who reads it would see it.
+    pub fn page(&self, page: &str) -> (Clean, Counts) {
+        html::redact(self, page)
     }
 
     /// Redacts a short text, such as the cause of an error.

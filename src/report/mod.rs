@@ -1,10 +1,20 @@
-//! The bundle in words, for people: pure, from the manifest alone.
+//! The bundle in words, for people: pure, from the manifest, the findings and the facts.
 
+mod markdown;
+mod page;
 mod readme;
+pub mod safe;
+mod series;
 mod terminal;
+mod text;
+mod words;
 
+pub use markdown::markdown;
+pub use page::page;
 pub use readme::readme;
+pub use series::{ANSWER_BYTES, POINTS, SERIES, Series, series};
 pub use terminal::summary;
+pub use text::text;
 
 use crate::{
     bundle::{CheckState, Manifest, Outcome, TaskRecord},
@@ -103,7 +113,8 @@ impl<'a> Lack<'a> {
         };
         let required = if self.required { " (required)" } else { "" };
         let hint = self.hint.map(|hint| format!(" -> {hint}")).unwrap_or_default();
-        format!("{}{required}: {what}: {}{hint}", word(self.outcome), self.cause)
+        // A server's answer may have any lines in it.
+        safe::line(&format!("{}{required}: {what}: {}{hint}", word(self.outcome), self.cause), usize::MAX)
     }
 }
 

@@ -85,6 +85,10 @@ pub fn readme(manifest: &Manifest) -> String {
     text.push_str(&holdings(manifest));
     text.push_str(
         "\n
+report.html                      all of it as a page: unpack the zip, then open it in a browser
+report.md                        the same for a ticket's text field
+findings.json                    what the profile's rules found, in the order in which to read it
+facts.json                       what they are made of: levels, errors, pods, events, changes
 clusters/<cluster>/namespaces/<namespace>/
     pods.txt, events.txt, …      as kubectl get -o wide prints them
     pods/<pod>/pod.yaml          the pod

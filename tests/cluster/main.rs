@@ -18,6 +18,7 @@ mod choice;
 mod describe;
 mod ending;
 mod errors;
+mod findings;
 mod forwarded;
 mod logs;
 mod metrics;

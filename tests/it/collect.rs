@@ -3,6 +3,7 @@
 
 mod coverage;
 mod ends;
+mod facts;
 mod into;
 mod lists;
 mod logs;

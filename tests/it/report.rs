@@ -1,5 +1,9 @@
 //! What a bundle says in words: the checklist, what is missing and why.
 
+mod fixture;
+mod page;
+mod words;
+
 use crate::support::{Reply, Run, World, world::NAMESPACE};
 use kubectl_escalate::report;
 use serde_json::json;
@@ -23,9 +27,14 @@ fn the_summary_and_the_readme_begin_with_the_checklist_and_name_what_is_missing(
             "{text}"
         );
     }
-    // Both are of the manifest alone.
+    for file in ["report.html", "report.md"] {
+        let text = bundle.text(file);
+        assert!(text.contains("logs from 15 minutes before"), "{text}");
+        assert!(text.contains("list services in namespace") && text.contains("xisting SVIDs work until"), "{text}");
+    }
+    // The checklist is of the manifest alone.
     let first = |text: &str| text.lines().find(|line| line.contains("logs from 15 minutes")).map(str::to_owned);
-    assert_eq!(first(&report::summary(bundle.manifest(), 0, "", None)), first(&ended.stderr));
+    assert_eq!(first(&report::summary(bundle.manifest(), None, 0, "", None)), first(&ended.stderr));
     assert_eq!(first(&report::readme(bundle.manifest())), first(&readme));
 }
 

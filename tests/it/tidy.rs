@@ -226,7 +226,7 @@ fn collect_never_names_zip_and_the_bundle_never_kube() {
 fn what_is_pure_does_no_io_and_never_asks_for_the_time() {
     let words =
         ["::tokio", "::std::fs", "File", "Utc::now", "Local::now", "Instant", "SystemTime", "::std::env", "::reqwest"];
-    never(&["plan", "facts", "promql", "report"], &words);
+    never(&["plan", "facts", "promql", "findings", "report"], &words);
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn forgotten(folder: &str, list: &str) -> BTreeSet<String> {
 fn every_test_file_is_listed() {
     let none = BTreeSet::new();
     assert_eq!(forgotten("tests/it", "tests/it/main.rs"), none, "not listed in tests/it/main.rs");
-    for name in ["bundle", "cli", "collect", "coverage", "redact"] {
+    for name in ["bundle", "cli", "collect", "coverage", "findings", "redact", "report"] {
         let folder = format!("tests/it/{name}");
         if Path::new(&root().join(&folder)).is_dir() {
             assert_eq!(forgotten(&folder, &format!("{folder}.rs")), none, "not listed in {folder}.rs");

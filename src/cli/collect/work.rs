@@ -1,13 +1,15 @@
 //! The work of `collect`: a run into a bundle, and, when it is to wait, a second one that completes it.
 
-use super::{Arguments, end_after};
+use super::{Arguments, end_after, reports};
 use crate::{
     bundle::{
-        BundleError, BundleWriter, ClusterInfo, Destination, Ended, EntryPath, Finished, Manifest, Settled, layout,
+        BundleError, BundleWriter, ClusterInfo, Destination, Ended, EntryPath, Finished, Manifest, Settled, SoFar,
+        facts::Facts, findings::Findings, layout,
     },
     cli::{Failure, progress::Bar, reach::Reached},
     collect::{self, Attachment, Container, Earlier, Ledger, Reach, Site, Skip},
-    facts::{identity::Names, queries, two_scrapes},
+    facts::{identity::Names, logs::Patterns, queries, two_scrapes},
+    findings,
     plan::{self, Request},
     redact::{Clean, Redactor},
     report,
@@ -35,6 +37,7 @@ pub(super) struct Work<'a> {
 /// A bundle that is there.
 pub(super) struct Made {
     pub(super) manifest: Manifest,
+    pub(super) findings: Findings,
     pub(super) finished: Finished,
     /// Whether it has all of the bundle that it completes.
     has_all: bool,
@@ -102,6 +105,8 @@ impl Work<'_> {
     fn pass(&self, bundle: BundleWriter, earlier: Option<Arc<Earlier>>) -> Pass {
         let bar = Arc::new(Bar::new());
         let names = Arc::new(Names::of(&self.request.profile));
+        let env = Arc::new(findings::variables(&self.request.profile));
+        let patterns = Arc::new(Patterns::new(findings::patterns(&self.request.profile)));
         // What is there at once is not waited for, when the run goes on.
         let is_first = earlier.as_ref().is_none_or(|earlier| !earlier.is_of_this_run());
         let goes_on = is_first && self.arguments.wait && self.is_open();
@@ -119,6 +124,9 @@ impl Work<'_> {
             bundle: bundle.clone(),
             progress: bar.clone() as Arc<dyn collect::Progress>,
             names: names.clone(),
+            env: env.clone(),
+            started: self.started,
+            patterns: patterns.clone(),
             log_limit: self.arguments.log_limit,
             skew: reached.skew,
             images: Arc::default(),
@@ -193,22 +201,34 @@ impl Work<'_> {
             Some(StopReason::Deadline) => Ended::Deadline,
             Some(StopReason::DiskFull) => Ended::DiskFull,
         };
-        let mut manifest = None;
+        let mut made = None;
+        let so_far = bundle.so_far();
         let name = ledger.name(&self.request, &run);
         let finished = tokio::task::block_in_place(|| {
             bundle.finish(&name, |settled| {
                 has_all &= settled.dropped().is_empty();
-                let made = manifest.insert(ledger.manifest(&self.request, &run, settled));
-                self.last_files(made, settled)
+                let manifest = ledger.manifest(&self.request, &run, settled);
+                let mut facts = collect::facts(&mut run, &manifest, settled, ledger.earlier.as_ref());
+                let patterns = findings::patterns(&self.request.profile);
+                facts.patterns = patterns.into_iter().map(|pattern| pattern.id).collect();
+                let found = findings::of_bundle(&self.request.profile, &facts, &manifest);
+                let (manifest, found) = made.insert((manifest, found));
+                self.last_files(manifest, (&facts, found), &so_far, settled)
             })
         })
         .map_err(written)?;
-        let manifest = manifest.ok_or_else(|| Failure::no_bundle("the manifest was not written"))?;
-        Ok(Made { manifest, finished, has_all })
+        let (manifest, findings) = made.ok_or_else(|| Failure::no_bundle("the manifest was not written"))?;
+        Ok(Made { manifest, findings, finished, has_all })
     }
 
-    /// README.txt, the clusters' files and, last of all, the manifest.
-    fn last_files(&self, manifest: &mut Manifest, settled: &Settled) -> Vec<(EntryPath, Clean)> {
+    /// The facts, findings and reports, README.txt, the clusters' files and, last of all, the manifest.
+    fn last_files(
+        &self,
+        manifest: &mut Manifest,
+        (facts, found): (&Facts, &Findings),
+        so_far: &SoFar,
+        settled: &Settled,
+    ) -> Vec<(EntryPath, Clean)> {
         let redactor = &self.redactor;
         let mut files = Vec::new();
         for cluster in &manifest.clusters {
@@ -219,6 +239,10 @@ impl Work<'_> {
                 files.push((layout::queries_text(&cluster.name), redactor.text(text.as_bytes()).0));
             }
         }
+        files.push((layout::facts(), clean_json(redactor, &serde_json::to_vec_pretty(facts).unwrap_or_default())));
+        files.push((layout::findings(), clean_json(redactor, &findings::to_json(found).unwrap_or_default())));
+        let curves = reports::curves(manifest, so_far);
+        files.extend(reports::files(manifest, found, facts, &curves, redactor));
         files.push((layout::readme(), redactor.text(report::readme(manifest).as_bytes()).0));
         for (path, clean) in &files {
             let mut record = settled.measure(path, clean);

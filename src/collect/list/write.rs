@@ -265,11 +265,6 @@ impl Writer {
     }
 
     fn short(&self, part: &str) -> String {
-        let short = self.list.resource.short();
-        match &self.list.fields {
-            // A second list of the same kind in the same namespace: node events beside the pods' own.
-            Some(fields) => format!("{short}-{}{part}", fields.rsplit('=').next().unwrap_or_default()),
-            None => format!("{short}{part}"),
-        }
+        format!("{}{part}", self.list.table())
     }
 }

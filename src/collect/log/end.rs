@@ -6,9 +6,9 @@ use super::{
     pump::{Received, Stopped},
 };
 use crate::{
-    bundle::{Coverage, Gap, GapCause, Interval, Outcome},
+    bundle::{Coverage, Gap, GapCause, Interval, Outcome, facts::LogFacts},
     collect::{
-        Done, Site,
+        Done, Entry, Site,
         cut::{self, Break, Ended},
     },
     facts::{
@@ -30,6 +30,7 @@ pub(super) async fn finish(site: &Site, task: &Task, log: &LogTask, received: Re
         counts,
         ended,
         extract,
+        facts,
         errors,
         stop,
         until,
@@ -109,13 +110,29 @@ pub(super) async fn finish(site: &Site, task: &Task, log: &LogTask, received: Re
     let Some(entry) = entry else { return done };
     // Copies what was spooled: as long as the disk takes.
     match tokio::task::block_in_place(|| entry.finish(counts, Some(coverage))) {
-        Ok(entry) => done.entries.push(entry),
+        Ok(entry) => {
+            done.log_facts = Some(Box::new(whose(site, task, log, &entry, *facts)));
+            done.entries.push(entry);
+        }
         Err(error) => return error.into(),
     }
     if let (Some(earlier), Some(path)) = (&site.earlier, continues) {
         earlier.is_continued(path);
     }
     done
+}
+
+/// Facts, with whose they are and where their log lies.
+fn whose(site: &Site, task: &Task, log: &LogTask, entry: &Entry, facts: LogFacts) -> LogFacts {
+    LogFacts {
+        entry: entry.path.to_string(),
+        cluster: site.cluster.clone(),
+        namespace: log.namespace.clone(),
+        pod: log.pod.clone(),
+        container: log.container.clone(),
+        kind: task.kind().to_owned(),
+        ..facts
+    }
 }
 
 /// What an earlier bundle covers, and lacks, as if it had been read in as many streams.

@@ -3,14 +3,14 @@
 
 use super::lost::Lost;
 use crate::{
-    bundle::{BundleError, Coverage, EntryPath, layout},
+    bundle::{BundleError, Coverage, EntryPath, facts::LogFacts, layout},
     collect::{
         Site,
         cut::{self, Break, Cut, Ended},
         earlier::Had,
         site::Writing,
     },
-    facts::{coverage::Begins, identity::Extract, onset::Errors},
+    facts::{coverage::Begins, identity::Extract, logs, onset::Errors},
     plan::{LogTask, Task, window::seconds_floor},
     redact::{Clean, Counts, Stream},
     source::{BodyStream, kubernetes::SourceError},
@@ -30,6 +30,8 @@ pub(super) struct Received {
     pub(super) counts: Counts,
     pub(super) ended: Ended,
     pub(super) extract: Extract,
+    /// What its lines say.
+    pub(super) facts: Box<LogFacts>,
     /// Where no incident was named: its errors.
     pub(super) errors: Option<Errors>,
     pub(super) stop: Option<Stopped>,
@@ -84,6 +86,7 @@ pub(super) struct Sink {
     path: EntryPath,
     redact: Stream,
     extract: Extract,
+    facts: Box<logs::Extract>,
     errors: Option<Errors>,
     /// It begins with its first byte: an empty log leaves no empty file.
     entry: Option<Writing>,
@@ -98,6 +101,7 @@ impl Sink {
 
     fn take(&mut self, clean: &Clean) {
         self.extract.push(clean);
+        self.facts.push(clean);
         self.errors.iter_mut().for_each(|errors| errors.push(clean));
         if clean.is_empty() || self.failed.is_some() {
             return;
@@ -124,6 +128,7 @@ impl Pump {
             path: path(site, log),
             redact: site.redactor.stream(),
             extract: Extract::of_log(&site.names),
+            facts: Box::new(logs::Extract::new(&site.patterns, window.incident.map(|incident| incident.start))),
             errors: window.incident.is_none().then(Errors::default),
             entry: None,
             failed: None,
@@ -287,7 +292,7 @@ impl Pump {
         let ended = cut.finish(|kept| sink.push(kept));
         let (clean, counts) = std::mem::replace(&mut sink.redact, sink.site.redactor.stream()).finish();
         sink.take(&clean);
-        let Sink { site, extract, errors, entry, failed, .. } = sink;
+        let Sink { site, extract, facts, errors, entry, failed, .. } = sink;
         if let Some(error) = failed {
             stop.get_or_insert(Stopped::Bundle(error));
         }
@@ -305,6 +310,7 @@ impl Pump {
             counts,
             ended,
             extract,
+            facts: Box::new(facts.finish()),
             errors,
             stop,
             until,

@@ -98,7 +98,7 @@ fn a_log_of_one_timestamp_and_one_without_any_are_fitted_too() {
     let logs = vec![text(&same), none, Vec::new(), b"\n".to_vec()];
     let lines = logs.iter().map(|log| log.split_inclusive(|byte| *byte == b'\n').count() as u64).sum::<u64>();
     let bundle = Full { logs, ..Full::default() }.write(dir.path());
-    for max in [60_000, 30_000, 20_000, 9_500] {
+    for max in [60_000, 30_000, 20_000, 9_900] {
         let (copy, fitted) = fitted(&bundle, max);
         let all: usize = (0..4).map(|n| kept(&contents(&copy.path, &log_path(n))).len()).sum();
         assert_eq!(all as u64 + fitted.lines.total(), lines);

@@ -1,17 +1,24 @@
-//! The manifest's words, and its schema, which is committed and must be that of the code.
+//! The manifest's words, and the schemas of it and of the facts, which are committed and must be those of the code.
 
 use std::path::Path;
 
-use kubectl_escalate::bundle::{CheckState, Ended, EntryRecord, GapCause, IdentityKind, Manifest, Outcome};
+use kubectl_escalate::bundle::{
+    CheckState, Ended, EntryRecord, GapCause, IdentityKind, Manifest, Outcome, facts::Facts, findings::Findings,
+};
 use serde_json::{Value, json};
 
 use super::started;
 
 #[test]
-fn the_committed_schema_is_the_code_s() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/manifest.schema.json");
-    let schema = schemars::schema_for!(Manifest);
-    let mut text = serde_json::to_string_pretty(&schema).expect("JSON");
+fn the_committed_schemas_are_the_code_s() {
+    is_committed("manifest.schema.json", &schemars::schema_for!(Manifest));
+    is_committed("facts.schema.json", &schemars::schema_for!(Facts));
+    is_committed("findings.schema.json", &schemars::schema_for!(Findings));
+}
+
+fn is_committed(name: &str, schema: &schemars::Schema) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    let mut text = serde_json::to_string_pretty(schema).expect("JSON");
     text.push('\n');
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &text).expect("a file");
@@ -19,8 +26,7 @@ fn the_committed_schema_is_the_code_s() {
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == text,
-        "docs/manifest.schema.json is out of date; write it anew with \
-         `UPDATE=1 cargo test --test it the_committed_schema`"
+        "docs/{name} is out of date; write it anew with `UPDATE=1 cargo test --test it the_committed_schema`"
     );
 }
 

@@ -49,6 +49,8 @@ fn what_it_answered_is_in_the_bundle_with_what_that_says() {
     assert_eq!(file["question"]["query"], record.expr.as_str());
     assert_eq!(file["answer"]["result"][0]["values"][1], json!([INCIDENT, "0.5"]));
     assert_eq!(file["verdict"]["verdict"], "alert");
+    let page = bundle.text("report.html");
+    assert!(page.contains("<polyline") || page.contains("<circle"), "the answer is drawn");
     let text = bundle.text(&metrics("queries.txt"));
     assert!(
         text.contains("every 15 s: ALERT (< 0.99), worst 0.5 at 2024-03-05T14:05:00Z, 0.5 at the incident"),

@@ -30,7 +30,8 @@ fn evidence(bundle: &Bundle) -> BTreeMap<String, String> {
 /// Whether a file is about the run itself, or says at what time something was stated.
 fn says_when(path: &str) -> bool {
     let ends = ["cluster.json", ".objects.json", "queries.txt", "samples.openmetrics"];
-    path == "README.txt" || ends.iter().any(|end| path.ends_with(end))
+    let about = ["README.txt", "report.html", "report.md", "findings.json", "facts.json"];
+    about.contains(&path) || ends.iter().any(|end| path.ends_with(end))
 }
 
 /// A manifest without what differs between two runs by nature: times, and the clocks' difference.

@@ -1,4 +1,4 @@
-//! Numbers as Kubernetes writes quantities: `250m`, `512Mi`, `1e3`. Pure.
+//! Owns numbers as Kubernetes writes quantities: `250m`, `512Mi`, `1e3`. Pure.
 //!
 //! The grammar is that of
 //! <https://github.com/kubernetes/apimachinery/blob/v0.34.0/pkg/api/resource/quantity.go>.

@@ -1,0 +1,303 @@
+//! What logs say: how many lines of each level, which are alike, what the ready checks said, the errors and what was
+//! said before them, and what the profile's rules look for.
+//!
+//! Each line's level is told from its bytes. Parsed is what is above info, what has a word in it that somebody looks
+//! for, and a sample of the rest. What belongs to a line and stands behind it, such as a stack, is put to it.
+//! However long a log is, its facts take about 200 kB at most, and those of its minutes.
+
+mod errors;
+mod level;
+mod mask;
+mod members;
+mod minutes;
+mod pattern;
+mod ready;
+mod said;
+mod template;
+
+pub use pattern::{Pattern, Patterns};
+
+use self::{
+    errors::Errors,
+    minutes::Minutes,
+    pattern::{Hits, MayBe},
+    ready::Ready,
+    said::Said,
+    template::{Seen, Templates},
+};
+use crate::{
+    bundle::facts::{ErrorLine, Level, Line, LogFacts},
+    redact::Clean,
+};
+use chrono::{DateTime, Utc};
+use std::{borrow::Cow, sync::Arc};
+
+/// So much of a line is looked at (bytes).
+const LONGEST: usize = 64 << 10;
+/// So much of a line is kept (bytes).
+const LINE: usize = 2 << 10;
+/// So much of a line is kept with a template (bytes).
+const OF_TEMPLATE: usize = 1 << 10;
+/// So much of a logger's name is kept (bytes).
+const SHORT: usize = 128;
+/// So much is looked at of what stands behind a line and belongs to it (bytes).
+const BEHIND: usize = 8 << 10;
+/// Lines before an error that are kept with it.
+const BEFORE: usize = 3;
+/// One line of so many that are of info, or of no level, is looked at.
+const INFO_SAMPLE: u64 = 32;
+
+/// Takes the facts out of one log while it streams by.
+#[derive(Debug)]
+pub struct Extract {
+    patterns: Arc<Patterns>,
+    incident: Option<DateTime<Utc>>,
+    /// The beginning of a line, when the chunk ended within it; at most [`LONGEST`].
+    rest: Vec<u8>,
+    /// Room for a copy of what is looked at.
+    lower: Vec<u8>,
+    /// The last lines before what is looked at, cut.
+    before: Vec<Vec<u8>>,
+    /// The moments of the first line and of the last one that was looked at.
+    began: Option<DateTime<Utc>>,
+    last: Option<DateTime<Utc>>,
+    /// How many lines there were that might have been looked at as a sample.
+    candidates: u64,
+    /// Whether the last line that others do not belong to was above info.
+    is_severe: bool,
+    /// The last line, while more may belong to it.
+    pending: Option<Pending>,
+    minutes: Minutes,
+    templates: Templates,
+    ready: Ready,
+    hits: Hits,
+    errors: Errors,
+}
+
+/// A line that is looked at when all that belongs to it is there.
+#[derive(Debug)]
+struct Pending {
+    at: DateTime<Utc>,
+    level: Level,
+    /// The line without its stamp, and what belongs to it.
+    text: Vec<u8>,
+    /// How much of it is the line.
+    head: usize,
+    before: Vec<Line>,
+    /// What it may be, none where a word was found behind it.
+    may_be: Option<MayBe>,
+    /// Whether it is one of those that are held against others.
+    is_of_templates: bool,
+}
+
+impl Extract {
+    /// For a log in which these patterns are looked for, and, where one was named, of an incident that began at
+    /// this moment.
+    #[must_use]
+    pub fn new(patterns: &Arc<Patterns>, incident: Option<DateTime<Utc>>) -> Self {
+        Self {
+            patterns: patterns.clone(),
+            incident,
+            rest: Vec::new(),
+            lower: Vec::new(),
+            before: Vec::new(),
+            began: None,
+            last: None,
+            candidates: 0,
+            is_severe: false,
+            pending: None,
+            minutes: Minutes::default(),
+            templates: Templates::default(),
+            ready: Ready::default(),
+            hits: Hits::default(),
+            errors: Errors::default(),
+        }
+    }
+
+    /// Looks at the next clean bytes, wherever they were cut.
+    pub fn push(&mut self, clean: &Clean) {
+        let mut bytes = clean.as_bytes();
+        if !self.rest.is_empty() {
+            let end = memchr::memchr(b'\n', bytes);
+            let (tail, behind) = bytes.split_at(end.unwrap_or(bytes.len()));
+            self.hold(tail);
+            if end.is_none() {
+                return;
+            }
+            let line = std::mem::take(&mut self.rest);
+            self.lines(&line);
+            bytes = behind.get(1..).unwrap_or_default();
+        }
+        let (whole, tail) = bytes.split_at(memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1));
+        self.lines(whole);
+        self.hold(tail);
+    }
+
+    /// Keeps the beginning of a line that has not ended.
+    fn hold(&mut self, tail: &[u8]) {
+        let room = LONGEST.saturating_sub(self.rest.len());
+        self.rest.extend_from_slice(tail.get(..room).unwrap_or(tail));
+    }
+
+    /// Looks at whole lines.
+    fn lines(&mut self, block: &[u8]) {
+        let mut lower = std::mem::take(&mut self.lower);
+        lower.clear();
+        lower.extend_from_slice(block);
+        lower.make_ascii_lowercase();
+        let patterns = self.patterns.clone();
+        let mut word = patterns.find(&lower, 0);
+        let mut from = 0;
+        while let Some((before, rest)) = block.split_at_checked(from).filter(|(_, rest)| !rest.is_empty()) {
+            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            if word.is_some_and(|at| at < from) {
+                word = patterns.find(&lower, from);
+            }
+            let line = rest.get(..length.min(LONGEST)).unwrap_or(rest);
+            self.line(before, line, word.is_some_and(|at| at < from + length));
+            from += length + 1;
+        }
+        self.before = self.last_lines(block).into_iter().map(<[u8]>::to_vec).collect();
+        self.lower = lower;
+    }
+
+    /// Looks at a line, and at those before it where it is an error. A word that is looked for is in it only where
+    /// `has_word`.
+    fn line(&mut self, before: &[u8], line: &[u8], has_word: bool) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let (stamp, text) = minutes::part(line);
+        let text = level::bare(text);
+        let level = level::of(text);
+        let has_none = level == Level::None || self.is_severe && level::is_goroutine(text);
+        if has_none && level::goes_on(text) {
+            self.minutes.count(stamp, Level::None);
+            return self.belongs(text, has_word);
+        }
+        self.minutes.count(stamp, level);
+        self.settle();
+        self.is_severe = level <= Level::Warn;
+        self.began = self.began.or_else(|| stamp.and_then(minutes::moment));
+        let is_sample = matches!(level, Level::Info | Level::None) && {
+            self.candidates += 1;
+            self.candidates % INFO_SAMPLE == 1
+        };
+        let is_of_templates = self.is_severe || is_sample;
+        let is_looked_for = has_word || self.is_severe && self.patterns.has_wordless;
+        let may_be = if is_looked_for { self.patterns.may_be(text, level) } else { MayBe::default() };
+        if !is_of_templates && !may_be.is_ready && may_be.patterns.is_empty() {
+            return;
+        }
+        self.last = stamp.and_then(minutes::moment).or(self.last);
+        let before = if level <= Level::Error { self.last_lines(before) } else { Vec::new() };
+        let before = before.into_iter().filter_map(line_of).collect();
+        let (text, head, may_be) = (text.to_vec(), text.len(), Some(may_be));
+        self.pending = self.last.map(|at| Pending { at, level, text, head, before, may_be, is_of_templates });
+    }
+
+    /// Puts a line to the one that it belongs to.
+    fn belongs(&mut self, text: &[u8], has_word: bool) {
+        let Some(pending) = &mut self.pending else { return };
+        if has_word {
+            pending.may_be = None;
+        }
+        let room = (pending.head + BEHIND).saturating_sub(pending.text.len());
+        if room > 0 {
+            pending.text.push(b'\n');
+            pending.text.extend_from_slice(text.get(..room - 1).unwrap_or(text));
+        }
+    }
+
+    /// The last lines of these, or of those before them, in their order.
+    fn last_lines<'a>(&'a self, block: &'a [u8]) -> Vec<&'a [u8]> {
+        let mut lines = Vec::with_capacity(BEFORE);
+        let mut rest = block.strip_suffix(b"\n").unwrap_or(block);
+        while !rest.is_empty() && lines.len() < BEFORE {
+            let end = memchr::memrchr(b'\n', rest);
+            let line = rest.get(end.map_or(0, |end| end + 1)..).unwrap_or_default();
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            lines.extend((!line.is_empty()).then(|| line.get(..LINE).unwrap_or(line)));
+            rest = rest.get(..end.unwrap_or(0)).unwrap_or_default();
+        }
+        lines.extend(self.before.iter().rev().take(BEFORE - lines.len()).map(Vec::as_slice));
+        lines.reverse();
+        lines
+    }
+
+    /// Looks at the last line, now that all is there that belongs to it.
+    fn settle(&mut self) {
+        let Some(Pending { at, level, text, before, may_be, is_of_templates, .. }) = self.pending.take() else {
+            return;
+        };
+        let whole = lossy(&text);
+        let head = whole.split('\n').next().unwrap_or_default();
+        let said = Said::of(&whole);
+        let mut is_new = false;
+        if is_of_templates {
+            let (logger, gist) = (said.logger().map(|logger| cut(&logger, SHORT)), said.gist());
+            let text = cut(head, OF_TEMPLATE);
+            is_new = self.templates.see(&Seen { at, level, logger: logger.as_deref(), gist: &gist, text: &text });
+        }
+        let may_be = may_be.unwrap_or_else(|| self.patterns.may_be(&text, level));
+        self.hits.see(&self.patterns, &may_be.patterns, at, (head, &said));
+        if may_be.is_ready {
+            self.ready.see(at, &said);
+        }
+        if level <= Level::Error {
+            let line = Line { at, text: cut(&whole, LINE) };
+            self.errors.see(ErrorLine { level, line, before }, is_new);
+        }
+    }
+
+    /// What was found. Where the log lies and whose it is, is for its collector to say.
+    #[must_use]
+    pub fn finish(mut self) -> LogFacts {
+        let line = std::mem::take(&mut self.rest);
+        self.lines(&line);
+        self.settle();
+        let (levels, minutes) = self.minutes.finish();
+        let untemplated = self.templates.missed;
+        let mut templates = self.templates.finish();
+        let is_before = |incident: &DateTime<Utc>| self.began.is_some_and(|began| began < *incident);
+        for template in &mut templates {
+            // What is new in a sample may have been there before, unseen.
+            let is_whole = template.level <= Level::Warn;
+            template.is_new = is_whole && self.incident.filter(is_before).is_some_and(|it| template.first.at >= it);
+        }
+        LogFacts {
+            levels,
+            minutes,
+            templates,
+            info_sample: if self.candidates > 0 { INFO_SAMPLE } else { 0 },
+            untemplated,
+            ready: self.ready.finish(),
+            hits: self.hits.finish(),
+            errors: self.errors.finish(),
+            ..LogFacts::default()
+        }
+    }
+}
+
+/// A line with its stamp, if it has one.
+fn line_of(line: &[u8]) -> Option<Line> {
+    let (stamp, text) = minutes::part(line);
+    Some(Line { at: stamp.and_then(minutes::moment)?, text: cut(&lossy(level::bare(text)), LINE) })
+}
+
+/// Bytes as text; nearly all of them are.
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
+/// Text that is no longer than `most` bytes, cut between two characters where it was.
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    format!("{}…", up_to(text, most.saturating_sub('…'.len_utf8())))
+}
+
+/// As much of a text as there is up to a byte, in whole characters.
+fn up_to(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
+}

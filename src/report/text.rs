@@ -1,0 +1,61 @@
+//! All that the rules found, as text: what `report` prints of a bundle.
+
+use super::{safe, time, words};
+use crate::bundle::findings::{Finding, Findings, Shown};
+
+/// At most this many pieces of evidence are shown of a finding; findings.json has more.
+const SHOWN: usize = 3;
+
+/// The findings in order, the baseline, and what was not checked.
+#[must_use]
+pub fn text(found: &Findings) -> String {
+    let issuance = words::issuance(&found.issuance);
+    let mut text = format!("issuance affected: {issuance}. {}\n", words::why(&found.issuance));
+    let mut line = |words: &str| text.push_str(&format!("{}\n", words.trim_end()));
+    line(&format!("          {}", words::UNTIL_EXPIRY));
+    if found.lead.is_none() {
+        line("findings  nothing is wrong that the profile knows of and the evidence shows");
+    }
+    for finding in words::in_order(found) {
+        line("");
+        line(&head(finding));
+        if found.lead.as_ref() == Some(&finding.id) && !found.lead_why.is_empty() {
+            line(&format!("          leads: {}", found.lead_why));
+        }
+        if let Some(cause) = &finding.explained_by {
+            line(&format!("          comes of {cause}"));
+        }
+        finding.shown_by.iter().take(SHOWN).for_each(|shown| line(&format!("          {}", quoted(shown))));
+        line(&format!("          {}", finding.means));
+        for step in finding.next.iter().filter(|_| finding.explained_by.is_none()) {
+            line(&format!("          -> {}", step.text));
+            step.command.iter().for_each(|command| line(&format!("             $ {command}")));
+        }
+    }
+    line("");
+    for of in &found.baseline {
+        let value = of.value.as_ref().map(|value| format!(" ({value})")).unwrap_or_default();
+        let state = words::baseline(of.state);
+        line(&format!("baseline  {}: {state}{value}; expected {}", of.signal, of.expected));
+    }
+    if !found.not_checked.is_empty() {
+        line("");
+    }
+    for not in &found.not_checked {
+        line(&format!("not checked  {}: {}", not.title, not.why));
+    }
+    safe::terminal(&text)
+}
+
+fn head(finding: &Finding) -> String {
+    let since = finding.since.map(|since| format!(", since {}", time(since))).unwrap_or_default();
+    let pods = words::pods(finding).map(|pods| format!(", {pods}")).unwrap_or_default();
+    format!("{:<9} {} [{}]{since}{pods}", words::severity(finding.severity), finding.title, finding.id)
+}
+
+fn quoted(shown: &Shown) -> String {
+    let at = shown.at.map(|at| format!("{} ", time(at))).unwrap_or_default();
+    let times = if shown.times > 1 { format!(" ({} times)", shown.times) } else { String::new() };
+    let entry = shown.entry.as_ref().map(|entry| format!(" [{entry}]")).unwrap_or_default();
+    format!("{at}\"{}\"{times}{entry}", shown.quote)
+}

@@ -1,0 +1,72 @@
+//! `report`: a bundle's findings, again.
+
+use super::case::{Case, servers};
+use crate::support::Run;
+use chrono::Utc;
+use kubectl_escalate::{
+    bundle::{BundleName, BundleWriter, Destination, NamePart, findings::Findings, layout},
+    redact::{Key, Redactor},
+};
+use std::path::{Path, PathBuf};
+
+/// A bundle of a case's manifest, with its facts if wanted.
+fn bundle(folder: &Path, case: &Case, has_facts: bool) -> PathBuf {
+    let redactor = Redactor::new(&Key::random());
+    let clean = |value: serde_json::Value| redactor.object(value).0.to_clean();
+    let writer = BundleWriter::create(&Destination::Folder(folder.to_owned()), Utc::now()).expect("a bundle");
+    let name = BundleName::new(&NamePart::of(["example.org"], None), &NamePart::of(["x"], None), Utc::now());
+    let mut manifest = case.manifest.clone();
+    (manifest.profile, manifest.tool) = ("trust-domain-server".to_owned(), "test".to_owned());
+    let finished = writer.finish(&name, |_| {
+        let facts = (layout::facts(), clean(serde_json::to_value(&case.facts).expect("JSON")));
+        let manifest = (layout::manifest(), clean(serde_json::to_value(&manifest).expect("JSON")));
+        has_facts.then_some(facts).into_iter().chain([manifest]).collect()
+    });
+    finished.expect("a zip").path
+}
+
+fn report(path: &Path) -> Run {
+    Run::new(["report"]).without_kubeconfig().args([path.as_os_str()])
+}
+
+#[test]
+fn a_bundle_is_judged_again_as_text_and_as_json() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut case = super::incidents::control_plane_away(Case::well());
+    case.facts.pods[0].containers[0].env.insert("SPIRL_LOG_DEBUG".to_owned(), "true".to_owned());
+    let path = bundle(folder.path(), &case, true);
+    let text = report(&path).finish().exits(0).stdout;
+    let places: Vec<usize> =
+        ["issuance affected: ", "warning   Servers do not reach", "info      Debug logging is on", "baseline  "]
+            .iter()
+            .map(|words| text.find(words).unwrap_or_else(|| panic!("{words} in {text}")))
+            .collect();
+    assert!(places.is_sorted(), "{text}");
+    let json = report(&path).args(["-o", "json"]).finish().exits(0).stdout;
+    let findings: Findings = serde_json::from_str(&json).expect("findings");
+    assert_eq!(findings, case.judge());
+}
+
+#[test]
+fn another_profile_judges_by_its_own_rules() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = bundle(folder.path(), &super::incidents::control_plane_away(Case::well()), true);
+    let own = folder.path().join("own.yaml");
+    let text = "name: own\nversion: 3\nselect: {labels: [a=b]}\nobjects: [{resource: pods}]\nfindings:\n\
+                - {id: mine, scenario: s, severity: warning, title: t, means: m, any: [{lines: {level: error, atLeast: 1}}]}\n";
+    std::fs::write(&own, text).expect("a profile");
+    let json = report(&path).args(["-o", "json", "--profile"]).args([own.as_os_str()]).finish().exits(0).stdout;
+    let findings: Findings = serde_json::from_str(&json).expect("findings");
+    assert_eq!((findings.profile.as_str(), findings.profile_version.as_str()), ("own", "3"));
+    assert_eq!(findings.lead.as_deref(), Some("mine"));
+    report(&path).args(["--profile", "nothing"]).finish().exits(2);
+}
+
+#[test]
+fn a_bundle_without_facts_says_so_and_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = bundle(folder.path(), &Case::well(), false);
+    let ended = report(&path).finish().exits(2);
+    assert!(ended.stderr.contains("has no facts.json") && ended.stderr.contains("collect --into"), "{}", ended.stderr);
+    assert_eq!(servers().name, "trust-domain-server");
+}
