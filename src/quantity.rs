@@ -24,7 +24,8 @@ pub fn parse(text: &str) -> Option<f64> {
         ("E", 1e18),
     ];
     let unit = UNITS.iter().find(|(unit, _)| text.ends_with(unit));
-    let (number, times) = unit.map_or((text, 1.0), |(unit, times)| (text.trim_end_matches(unit), *times));
+    let (number, times) =
+        unit.and_then(|(unit, times)| Some((text.strip_suffix(unit)?, *times))).unwrap_or((text, 1.0));
     let is_number = number.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
     let number: f64 = number.parse().ok().filter(|_| is_number)?;
     // A thousandth has no binary form; the quotient of whole numbers comes nearer than the product.
@@ -56,6 +57,7 @@ mod tests {
             ("inf", None),
             ("NaN", None),
             ("1 Mi", None),
+            ("1mm", None),
             ("512mi", None),
             ("1e999", None),
         ];

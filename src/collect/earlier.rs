@@ -153,7 +153,8 @@ impl Earlier {
         let changed = self.changed(&held);
         let mut carriage = Carriage::default();
         for record in &self.manifest().entries {
-            if continued.contains(&record.path) || is_about(record) {
+            let is_anew = is_stated(record) && held.settled.contains_key(&record.path);
+            if continued.contains(&record.path) || is_about(&record.path) || is_anew {
                 continue;
             }
             let carried = match self.place(&held, record, &changed) {
@@ -267,15 +268,22 @@ impl Held<'_> {
 }
 
 /// Whether a file is about the others, and so made anew for every bundle.
-fn is_about(EntryRecord { path, source, .. }: &EntryRecord) -> bool {
+fn is_about(path: &str) -> bool {
     use layout::{FACTS, FINDINGS, MANIFEST, README, REPORT_HTML, REPORT_MD};
-    let within = path.strip_prefix("clusters/").and_then(|path| path.split_once('/')).map(|(_, within)| within);
-    let is_ours = source == env!("CARGO_PKG_NAME");
-    // What objects state is stated anew.
-    let is_stated = |within: &str| within.ends_with(".objects.json") || within == "metrics/samples.openmetrics";
     let is_of_cluster = |within: &str| ["cluster.json", "metrics/queries.txt"].contains(&within);
-    within.is_some_and(|within| is_of_cluster(within) || is_ours && is_stated(within))
-        || [FACTS, FINDINGS, MANIFEST, README, REPORT_HTML, REPORT_MD].contains(&path.as_str())
+    within(path).is_some_and(is_of_cluster)
+        || [FACTS, FINDINGS, MANIFEST, README, REPORT_HTML, REPORT_MD].contains(&path)
+}
+
+/// Whether a file has what objects state, or two scrapes say, of a moment.
+fn is_stated(EntryRecord { path, source, .. }: &EntryRecord) -> bool {
+    let is_of_now = |within: &str| within.ends_with(".objects.json") || within == "metrics/samples.openmetrics";
+    source == env!("CARGO_PKG_NAME") && within(path).is_some_and(is_of_now)
+}
+
+/// A path inside a cluster's folder.
+fn within(path: &str) -> Option<&str> {
+    path.strip_prefix("clusters/").and_then(|path| path.split_once('/')).map(|(_, within)| within)
 }
 
 /// What an earlier bundle has of a log.

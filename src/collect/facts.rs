@@ -9,6 +9,7 @@ use crate::{
     },
     facts::objects::{MOST_AUTOSCALERS, MOST_CHANGES, MOST_CUSTOM, MOST_EVENTS, MOST_PODS, MOST_WORKLOADS},
 };
+use chrono::{DateTime, Utc};
 use std::{
     collections::{HashMap, HashSet},
     hash::Hash,
@@ -25,8 +26,9 @@ pub fn facts(
     manifest: &Manifest,
     settled: &Settled,
     earlier: Option<&(Arc<Earlier>, Carriage)>,
+    patterns: Vec<String>,
 ) -> Facts {
-    let mut facts = std::mem::take(&mut run.objects).into_facts();
+    let mut facts = Facts { patterns, ..std::mem::take(&mut run.objects).into_facts() };
     facts.logs = run.records.iter_mut().filter_map(|record| record.done.log_facts.take()).map(|log| *log).collect();
     facts.settle(|path| Some(settled.record(&EntryPath::new(path).ok()?)?.path));
     facts.changes.extend(manifest.gone_pods.iter().map(gone));
@@ -40,7 +42,7 @@ pub fn facts(
             .collect();
         let here: HashSet<&str> = manifest.entries.iter().map(|entry| entry.path.as_str()).collect();
         was.settle(|path| moved.get(path).cloned().or_else(|| here.contains(path).then(|| path.to_owned())));
-        complete(&mut facts, was);
+        complete(&mut facts, was, earlier.manifest().started);
     }
     facts.sort();
     facts
@@ -59,20 +61,30 @@ fn gone(pod: &GonePod) -> Change {
     }
 }
 
-/// Adds what only the earlier facts have; of the same object, or the same log, the later ones stay.
-fn complete(now: &mut Facts, was: Facts) {
+/// Adds what only the earlier facts have, which are of the moment `then`; of the same object, or the same log, the later
+/// ones stay. Where pods are listed now, one that is not among them is gone, and so is what made it.
+fn complete(now: &mut Facts, was: Facts, then: DateTime<Utc>) {
     let Facts {
         format: _,
-        patterns: _,
+        patterns,
         logs,
-        pods,
-        workloads,
-        autoscalers,
+        mut pods,
+        mut workloads,
+        mut autoscalers,
         events,
         custom_resources,
         changes,
         left_out,
     } = was;
+    let listed: HashSet<(String, String)> =
+        now.pods.iter().map(|pod| (pod.cluster.clone(), pod.namespace.clone())).collect();
+    let is_listed = |cluster: &String, namespace: &String| listed.contains(&(cluster.clone(), namespace.clone()));
+    for pod in pods.iter_mut().filter(|pod| is_listed(&pod.cluster, &pod.namespace)) {
+        pod.deleted.get_or_insert(then);
+    }
+    workloads.retain(|it| !is_listed(&it.cluster, &it.namespace));
+    autoscalers.retain(|it| !is_listed(&it.cluster, &it.namespace));
+    let had = now.logs.len();
     let lacking = [
         ("logs", add(&mut now.logs, logs, MOST_LOGS, |it| (it.entry.clone(), it.pod.clone(), it.container.clone()))),
         ("pods", add(&mut now.pods, pods, MOST_PODS, |it| (it.cluster.clone(), it.namespace.clone(), it.pod.clone()))),
@@ -110,8 +122,16 @@ fn complete(now: &mut Facts, was: Facts) {
     ];
     let lacking =
         lacking.into_iter().filter(|(_, lacking)| *lacking > 0).map(|(what, lacking)| (what.to_owned(), lacking));
-    for (what, lacking) in left_out.into_iter().chain(lacking) {
+    for (what, lacking) in left_out {
+        let held = now.left_out.entry(what).or_default();
+        *held = lacking.max(*held);
+    }
+    for (what, lacking) in lacking {
         *now.left_out.entry(what).or_default() += lacking;
+    }
+    // Of the earlier logs nothing is known but what they were searched for.
+    if now.logs.len() > had {
+        now.patterns.retain(|id| patterns.contains(id));
     }
 }
 
@@ -140,7 +160,7 @@ mod tests {
         let mut now = pods("Running", 1..MOST_PODS);
         let mut was = pods("Pending", 0..MOST_PODS + 2);
         was.left_out.insert("pods".to_owned(), 5);
-        complete(&mut now, was);
+        complete(&mut now, was, DateTime::UNIX_EPOCH);
         assert_eq!(now.pods.len(), MOST_PODS);
         assert_eq!(now.pods.iter().filter(|pod| pod.phase == "Pending").count(), 1, "the later ones stay");
         assert_eq!(now.left_out["pods"], 5 + 2);

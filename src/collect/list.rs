@@ -7,7 +7,10 @@ mod events;
 mod neighbours;
 mod write;
 
-use super::{Done, Site, site::metadata_of};
+use super::{
+    Done, Site,
+    site::{MOST_STATED, metadata_of},
+};
 use crate::{
     bundle::{IdentityClaim, Outcome},
     facts::{identity, objects, scraped::Series, stated},
@@ -22,8 +25,6 @@ use write::Pipe;
 
 /// Longest time for all pages of a list.
 const LONGEST: Duration = Duration::from_secs(120);
-/// So much of what a list's objects state is held: that of some three thousand pods.
-const MOST_STATED: usize = 60_000;
 
 pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     let mut gather = Gather {
@@ -47,7 +48,7 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     let listed = tokio::time::timeout(LONGEST, listing).await;
     let listed = listed.unwrap_or(Err(SourceError::TimedOut { what: "the whole list", after: LONGEST }));
     let Gather { pipe, reach, mut objects, table, pods, claims, stated, found, restarted, .. } = gather;
-    site.state(stated);
+    site.state(stated, listed.is_ok());
     if listed.is_ok() {
         let all = || site.place.namespaces.keys().map(String::as_str).collect();
         for namespace in list.namespace.as_deref().map_or_else(all, |namespace| vec![namespace]) {

@@ -39,7 +39,9 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
     // The next is asked while one is taken, for a Prometheus reads a while before it answers.
     let asked = stream::iter(samples.questions.clone()).map(|question| {
         let prometheus = prometheus.clone();
-        async move { (prometheus.ask(&question).await, question) }
+        // On its own, or its time would run out while another's samples are taken.
+        let asked = tokio::spawn(async move { (prometheus.ask(&question).await, question) });
+        async move { asked.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) }
     });
     let mut asked = std::pin::pin!(asked.buffered(2));
     while let Some((answer, question)) = asked.next().await {
@@ -84,7 +86,7 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
             .push(format!("{odd} native histograms, which OpenMetrics cannot say; the queries' answers have theirs"));
     }
     let at = site.seen.get().copied().unwrap_or_else(|| site.now());
-    for (series, value) in site.stated().iter() {
+    for (series, value) in &site.stated().series {
         file.sample(scraped::labels(series).unwrap_or_default(), *value, at);
     }
     match file.end() {

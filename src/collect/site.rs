@@ -60,6 +60,18 @@ pub struct Shown<'a> {
     pub task: &'a Task,
 }
 
+/// So much of what a list's objects state is held: that of some three thousand pods.
+pub(super) const MOST_STATED: usize = 60_000;
+
+/// What a cluster's objects state in numbers.
+#[derive(Debug, Default)]
+pub struct Stated {
+    /// The series.
+    pub(super) series: Vec<Series>,
+    /// Whether these are not all.
+    pub(super) is_cut: bool,
+}
+
 /// One cluster, as the collectors see it.
 #[derive(Clone)]
 pub struct Site {
@@ -104,7 +116,7 @@ pub struct Site {
     /// That one, when it is found.
     pub prometheus: Arc<OnceLock<Prometheus>>,
     /// What its objects state in numbers, once they are listed.
-    pub stated: Arc<Mutex<Vec<Series>>>,
+    pub stated: Arc<Mutex<Stated>>,
     /// Metrics that two scrapes may answer questions by.
     pub wanted: Arc<BTreeSet<String>>,
     /// The time between them; zero for one alone.
@@ -133,13 +145,15 @@ impl Site {
         queries::known(&self.request, claims, (&self.cluster, namespaces), backend)
     }
 
-    /// Notes what listed objects state.
-    pub(super) fn state(&self, more: Vec<Series>) {
-        self.stated().extend(more);
+    /// Notes what listed objects state, and whether the list was all there.
+    pub(super) fn state(&self, more: Vec<Series>, is_whole: bool) {
+        let mut stated = self.stated();
+        stated.is_cut |= more.len() >= MOST_STATED || !is_whole && !more.is_empty();
+        stated.series.extend(more);
     }
 
     /// What they have stated so far.
-    pub(super) fn stated(&self) -> MutexGuard<'_, Vec<Series>> {
+    pub(super) fn stated(&self) -> MutexGuard<'_, Stated> {
         self.stated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,12 +1,11 @@
 //! Answers the profile's queries by two scrapes and by what objects state, where no Prometheus did: when all tasks have
 //! ended.
 
-use super::{Done, Record, Run, Site, query, samples};
+use super::{Done, Record, Run, Site, query, samples, site::Stated};
 use crate::{
     bundle::{BundleError, EntryPath, Outcome, Verdict, layout},
     facts::{
         by_objects,
-        scraped::Series,
         two_scrapes::{self, Said, Scraped},
     },
     plan::{self, AnsweredBy, Known, Task, What},
@@ -36,7 +35,7 @@ pub fn weigh(sites: &[Site], run: &mut Run) -> Result<(), BundleError> {
             |record: &Record| matches!(record.task.what, What::Samples(_)) && !record.done.entries.is_empty();
         if site.request.questions() > 0 && !run.records.iter().filter(|it| it.cluster == site.cluster).any(has_samples)
         {
-            samples::write(site, &known, &scrapes, &stated, run)?;
+            samples::write(site, &known, &scrapes, &stated.series, run)?;
         }
     }
     Ok(())
@@ -61,9 +60,10 @@ fn by_scrapes(site: &Site, known: &Known, scrapes: &[Scraped], run: &mut Run) ->
     Ok(())
 }
 
-fn by_objects(site: &Site, known: &Known, stated: &[Series], run: &mut Run) -> Result<(), BundleError> {
+fn by_objects(site: &Site, known: &Known, stated: &Stated, run: &mut Run) -> Result<(), BundleError> {
     let at = site.seen.get().copied().unwrap_or_else(|| site.now());
-    for by_objects::Said { rule, question: query, values, verdict } in by_objects::say(&site.request, known, stated, at)
+    for by_objects::Said { rule, question: query, values, verdict } in
+        by_objects::say(&site.request, known, (&stated.series, stated.is_cut), at)
     {
         let is_answered = |record: &Record| match &record.task.what {
             What::Query(query) => record.cluster == site.cluster && query.id == rule.id,

@@ -27,9 +27,10 @@ pub struct Said {
     pub verdict: Verdict,
 }
 
-/// What these series say at this moment, of each query that has a form for it.
+/// What these series say at this moment, of each query that has a form for it; whether there are more that are not
+/// known is told beside them.
 #[must_use]
-pub fn say(request: &Request, known: &Known, stated: &[Series], at: DateTime<Utc>) -> Vec<Said> {
+pub fn say(request: &Request, known: &Known, (stated, is_cut): (&[Series], bool), at: DateTime<Utc>) -> Vec<Said> {
     let say = |(rule, question): (QueryRule, Query)| {
         let metrics: BTreeSet<String> = question.metrics().into_iter().collect();
         let (mut samples, mut names) = (Samples::default(), BTreeSet::new());
@@ -39,8 +40,10 @@ pub fn say(request: &Request, known: &Known, stated: &[Series], at: DateTime<Utc
             samples.push(&labels, Point { at: at.timestamp_millis(), value: *value });
         }
         let values = vector(&samples, &question, at.timestamp_millis())?;
-        let lacks = metrics.difference(&names).map(|name| format!("no object states {name}")).collect();
-        let mut verdict = judged(request, &rule, &values, at, (false, lacks));
+        let lacks = metrics.difference(&names).map(|name| format!("no object states {name}"));
+        let cut = is_cut.then(|| "not all objects were listed".to_owned());
+        let warnings = lacks.chain(cut).collect();
+        let mut verdict = judged(request, &rule, &values, at, (is_cut, warnings));
         verdict.of_objects = true;
         Some(Said { rule, question, values, verdict })
     };

@@ -40,7 +40,9 @@ fn line(case: &Case<'_>, rule: &BaselineRule) -> BaselineLine {
 
 /// Of several clusters, the one that is the farthest from what is expected.
 fn worst<'a>(case: &Case<'a>, id: &str) -> Option<&'a QueryRecord> {
-    answers::records(case, id).min_by_key(|record| match state(record) {
+    let unasked = answers::unasked(case, id).is_some();
+    let is_open = |record: &&QueryRecord| !unasked || state(record) != BaselineState::AsExpected;
+    answers::records(case, id).filter(is_open).min_by_key(|record| match state(record) {
         BaselineState::NotAsExpected => 0,
         BaselineState::NotChecked => 1,
         BaselineState::AsExpected => 2,
@@ -50,7 +52,7 @@ fn worst<'a>(case: &Case<'a>, id: &str) -> Option<&'a QueryRecord> {
 fn state(record: &QueryRecord) -> BaselineState {
     match record.answer.verdict {
         Judged::Alert | Judged::Unhealthy => BaselineState::NotAsExpected,
-        Judged::Healthy if !record.answer.of_scrapes => BaselineState::AsExpected,
+        Judged::Healthy if !record.answer.is_as_of_now() => BaselineState::AsExpected,
         _ => BaselineState::NotChecked,
     }
 }
@@ -64,10 +66,12 @@ fn otherwise(case: &Case<'_>, wrong: &Matcher, line: &mut BaselineLine) {
             line.why = first.map(|shown| shown.quote.clone()).unwrap_or_default();
             line.entry = first.and_then(|shown| shown.entry.clone());
         }
-        Seen::No => {
+        // Objects say all there is of restarts; that lines say nothing is no word for calls.
+        Seen::No if wrong.pod.is_some() => {
             line.state = BaselineState::AsExpected;
             "nothing that was collected says otherwise".clone_into(&mut line.why);
         }
+        Seen::No => line.why.push_str("; nothing that was collected says otherwise"),
         Seen::Unknown(why) if line.why.is_empty() => line.why = why,
         Seen::Unknown(why) => line.why = format!("{}; {why}", line.why),
     }

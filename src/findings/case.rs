@@ -68,7 +68,8 @@ impl<'a> Case<'a> {
 
     /// Whether something at this moment is of the incident. What has no moment is.
     pub(super) fn is_recent(&self, at: Option<DateTime<Utc>>) -> bool {
-        at.is_none_or(|at| at >= self.manifest.window_start - BEFORE)
+        let since = self.manifest.window_start.checked_sub_signed(BEFORE);
+        at.is_none_or(|at| since.is_none_or(|since| at >= since))
     }
 
     /// Whether a moment lies farther back than a duration of the profile.
@@ -80,6 +81,14 @@ impl<'a> Case<'a> {
     /// Why lists of this resource are not all there, as `kubectl` names it; none where they are.
     pub(super) fn lacks_list(&self, resource: &str) -> Option<String> {
         let plural = resource.split('.').next().unwrap_or(resource);
+        let held = match plural {
+            "horizontalpodautoscalers" => "autoscalers",
+            "deployments" | "statefulsets" | "daemonsets" | "replicasets" => "workloads",
+            plural => plural,
+        };
+        if let Some(more) = self.facts.left_out.get(held) {
+            return Some(format!("{more} {held} more than facts.json has room for were not looked at"));
+        }
         self.lack(resource, |task| {
             // A node's own pods and events are named by a field, and are about others, too.
             let is_list = ["list", "object"].contains(&task.kind.as_str()) && !task.id.contains('?');

@@ -21,14 +21,20 @@ pub(super) fn event(case: &Case<'_>, wanted: &EventMatch) -> Seen {
     let is = |event: &&EventFacts| {
         let (about, name) = event.about.split_once('/').unwrap_or((&event.about, ""));
         // Of a pod that is there it is known whether it is a server.
-        let is_of_other = about == "Pod"
-            && case.facts.pods.iter().any(|pod| pod.pod == name && pod.namespace == event.namespace && !pod.is_server);
+        let is_of_other = || {
+            about == "Pod"
+                && case
+                    .facts
+                    .pods
+                    .iter()
+                    .any(|pod| pod.pod == name && pod.namespace == event.namespace && !pod.is_server)
+        };
         wanted.reasons.contains(&event.reason)
             && wanted.kind.as_ref().is_none_or(|kind| *kind == event.kind)
             && wanted.about.as_ref().is_none_or(|wanted| wanted == about)
             && note.as_ref().is_none_or(|note| note.as_ref().is_some_and(|note| note.is_match(event.note.as_str())))
             && case.is_recent(event.last)
-            && !is_of_other
+            && !is_of_other()
     };
     let mut events: Vec<&EventFacts> = case.facts.events.iter().filter(is).collect();
     let count = events.iter().fold(0_u64, |sum, event| sum.saturating_add(event.count.max(1)));
@@ -108,6 +114,14 @@ pub(super) fn workload(case: &Case<'_>, wanted: &WorkloadMatch) -> Seen {
         let since = found.and_then(|found| found.since).or(created.filter(|_| wanted.younger_than.is_some()));
         Some(object(entry, &format!("{kind} {name}: {ready} of {pods} pods are ready{words}"), since))
     };
+    // One that was made anew is no first installation of all.
+    let is_old = |it: &&WorkloadFacts| {
+        let age = wanted.younger_than.as_ref();
+        it.kind != "ReplicaSet" && age.zip(it.created).is_some_and(|(age, created)| case.is_older(created, age))
+    };
+    if case.facts.workloads.iter().any(|it| is_old(&it)) {
+        return Seen::No;
+    }
     let kinds = ["deployments.apps", "statefulsets.apps", "daemonsets.apps", "replicasets.apps"];
     let is_asked = |resource: &&&str| case.profile.objects.iter().any(|rule| rule.resource.to_string() == ***resource);
     Seen::of(case.facts.workloads.iter().filter_map(meets), || {

@@ -37,7 +37,7 @@ pub(super) struct Evidence {
     pub(super) until: Option<DateTime<Utc>>,
     /// `cluster/namespace/pod` of those that it is about.
     pub(super) pods: BTreeSet<String>,
-    /// The container that it is about, and its pod.
+    /// The container that it is about, after its pod as above.
     pub(super) container: Option<(String, String)>,
 }
 

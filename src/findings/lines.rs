@@ -43,7 +43,8 @@ pub(super) fn log(case: &Case<'_>, log: &LogMatch) -> Seen {
     let mut hits: Vec<(&LogFacts, &Hit)> = hits.filter(|(_, hit)| hit.pattern == id && hit.count > 0).collect();
     let count = hits.iter().fold(0_u64, |sum, (_, hit)| sum.saturating_add(hit.count));
     if count >= log.at_least {
-        if log.denied_by.as_ref().is_some_and(|query| answers::denies(case, query)) {
+        let first = hits.iter().filter_map(|(_, hit)| hit.first.first().map(|line| line.at)).min();
+        if log.denied_by.as_ref().is_some_and(|query| answers::denies(case, query, first)) {
             return Seen::No;
         }
         hits.sort_by_key(|(_, hit)| std::cmp::Reverse(hit.count));
@@ -83,7 +84,7 @@ fn shown(of: &LogFacts, hit: &Hit) -> Evidence {
         since: Some(first.at),
         until: Some(hit.last.at),
         pods: [pod(of)].into(),
-        container: Some((of.pod.clone(), of.container.clone())),
+        container: Some((pod(of), of.container.clone())),
     }
 }
 
@@ -105,7 +106,7 @@ pub(super) fn lines(case: &Case<'_>, wanted: &LinesMatch) -> Seen {
             since: first.map(|minute| minute.at),
             until: last.map(|minute| minute.at),
             pods: [pod(of)].into(),
-            container: Some((of.pod.clone(), of.container.clone())),
+            container: Some((pod(of), of.container.clone())),
         }
     });
     Seen::of(shown, || case.lacks_logs())
@@ -121,7 +122,9 @@ pub(super) fn ready(case: &Case<'_>, wanted: &ReadyMatch) -> Seen {
         };
         let last = of.ready.last()?;
         let first = of.ready.iter().rev().take_while(|state| is_down(state)).last()?;
-        let lasted = (last.until - first.at).to_std().ok()?;
+        // Where only a change is logged, it holds as long as the log goes on.
+        let until = of.minutes.last().map_or(last.until, |minute| minute.at.max(last.until));
+        let lasted = (until - first.at).to_std().ok()?;
         let quote = format!("ready checks: status {}, down: {}", last.status, last.down.join(", "));
         (crate::promql::duration(&wanted.longer_than)? < lasted).then(|| Evidence {
             shown: vec![Shown {
@@ -132,9 +135,9 @@ pub(super) fn ready(case: &Case<'_>, wanted: &ReadyMatch) -> Seen {
                 ..Shown::default()
             }],
             since: Some(first.at),
-            until: Some(last.until),
+            until: Some(until),
             pods: [pod(of)].into(),
-            container: Some((of.pod.clone(), of.container.clone())),
+            container: Some((pod(of), of.container.clone())),
         })
     });
     Seen::of(shown, || {

@@ -1,7 +1,11 @@
 //! Causes before symptoms: which finding leads, and in which order the others follow.
 
 use crate::bundle::findings::{Finding, Severity};
+use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// So much later than its effect a cause may be seen, for counters are looked at now and then only.
+const SLACK: TimeDelta = TimeDelta::minutes(5);
 
 /// Findings as they are to be read.
 pub(super) struct Ordered {
@@ -19,6 +23,11 @@ pub(super) fn ordered(mut findings: Vec<Finding>) -> Ordered {
         // What is only worth knowing is the cause of nothing that is wrong.
         let is_cause = is_above(&finding.id);
         finding.explains.retain(|id| is_cause && known.contains_key(id) && *id != finding.id);
+    }
+    let effects: BTreeMap<String, Finding> = findings.iter().map(|it| (it.id.clone(), it.clone())).collect();
+    for finding in &mut findings {
+        let cause = finding.clone();
+        finding.explains.retain(|id| effects.get(id).is_some_and(|effect| may_be(&cause, effect)));
     }
     let effects: BTreeMap<String, BTreeSet<String>> =
         findings.iter().map(|it| (it.id.clone(), closure(&findings, &it.id))).collect();
@@ -46,6 +55,14 @@ pub(super) fn ordered(mut findings: Vec<Finding>) -> Ordered {
     }
     let lead_why = why(&findings, lead.as_ref(), &of_lead, roots.len());
     Ordered { findings, lead, lead_why }
+}
+
+/// Whether one can be the cause of the other: not if they are about other pods, or it came when that was over.
+fn may_be(cause: &Finding, effect: &Finding) -> bool {
+    let are_apart =
+        !cause.pods.is_empty() && !effect.pods.is_empty() && !cause.pods.iter().any(|pod| effect.pods.contains(pod));
+    let is_late = cause.since.zip(effect.until).is_some_and(|(since, until)| since > until + SLACK);
+    !are_apart && !is_late
 }
 
 /// All that a finding explains, by whichever way; itself is none of it.

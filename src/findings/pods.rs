@@ -22,10 +22,24 @@ pub(super) fn pod(case: &Case<'_>, wanted: &PodMatch) -> Seen {
     let pods: Vec<&PodFacts> = case.servers().collect();
     let met: Vec<Evidence> = pods.iter().filter_map(|pod| meets(case, pod, wanted)).collect();
     let lacks = || case.lacks_list("pods");
-    if wanted.every && (met.len() < pods.len() || lacks().is_some()) {
-        return lacks().map_or(Seen::No, Seen::Unknown);
+    if !wanted.every {
+        return Seen::of(met, lacks);
     }
-    Seen::of(met, lacks)
+    if let Some(lack) = lacks() {
+        return Seen::Unknown(lack);
+    }
+    // All of one place: another region's servers do not help.
+    let mut places: BTreeMap<(&str, &str), Vec<Option<Evidence>>> = BTreeMap::new();
+    for pod in pods.iter().filter(|pod| !is_over(pod)) {
+        places.entry((&pod.cluster, &pod.namespace)).or_default().push(meets(case, pod, wanted));
+    }
+    let down = places.into_values().filter(|of| of.iter().all(Option::is_some));
+    Seen::of(down.flatten().flatten(), || None)
+}
+
+/// Whether a pod has ended, or was asked to go.
+fn is_over(pod: &PodFacts) -> bool {
+    ["Succeeded", "Failed"].contains(&pod.phase.as_str()) || pod.deleted.is_some()
 }
 
 /// What shows that a pod is so.
@@ -34,8 +48,7 @@ fn meets(case: &Case<'_>, pod: &PodFacts, wanted: &PodMatch) -> Option<Evidence>
     if let Some(lasts) = &wanted.not_ready_for {
         let ready = pod.condition("Ready");
         let since = ready.and_then(|ready| ready.since).or(pod.created);
-        let is_over = ["Succeeded", "Failed"].contains(&pod.phase.as_str()) || pod.deleted.is_some();
-        if pod.is_ready() || is_over || since.is_some_and(|since| !case.is_older(since, lasts)) {
+        if pod.is_ready() || is_over(pod) || since.is_some_and(|since| !case.is_older(since, lasts)) {
             return None;
         }
         let words = ready.map_or_else(|| format!("phase {}, and no condition Ready", pod.phase), told);
@@ -70,7 +83,7 @@ fn container_meets(case: &Case<'_>, pod: &PodFacts, of: &ContainerFacts, wanted:
     let is_recent = |run: &&RunState| case.is_recent(run.finished);
     if !wanted.waiting.is_empty() {
         let waits = |run: &&RunState| run.kind == "waiting" && wanted.waiting.contains(&run.reason);
-        let state = of.state.as_ref().filter(waits)?;
+        let state = of.state.as_ref().filter(waits).filter(|_| pod.deleted.is_none())?;
         words.push(format!("container {} waits: {}", of.name, reason(state)));
         since = ends().filter_map(|run| run.finished).min().or(pod.created);
     }
@@ -113,7 +126,7 @@ fn about(pod: &PodFacts, of: Option<&ContainerFacts>, words: Vec<String>, since:
         since,
         until: None,
         pods: [name(pod)].into(),
-        container: of.map(|of| (pod.pod.clone(), of.name.clone())),
+        container: of.map(|of| (name(pod), of.name.clone())),
     }
 }
 
@@ -193,14 +206,14 @@ pub(super) fn env(case: &Case<'_>, wanted: &EnvMatch) -> Seen {
 }
 
 pub(super) fn versions(case: &Case<'_>) -> Seen {
-    let pods: Vec<&PodFacts> = case.servers().filter(|pod| pod.deleted.is_none()).collect();
-    let mut images: BTreeMap<&str, BTreeMap<&str, Vec<&PodFacts>>> = BTreeMap::new();
+    let pods: Vec<&PodFacts> = case.servers().filter(|pod| !is_over(pod)).collect();
+    let mut images: BTreeMap<(&str, &str, &str), BTreeMap<&str, Vec<&PodFacts>>> = BTreeMap::new();
     for (pod, of) in pods.iter().flat_map(|pod| pod.containers.iter().map(move |of| (*pod, of))) {
         if of.kind.is_empty() && !of.image.is_empty() {
-            images.entry(&of.name).or_default().entry(&of.image).or_default().push(pod);
+            images.entry((&pod.cluster, &pod.namespace, &of.name)).or_default().entry(&of.image).or_default().push(pod);
         }
     }
-    let found = images.into_iter().filter(|(_, by_image)| by_image.len() > 1).map(|(container, by_image)| {
+    let found = images.into_iter().filter(|(_, by_image)| by_image.len() > 1).map(|((_, _, container), by_image)| {
         let each: Vec<String> =
             by_image.iter().map(|(image, pods)| format!("{image} in {} pods", pods.len())).collect();
         let quote = quote(&format!("container {container}: {}", each.join(", ")));

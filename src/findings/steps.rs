@@ -49,7 +49,7 @@ fn fill(case: &Case<'_>, command: &str, evidence: &Evidence) -> Option<String> {
 fn value(case: &Case<'_>, name: &str, evidence: &Evidence) -> Option<String> {
     let manifest = case.manifest;
     let place: Vec<&str> = match &evidence.container {
-        Some((pod, _)) => evidence.pods.iter().find(|it| it.ends_with(&format!("/{pod}"))),
+        Some((pod, _)) => Some(pod),
         None => evidence.pods.first(),
     }
     .map(|pod| pod.rsplitn(3, '/').collect())

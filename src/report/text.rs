@@ -11,7 +11,8 @@ const SHOWN: usize = 3;
 pub fn text(found: &Findings) -> String {
     let issuance = words::issuance(&found.issuance);
     let mut text = format!("issuance affected: {issuance}. {}\n", words::why(&found.issuance));
-    let mut line = |words: &str| text.push_str(&format!("{}\n", words.trim_end()));
+    // A word of others cannot begin a line of its own.
+    let mut line = |words: &str| text.push_str(&format!("{}\n", safe::line(words, usize::MAX).trim_end()));
     line(&format!("          {}", words::UNTIL_EXPIRY));
     if found.lead.is_none() {
         line("findings  nothing is wrong that the profile knows of and the evidence shows");

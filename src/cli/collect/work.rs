@@ -208,9 +208,8 @@ impl Work<'_> {
             bundle.finish(&name, |settled| {
                 has_all &= settled.dropped().is_empty();
                 let manifest = ledger.manifest(&self.request, &run, settled);
-                let mut facts = collect::facts(&mut run, &manifest, settled, ledger.earlier.as_ref());
-                let patterns = findings::patterns(&self.request.profile);
-                facts.patterns = patterns.into_iter().map(|pattern| pattern.id).collect();
+                let patterns = findings::patterns(&self.request.profile).into_iter().map(|it| it.id).collect();
+                let facts = collect::facts(&mut run, &manifest, settled, ledger.earlier.as_ref(), patterns);
                 let found = findings::of_bundle(&self.request.profile, &facts, &manifest);
                 let (manifest, found) = made.insert((manifest, found));
                 self.last_files(manifest, (&facts, found), &so_far, settled)

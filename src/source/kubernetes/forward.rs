@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use std::{error::Error, time::Duration};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// For how long the node's own words on a connection that ended are waited for.
 const WORDS: Duration = Duration::from_secs(1);
@@ -26,10 +27,17 @@ impl Kubernetes {
         accept: &str,
     ) -> Result<Answer, SourceError> {
         let idle = self.limits.idle;
+        let slot = tokio::select! {
+            biased;
+            reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),
+            // The semaphore is never closed.
+            slot = self.slots.clone().acquire_owned() => slot.ok(),
+        };
+        let forwarded = self.forwarded((namespace, pod, port), path, accept, slot);
         tokio::select! {
             biased;
             reason = self.stop.stopped() => Err(SourceError::Stopped(reason)),
-            answer = tokio::time::timeout(idle, self.forwarded(namespace, pod, port, path, accept)) => {
+            answer = tokio::time::timeout(idle, forwarded) => {
                 answer.unwrap_or(Err(SourceError::TimedOut { what: "waiting for an answer by port-forward", after: idle }))
             }
         }
@@ -37,16 +45,13 @@ impl Kubernetes {
 
     async fn forwarded(
         &self,
-        namespace: &str,
-        pod: &str,
-        port: u16,
+        (namespace, pod, port): (&str, &str, u16),
         path: &str,
         accept: &str,
+        slot: Option<OwnedSemaphorePermit>,
     ) -> Result<Answer, SourceError> {
         let request = Request::get(path).header(header::HOST, format!("{pod}:{port}")).header(header::ACCEPT, accept);
         let request = request.body(Empty::<Bytes>::new()).map_err(SourceError::Request)?;
-        // The semaphore is never closed.
-        let slot = self.slots.clone().acquire_owned().await.ok();
         let pods = Api::<Pod>::namespaced(self.client.clone(), namespace);
         let mut forward = pods.portforward(pod, &[port]).await.map_err(refused)?;
         let closed = || SourceError::Broken("the port-forward has no such stream".into());
@@ -54,10 +59,12 @@ impl Kubernetes {
         let words = forward.take_error(port);
         let sent = async {
             let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-            // Ends with the stream, and that with the answer's body or with the client.
+            // Ends with the stream, and that with the answer's body or with the client. A node that hangs is not
+            // waited for, but for its words.
             tokio::spawn(async move {
                 let _ = connection.await;
-                drop(forward);
+                tokio::time::sleep(WORDS).await;
+                forward.abort();
             });
             let answer = sender.send_request(request).await?;
             Ok::<_, hyper::Error>((answer, sender))

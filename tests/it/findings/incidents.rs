@@ -63,12 +63,25 @@ fn grpc(case: Case, service: &str, method: &str, code: &str) -> Case {
 }
 
 fn check(case: Case, check: &str, logger: &str, fields: serde_json::Value) -> Case {
-    case.ready_down(check).says(200, "error", logger, fields).event("Pod/x", "Unhealthy", 40)
+    case.ready_down(check).says(200, "error", logger, fields).event(
+        "Pod/tdd-one-spirl-server-6f84f6f48f-aaaaa",
+        "Unhealthy",
+        40,
+    )
 }
 
 fn crashing(case: Case, reason: &str, code: i64) -> Case {
-    let case = case.ended(reason, code, 8).waits("CrashLoopBackOff").event("Pod/x", "BackOff", 20);
-    case.query("restarts", Judged::Alert, "6", &[("namespace", "tdd-one"), ("pod", "x"), ("container", "spirl-server")])
+    let case = case.ended(reason, code, 8).waits("CrashLoopBackOff").event(
+        "Pod/tdd-one-spirl-server-6f84f6f48f-aaaaa",
+        "BackOff",
+        20,
+    );
+    case.query(
+        "restarts",
+        Judged::Alert,
+        "6",
+        &[("namespace", "tdd-one"), ("pod", "tdd-one-spirl-server-6f84f6f48f-aaaaa"), ("container", "spirl-server")],
+    )
 }
 
 fn no_mints(case: Case) -> Case {
@@ -182,7 +195,8 @@ fn all() -> Vec<Incident> {
             c
         }),
         ("init-fails", ["init-fails", "init-fails", "", "init-fails"], |c| {
-            let mut c = never_ran(c).waits("PodInitializing").event("Pod/x", "BackOff", 20);
+            let mut c =
+                never_ran(c).waits("PodInitializing").event("Pod/tdd-one-spirl-server-6f84f6f48f-aaaaa", "BackOff", 20);
             c.facts.pods[0].containers.push(ContainerFacts {
                 name: "prepare".to_owned(),
                 kind: "init".to_owned(),
@@ -216,7 +230,8 @@ fn all() -> Vec<Incident> {
             c
         }),
         ("unschedulable", ["unschedulable", "unschedulable", "", "unschedulable"], |c| {
-            let mut c = never_ran(c).not_ready().event("Pod/x", "FailedScheduling", 5);
+            let mut c =
+                never_ran(c).not_ready().event("Pod/tdd-one-spirl-server-6f84f6f48f-aaaaa", "FailedScheduling", 5);
             c.facts.pods[0].phase = "Pending".to_owned();
             c.facts.pods[0].containers[0].state = None;
             c.facts.pods[0].conditions = vec![Condition {
@@ -228,7 +243,10 @@ fn all() -> Vec<Incident> {
             c
         }),
         ("image-pull", ["image-pull", "image-pull", "", "image-pull"], |c| {
-            never_ran(c).waits("ImagePullBackOff").event("Pod/x", "Failed", 20).event("Pod/x", "BackOff", 20)
+            never_ran(c)
+                .waits("ImagePullBackOff")
+                .event("Pod/tdd-one-spirl-server-6f84f6f48f-aaaaa", "Failed", 20)
+                .event("Pod/tdd-one-spirl-server-6f84f6f48f-aaaaa", "BackOff", 20)
         }),
         ("image-never", ["image-pull", "image-pull", "", "image-pull"], |c| never_ran(c).waits("ErrImageNeverPull")),
         ("planted", ["panic", "panic", "panic", "exit-at-start"], |c| {

@@ -84,7 +84,8 @@ fn a_missing_custom_resource_explains_what_waits_for_it() {
 #[test]
 fn a_first_installation_is_given_its_six_minutes() {
     let young = |minutes| {
-        let mut case = Case::well().ready_down("configCache").event("Pod/x", "Unhealthy", 40);
+        let mut case =
+            Case::well().ready_down("configCache").event("Pod/tdd-one-spirl-server-6f84f6f48f-aaaaa", "Unhealthy", 40);
         case.facts.workloads[0].created = Some(ago(minutes));
         case.facts.custom_resources.clear();
         for task in case.manifest.tasks.iter_mut().filter(|task| task.target.ends_with(".data.spirl.com")) {

@@ -39,7 +39,7 @@ fn others() -> Vec<(&'static str, Case)> {
                 case.facts.workloads[0].conditions = vec![condition("ReplicaFailure", "True", "FailedCreate")]
             }),
         ),
-        ("node-trouble", well().event("Pod/x", "NodeNotReady", 1)),
+        ("node-trouble", well().event("Pod/tdd-one-spirl-server-6f84f6f48f-aaaaa", "NodeNotReady", 1)),
         ("custom-resource-missing", with(&|case| case.facts.custom_resources[0].names.clear())),
         ("ready-check-down", well().ready_down("someNewCheck")),
         (
