@@ -65,7 +65,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let parsed = command.try_get_matches_from(words).and_then(|matches| collect::Arguments::from_arg_matches(&matches));
     let collect = parsed.map_err(Failure::usage)?;
     let exit = collect::run(&collect, &Clusters::Recording(Recording(recording.clone()))).await?;
-    eprintln!("look at   README.txt in it first; it says what there is, what is missing, and where to look");
+    eprintln!("look at   report.html in it first, which says what is wrong; README.txt says what else there is");
     Ok(exit)
 }
 

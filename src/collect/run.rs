@@ -33,7 +33,7 @@ pub struct Limits {
 
 /// How long what is under way may take to end, once told to: a deadline is kept to within a second.
 fn drain(reason: StopReason) -> Duration {
-    Duration::from_millis(if reason == StopReason::Deadline { 800 } else { 3000 })
+    Duration::from_millis(if reason == StopReason::Deadline { 500 } else { 3000 })
 }
 
 /// A task that has ended.

@@ -238,7 +238,8 @@ impl Work<'_> {
                 files.push((layout::queries_text(&cluster.name), redactor.text(text.as_bytes()).0));
             }
         }
-        files.push((layout::facts(), clean_json(redactor, &serde_json::to_vec_pretty(facts).unwrap_or_default())));
+        // For programs, and the largest of these: without blanks it is scanned in half the time.
+        files.push((layout::facts(), clean_json(redactor, &serde_json::to_vec(facts).unwrap_or_default())));
         files.push((layout::findings(), clean_json(redactor, &findings::to_json(found).unwrap_or_default())));
         let curves = reports::curves(manifest, so_far);
         files.extend(reports::files(manifest, found, facts, &curves, redactor));

@@ -33,6 +33,9 @@ enum Act {
     Deletes,
 }
 
+/// For so many requests a file that was set aside while they are made is there.
+const LIFE: u32 = 4;
+
 /// A container's folder of logs.
 #[derive(Clone, Debug, Default)]
 struct Folder {
@@ -40,6 +43,9 @@ struct Folder {
     writing: String,
     pieces: u64,
     rotations: u32,
+    /// How many requests there were, and when each file was set aside.
+    asked: u32,
+    set_aside: BTreeMap<u32, u32>,
 }
 
 impl Folder {
@@ -64,6 +70,7 @@ impl Folder {
                     self.rotations += 1;
                     self.writing = format!("0.log.20240305-14{:04}", self.rotations);
                     self.files.insert(self.writing.clone(), bytes);
+                    self.set_aside.insert(self.rotations, self.asked);
                 }
             }
             Act::Reopens => {
@@ -78,11 +85,21 @@ impl Folder {
                 }
             }
             Act::Deletes => {
-                if let Some(oldest) = self.aside().first().filter(|oldest| **oldest != self.writing) {
+                if let Some(oldest) =
+                    self.aside().first().filter(|oldest| **oldest != self.writing && !self.is_new(oldest))
+                {
                     self.files.remove(oldest);
                 }
             }
         }
+    }
+
+    /// A kubelet deletes a file at a later rotation than the one that sets it aside, which is 10 s later at least. What
+    /// came and went between two looks nobody could tell of.
+    fn is_new(&self, name: &str) -> bool {
+        let number = name.trim_end_matches(".gz").rsplit_once("-14").and_then(|(_, number)| number.parse().ok());
+        let at = number.and_then(|number: u32| self.set_aside.get(&number)).copied().unwrap_or_default();
+        at > 0 && self.asked < at + LIFE
     }
 
     fn aside(&self) -> Vec<String> {
@@ -140,6 +157,7 @@ fn serve(folder: Folder, acts: Vec<Act>, ranges: bool) -> (Api, Arc<Mutex<Folder
     api.on(move |asked| {
         let name = asked.path.strip_prefix(FOLDER)?;
         let mut folder = shared.lock().expect("no panic");
+        folder.asked += 1;
         acts.lock().expect("no panic").by_ref().take(2).for_each(|act| folder.act(act));
         Some(folder.answer(name, asked, ranges))
     });
