@@ -5,7 +5,7 @@ use crate::{
     bundle::{BundleError, BundleReader, facts::Facts, layout},
     exit::Exit,
     findings,
-    profile::{self, Profile},
+    profile::Profile,
     report,
 };
 use clap::{Args, ValueEnum};
@@ -64,17 +64,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 fn profile(arguments: &Arguments, of_bundle: &str) -> Result<Profile, Failure> {
     match &arguments.profile {
         Some(named) => Profile::load(named).map_err(Failure::usage),
-        // The bundle names no file of this machine.
-        None => profile::embedded()
-            .iter()
-            .find(|(name, _)| *name == of_bundle)
-            .map_or_else(|| Err(()), |(name, _)| Profile::load(name).map_err(|_| ()))
-            .map_err(|()| {
-                Failure::usage(format!(
-                    "the bundle was made with the profile \"{of_bundle}\", which does not come with this program; give \
+        None => Profile::built_in(of_bundle).map_err(|_| {
+            Failure::usage(format!(
+                "the bundle was made with the profile \"{of_bundle}\", which does not come with this program; give \
                  --profile FILE"
-                ))
-            }),
+            ))
+        }),
     }
 }
 

@@ -7,7 +7,10 @@ use crate::{
         EntryPath, GonePod, Manifest, Settled,
         facts::{Change, Facts},
     },
-    facts::objects::{MOST_AUTOSCALERS, MOST_CHANGES, MOST_CUSTOM, MOST_EVENTS, MOST_PODS, MOST_WORKLOADS},
+    facts::{
+        logs::Patterns,
+        objects::{MOST_AUTOSCALERS, MOST_CHANGES, MOST_CUSTOM, MOST_EVENTS, MOST_PODS, MOST_WORKLOADS},
+    },
 };
 use chrono::{DateTime, Utc};
 use std::{
@@ -26,8 +29,9 @@ pub fn facts(
     manifest: &Manifest,
     settled: &Settled,
     earlier: Option<&(Arc<Earlier>, Carriage)>,
-    patterns: Vec<String>,
+    patterns: &Patterns,
 ) -> Facts {
+    let patterns = patterns.ids().map(str::to_owned).collect();
     let mut facts = Facts { patterns, ..std::mem::take(&mut run.objects).into_facts() };
     facts.logs = run.records.iter_mut().filter_map(|record| record.done.log_facts.take()).map(|log| *log).collect();
     facts.settle(|path| Some(settled.record(&EntryPath::new(path).ok()?)?.path));

@@ -85,10 +85,7 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
         missing
             .push(format!("{odd} native histograms, which OpenMetrics cannot say; the queries' answers have theirs"));
     }
-    let at = site.seen.get().copied().unwrap_or_else(|| site.now());
-    for (series, value) in &site.stated().series {
-        file.sample(scraped::labels(series).unwrap_or_default(), *value, at);
-    }
+    file.stated(&site.stated().series, site.stated_at());
     match file.end() {
         Ok(entry) if missing.is_empty() => Done::collected(vec![entry]),
         Ok(entry) => Done { causes: missing, entries: vec![entry], ..Done::new(Outcome::Truncated) },
@@ -113,10 +110,7 @@ pub(super) fn write(
     for scrape in scrapes {
         scrape.targeted().for_each(|(labels, value)| file.sample(labels, value, scrape.at));
     }
-    let at = site.seen.get().copied().unwrap_or_else(|| site.now());
-    for (series, value) in stated {
-        file.sample(scraped::labels(series).unwrap_or_default(), *value, at);
-    }
+    file.stated(stated, site.stated_at());
     if file.samples == 0 {
         return Ok(());
     }
@@ -169,6 +163,13 @@ impl<'a> File<'a> {
     fn new(redactor: &'a Redactor, writing: Piped, labels: &'a [(String, String)]) -> Self {
         let (block, counts) = (Joined::default(), Counts::default());
         Self { redactor, writing, block, counts, labels, written: 0, samples: 0, odd: 0 }
+    }
+
+    /// Adds what objects state.
+    fn stated(&mut self, stated: &[scraped::Series], at: DateTime<Utc>) {
+        for (series, value) in stated {
+            self.sample(scraped::labels(series).unwrap_or_default(), *value, at);
+        }
     }
 
     /// Adds one that was scraped or stated.

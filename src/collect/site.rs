@@ -152,6 +152,11 @@ impl Site {
         stated.series.extend(more);
     }
 
+    /// When they stated it: when the pods were asked for, which are most of them.
+    pub(super) fn stated_at(&self) -> DateTime<Utc> {
+        self.seen.get().copied().unwrap_or_else(|| self.now())
+    }
+
     /// What they have stated so far.
     pub(super) fn stated(&self) -> MutexGuard<'_, Stated> {
         self.stated.lock().unwrap_or_else(PoisonError::into_inner)

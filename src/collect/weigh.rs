@@ -61,7 +61,7 @@ fn by_scrapes(site: &Site, known: &Known, scrapes: &[Scraped], run: &mut Run) ->
 }
 
 fn by_objects(site: &Site, known: &Known, stated: &Stated, run: &mut Run) -> Result<(), BundleError> {
-    let at = site.seen.get().copied().unwrap_or_else(|| site.now());
+    let at = site.stated_at();
     for by_objects::Said { rule, question: query, values, verdict } in
         by_objects::say(&site.request, known, (&stated.series, stated.is_cut), at)
     {

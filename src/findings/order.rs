@@ -19,16 +19,14 @@ pub(super) struct Ordered {
 pub(super) fn ordered(mut findings: Vec<Finding>) -> Ordered {
     let known: BTreeMap<String, Severity> = findings.iter().map(|it| (it.id.clone(), it.severity)).collect();
     let is_above = |id: &String| known.get(id).is_some_and(|severity| *severity < Severity::Info);
-    for finding in &mut findings {
+    let explains = |cause: &Finding| -> Vec<String> {
         // What is only worth knowing is the cause of nothing that is wrong.
-        let is_cause = is_above(&finding.id);
-        finding.explains.retain(|id| is_cause && known.contains_key(id) && *id != finding.id);
-    }
-    let effects: BTreeMap<String, Finding> = findings.iter().map(|it| (it.id.clone(), it.clone())).collect();
-    for finding in &mut findings {
-        let cause = finding.clone();
-        finding.explains.retain(|id| effects.get(id).is_some_and(|effect| may_be(&cause, effect)));
-    }
+        let effects = findings.iter().filter(|it| is_above(&cause.id) && it.id != cause.id && may_be(cause, it));
+        let ids: BTreeSet<&String> = effects.map(|it| &it.id).collect();
+        cause.explains.iter().filter(|id| ids.contains(id)).cloned().collect()
+    };
+    let explains: Vec<Vec<String>> = findings.iter().map(explains).collect();
+    findings.iter_mut().zip(explains).for_each(|(finding, explains)| finding.explains = explains);
     let effects: BTreeMap<String, BTreeSet<String>> =
         findings.iter().map(|it| (it.id.clone(), closure(&findings, &it.id))).collect();
     for finding in &mut findings {

@@ -19,18 +19,16 @@ use regex_automata::meta::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn pod(case: &Case<'_>, wanted: &PodMatch) -> Seen {
-    let pods: Vec<&PodFacts> = case.servers().collect();
-    let met: Vec<Evidence> = pods.iter().filter_map(|pod| meets(case, pod, wanted)).collect();
     let lacks = || case.lacks_list("pods");
     if !wanted.every {
-        return Seen::of(met, lacks);
+        return Seen::of(case.servers().filter_map(|pod| meets(case, pod, wanted)), lacks);
     }
     if let Some(lack) = lacks() {
         return Seen::Unknown(lack);
     }
     // All of one place: another region's servers do not help.
     let mut places: BTreeMap<(&str, &str), Vec<Option<Evidence>>> = BTreeMap::new();
-    for pod in pods.iter().filter(|pod| !is_over(pod)) {
+    for pod in case.servers().filter(|pod| !is_over(pod)) {
         places.entry((&pod.cluster, &pod.namespace)).or_default().push(meets(case, pod, wanted));
     }
     let down = places.into_values().filter(|of| of.iter().all(Option::is_some));

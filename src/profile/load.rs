@@ -45,9 +45,17 @@ impl Profile {
                 read(name_or_file).map_err(|cause| ProfileError::Unreadable { path: name_or_file.into(), cause })?;
             return Profile::parse(name_or_file, &text);
         }
-        match EMBEDDED.iter().find(|(name, _)| *name == name_or_file) {
+        Profile::built_in(name_or_file)
+    }
+
+    /// Reads one that comes with the program, by its name; no file of this machine, whatever is called so.
+    ///
+    /// # Errors
+    /// [`ProfileError::Unknown`] when there is none of that name.
+    pub fn built_in(of: &str) -> Result<Profile, ProfileError> {
+        match EMBEDDED.iter().find(|(name, _)| *name == of) {
             Some((name, text)) => Profile::parse(&format!("profiles/{name}.yaml"), text),
-            None => Err(ProfileError::Unknown { name: name_or_file.to_owned() }),
+            None => Err(ProfileError::Unknown { name: of.to_owned() }),
         }
     }
 

@@ -10,9 +10,10 @@ const SHOWN: usize = 3;
 #[must_use]
 pub fn text(found: &Findings) -> String {
     let issuance = words::issuance(&found.issuance);
-    let mut text = format!("issuance affected: {issuance}. {}\n", words::why(&found.issuance));
+    let mut text = String::new();
     // A word of others cannot begin a line of its own.
     let mut line = |words: &str| text.push_str(&format!("{}\n", safe::line(words, usize::MAX).trim_end()));
+    line(&format!("issuance affected: {issuance}. {}", words::why(&found.issuance)));
     line(&format!("          {}", words::UNTIL_EXPIRY));
     if found.lead.is_none() {
         line("findings  nothing is wrong that the profile knows of and the evidence shows");
@@ -45,7 +46,7 @@ pub fn text(found: &Findings) -> String {
     for not in &found.not_checked {
         line(&format!("not checked  {}: {}", not.title, not.why));
     }
-    safe::terminal(&text)
+    text
 }
 
 fn head(finding: &Finding) -> String {

@@ -8,7 +8,7 @@ use kubectl_escalate::{
     redact::{CleanJson, Key, Redactor},
 };
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::LazyLock};
 
 static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&Key::random()));
@@ -271,20 +271,7 @@ fn any_json() -> impl Strategy<Value = Value> {
         .prop_map(str::to_owned),
         "[äx]{1100}",
     ];
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        text.prop_map(Value::from),
-    ];
-    leaf.prop_recursive(6, 48, 6, move |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((key.clone(), inner), 0..6)
-                .prop_map(|pairs| Value::Object(pairs.into_iter().collect::<Map<_, _>>())),
-        ]
-    })
+    crate::support::json::of(text, key)
 }
 
 proptest! {

@@ -53,6 +53,8 @@ struct Pass {
     asked: DateTime<Utc>,
     /// Containers as they were seen while they were followed.
     followed: Vec<Container>,
+    /// What is looked for in logs.
+    patterns: Arc<Patterns>,
 }
 
 impl Work<'_> {
@@ -142,11 +144,11 @@ impl Work<'_> {
             stop: self.stop.clone(),
         };
         let sites = self.reached.iter().map(site).collect();
-        Pass { bundle, sites, bar, earlier, asked: self.started, followed: Vec::new() }
+        Pass { bundle, sites, bar, earlier, asked: self.started, followed: Vec::new(), patterns }
     }
 
     async fn run(&self, pass: Pass) -> Result<Made, Failure> {
-        let Pass { bundle, sites, bar, earlier, asked, followed } = pass;
+        let Pass { bundle, sites, bar, earlier, asked, followed, patterns } = pass;
         let written = |error: BundleError| Failure::no_bundle(error);
         let notes =
             collect::notes(&bundle, &self.redactor, &self.arguments.note, &self.attachments).map_err(written)?;
@@ -208,8 +210,7 @@ impl Work<'_> {
             bundle.finish(&name, |settled| {
                 has_all &= settled.dropped().is_empty();
                 let manifest = ledger.manifest(&self.request, &run, settled);
-                let patterns = findings::patterns(&self.request.profile).into_iter().map(|it| it.id).collect();
-                let facts = collect::facts(&mut run, &manifest, settled, ledger.earlier.as_ref(), patterns);
+                let facts = collect::facts(&mut run, &manifest, settled, ledger.earlier.as_ref(), &patterns);
                 let found = findings::of_bundle(&self.request.profile, &facts, &manifest);
                 let (manifest, found) = made.insert((manifest, found));
                 self.last_files(manifest, (&facts, found), &so_far, settled)

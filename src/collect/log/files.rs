@@ -396,21 +396,18 @@ impl Reading {
                 Ok(Some(head)) => head,
                 Err(error) => return error.into(),
             };
+            // A file's first line tells it from the next one of its name, and until then only a list does.
+            let files = match self.list().await {
+                Ok(files) => files,
+                Err(error) => return error.into(),
+            };
+            if files.iter().any(|other| other < file && self.is_due(other)) {
+                return Read::Gone;
+            }
             if !head.is_empty() || !is_last {
                 break;
             }
-            // A file's first line tells it from the next one of its name, and until then only a list does.
             tokio::time::sleep(MOMENT).await;
-            match self.is_another(file).await {
-                Ok(false) => {}
-                Ok(true) => return Read::Gone,
-                Err(error) => return error.into(),
-            }
-        }
-        match self.is_another(file).await {
-            Ok(false) => {}
-            Ok(true) => return Read::Gone,
-            Err(error) => return error.into(),
         }
         match self.end_before(pump, file).await {
             Ok(None) => {}
@@ -428,12 +425,6 @@ impl Reading {
             return Read::Whole;
         }
         self.as_named(pump, file.clone()).await
-    }
-
-    /// Whether one was set aside since, which then had the newest's name.
-    async fn is_another(&mut self, newest: &File) -> Result<bool, SourceError> {
-        let files = self.list().await?;
-        Ok(files.iter().any(|other| other < newest && self.is_due(other)))
     }
 
     /// The first file that there is of a run was set aside: earlier ones may have been, and been deleted.

@@ -3,7 +3,7 @@
 //!
 //! Each line's level is told from its bytes. Parsed is what is above info, what has a word in it that somebody looks
 //! for, and a sample of the rest. What belongs to a line and stands behind it, such as a stack, is put to it.
-//! However long a log is, its facts take about 200 kB at most, and those of its minutes.
+//! However long a log is, its facts take about 100 kB at most, and those of its minutes.
 
 mod errors;
 mod level;

@@ -53,6 +53,11 @@ impl Default for Patterns {
 }
 
 impl Patterns {
+    /// Their ids.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|pattern| pattern.id.as_str())
+    }
+
     /// Makes them ready.
     #[must_use]
     pub fn new(all: Vec<Pattern>) -> Self {

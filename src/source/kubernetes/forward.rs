@@ -27,12 +27,7 @@ impl Kubernetes {
         accept: &str,
     ) -> Result<Answer, SourceError> {
         let idle = self.limits.idle;
-        let slot = tokio::select! {
-            biased;
-            reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),
-            // The semaphore is never closed.
-            slot = self.slots.clone().acquire_owned() => slot.ok(),
-        };
+        let slot = self.slot().await?;
         let forwarded = self.forwarded((namespace, pod, port), path, accept, slot);
         tokio::select! {
             biased;

@@ -26,7 +26,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long and how often we try.
 #[derive(Clone, Copy, Debug)]
@@ -178,14 +178,19 @@ impl Kubernetes {
         self.limits.idle
     }
 
+    /// A place among the requests under way, when there is one.
+    async fn slot(&self) -> Result<Option<OwnedSemaphorePermit>, SourceError> {
+        tokio::select! {
+            biased;
+            reason = self.stop.stopped() => Err(SourceError::Stopped(reason)),
+            // The semaphore is never closed.
+            slot = self.slots.clone().acquire_owned() => Ok(slot.ok()),
+        }
+    }
+
     async fn send(&self, request: http::request::Builder, wait: Duration) -> Result<(Parts, BodyStream), SourceError> {
         let request = request.body(Body::empty()).map_err(SourceError::Request)?;
-        let slot = tokio::select! {
-            biased;
-            reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),
-            // The semaphore is never closed.
-            slot = self.slots.clone().acquire_owned() => slot.ok(),
-        };
+        let slot = self.slot().await?;
         let sent = tokio::select! {
             biased;
             reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),

@@ -3,6 +3,7 @@
 
 pub(crate) mod api;
 pub(crate) mod evidence;
+pub(crate) mod json;
 pub(crate) mod prometheus;
 pub(crate) mod recorded;
 pub(crate) mod run;
