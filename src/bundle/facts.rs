@@ -121,6 +121,10 @@ pub struct Minute {
     pub at: DateTime<Utc>,
     /// How many lines it has of each level.
     pub levels: BTreeMap<Level, u64>,
+    /// When the first line of it was written that is an error, or worse (UTC).
+    #[serde(default, with = "stamp::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub first_error: Option<DateTime<Utc>>,
 }
 
 /// A line of a log.

@@ -13,7 +13,7 @@ use crate::{
     },
     facts::{
         coverage::{self, Begins, Log, Run, Stopped as Why},
-        identity,
+        identity, onset,
     },
     plan::{LogTask, Pod, Task, What},
     source::{StopReason, kubernetes::SourceError},
@@ -31,7 +31,6 @@ pub(super) async fn finish(site: &Site, task: &Task, log: &LogTask, received: Re
         ended,
         extract,
         facts,
-        errors,
         stop,
         until,
         begins: known,
@@ -74,7 +73,8 @@ pub(super) async fn finish(site: &Site, task: &Task, log: &LogTask, received: Re
     done.claims = extract.claims(&identity::of_log(&log.pod, &log.container), &site.cluster);
     done.log = Some(run.log);
     let who = format!("{}/{}", log.pod, log.container);
-    done.onset = errors.zip(ended.first).and_then(|(errors, first)| errors.jump(first, &who));
+    let is_unknown = window.incident.is_none();
+    done.onset = ended.first.filter(|_| is_unknown).and_then(|first| onset::jump(&facts.minutes, first, &who));
     // Where we stopped ourselves, a line without its stamp is one that was cut in two.
     let reached_end = stop.is_none();
     match stop {

@@ -10,7 +10,7 @@ use crate::{
         earlier::Had,
         site::Writing,
     },
-    facts::{coverage::Begins, identity::Extract, logs, onset::Errors},
+    facts::{coverage::Begins, identity::Extract, logs},
     plan::{LogTask, Task, window::seconds_floor},
     redact::{Clean, Counts, Stream},
     source::{BodyStream, kubernetes::SourceError},
@@ -32,8 +32,6 @@ pub(super) struct Received {
     pub(super) extract: Extract,
     /// What its lines say.
     pub(super) facts: Box<LogFacts>,
-    /// Where no incident was named: its errors.
-    pub(super) errors: Option<Errors>,
     pub(super) stop: Option<Stopped>,
     /// When it ended, by the API server's clock.
     pub(super) until: DateTime<Utc>,
@@ -87,7 +85,6 @@ pub(super) struct Sink {
     redact: Stream,
     extract: Extract,
     facts: Box<logs::Extract>,
-    errors: Option<Errors>,
     /// It begins with its first byte: an empty log leaves no empty file.
     entry: Option<Writing>,
     failed: Option<BundleError>,
@@ -102,7 +99,6 @@ impl Sink {
     fn take(&mut self, clean: &Clean) {
         self.extract.push(clean);
         self.facts.push(clean);
-        self.errors.iter_mut().for_each(|errors| errors.push(clean));
         if clean.is_empty() || self.failed.is_some() {
             return;
         }
@@ -129,7 +125,6 @@ impl Pump {
             redact: site.redactor.stream(),
             extract: Extract::of_log(&site.names),
             facts: Box::new(logs::Extract::new(&site.patterns, window.incident.map(|incident| incident.start))),
-            errors: window.incident.is_none().then(Errors::default),
             entry: None,
             failed: None,
         };
@@ -292,7 +287,7 @@ impl Pump {
         let ended = cut.finish(|kept| sink.push(kept));
         let (clean, counts) = std::mem::replace(&mut sink.redact, sink.site.redactor.stream()).finish();
         sink.take(&clean);
-        let Sink { site, extract, facts, errors, entry, failed, .. } = sink;
+        let Sink { site, extract, facts, entry, failed, .. } = sink;
         if let Some(error) = failed {
             stop.get_or_insert(Stopped::Bundle(error));
         }
@@ -311,7 +306,6 @@ impl Pump {
             ended,
             extract,
             facts: Box::new(facts.finish()),
-            errors,
             stop,
             until,
             begins,

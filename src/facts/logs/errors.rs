@@ -1,6 +1,8 @@
 //! Owns the error lines that are kept: the first ones, the last ones, and in between the first one of its like.
 
-use crate::bundle::facts::ErrorLine;
+use super::line_of;
+use crate::bundle::facts::{ErrorLine, Level, Line};
+use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
 
 /// Most that are kept: of the first, of the first ones of their like, of the last.
@@ -22,32 +24,49 @@ pub(super) struct Errors {
     last: Kept,
 }
 
+/// An error line as it was found: most are thrown away again, so that the lines before it are not taken apart yet.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) at: DateTime<Utc>,
+    pub(super) level: Level,
+    /// The line, and what belongs to it, cut.
+    pub(super) text: String,
+    /// The lines before it with their stamps, each cut.
+    pub(super) before: Vec<u8>,
+}
+
+impl Found {
+    fn size(&self) -> usize {
+        2 * BESIDE + self.text.len() + self.before.len()
+    }
+
+    fn finish(self) -> ErrorLine {
+        let before = self.before.split(|byte| *byte == b'\n').filter_map(line_of).collect();
+        ErrorLine { level: self.level, line: Line { at: self.at, text: self.text }, before }
+    }
+}
+
 /// Error lines by how many there were before each.
 #[derive(Debug, Default)]
 struct Kept {
-    lines: VecDeque<(u64, ErrorLine)>,
+    lines: VecDeque<(u64, Found)>,
     size: usize,
 }
 
 impl Kept {
-    fn has_room(&self, error: &ErrorLine, most: usize) -> bool {
-        self.lines.len() < most && self.size + size(error) <= ROOM
+    fn has_room(&self, error: &Found, most: usize) -> bool {
+        self.lines.len() < most && self.size + error.size() <= ROOM
     }
 
-    fn push(&mut self, count: u64, error: ErrorLine) {
-        self.size += size(&error);
+    fn push(&mut self, count: u64, error: Found) {
+        self.size += error.size();
         self.lines.push_back((count, error));
     }
 }
 
-fn size(error: &ErrorLine) -> usize {
-    let lines = error.before.iter().chain([&error.line]);
-    lines.map(|line| BESIDE + line.text.len()).sum()
-}
-
 impl Errors {
     /// Takes in an error line; `is_new` where there was none of its like before.
-    pub(super) fn see(&mut self, error: ErrorLine, is_new: bool) {
+    pub(super) fn see(&mut self, error: Found, is_new: bool) {
         let count = self.count;
         self.count += 1;
         // What has once had no room has none for later lines either: the first ones are without a gap.
@@ -60,7 +79,7 @@ impl Errors {
         self.last.push(count, error);
         while self.last.lines.len() > LAST || self.last.size > ROOM {
             let Some((_, gone)) = self.last.lines.pop_front() else { return };
-            self.last.size -= size(&gone);
+            self.last.size -= gone.size();
         }
     }
 
@@ -68,19 +87,17 @@ impl Errors {
     pub(super) fn finish(self) -> Vec<ErrorLine> {
         let mut all: Vec<_> = [self.first, self.new, self.last].into_iter().flat_map(|kept| kept.lines).collect();
         all.sort_by_key(|(count, _)| *count);
-        all.into_iter().map(|(_, error)| error).collect()
+        all.into_iter().map(|(_, error)| error.finish()).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bundle::facts::{Level, Line};
-    use chrono::{DateTime, Utc};
 
-    fn error(number: usize, length: usize) -> ErrorLine {
+    fn error(number: usize, length: usize) -> Found {
         let text = format!("{number} {}", "x".repeat(length));
-        ErrorLine { level: Level::Error, line: Line { at: DateTime::<Utc>::UNIX_EPOCH, text }, before: Vec::new() }
+        Found { level: Level::Error, at: DateTime::<Utc>::UNIX_EPOCH, text, before: Vec::new() }
     }
 
     fn kept(length: usize, count: usize) -> Vec<usize> {

@@ -64,6 +64,7 @@ fn of_object(text: &[u8]) -> Level {
     }
     let (mut is_event, mut severity) = (false, None);
     for (key, value) in Members::of(text) {
+        let (key, value) = (text.get(key).unwrap_or_default(), text.get(value).unwrap_or_default());
         let is_level = [&b"level"[..], b"severity", b"lvl"].iter().any(|name| key.eq_ignore_ascii_case(name));
         let said = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).filter(|_| is_level);
         if let Some(level) = said.and_then(word) {

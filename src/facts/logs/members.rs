@@ -1,30 +1,44 @@
 //! Owns the members of a JSON object in text, found without parsing what they hold. A line may be cut, or end in
 //! something else: what can be told of it is.
 
-/// The members of an object, each a key as it is written and the text of its value, in their order.
+use std::ops::Range;
+
+/// The members of an object in their order: where each has its key, as it is written, and its value.
 pub(super) struct Members<'a> {
-    /// From the brace or the comma before the next key on.
-    rest: &'a [u8],
+    text: &'a [u8],
+    /// Where the brace or the comma before the next key is, as long as there is one.
+    next: Option<usize>,
 }
 
 impl<'a> Members<'a> {
     /// Those of the object that `text` begins with.
     pub(super) fn of(text: &'a [u8]) -> Self {
-        Self { rest: text.strip_prefix(b"{").map_or(&[], |_| text) }
+        Self { text, next: text.starts_with(b"{").then_some(0) }
     }
 }
 
 impl<'a> Iterator for Members<'a> {
-    type Item = (&'a [u8], &'a [u8]);
+    type Item = (Range<usize>, Range<usize>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let text = std::mem::take(&mut self.rest).get(1..)?.trim_ascii_start();
-        let (key, behind) = text.split_at_checked(string(text)?)?;
-        let value = behind.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
-        let (value, behind) = value.split_at_checked(end(value))?;
-        let behind = behind.trim_ascii_start();
-        self.rest = if behind.first() == Some(&b',') { behind } else { &[] };
-        Some((key.get(1..key.len() - 1)?, value.trim_ascii_end()))
+        let comma = self.next.take()?;
+        let key = self.behind_blanks(comma + 1);
+        let behind = key + string(self.text.get(key..)?)?;
+        let colon = self.behind_blanks(behind);
+        let value = self.behind_blanks(colon + usize::from(self.text.get(colon) == Some(&b':')));
+        (value > colon).then_some(())?;
+        let rest = self.text.get(value..)?;
+        let end = end(rest);
+        let behind_value = self.behind_blanks(value + end);
+        self.next = (self.text.get(behind_value) == Some(&b',')).then_some(behind_value);
+        Some((key + 1..behind - 1, value..value + rest.get(..end)?.trim_ascii_end().len()))
+    }
+}
+
+impl Members<'_> {
+    fn behind_blanks(&self, from: usize) -> usize {
+        let rest = self.text.get(from..).unwrap_or_default();
+        from + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
     }
 }
 
@@ -73,8 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn members(text: &str) -> Vec<(String, String)> {
-        let text_of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Members::of(text.as_bytes()).map(|(key, value)| (text_of(key), text_of(value))).collect()
+        Members::of(text.as_bytes()).map(|(key, value)| (text[key].to_owned(), text[value].to_owned())).collect()
     }
 
     #[test]

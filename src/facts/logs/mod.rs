@@ -14,11 +14,12 @@ mod pattern;
 mod ready;
 mod said;
 mod template;
+mod words;
 
 pub use pattern::{Pattern, Patterns};
 
 use self::{
-    errors::Errors,
+    errors::{Errors, Found},
     minutes::Minutes,
     pattern::{Hits, MayBe},
     ready::Ready,
@@ -26,7 +27,7 @@ use self::{
     template::{Seen, Templates},
 };
 use crate::{
-    bundle::facts::{ErrorLine, Level, Line, LogFacts},
+    bundle::facts::{Level, Line, LogFacts},
     redact::Clean,
 };
 use chrono::{DateTime, Utc};
@@ -57,7 +58,7 @@ pub struct Extract {
     /// Room for a copy of what is looked at.
     lower: Vec<u8>,
     /// The last lines before what is looked at, cut.
-    before: Vec<Vec<u8>>,
+    before: Vec<u8>,
     /// The moments of the first line and of the last one that was looked at.
     began: Option<DateTime<Utc>>,
     last: Option<DateTime<Utc>>,
@@ -83,7 +84,8 @@ struct Pending {
     text: Vec<u8>,
     /// How much of it is the line.
     head: usize,
-    before: Vec<Line>,
+    /// The lines before it, cut.
+    before: Vec<u8>,
     /// What it may be, none where a word was found behind it.
     may_be: Option<MayBe>,
     /// Whether it is one of those that are held against others.
@@ -154,16 +156,17 @@ impl Extract {
                 word = patterns.find(&lower, from);
             }
             let line = rest.get(..length.min(LONGEST)).unwrap_or(rest);
-            self.line(before, line, word.is_some_and(|at| at < from + length));
+            let lower = lower.get(from..from + line.len()).unwrap_or_default();
+            self.line(before, line, lower, word.is_some_and(|at| at < from + length));
             from += length + 1;
         }
-        self.before = self.last_lines(block).into_iter().map(<[u8]>::to_vec).collect();
+        self.before = self.last_lines(block);
         self.lower = lower;
     }
 
-    /// Looks at a line, and at those before it where it is an error. A word that is looked for is in it only where
-    /// `has_word`.
-    fn line(&mut self, before: &[u8], line: &[u8], has_word: bool) {
+    /// Looks at a line, which is there in lower case, too, and at those before it where it is an error. A word that
+    /// is looked for in any line is in it only where `has_word`.
+    fn line(&mut self, before: &[u8], line: &[u8], lower: &[u8], has_word: bool) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let (stamp, text) = minutes::part(line);
         let text = level::bare(text);
@@ -182,14 +185,13 @@ impl Extract {
             self.candidates % INFO_SAMPLE == 1
         };
         let is_of_templates = self.is_severe || is_sample;
-        let is_looked_for = has_word || self.is_severe && self.patterns.has_wordless;
-        let may_be = if is_looked_for { self.patterns.may_be(text, level) } else { MayBe::default() };
+        let is_looked_for = has_word || self.is_severe;
+        let may_be = if is_looked_for { self.patterns.may_be(lower, level) } else { MayBe::default() };
         if !is_of_templates && !may_be.is_ready && may_be.patterns.is_empty() {
             return;
         }
-        self.last = stamp.and_then(minutes::moment).or(self.last);
+        self.last = stamp.and_then(|stamp| self.minutes.at(stamp)).or(self.last);
         let before = if level <= Level::Error { self.last_lines(before) } else { Vec::new() };
-        let before = before.into_iter().filter_map(line_of).collect();
         let (text, head, may_be) = (text.to_vec(), text.len(), Some(may_be));
         self.pending = self.last.map(|at| Pending { at, level, text, head, before, may_be, is_of_templates });
     }
@@ -197,7 +199,7 @@ impl Extract {
     /// Puts a line to the one that it belongs to.
     fn belongs(&mut self, text: &[u8], has_word: bool) {
         let Some(pending) = &mut self.pending else { return };
-        if has_word {
+        if has_word || pending.level <= Level::Warn {
             pending.may_be = None;
         }
         let room = (pending.head + BEHIND).saturating_sub(pending.text.len());
@@ -207,20 +209,13 @@ impl Extract {
         }
     }
 
-    /// The last lines of these, or of those before them, in their order.
-    fn last_lines<'a>(&'a self, block: &'a [u8]) -> Vec<&'a [u8]> {
-        let mut lines = Vec::with_capacity(BEFORE);
-        let mut rest = block.strip_suffix(b"\n").unwrap_or(block);
-        while !rest.is_empty() && lines.len() < BEFORE {
-            let end = memchr::memrchr(b'\n', rest);
-            let line = rest.get(end.map_or(0, |end| end + 1)..).unwrap_or_default();
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            lines.extend((!line.is_empty()).then(|| line.get(..LINE).unwrap_or(line)));
-            rest = rest.get(..end.unwrap_or(0)).unwrap_or_default();
-        }
-        lines.extend(self.before.iter().rev().take(BEFORE - lines.len()).map(Vec::as_slice));
-        lines.reverse();
-        lines
+    /// The last lines of these, or of those before them, in their order, each cut.
+    fn last_lines(&self, block: &[u8]) -> Vec<u8> {
+        let mut last: [&[u8]; BEFORE] = [&[]; BEFORE];
+        let lines = backwards(block).chain(backwards(&self.before));
+        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty());
+        last.iter_mut().rev().zip(lines).for_each(|(last, line)| *last = line.get(..LINE).unwrap_or(line));
+        last.join(&b'\n')
     }
 
     /// Looks at the last line, now that all is there that belongs to it.
@@ -237,14 +232,13 @@ impl Extract {
             let text = cut(head, OF_TEMPLATE);
             is_new = self.templates.see(&Seen { at, level, logger: logger.as_deref(), gist: &gist, text: &text });
         }
-        let may_be = may_be.unwrap_or_else(|| self.patterns.may_be(&text, level));
+        let may_be = may_be.unwrap_or_else(|| self.patterns.may_be(&text.to_ascii_lowercase(), level));
         self.hits.see(&self.patterns, &may_be.patterns, at, (head, &said));
         if may_be.is_ready {
             self.ready.see(at, &said);
         }
         if level <= Level::Error {
-            let line = Line { at, text: cut(&whole, LINE) };
-            self.errors.see(ErrorLine { level, line, before }, is_new);
+            self.errors.see(Found { at, level, text: cut(&whole, LINE), before }, is_new);
         }
     }
 
@@ -275,6 +269,17 @@ impl Extract {
             ..LogFacts::default()
         }
     }
+}
+
+/// Lines, the last one first.
+fn backwards(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = memchr::memrchr(b'\n', text);
+        rest = end.and_then(|end| text.get(..end));
+        text.get(end.map_or(0, |end| end + 1)..)
+    })
 }
 
 /// A line with its stamp, if it has one.

@@ -1,12 +1,8 @@
 //! Owns what the profile's rules look for in logs. All their words are looked for in one pass; a line is parsed
 //! where one is in it.
 
-use super::{LINE, cut, ready, said::Said};
+use super::{LINE, cut, ready, said::Said, words::Words};
 use crate::bundle::facts::{Hit, Level, Line};
-use aho_corasick::{
-    AhoCorasick, AhoCorasickKind, Span,
-    packed::{Config, MatchKind, Searcher},
-};
 use chrono::{DateTime, Utc};
 use regex_automata::meta::Regex;
 
@@ -36,14 +32,12 @@ pub struct Pattern {
 #[derive(Debug)]
 pub struct Patterns {
     all: Vec<Pattern>,
-    /// Finds any word in lower-case text; none where the processor has no vector instructions that fit.
-    packed: Option<Searcher>,
-    /// Finds which words; none where there are too many for one automaton.
-    which: Option<AhoCorasick>,
-    /// Whether one of them is without words.
-    pub(super) has_wordless: bool,
-    /// Of each word, which pattern's it is; none for the readyChecker's.
-    of: Vec<Option<usize>>,
+    /// Those that are without words.
+    wordless: Vec<usize>,
+    /// The words of all of them, and the readyChecker's, which is no pattern's.
+    words: Words<Option<usize>>,
+    /// The same without those of patterns that mean nothing but lines above info.
+    of_any_level: Words<Option<usize>>,
 }
 
 impl Default for Patterns {
@@ -61,43 +55,37 @@ impl Patterns {
     /// Makes them ready.
     #[must_use]
     pub fn new(all: Vec<Pattern>) -> Self {
-        let of_pattern = |(at, pattern): (usize, &Pattern)| {
-            let words = pattern.contains.iter().filter(|word| !word.is_empty());
-            words.map(move |word| (word.to_ascii_lowercase(), Some(at))).collect::<Vec<_>>()
+        let words = |is_wanted: fn(&Pattern) -> bool| {
+            let wanted = all.iter().enumerate().filter(|(_, pattern)| is_wanted(pattern));
+            let words =
+                wanted.flat_map(|(at, pattern)| pattern.contains.iter().map(move |word| (word.clone(), Some(at))));
+            Words::new(words.chain([(ready::LOGGER.to_owned(), None)]))
         };
-        let own = (ready::LOGGER.to_ascii_lowercase(), None);
-        let words = all.iter().enumerate().flat_map(of_pattern).chain([own]);
-        let (words, of): (Vec<String>, Vec<Option<usize>>) = words.unzip();
-        let mut packed = Config::new().match_kind(MatchKind::LeftmostFirst).heuristic_pattern_limits(false).builder();
-        let packed = packed.extend(&words).build();
-        let dfa = Some(AhoCorasickKind::DFA);
-        let which = AhoCorasick::builder().kind(dfa).ascii_case_insensitive(true).build(&words).ok();
-        let has_wordless = all.iter().any(is_wordless);
-        Self { all, packed, which, has_wordless, of }
+        let of_any_level = words(|pattern| pattern.level.is_none_or(|least| least > Level::Warn));
+        let wordless = (0..all.len()).filter(|at| all[*at].contains.iter().all(String::is_empty)).collect();
+        Self { words: words(|_| true), of_any_level, wordless, all }
     }
 
-    /// Where the first word is in lower-case text, at `from` or later.
+    /// Where the first word is, in lower-case text at `from` or later, that is looked for in lines of any level.
     pub(super) fn find(&self, lower: &[u8], from: usize) -> Option<usize> {
-        match &self.packed {
-            Some(packed) => packed.find_in(lower, Span::from(from..lower.len())).map(|found| found.start()),
-            None => self.which.as_ref()?.find(lower.get(from..)?).map(|found| from + found.start()),
-        }
+        self.of_any_level.find(lower, from).map(|(at, _)| at)
     }
 
-    /// What a line of this level may be, by its words and its level alone.
-    pub(super) fn may_be(&self, text: &[u8], level: Level) -> MayBe {
-        let found = self.which.iter().flat_map(|which| which.find_overlapping_iter(text));
-        let mut found: Vec<Option<usize>> =
-            found.filter_map(|found| self.of.get(found.pattern().as_usize())).copied().collect();
-        found.sort_unstable();
-        found.dedup();
-        let is_looked_at = |pattern: &Pattern| self.has_wordless && is_wordless(pattern) && level <= Level::Warn;
-        let is_severe = |pattern: &Pattern| pattern.level.is_none_or(|least| level <= least);
-        let may_be = |(at, pattern): (usize, &Pattern)| {
-            (is_severe(pattern) && (found.contains(&Some(at)) || is_looked_at(pattern))).then_some(at)
-        };
-        let patterns = self.all.iter().enumerate().filter_map(may_be).collect();
-        MayBe { patterns, is_ready: found.contains(&None) }
+    /// What a line of this level may be, by its level and its words alone; `lower` is its text in lower case.
+    pub(super) fn may_be(&self, lower: &[u8], level: Level) -> MayBe {
+        let is_severe = level <= Level::Warn;
+        let mut may_be = MayBe::default();
+        for of in if is_severe { &self.words } else { &self.of_any_level }.in_text(lower) {
+            match of {
+                None => may_be.is_ready = true,
+                Some(pattern) if !may_be.patterns.contains(&pattern) => may_be.patterns.push(pattern),
+                Some(_) => {}
+            }
+        }
+        may_be.patterns.extend(self.wordless.iter().filter(|_| is_severe));
+        let is_level = |least: Option<Level>| least.is_none_or(|least| level <= least);
+        may_be.patterns.retain(|at| self.all.get(*at).is_some_and(|pattern| is_level(pattern.level)));
+        may_be
     }
 
     /// Whether a line is one that a pattern means, as far as its text and fields say.
@@ -108,10 +96,6 @@ impl Patterns {
             pattern.text.as_ref().is_none_or(|text| text.is_match(head)) && pattern.fields.iter().all(has)
         })
     }
-}
-
-fn is_wordless(pattern: &Pattern) -> bool {
-    pattern.contains.iter().all(String::is_empty)
 }
 
 /// What a line may be.

@@ -16,6 +16,8 @@ pub(super) struct Said<'a> {
 
 /// Most members of an object that are looked at.
 const MEMBERS: usize = 256;
+/// Few have more.
+const USUAL: usize = 16;
 const CONSOLE: [&str; 3] = ["level", "logger", "msg"];
 
 impl<'a> Said<'a> {
@@ -68,8 +70,12 @@ impl<'a> Said<'a> {
             [] => Cow::Borrowed(self.head),
             _ => Cow::Owned(self.members.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(" ")),
         });
-        let error = self.first(&["error", "err"]).map(|error| format!(": {error}"));
-        format!("{} {message}{}", self.logger().unwrap_or_default(), error.unwrap_or_default())
+        let (logger, error) = (self.logger().unwrap_or_default(), self.first(&["error", "err"]));
+        let mut gist =
+            String::with_capacity(logger.len() + message.len() + error.as_ref().map_or(0, |it| it.len()) + 3);
+        gist.extend([&*logger, " ", &*message]);
+        error.iter().for_each(|error| gist.extend([": ", &**error]));
+        gist
     }
 
     fn member(&self, name: &str) -> Option<&'a str> {
@@ -78,11 +84,10 @@ impl<'a> Said<'a> {
 }
 
 fn members(text: &str) -> Vec<(&str, &str)> {
-    let text_of = |bytes| std::str::from_utf8(bytes).ok();
-    Members::of(text.as_bytes())
-        .filter_map(|(key, value)| Some((text_of(key)?, text_of(value)?)))
-        .take(MEMBERS)
-        .collect()
+    let mut members = Vec::with_capacity(USUAL);
+    let all = Members::of(text.as_bytes());
+    members.extend(all.filter_map(|(key, value)| Some((text.get(key)?, text.get(value)?))).take(MEMBERS));
+    members
 }
 
 /// What stands in an object that was parsed, under a name with dots.

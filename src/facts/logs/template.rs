@@ -5,7 +5,10 @@
 use super::mask::{WILD, mask};
 use crate::bundle::facts::{Level, Line, Template};
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 /// Most templates of a log.
 const MOST: usize = 200;
@@ -19,6 +22,8 @@ const WORDS: usize = 48;
 const SAME: usize = 60;
 /// What a template takes beside its texts (bytes).
 const BESIDE: usize = 120;
+/// Of so many messages it is remembered where they were put.
+const RECENT: usize = 256;
 
 /// The templates of one log.
 #[derive(Debug, Default)]
@@ -26,6 +31,9 @@ pub(super) struct Templates {
     all: Vec<Held>,
     /// By how many words they have, and the first two of them: which of the templates.
     groups: HashMap<(usize, String), Vec<usize>>,
+    /// Messages of late, by their hash, and which of the templates each fell into: a flood says the same again and
+    /// again.
+    recent: Vec<(u64, usize)>,
     size: usize,
     /// Lines that fell into none.
     pub(super) missed: u64,
@@ -54,30 +62,47 @@ pub(super) struct Seen<'a> {
 impl Templates {
     /// Puts a line to its like; whether it is the first one of them.
     pub(super) fn see(&mut self, seen: &Seen<'_>) -> bool {
+        let hash = hash(seen);
+        let slot = hash as usize % RECENT;
+        if let Some((_, at)) = self.recent.get(slot).filter(|(of, _)| *of == hash)
+            && let Some(held) = self.all.get_mut(*at)
+        {
+            held.count(seen);
+            return false;
+        }
+        let (at, is_new) = self.put(seen);
+        if let Some(at) = at {
+            self.recent.resize(RECENT, (0, usize::MAX));
+            self.recent.iter_mut().skip(slot).take(1).for_each(|recent| *recent = (hash, at));
+        }
+        is_new
+    }
+
+    /// Which of them a line falls into, and whether it is the first one of it.
+    fn put(&mut self, seen: &Seen<'_>) -> (Option<usize>, bool) {
         let masked = mask(seen.gist);
         let words: Vec<&str> = masked.split(' ').filter(|word| !word.is_empty()).take(WORDS).collect();
         let start = words.iter().take(2).copied().collect::<Vec<_>>().join(" ");
-        let group = self.groups.entry((words.len(), start)).or_default();
+        let key = (words.len(), start);
+        let group = self.groups.get(&key).map(Vec::as_slice).unwrap_or_default();
         let like = group.iter().filter_map(|at| Some((*at, alike(&self.all.get(*at)?.words, &words))));
         let like = like.max_by_key(|(at, same)| (*same, usize::MAX - at));
         if let Some((at, _)) = like.filter(|(_, same)| same * 100 >= words.len() * SAME)
             && let Some(held) = self.all.get_mut(at)
         {
             held.join(seen, &words);
-            return false;
+            return (Some(at), false);
         }
         let size = BESIDE + 2 * masked.len() + seen.text.len();
         if self.all.len() >= MOST || group.len() >= ALIKE || self.size + size > ROOM {
             self.missed += u64::from(seen.level <= Level::Warn);
-            if group.is_empty() {
-                self.groups.retain(|_, group| !group.is_empty());
-            }
-            return false;
+            return (None, false);
         }
-        group.push(self.all.len());
+        let at = self.all.len();
+        self.groups.entry(key).or_default().push(at);
         self.size += size;
         self.all.push(Held::new(seen, &words));
-        true
+        (Some(at), true)
     }
 
     /// All of them: the more severe first, then the more frequent.
@@ -86,6 +111,13 @@ impl Templates {
         all.sort_by(|one, other| (one.level, other.count).cmp(&(other.level, one.count)));
         all
     }
+}
+
+/// What tells one message from others.
+fn hash(seen: &Seen<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    seen.gist.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// How many words are the same at their place. Where a template is wild already no word is: it would take in ever
@@ -113,6 +145,10 @@ impl Held {
             // What sets a word off stays: it is the same in both.
             *held = WILD.to_owned() + if held.ends_with(':') && word.ends_with(':') { ":" } else { "" };
         }
+        self.count(seen);
+    }
+
+    fn count(&mut self, seen: &Seen<'_>) {
         let template = &mut self.template;
         template.count += 1;
         template.level = template.level.min(seen.level);
