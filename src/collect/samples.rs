@@ -201,7 +201,7 @@ impl<'a> File<'a> {
         self.odd += u64::from(series.histograms.is_some());
         let name = self.name(series.metric.clone());
         for (at, value) in series.written().map_err(Ended::Answer)? {
-            self.line(&name, value, at.get());
+            self.line(&name, value, at);
         }
         if self.written > LIMIT { Err(Ended::Full) } else { Ok(()) }
     }

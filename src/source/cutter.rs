@@ -4,6 +4,18 @@
 //! Only as much of JSON is understood as that takes: strings, and how deep brackets are nested.
 //! Rows and what stands around them are parsed by `serde_json`.
 
+/// The bytes that mean something outside of strings.
+const MARKS: [bool; 256] = {
+    let (mut table, bytes, mut at) = ([false; 256], b"\"{}[],", 0);
+    while at < bytes.len() {
+        table[bytes[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+/// Most strings are shorter than this (bytes), and sooner looked through one by one.
+const FEW: usize = 24;
+
 /// A list, as far as it has come.
 pub(super) struct Cutter {
     /// How deep the array of rows is, counting brackets from 1.
@@ -49,11 +61,14 @@ impl Cutter {
     ) -> Result<(), E> {
         // Bytes before `from` are in the frame, or in a row that was given away.
         let (mut at, mut from) = (0, 0);
-        while let Some(&byte) = chunk.get(at) {
+        while at < chunk.len() {
             if self.in_string {
                 at = self.string(chunk, at);
                 continue;
             }
+            let Some(found) = chunk[at..].iter().position(|byte| MARKS[usize::from(*byte)]) else { break };
+            at += found;
+            let byte = chunk[at];
             match byte {
                 b'"' => self.in_string = true,
                 b'{' => self.depth += 1,
@@ -100,7 +115,10 @@ impl Cutter {
         if std::mem::take(&mut self.escaped) {
             return at + 1;
         }
-        match memchr::memchr2(b'"', b'\\', &chunk[at..]) {
+        let rest = &chunk[at..];
+        let near = rest.iter().take(FEW).position(|byte| matches!(byte, b'"' | b'\\'));
+        let far = || Some(FEW + memchr::memchr2(b'"', b'\\', rest.get(FEW..)?)?);
+        match near.or_else(far) {
             None => chunk.len(),
             Some(found) => {
                 match chunk[at + found] {

@@ -45,18 +45,46 @@ impl Series {
     /// # Errors
     /// When they are not what the API promises.
     pub fn points(&self) -> Result<Vec<(f64, &str)>, PrometheusError> {
-        let values = self.values.as_deref().map_or("[]", RawValue::get);
-        serde_json::from_str(values).map_err(PrometheusError::Parse)
+        let points = self.written()?.into_iter();
+        points.map(|(at, value)| Ok((serde_json::from_str(at).map_err(PrometheusError::Parse)?, value))).collect()
     }
 
     /// The same with the seconds as they came, too: to be written again, not to be reckoned with.
     ///
     /// # Errors
     /// When they are not what the API promises.
-    pub fn written(&self) -> Result<Vec<(&RawValue, &str)>, PrometheusError> {
+    pub fn written(&self) -> Result<Vec<(&str, &str)>, PrometheusError> {
         let values = self.values.as_deref().map_or("[]", RawValue::get);
-        serde_json::from_str(values).map_err(PrometheusError::Parse)
+        if let Some(pairs) = compact(values) {
+            return Ok(pairs);
+        }
+        let pairs: Vec<(&RawValue, &str)> = serde_json::from_str(values).map_err(PrometheusError::Parse)?;
+        Ok(pairs.into_iter().map(|(at, value)| (at.get(), value)).collect())
     }
+}
+
+/// The pairs of a number and a string that an array consists of, as all backends write them; none where a blank, an
+/// escape or anything else is in it. An answer has a million of them, and a parser that takes all JSON is three times
+/// as slow.
+fn compact(values: &str) -> Option<Vec<(&str, &str)>> {
+    let mut pairs = Vec::with_capacity(values.len() / 24);
+    let mut rest = values.strip_prefix('[')?.strip_suffix(']')?;
+    while !rest.is_empty() {
+        let pair = rest.strip_prefix('[')?;
+        let end = pair.bytes().position(|byte| !(byte.is_ascii_digit() || byte == b'.'))?;
+        let (at, behind) = pair.split_at(end);
+        let text = behind.strip_prefix(",\"")?;
+        let end = text.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        let (value, behind) = text.split_at(end);
+        rest = behind.strip_prefix("\"]")?;
+        rest = match rest.strip_prefix(',') {
+            Some(rest) if !rest.is_empty() => rest,
+            None if rest.is_empty() => rest,
+            _ => return None,
+        };
+        pairs.push((at, value));
+    }
+    Some(pairs)
 }
 
 /// What an answer says besides its series.
@@ -165,5 +193,39 @@ fn head(code: u16, frame: &[u8]) -> Result<Head, PrometheusError> {
         "success" => Ok(Head { warnings: warnings.unwrap_or_default(), infos: infos.unwrap_or_default(), is_partial }),
         "error" => Err(PrometheusError::Refused { code, kind, message }),
         _ => Err(super::foreign(code, frame)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(values: &str) -> Option<Vec<(String, String)>> {
+        let pairs: Vec<(&RawValue, String)> = serde_json::from_str(values).ok()?;
+        Some(pairs.into_iter().map(|(at, value)| (at.get().to_owned(), value)).collect())
+    }
+
+    #[test]
+    fn pairs_are_read_as_backends_write_them() {
+        let pairs = compact(r#"[[1763000000,"0.1"],[1763000015.25,"NaN"],[1763000030,"+Inf"]]"#);
+        assert_eq!(pairs, Some(vec![("1763000000", "0.1"), ("1763000015.25", "NaN"), ("1763000030", "+Inf")]));
+        assert_eq!(compact("[]"), Some(Vec::new()));
+        for other in
+            [r#"[[1,"a\n"]]"#, r#"[[1, "a"]]"#, r#"[[1,"a"],]"#, r#"[[1,"a"][2,"b"]]"#, "[[1,2]]", "[", "]", ""]
+        {
+            assert_eq!(compact(other), None, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_so_is_what_a_parser_reads(text in r#"\[(\[[0-9.]{1,4},"[0-9a\\é]{0,3}"\],?){0,4}\]"#) {
+            // That `RawValue` holds JSON has been seen to.
+            if let (Some(pairs), Some(parsed)) = (compact(&text), read(&text)) {
+                let pairs: Vec<_> = pairs.into_iter().map(|(at, value)| (at.to_owned(), value.to_owned())).collect();
+                prop_assert_eq!(pairs, parsed);
+            }
+        }
     }
 }
