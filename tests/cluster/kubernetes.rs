@@ -100,7 +100,9 @@ pub(crate) fn incidents() -> &'static Incidents {
         kubeconfig();
         let folder = tempfile::tempdir().map_err(|why| why.to_string())?;
         let secrets = folder.path().join("planted.json");
-        incident(&["apply", "--all", "--secrets-out", &secrets.to_string_lossy()])?;
+        // What the servers' logs say may be in other words.
+        let seed = std::env::var("ESCALATE_TEST_REWORD").unwrap_or_default();
+        incident(&["apply", "--all", "--reword", &seed, "--secrets-out", &secrets.to_string_lossy()])?;
         incident(&["wait", "--all"])?;
         let planted = std::fs::read(&secrets).map_err(|why| why.to_string())?;
         let list = incident(&["list"])?;

@@ -29,6 +29,7 @@ mod planted;
 mod promql;
 mod rotated;
 mod stated;
+mod thanos;
 mod untouched;
 mod users;
 mod waiting;

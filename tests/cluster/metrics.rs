@@ -43,12 +43,12 @@ fn metrics_of(incident: &str, more: &[&str]) -> Bundle {
     collect(&[&args[..], more].concat()).expect(0).bundle()
 }
 
-fn queries(bundle: &Bundle) -> impl Iterator<Item = &Value> {
+pub(crate) fn queries(bundle: &Bundle) -> impl Iterator<Item = &Value> {
     bundle.manifest["queries"].as_array().expect("queries").iter()
 }
 
 /// The queries that say so.
-fn that_are<'a>(bundle: &'a Bundle, verdict: &str) -> Vec<&'a str> {
+pub(crate) fn that_are<'a>(bundle: &'a Bundle, verdict: &str) -> Vec<&'a str> {
     queries(bundle).filter(|query| query["verdict"] == verdict).map(|query| text(&query["id"])).collect()
 }
 
@@ -309,7 +309,7 @@ fn someone_who_may_view_asks_with_what_rbac_adds() {
 }
 
 /// The values of an answer, by labels and time.
-fn values(result: &Value) -> BTreeMap<(String, i64), f64> {
+pub(crate) fn values(result: &Value) -> BTreeMap<(String, i64), f64> {
     let mut values = BTreeMap::new();
     for series in result.as_array().expect("series") {
         // Those that only the file has tell where it is from.

@@ -56,10 +56,11 @@ impl Scraping {
         let file = folder.path().join("targets.json");
         fs::write(&file, targets.to_string()).expect("targets");
         let (certificate, key) = client(&folder);
-        let job = format!(
-            "global: {{scrape_interval: {EVERY}s}}\nscrape_configs:\n  - job_name: spirl\n    file_sd_configs: [{{files: [{}]}}]\n",
-            file.display()
-        );
+        let job =
+            format!("scrape_configs:\n  - job_name: spirl\n    file_sd_configs: [{{files: [{}]}}]\n", file.display());
+        let global = format!("global:\n  scrape_interval: {EVERY}s\n");
+        // A Thanos tells those that it asks apart by them.
+        let labels = "  external_labels: {prometheus: monitoring/k8s, prometheus_replica: k8s-0}\n";
         // What the kubelet has of each container; cAdvisor names none on a node such as this.
         let kubelet = format!(
             "  - job_name: kubelet\n    scheme: https\n    metrics_path: /metrics/resource\n    \
@@ -68,11 +69,11 @@ impl Scraping {
         );
         let rules = folder.path().join("rules.yml");
         fs::write(&rules, RULES).expect("rules");
-        let config = format!("{job}{kubelet}rule_files: [{}]\n", rules.display());
+        let config = format!("{global}{labels}{job}{kubelet}rule_files: [{}]\n", rules.display());
         let address = free(ip);
         let prometheus = Prometheus::of(&address, &config, tempfile::tempdir().expect("a folder"));
         let scrape = folder.path().join("scrape.yml");
-        fs::write(&scrape, job).expect("what to scrape");
+        fs::write(&scrape, format!("{global}{job}")).expect("what to scrape");
         let listen = free("127.0.0.1");
         let mut command = Command::new("victoria-metrics");
         command.arg(format!("-promscrape.config={}", scrape.display())).arg("-retentionPeriod=1d");
