@@ -33,9 +33,11 @@ async function open(browser, name, options) {
 }
 
 // axe is put in by the browser's own debugger, which the page's policy does not bind.
-async function violations(page) {
+async function violations(page, name) {
   await page.evaluate(`${axe}; undefined`);
-  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  // Contrast takes a minute where there are thousands of lines, and theirs are the colours of the other pages.
+  const rules = { "color-contrast": { enabled: name !== "large" } };
+  const found = await page.evaluate((rules) => window.axe.run(document, { resultTypes: ["violations"], rules }), rules);
   return found.violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.slice(0, 3).map((node) => node.html).join(" | ")}`);
 }
 
@@ -46,9 +48,10 @@ async function looks(browser, name) {
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       assert.ok(wide <= 0, `${name} at ${size} is ${wide} px too wide`);
       await page.screenshot({ path: path.join(shots, `${name}-${colorScheme}-${size}.png`), fullPage: name !== "large" });
-      if (name !== "large" || size === "desktop") {
+      // Of the large one there is more, and nothing that the others have not: once is enough.
+      if (name !== "large" || (size === "desktop" && colorScheme === "light")) {
         await page.evaluate(() => document.querySelectorAll("section > details, .drawn > details").forEach((one) => { one.open = true; }));
-        assert.deepEqual(await violations(page), [], `${name}, ${colorScheme}, ${size}`);
+        assert.deepEqual(await violations(page, name), [], `${name}, ${colorScheme}, ${size}`);
       }
       quiet();
       await context.close();
@@ -155,13 +158,16 @@ async function main() {
   // Root has no sandbox of its own to give.
   const browser = await chromium.launch({ executablePath: program, args: process.getuid() === 0 ? ["--no-sandbox"] : [] });
   try {
-    for (const name of NAMES) {
+    const one = async (name) => {
       const bytes = fs.statSync(path.join(pages, name, "report.html")).size;
       await looks(browser, name);
       const files = await links(browser, name);
       await works(browser, name);
       console.log(`${name}: ${bytes} bytes, ${files} files linked`);
-    }
+    };
+    // The large one takes as long as all others.
+    const others = async () => { for (const name of NAMES.filter((name) => name !== "large")) await one(name); };
+    await Promise.all([one("large"), others()]);
     await plain(browser, "incident");
     const ms = await time(browser, "large");
     console.log(`large: interactive, and filtered once, after ${Math.round(ms)} ms`);
