@@ -19,7 +19,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 /// More is no file that anybody loads.
 const LIMIT: u64 = 1 << 30;
@@ -172,9 +172,9 @@ impl<'a> File<'a> {
         }
     }
 
-    /// Adds one that was scraped or stated.
+    /// Adds one that was scraped or stated: it was taken from what is clean.
     fn sample(&mut self, labels: Labels, value: f64, at: DateTime<Utc>) {
-        let name = self.name(labels);
+        let name = self.line_of(&self.with_ours(labels));
         let time = format!("{}.{:03}", at.timestamp(), at.timestamp_subsec_millis());
         self.line(&name, &number(value), &time);
     }
@@ -206,23 +206,28 @@ impl<'a> File<'a> {
         if self.written > LIMIT { Err(Ended::Full) } else { Ok(()) }
     }
 
-    /// The series' name and labels, as a line begins with.
-    fn name(&mut self, mut labels: Labels) -> Clean {
+    /// The labels, and those that each has.
+    fn with_ours(&self, mut labels: Labels) -> Labels {
         for (label, value) in self.labels {
             labels.entry(label.clone()).or_insert_with(|| value.clone());
         }
-        let (clean, counts) = self.redactor.object(json!(labels));
+        labels
+    }
+
+    /// The series' name and labels, as a line begins with.
+    fn name(&mut self, labels: Labels) -> Clean {
+        let (clean, counts) = self.redactor.object(json!(self.with_ours(labels)));
         self.counts.merge(&counts);
-        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-        let members = clean.value().as_object().into_iter().flatten();
-        let name = text(&clean.value()[crate::promql::NAME]);
-        let labels = members.filter(|(label, _)| *label != crate::promql::NAME);
-        let labels = labels.map(|(label, value)| format!("{}={}", word(label), quoted(&text(value))));
-        let line = match is_word(&name, true) {
-            true => format!("{name}{{{}}}", labels.collect::<Vec<_>>().join(",")),
-            // As names beyond the old letters are written.
-            false => format!("{{{}}}", [quoted(&name)].into_iter().chain(labels).collect::<Vec<_>>().join(",")),
-        };
+        self.line_of(&serde_json::from_value(clean.into_value()).unwrap_or_default())
+    }
+
+    fn line_of(&mut self, labels: &Labels) -> Clean {
+        let name = labels.get(crate::promql::NAME).map(String::as_str).unwrap_or_default();
+        // Names beyond the old letters are written among the labels.
+        let (before, among) = if is_word(name, true) { (name, None) } else { ("", Some(quoted(name))) };
+        let labels = labels.iter().filter(|(label, _)| *label != crate::promql::NAME);
+        let labels = labels.map(|(label, value)| format!("{}={}", word(label), quoted(value)));
+        let line = format!("{before}{{{}}}", among.into_iter().chain(labels).collect::<Vec<_>>().join(","));
         let (line, counts) = self.redactor.text(line.as_bytes());
         self.counts.merge(&counts);
         line
@@ -246,8 +251,8 @@ fn is_number(text: &str) -> bool {
         || !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte))
 }
 
-fn word(label: &str) -> String {
-    if is_word(label, false) { label.to_owned() } else { quoted(label) }
+fn word(label: &str) -> Cow<'_, str> {
+    if is_word(label, false) { Cow::Borrowed(label) } else { Cow::Owned(quoted(label)) }
 }
 
 /// Whether a name has the letters that names had from the beginning.
@@ -257,5 +262,8 @@ fn is_word(name: &str, is_metric: bool) -> bool {
 }
 
 fn quoted(text: &str) -> String {
+    if !text.contains(['\\', '"', '\n']) {
+        return format!("\"{text}\"");
+    }
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }

@@ -62,17 +62,21 @@ fn by_scrapes(site: &Site, known: &Known, scrapes: &[Scraped], run: &mut Run) ->
 
 fn by_objects(site: &Site, known: &Known, stated: &Stated, run: &mut Run) -> Result<(), BundleError> {
     let at = site.stated_at();
+    let has_value = |record: &Record| record.done.verdict.as_ref().is_some_and(|it| it.steps_with_data > 0);
+    let ours = run.records.iter().filter(|record| record.cluster == site.cluster && has_value(record));
+    // What a Prometheus has is of the window.
+    let answered: BTreeSet<String> = ours
+        .filter_map(|record| match &record.task.what {
+            What::Query(query) => Some(query.id.clone()),
+            _ => None,
+        })
+        .collect();
+    let is_wanted = |id: &str| !answered.contains(id);
     for by_objects::Said { rule, question: query, values, verdict } in
-        by_objects::say(&site.request, known, (&stated.series, stated.is_cut), at)
+        by_objects::say(&site.request, known, (&stated.series, stated.is_cut), at, is_wanted)
     {
-        let is_answered = |record: &Record| match &record.task.what {
-            What::Query(query) => record.cluster == site.cluster && query.id == rule.id,
-            _ => false,
-        };
-        let mut answered = run.records.iter().filter(|record| is_answered(record));
-        // What a Prometheus has is of the window; what nothing states is no answer.
-        let has_value = |record: &Record| record.done.verdict.as_ref().is_some_and(|it| it.steps_with_data > 0);
-        if values.is_empty() || answered.any(has_value) {
+        // What nothing states is no answer.
+        if values.is_empty() {
             continue;
         }
         let mut question = query::about(&rule.id, Some(&rule), &query.to_string());

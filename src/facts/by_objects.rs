@@ -27,11 +27,17 @@ pub struct Said {
     pub verdict: Verdict,
 }
 
-/// What these series say at this moment, of each query that has a form for it; whether there are more that are not
-/// known is told beside them.
-#[must_use]
-pub fn say(request: &Request, known: &Known, (stated, is_cut): (&[Series], bool), at: DateTime<Utc>) -> Vec<Said> {
-    let say = |(rule, question): (QueryRule, Query)| {
+/// What these series say at this moment, of each query that has a form for it and `is_wanted` by its id; whether there
+/// are more that are not known is told beside them. Each is worked out when it is asked for: one may have a value for
+/// each of thousands of pods.
+pub fn say(
+    request: &Request,
+    known: &Known,
+    (stated, is_cut): (&[Series], bool),
+    at: DateTime<Utc>,
+    is_wanted: impl Fn(&str) -> bool,
+) -> impl Iterator<Item = Said> {
+    let say = move |(rule, question): (QueryRule, Query)| {
         let metrics: BTreeSet<String> = question.metrics().into_iter().collect();
         let (mut samples, mut names) = (Samples::default(), BTreeSet::new());
         for (series, value) in stated {
@@ -47,5 +53,6 @@ pub fn say(request: &Request, known: &Known, (stated, is_cut): (&[Series], bool)
         verdict.of_objects = true;
         Some(Said { rule, question, values, verdict })
     };
-    plan::of_objects(request, known).into_iter().filter_map(say).collect()
+    let wanted = plan::of_objects(request, known).into_iter().filter(move |(rule, _)| is_wanted(&rule.id));
+    wanted.filter_map(say)
 }
