@@ -11,6 +11,8 @@ use crate::{
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
+mod search;
+
 /// Largest facts.json that is read, in bytes.
 const LARGEST: u64 = 128 << 20;
 
@@ -47,10 +49,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         ))
     })?;
     let text = reader.read(found, LARGEST).map_err(failure)?;
-    let facts: Facts = serde_json::from_slice(&text).map_err(|why| Failure {
+    let mut facts: Facts = serde_json::from_slice(&text).map_err(|why| Failure {
         exit: Exit::Incomplete,
         text: format!("facts.json of {path} cannot be read: {why}"),
     })?;
+    search::search(&reader, &mut facts, &profile)?;
     let found = findings::of_bundle(&profile, &facts, manifest);
     match arguments.output {
         Output::Text => print(&report::text(&found)),

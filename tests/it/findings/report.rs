@@ -4,16 +4,26 @@ use super::case::{Case, servers};
 use crate::support::Run;
 use chrono::Utc;
 use kubectl_escalate::{
-    bundle::{BundleName, BundleWriter, Destination, NamePart, findings::Findings, layout},
+    bundle::{BundleName, BundleWriter, Destination, EntryPath, NamePart, findings::Findings, layout},
     redact::{Key, Redactor},
 };
 use std::path::{Path, PathBuf};
 
 /// A bundle of a case's manifest, with its facts if wanted.
 fn bundle(folder: &Path, case: &Case, has_facts: bool) -> PathBuf {
+    bundle_with(folder, case, has_facts, "")
+}
+
+/// The same with this log of each container, if it is one.
+fn bundle_with(folder: &Path, case: &Case, has_facts: bool, log: &str) -> PathBuf {
     let redactor = Redactor::new(&Key::random());
     let clean = |value: serde_json::Value| redactor.object(value).0.to_clean();
     let writer = BundleWriter::create(&Destination::Folder(folder.to_owned()), Utc::now()).expect("a bundle");
+    for facts in case.facts.logs.iter().filter(|_| !log.is_empty()) {
+        let mut entry = writer.entry(EntryPath::new(&facts.entry).expect("a path")).expect("an entry");
+        entry.write(&redactor.text(log.as_bytes()).0).expect("room");
+        entry.finish().expect("room");
+    }
     let name = BundleName::new(&NamePart::of(["example.org"], None), &NamePart::of(["x"], None), Utc::now());
     let mut manifest = case.manifest.clone();
     (manifest.profile, manifest.tool) = ("trust-domain-server".to_owned(), "test".to_owned());
@@ -60,6 +70,34 @@ fn another_profile_judges_by_its_own_rules() {
     assert_eq!((findings.profile.as_str(), findings.profile_version.as_str()), ("own", "3"));
     assert_eq!(findings.lead.as_deref(), Some("mine"));
     report(&path).args(["--profile", "nothing"]).finish().exits(2);
+}
+
+#[test]
+fn the_logs_are_searched_for_what_another_profile_means() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut case = super::incidents::control_plane_away(Case::well());
+    case.facts.patterns = vec!["of-another".to_owned()];
+    let own = folder.path().join("own.yaml");
+    let text = "name: own\nversion: 3\nselect: {labels: [a=b]}\nobjects: [{resource: pods}]\nfindings:\n\
+                - {id: mine, scenario: s, severity: warning, title: t, means: m, \
+                any: [{log: {contains: [e42], level: error, fields: {code: '^E42$'}, atLeast: 3}}]}\n";
+    std::fs::write(&own, text).expect("a profile");
+    let judged = |path: &Path| -> Findings {
+        let json = report(path).args(["-o", "json", "--profile"]).args([own.as_os_str()]).finish().exits(0).stdout;
+        serde_json::from_str(&json).expect("findings")
+    };
+    let at = super::case::ago(20).to_rfc3339();
+    let line = |level: &str| format!("{at} {{\"level\":\"{level}\",\"msg\":\"it went\",\"code\":\"E42\"}}\n");
+    let found = judged(&bundle_with(folder.path(), &case, true, &(line("error").repeat(4) + &line("info"))));
+    assert_eq!(found.lead.as_deref(), Some("mine"), "{found:#?}");
+    assert_eq!(found.findings[0].shown_by[0].times, 4, "{found:#?}");
+    // Two are not enough: they were looked at, and it is not so.
+    let found = judged(&bundle_with(folder.path(), &case, true, &line("error").repeat(2)));
+    assert!(found.lead.is_none() && found.not_found.iter().any(|it| it == "mine"), "{found:#?}");
+    // Without its logs a bundle cannot tell.
+    let found = judged(&bundle(folder.path(), &case, true));
+    let why = found.not_checked.iter().find(|it| it.id == "mine").map(|it| it.why.as_str());
+    assert!(why.is_some_and(|why| why.contains("did not look for it")), "{found:#?}");
 }
 
 #[test]
