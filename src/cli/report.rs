@@ -53,7 +53,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         exit: Exit::Incomplete,
         text: format!("facts.json of {path} cannot be read: {why}"),
     })?;
-    search::search(&reader, &mut facts, &profile)?;
+    let unread = search::search(&reader, &mut facts, &profile);
+    if let Some(why) = &unread {
+        eprintln!(
+            "the logs are not searched for what this profile looks for, and what it needs of them is not checked: \
+             {why}; `kubectl escalate verify {path}` says what is damaged"
+        );
+    }
     let found = findings::of_bundle(&profile, &facts, manifest);
     match arguments.output {
         Output::Text => print(&report::text(&found)),
@@ -61,7 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             print(&String::from_utf8_lossy(&findings::to_json(&found).map_err(Failure::usage)?));
         }
     }
-    Ok(Exit::Complete)
+    Ok(if unread.is_some() { Exit::Incomplete } else { Exit::Complete })
 }
 
 fn profile(arguments: &Arguments, of_bundle: &str) -> Result<Profile, Failure> {

@@ -46,6 +46,8 @@ pub fn facts(
             .collect();
         let here: HashSet<&str> = manifest.entries.iter().map(|entry| entry.path.as_str()).collect();
         was.settle(|path| moved.get(path).cloned().or_else(|| here.contains(path).then(|| path.to_owned())));
+        // What is not there any more is part of a longer log, which has facts of its own.
+        was.logs.retain(|log| !log.entry.is_empty());
         complete(&mut facts, was, earlier.manifest().started);
     }
     facts.sort();

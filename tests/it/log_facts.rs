@@ -205,6 +205,27 @@ fn cuts_at_every_byte_give_the_same_facts() {
     }
 }
 
+#[test]
+fn carriage_returns_are_as_they_are_wherever_a_log_is_cut() {
+    let text =
+        log(&["hello\r\r", "\r\r", "\r", &format!("{}\r", "x".repeat(2047)), "{\"level\":\"error\",\"msg\":\"x\"}"]);
+    let whole = facts(text.as_bytes());
+    assert_eq!(whole.errors[0].before.len(), 3, "{whole:#?}");
+    for cut in 0..=text.len() {
+        assert_eq!(cut_at(text.as_bytes(), &[cut]), whole, "cut at {cut}");
+    }
+}
+
+#[test]
+fn words_are_looked_for_in_what_was_written_and_not_in_the_nodes_stamp() {
+    let patterns = Arc::new(Patterns::new(vec![pattern("year", &["2026"]), pattern("seconds", &["4:5"])]));
+    let mut extract = Extract::new(&patterns, None);
+    let lines = ["{\"level\":\"error\",\"msg\":\"x\"}", "{\"level\":\"info\",\"msg\":\"x\"}", "made in 2026"];
+    extract.push(&clean(log(&lines).as_bytes()));
+    let hits: Vec<(String, u64)> = extract.finish().hits.into_iter().map(|hit| (hit.pattern, hit.count)).collect();
+    assert_eq!(hits, [("year".to_owned(), 1)]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

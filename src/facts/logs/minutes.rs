@@ -66,7 +66,7 @@ fn seconds(stamp: &[u8]) -> Option<(i64, u32)> {
             .iter()
             .try_fold(0u32, |sum, digit| Some(sum * 10 + u32::from(digit.is_ascii_digit().then(|| digit - b'0')?)))
     };
-    let second = digits(stamp.get(UP_TO_MINUTE + 1..UP_TO_SECOND)?).filter(|second| *second < 60)?;
+    let second = digits(stamp.get(UP_TO_MINUTE..UP_TO_SECOND)?.strip_prefix(b":")?).filter(|second| *second < 60)?;
     let fraction = match stamp.get(UP_TO_SECOND..)?.strip_suffix(b"Z")? {
         [] => &[][..],
         [b'.', fraction @ ..] if (1..=9).contains(&fraction.len()) => fraction,

@@ -170,6 +170,8 @@ impl Extract {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let (stamp, text) = minutes::part(line);
         let text = level::bare(text);
+        // No word is looked for in a stamp.
+        let lower = lower.get(line.len() - text.len()..line.len()).unwrap_or_default();
         let level = level::of(text);
         let has_none = level == Level::None || self.is_severe && level::is_goroutine(text);
         if has_none && level::goes_on(text) {
@@ -212,8 +214,9 @@ impl Extract {
     /// The last lines of these, or of those before them, in their order, each cut.
     fn last_lines(&self, block: &[u8]) -> Vec<u8> {
         let mut last: [&[u8]; BEFORE] = [&[]; BEFORE];
-        let lines = backwards(block).chain(backwards(&self.before));
-        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty());
+        let lines = backwards(block).map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        // Those before it have been through this.
+        let lines = lines.chain(backwards(&self.before)).filter(|line| !line.is_empty());
         last.iter_mut().rev().zip(lines).for_each(|(last, line)| *last = line.get(..LINE).unwrap_or(line));
         last.join(&b'\n')
     }
@@ -238,6 +241,11 @@ impl Extract {
             self.ready.see(at, &said);
         }
         if level <= Level::Error {
+            // Shown, what is no text is longer.
+            let before = match lossy(&before) {
+                Cow::Owned(shown) => shown.into_bytes(),
+                Cow::Borrowed(_) => before,
+            };
             self.errors.see(Found { at, level, text: cut(&whole, LINE), before }, is_new);
         }
     }

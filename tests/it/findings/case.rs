@@ -98,6 +98,9 @@ impl Case {
             }],
             ..LogFacts::default()
         }];
+        for task in case.manifest.tasks.iter_mut().filter(|task| task.is_log()) {
+            task.entries = vec![case.facts.logs[0].entry.clone()];
+        }
         case.prometheus()
     }
 

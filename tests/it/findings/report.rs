@@ -35,6 +35,15 @@ fn bundle_with(folder: &Path, case: &Case, has_facts: bool, log: &str) -> PathBu
     finished.expect("a zip").path
 }
 
+/// Changes a byte of an entry.
+fn damage(path: &Path, entry: &str) {
+    let mut bytes = std::fs::read(path).expect("a zip");
+    let header = memchr::memmem::find(&bytes, entry.as_bytes()).expect("its header");
+    let next = memchr::memmem::find(&bytes[header..], b"PK\x03\x04").expect("another entry");
+    bytes[header + next - 10] ^= 1;
+    std::fs::write(path, bytes).expect("room");
+}
+
 fn report(path: &Path) -> Run {
     Run::new(["report"]).without_kubeconfig().args([path.as_os_str()])
 }
@@ -94,6 +103,19 @@ fn the_logs_are_searched_for_what_another_profile_means() {
     // Two are not enough: they were looked at, and it is not so.
     let found = judged(&bundle_with(folder.path(), &case, true, &line("error").repeat(2)));
     assert!(found.lead.is_none() && found.not_found.iter().any(|it| it == "mine"), "{found:#?}");
+    // Of a log that cannot be read it cannot tell, and of all else it does.
+    let path = bundle_with(folder.path(), &case, true, &line("error").repeat(4));
+    damage(&path, case.facts.logs[0].entry.as_str());
+    let ended = report(&path).args(["-o", "json", "--profile"]).args([own.as_os_str()]).finish().exits(3);
+    let found: Findings = serde_json::from_str(&ended.stdout).expect("findings");
+    assert!(found.not_checked.iter().any(|it| it.id == "mine"), "{found:#?}");
+    assert!(ended.stderr.contains(&case.facts.logs[0].entry), "{}", ended.stderr);
+    // Nor can it where it has a log that nothing is known of.
+    let mut more = case.clone();
+    let log = more.manifest.tasks.iter_mut().find(|task| task.is_log()).expect("a log");
+    log.entries.push("clusters/a/namespaces/b/pods/c/d.log".to_owned());
+    let found = judged(&bundle_with(folder.path(), &more, true, &line("error").repeat(4)));
+    assert!(found.not_checked.iter().any(|it| it.id == "mine"), "{found:#?}");
     // Without its logs a bundle cannot tell.
     let found = judged(&bundle(folder.path(), &case, true));
     let why = found.not_checked.iter().find(|it| it.id == "mine").map(|it| it.why.as_str());
