@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use memchr::memmem;
+use serde::Deserialize;
 use serde_json::Value;
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -31,13 +32,14 @@ fn without_proxy_version(mut text: String) -> String {
 fn pod(mut text: String, object: impl FnOnce() -> Option<Bytes>) -> String {
     let raw = object();
     let raw = raw.as_deref().unwrap_or_default();
-    let has_references = text.contains(" (v1:metadata.");
-    let has_zeros = memmem::find_iter(raw, b":\"0").any(|at| raw.get(at + 3).is_some_and(u8::is_ascii_digit));
-    if (has_references || has_zeros)
-        && let Ok(object) = serde_json::from_slice::<Value>(raw)
+    if text.contains(REFERENCE)
+        && let Ok(Referred { metadata }) = serde_json::from_slice(raw)
     {
-        text = without_references(text, &object);
-        text = with_zeros(text, &object);
+        text = without_references(&text, &metadata);
+    }
+    let has_zeros = memmem::find_iter(raw, b":\"0").any(|at| raw.get(at + 3).is_some_and(u8::is_ascii_digit));
+    if has_zeros && let Ok(object) = serde_json::from_slice::<Value>(raw) {
+        text = with_zeros(&text, &object);
     }
     if text.contains("EphemeralVolume (an inline") {
         text = claim_templates(&text);
@@ -109,26 +111,37 @@ fn sub_path(line: &str) -> Option<String> {
     Some(format!("{head},path=\"{quoted}{}", &rest[end..]))
 }
 
+/// How a variable that is a field of the pod's metadata is shown, behind its value.
+const REFERENCE: &str = " (v1:metadata.";
+
+/// As much of a pod as its variables refer to.
+#[derive(Deserialize)]
+struct Referred {
+    metadata: Value,
+}
+
 /// Of a pod's fields, kubectl resolves name and namespace alone in a variable.
-fn without_references(mut text: String, object: &Value) -> String {
-    let metadata = &object["metadata"];
-    let mut forget = |path: &str, value: &str| {
-        if !value.is_empty() {
-            text = text.replace(&format!("{value} (v1:{path})"), &format!(" (v1:{path})"));
-        }
+fn without_references(text: &str, metadata: &Value) -> String {
+    let value = |path: &str| match path.strip_suffix("']").and_then(|path| path.split_once("['")) {
+        Some((part @ ("labels" | "annotations"), key)) => metadata[part][key].as_str(),
+        Some(_) => None,
+        None => (path == "uid").then(|| metadata["uid"].as_str()).flatten(),
     };
-    forget("metadata.uid", metadata["uid"].as_str().unwrap_or_default());
-    for part in ["labels", "annotations"] {
-        for (key, value) in metadata[part].as_object().into_iter().flatten() {
-            forget(&format!("metadata.{part}['{key}']"), value.as_str().unwrap_or_default());
-        }
+    let (mut out, mut from) = (String::with_capacity(text.len()), 0);
+    for (at, _) in text.match_indices(REFERENCE) {
+        let path = &text[at + REFERENCE.len()..];
+        let value = path.split_once(')').and_then(|(path, _)| value(path)).unwrap_or_default();
+        // The gap before an empty value is the one that its column has.
+        let end = at - if text[from..at].ends_with(value) { value.len() } else { 0 };
+        out.push_str(&text[from..end]);
+        from = at;
     }
-    // The gap before an empty value is the one that its column has.
-    text
+    out.push_str(&text[from..]);
+    out
 }
 
 /// Amounts that are written with leading zeros are printed as they are written.
-fn with_zeros(text: String, object: &Value) -> String {
+fn with_zeros(text: &str, object: &Value) -> String {
     let (mut resources, mut part) = (&Value::Null, "");
     let spec = &object["spec"];
     let containers = ["initContainers", "containers", "ephemeralContainers"];
@@ -136,7 +149,7 @@ fn with_zeros(text: String, object: &Value) -> String {
         let all = containers.iter().flat_map(|kind| spec[*kind].as_array().into_iter().flatten());
         all.filter(|container| container["name"] == name).map(|container| &container["resources"]).next()
     };
-    by_line(&text, |line| {
+    by_line(text, |line| {
         let trimmed = line.trim_start_matches(' ');
         match line.len() - trimmed.len() {
             2 => resources = find(trimmed.trim_end_matches(':')).unwrap_or(&Value::Null),
