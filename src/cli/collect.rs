@@ -4,8 +4,6 @@ mod again;
 mod reports;
 mod work;
 
-pub(super) use work::clean_json;
-
 use self::{
     again::quoted,
     work::{Made, Work},

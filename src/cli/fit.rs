@@ -1,11 +1,6 @@
 //! `fit`: a smaller copy of a bundle, for where the full one is too large to send.
 
-use super::{
-    Failure,
-    collect::{clean_json, interrupted},
-    parse, print,
-    progress::Amount,
-};
+use super::{Failure, collect::interrupted, parse, print, progress::Amount};
 use crate::{
     bundle::{self, BundleError, Destination, Fit, Watch, Words},
     exit::Exit,
@@ -58,7 +53,7 @@ pub(super) fn copy(bundle: &Path, to: &Destination, max: u64, redactor: &Redacto
     });
     let words = Words {
         readme: &|manifest| redactor.text(report::readme(manifest).as_bytes()).0,
-        manifest: &|manifest| clean_json(redactor, &manifest.to_json().unwrap_or_default()),
+        manifest: &|manifest| redactor.pretty_json(manifest),
     };
     let made = tokio::task::block_in_place(|| bundle::fit(bundle, to, max, &words, &waiting));
     listening.abort();

@@ -44,6 +44,11 @@ impl Clean {
         self.0
     }
 
+    /// Its lines, without what ends them.
+    pub fn lines(&self) -> impl Iterator<Item = Self> {
+        self.0.split(|byte| *byte == b'\n').map(|line| Self(self.0.slice_ref(line)))
+    }
+
     /// The bytes as text, what is no UTF-8 shown as U+FFFD.
     pub fn as_str_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)

@@ -33,6 +33,7 @@ mod lines;
 mod named;
 mod names;
 mod object;
+mod ours;
 mod pem;
 mod prefilter;
 mod rules;
@@ -86,6 +87,16 @@ impl Redactor {
         let mut object = object;
         let counts = object::redact(self, &mut object);
         (CleanJson::new(object), counts)
+    }
+
+    /// Redacts a value of this program's own as JSON without blanks, in the order of its fields.
+    pub fn json<T: serde::Serialize>(&self, value: &T) -> Clean {
+        ours::redact(self, value, ours::Lines::One)
+    }
+
+    /// The same with two spaces of indent, and a newline at the end.
+    pub fn pretty_json<T: serde::Serialize>(&self, value: &T) -> Clean {
+        ours::redact(self, value, ours::Lines::Many)
     }
 
     /// A clean value as YAML, scanned once more for what only its text shows.

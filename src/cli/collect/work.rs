@@ -153,8 +153,8 @@ impl Work<'_> {
         let notes =
             collect::notes(&bundle, &self.redactor, &self.arguments.note, &self.attachments).map_err(written)?;
         let mut ledger = self.ledger(earlier.as_deref(), asked, notes);
-        let draft = ledger.draft(&self.request, &collect::Run::default()).to_json().unwrap_or_default();
-        bundle.draft(&clean_json(&self.redactor, &draft)).map_err(written)?;
+        let draft = ledger.draft(&self.request, &collect::Run::default());
+        bundle.draft(&self.redactor.pretty_json(&draft)).map_err(written)?;
         let first = |reached: &Reached| {
             let Reached { discovery, found, .. } = reached;
             let mut plan = plan::first(&self.request, &discovery.resources, &discovery.failed, &found.place);
@@ -232,16 +232,15 @@ impl Work<'_> {
         let redactor = &self.redactor;
         let mut files = Vec::new();
         for cluster in &manifest.clusters {
-            let text = serde_json::to_vec_pretty(cluster).unwrap_or_default();
-            files.push((layout::cluster_json(&cluster.name), clean_json(redactor, &text)));
+            files.push((layout::cluster_json(&cluster.name), redactor.pretty_json(cluster)));
             let asked = queries::text(&self.request, &manifest.identity, cluster, &manifest.queries, self.started);
             if let (None, Some(text)) = (&cluster.error, asked) {
                 files.push((layout::queries_text(&cluster.name), redactor.text(text.as_bytes()).0));
             }
         }
         // For programs, and the largest of these: without blanks it is scanned in half the time.
-        files.push((layout::facts(), clean_json(redactor, &serde_json::to_vec(facts).unwrap_or_default())));
-        files.push((layout::findings(), clean_json(redactor, &findings::to_json(found).unwrap_or_default())));
+        files.push((layout::facts(), redactor.json(facts)));
+        files.push((layout::findings(), redactor.pretty_json(found)));
         let curves = reports::curves(manifest, so_far);
         files.extend(reports::files(manifest, found, facts, &curves, redactor));
         files.push((layout::readme(), redactor.text(report::readme(manifest).as_bytes()).0));
@@ -251,8 +250,7 @@ impl Work<'_> {
             manifest.entries.push(record);
         }
         manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
-        let text = manifest.to_json().unwrap_or_default();
-        files.push((layout::manifest(), clean_json(redactor, &text)));
+        files.push((layout::manifest(), redactor.pretty_json(manifest)));
         files
     }
 
@@ -276,14 +274,4 @@ impl Work<'_> {
             earlier: None,
         }
     }
-}
-
-/// JSON of ours, redacted as text, which keeps its order; as a value, should a secret in it have
-/// been cut such that it is JSON no more.
-pub(in crate::cli) fn clean_json(redactor: &Redactor, json: &[u8]) -> Clean {
-    let clean = redactor.text(json).0;
-    if serde_json::from_slice::<serde::de::IgnoredAny>(clean.as_bytes()).is_ok() {
-        return clean;
-    }
-    serde_json::from_slice(json).map_or(clean, |value| redactor.object(value).0.to_clean())
 }
