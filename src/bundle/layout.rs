@@ -76,6 +76,12 @@ impl Ord for EntryPath {
     }
 }
 
+impl std::borrow::Borrow<str> for EntryPath {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl std::hash::Hash for EntryPath {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::sync::Arc;
 
 use super::format::EntryRecord;
 use super::layout::{self, EntryPath, Settlement};
@@ -25,7 +26,8 @@ const _: () = assert!(PLACEHOLDER.len() >= BundleName::MAX + PADDING_MIN);
 /// An entry in the partial bundle.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
-    pub(super) written: Written,
+    /// Shared with whoever reads or settles it.
+    pub(super) written: Arc<Written>,
     pub(super) facts: Facts,
     /// Where its header begins.
     pub(super) offset: u64,
@@ -44,7 +46,7 @@ impl Stored {
 pub struct Settled {
     name: BundleName,
     settlement: Settlement,
-    entries: BTreeMap<EntryPath, (Written, String)>,
+    entries: BTreeMap<EntryPath, (Arc<Written>, String)>,
     dropped: Vec<Written>,
 }
 
@@ -94,7 +96,7 @@ impl Settled {
 
     /// [`Self::records`], each with the path it was written under.
     pub(super) fn records_with_paths(&self) -> Vec<(String, EntryRecord)> {
-        let of = |(w, path): &(Written, String)| (w.path.to_string(), record_of(w, path));
+        let of = |(w, path): &(Arc<Written>, String)| (w.path.to_string(), record_of(w, path));
         self.entries.values().map(of).collect()
     }
 

@@ -154,7 +154,7 @@ impl BundleWriter {
     #[must_use]
     pub fn so_far(&self) -> SoFar {
         let state = self.0.lock();
-        let entries = state.stored.iter().map(|one| (one.written.path.to_string(), one.clone())).collect();
+        let entries = state.stored.iter().map(|one| (one.written.path.clone(), one.clone())).collect();
         SoFar { file: state.file.clone(), entries }
     }
 
@@ -224,14 +224,14 @@ impl BundleWriter {
     pub(super) fn copy(&self, written: Written, facts: Facts, from: impl Read) -> Result<(), BundleError> {
         let mut state = self.0.lock_for(&written.path)?;
         state.take(&written.path)?;
-        self.0.append(&mut state, written, facts, from)
+        self.0.append(&mut state, written.into(), facts, from)
     }
 }
 
 /// The entries of a bundle that is still being written. Those that come later are not in it.
 pub struct SoFar {
     file: Arc<dyn StoreFile>,
-    entries: HashMap<String, Stored>,
+    entries: HashMap<EntryPath, Stored>,
 }
 
 impl SoFar {
@@ -324,11 +324,17 @@ impl Core {
         let (bytes, compressed) = (facts.bytes, facts.compressed);
         let written = Written { path, bytes, compressed, sha256 };
         let mut state = self.lock_for(&written.path)?;
-        self.append(&mut state, written.clone(), facts, sink.reader())?;
+        self.append(&mut state, written.clone().into(), facts, sink.reader())?;
         Ok(written)
     }
 
-    fn append(&self, state: &mut State, written: Written, facts: Facts, from: impl Read) -> Result<(), BundleError> {
+    fn append(
+        &self,
+        state: &mut State,
+        written: Arc<Written>,
+        facts: Facts,
+        from: impl Read,
+    ) -> Result<(), BundleError> {
         let State { file, journal, reserve, end, stored, .. } = state;
         if let Some(reserve) = reserve {
             reserve.cover(stored.len() + 1)?;
@@ -373,7 +379,7 @@ impl Core {
             let Packed { sink, facts, sha256 } = packed;
             let (bytes, compressed) = (facts.bytes, facts.compressed);
             let written = Written { path, bytes, compressed, sha256 };
-            self.append(state, written, facts, &sink[..])?;
+            self.append(state, written.into(), facts, &sink[..])?;
         }
         let sealed = self.seal(state, &settled);
         let (bytes, sha256) = sealed.map_err(|e| BundleError::io("finish", partial, e))?;
@@ -424,7 +430,7 @@ impl Core {
         {
             *end = gone.offset;
             taken.remove(&gone.written.path.as_str().to_ascii_lowercase());
-            dropped.push(gone.written);
+            dropped.push(Arc::unwrap_or_clone(gone.written));
         }
         if full - *end > least {
             let _ = file.set_len(*end + least);
