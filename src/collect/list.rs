@@ -9,11 +9,11 @@ mod write;
 
 use super::{
     Done, Site,
-    site::{MOST_STATED, metadata_of},
+    site::{Stated, metadata_of},
 };
 use crate::{
     bundle::{IdentityClaim, Outcome},
-    facts::{identity, objects, scraped::Series, stated},
+    facts::{identity, objects, stated},
     plan::{self, ListTask, Planned, Pod, Task},
     redact::{CleanJson, Counts},
     source::kubernetes::{ListHead, Row, Rows, SourceError},
@@ -38,7 +38,7 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
         table: list.table(),
         pods: Vec::new(),
         claims: Vec::new(),
-        stated: Vec::new(),
+        stated: Stated::default(),
         found: 0,
         last: String::new(),
         restarted: false,
@@ -116,7 +116,7 @@ struct Gather {
     table: String,
     pods: Vec<Pod>,
     claims: Vec<IdentityClaim>,
-    stated: Vec<Series>,
+    stated: Stated,
     found: usize,
     /// The greatest key so far, as etcd has it.
     last: String,
@@ -167,9 +167,9 @@ impl Rows for Gather {
                 self.claims.extend(identity::of_pod(&self.site.names, &object, &self.site.cluster));
             }
         }
-        if !are_neighbours && self.stated.len() < MOST_STATED {
+        if !are_neighbours {
             let resource = &self.list.resource;
-            self.stated.extend(stated::of(&resource.group, &resource.plural, &object));
+            self.stated.add(stated::of(&resource.group, &resource.plural, &object));
         }
         self.found += 1;
         self.last = key.max(std::mem::take(&mut self.last));

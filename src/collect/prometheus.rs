@@ -15,7 +15,10 @@ use crate::{
 use futures_util::future::join_all;
 use http::HeaderMap;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// How the Prometheus to ask is reached.
 #[derive(Clone)]
@@ -56,7 +59,7 @@ struct Holds {
     ours: f64,
     labels: Vec<Labels>,
     /// Labels that tell ours from those of other clusters, where it has such.
-    cluster_labels: Labels,
+    cluster_labels: BTreeMap<String, String>,
     /// Whether it has others' that nothing tells from ours.
     mixed: bool,
     /// Of any servers.
@@ -206,7 +209,8 @@ async fn holds(prometheus: &Prometheus, find: &FindTask) -> Result<Holds, Promet
         }
     }
     for label in CLUSTERS {
-        let values = |of: &[Labels]| of.iter().map(|it| it.get(label).cloned()).collect::<BTreeSet<_>>();
+        let value = |labels: &Labels| labels.get(label).map(str::to_owned);
+        let values = |of: &[Labels]| of.iter().map(value).collect::<BTreeSet<_>>();
         let (of_all, of_ours) = (values(&all), values(&holds.labels));
         if of_all.len() < 2 {
             continue;
@@ -239,10 +243,9 @@ async fn count(prometheus: &Prometheus, question: &Question) -> Result<(f64, Vec
     let (mut answer, _) = prometheus.ask(question).await?;
     let (mut sum, mut labels) = (0.0, Vec::new());
     while let Some(series) = answer.next().await? {
-        for mut series in series {
+        for series in series {
             sum += series.value().filter(|value| value.is_finite()).unwrap_or_default();
-            series.metric.retain(|_, value| !value.is_empty());
-            labels.push(series.metric);
+            labels.push(series.metric.into());
         }
         if labels.len() > MOST {
             return Err(PrometheusError::TooLarge { what: "the number of series", limit: MOST });

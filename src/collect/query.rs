@@ -9,12 +9,12 @@ use crate::{
     facts::verdict::Judge,
     plan::{QueryTask, Question, Task},
     profile::QueryRule,
+    promql::Labels,
     redact::{Counts, Joined, Redactor},
     source::prometheus::{Answer, Prometheus, PrometheusError, Series},
 };
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 pub(super) async fn collect(site: &Site, task: &Task, query: &QueryTask) -> Done {
     let Some(prometheus) = site.prometheus.get() else { return Done::absent("no Prometheus was found") };
@@ -130,7 +130,7 @@ impl<'a> File<'a> {
     }
 
     /// Adds a series and gives its labels, which are clean.
-    fn series(&mut self, series: &Series) -> Result<BTreeMap<String, String>, BundleError> {
+    fn series(&mut self, series: &Series) -> Result<Labels, BundleError> {
         let (labels, counts) = self.redactor.object(json!(series.metric));
         self.counts.merge(&counts);
         self.block.literal(if self.has_series { ",\n{\"metric\":" } else { "\n{\"metric\":" });

@@ -2,17 +2,17 @@
 //! `promtool tsdb create-blocks-from openmetrics` loads them into a Prometheus of one's own.
 
 use super::{
-    Done, Record, Run, Site, prometheus,
+    Done, Entry, Record, Run, Site, prometheus,
     site::{BLOCK, Piped},
 };
 use crate::{
     bundle::{BundleError, Outcome, layout},
     facts::{
-        scraped,
+        stated::Stated,
         two_scrapes::{Scraped, number},
     },
     plan::{Known, SamplesTask, Task, What},
-    promql::Labels,
+    promql::{Labels, NAME},
     redact::{Clean, Counts, Joined, Redactor},
     source::prometheus::{Answer, PrometheusError, Series},
 };
@@ -21,6 +21,8 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 use std::{borrow::Cow, time::Duration};
 
+/// So many series are redacted at once.
+const AT_ONCE: usize = 256;
 /// More is no file that anybody loads.
 const LIMIT: u64 = 1 << 30;
 
@@ -85,7 +87,7 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
         missing
             .push(format!("{odd} native histograms, which OpenMetrics cannot say; the queries' answers have theirs"));
     }
-    file.stated(&site.stated().series, site.stated_at());
+    file.stated(&site.stated().objects, site.stated_at());
     match file.end() {
         Ok(entry) if missing.is_empty() => Done::collected(vec![entry]),
         Ok(entry) => Done { causes: missing, entries: vec![entry], ..Done::new(Outcome::Truncated) },
@@ -93,7 +95,7 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
     }
 }
 
-/// Writes what was scraped and what objects state, where no Prometheus gave samples, and adds its task.
+/// Writes what was scraped and what objects state, where no Prometheus gave samples; nothing where that is nothing.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -101,20 +103,20 @@ pub(super) fn write(
     site: &Site,
     known: &Known,
     scrapes: &[Scraped],
-    stated: &[scraped::Series],
-    run: &mut Run,
-) -> Result<(), BundleError> {
-    let (started, labels) = (Utc::now(), known.labels());
+    stated: &[Stated],
+) -> Result<Option<Entry>, BundleError> {
+    let labels = known.labels();
     let writing = site.begin(layout::samples(&site.cluster), env!("CARGO_PKG_NAME"))?;
     let mut file = File::new(&site.redactor, Piped::new(writing), &labels);
     for scrape in scrapes {
-        scrape.targeted().for_each(|(labels, value)| file.sample(labels, value, scrape.at));
+        file.samples(scrape.targeted(), scrape.at);
     }
     file.stated(stated, site.stated_at());
-    if file.samples == 0 {
-        return Ok(());
-    }
-    let entry = file.end()?;
+    if file.samples == 0 { Ok(None) } else { file.end().map(Some) }
+}
+
+/// Adds what [`write`] wrote to the task that was to get samples, or one of its own.
+pub(super) fn add(site: &Site, known: &Known, entry: Entry, run: &mut Run) {
     let is_ours = |it: &&mut Record| it.cluster == site.cluster && matches!(it.task.what, What::Samples(_));
     if let Some(Record { done, .. }) = run.records.iter_mut().find(is_ours) {
         // Those of the Prometheus are missing still.
@@ -122,12 +124,12 @@ pub(super) fn write(
         done.causes
             .insert(0, "it has what was scraped and what objects state, and nothing of the Prometheus".to_owned());
         done.entries.push(entry);
-        return Ok(());
+        return;
     }
-    let task = Task { what: What::Samples(SamplesTask { questions: Vec::new(), labels }), required: false };
+    let samples = SamplesTask { questions: Vec::new(), labels: known.labels() };
+    let task = Task { what: What::Samples(samples), required: false };
     let (cluster, done) = (site.cluster.clone(), Done::collected(vec![entry]));
-    run.records.push(Record { cluster, task, started: Some(started), duration: Duration::ZERO, done });
-    Ok(())
+    run.records.push(Record { cluster, task, started: Some(Utc::now()), duration: Duration::ZERO, done });
 }
 
 /// Why the samples of a metric were not all taken.
@@ -166,17 +168,37 @@ impl<'a> File<'a> {
     }
 
     /// Adds what objects state.
-    fn stated(&mut self, stated: &[scraped::Series], at: DateTime<Utc>) {
-        for (series, value) in stated {
-            self.sample(scraped::labels(series).unwrap_or_default(), *value, at);
+    fn stated(&mut self, stated: &[Stated], at: DateTime<Utc>) {
+        self.samples(stated.iter().flat_map(Stated::series), at);
+    }
+
+    /// Adds what was scraped or stated: it was taken from what is clean.
+    fn samples(&mut self, samples: impl Iterator<Item = (Labels, f64)>, at: DateTime<Utc>) {
+        let time = format!("{}.{:03}", at.timestamp(), at.timestamp_subsec_millis());
+        let ours = self.labels;
+        let mut samples = samples.map(|(labels, value)| (line_of(&with_ours(&labels, ours)), value)).peekable();
+        while samples.peek().is_some() {
+            let (names, values): (Vec<String>, Vec<f64>) = samples.by_ref().take(AT_ONCE).unzip();
+            for (name, value) in self.clean(&names).iter().zip(values) {
+                self.line(name, &number(value), &time);
+            }
         }
     }
 
-    /// Adds one that was scraped or stated: it was taken from what is clean.
-    fn sample(&mut self, labels: Labels, value: f64, at: DateTime<Utc>) {
-        let name = self.line_of(&self.with_ours(labels));
-        let time = format!("{}.{:03}", at.timestamp(), at.timestamp_subsec_millis());
-        self.line(&name, &number(value), &time);
+    /// What begins lines, redacted: all at once, but one by one where that leaves other lines than there were.
+    fn clean(&mut self, names: &[String]) -> Vec<Clean> {
+        let (clean, counts) = self.redactor.text(names.join("\n").as_bytes());
+        let lines: Vec<Clean> = clean.lines().collect();
+        if lines.len() == names.len() {
+            self.counts.merge(&counts);
+            return lines;
+        }
+        let one = |name: &String| {
+            let (clean, counts) = self.redactor.text(name.as_bytes());
+            self.counts.merge(&counts);
+            clean
+        };
+        names.iter().map(one).collect()
     }
 
     fn line(&mut self, name: &Clean, value: &str, at: &str) {
@@ -199,36 +221,19 @@ impl<'a> File<'a> {
 
     fn series(&mut self, series: &Series) -> Result<(), Ended> {
         self.odd += u64::from(series.histograms.is_some());
-        let name = self.name(series.metric.clone());
+        let name = self.name(&series.metric.iter().collect());
         for (at, value) in series.written().map_err(Ended::Answer)? {
             self.line(&name, value, at);
         }
         if self.written > LIMIT { Err(Ended::Full) } else { Ok(()) }
     }
 
-    /// The labels, and those that each has.
-    fn with_ours(&self, mut labels: Labels) -> Labels {
-        for (label, value) in self.labels {
-            labels.entry(label.clone()).or_insert_with(|| value.clone());
-        }
-        labels
-    }
-
     /// The series' name and labels, as a line begins with.
-    fn name(&mut self, labels: Labels) -> Clean {
-        let (clean, counts) = self.redactor.object(json!(self.with_ours(labels)));
+    fn name(&mut self, labels: &Labels) -> Clean {
+        let (clean, counts) = self.redactor.object(json!(with_ours(labels, self.labels)));
         self.counts.merge(&counts);
-        self.line_of(&serde_json::from_value(clean.into_value()).unwrap_or_default())
-    }
-
-    fn line_of(&mut self, labels: &Labels) -> Clean {
-        let name = labels.get(crate::promql::NAME).map(String::as_str).unwrap_or_default();
-        // Names beyond the old letters are written among the labels.
-        let (before, among) = if is_word(name, true) { (name, None) } else { ("", Some(quoted(name))) };
-        let labels = labels.iter().filter(|(label, _)| *label != crate::promql::NAME);
-        let labels = labels.map(|(label, value)| format!("{}={}", word(label), quoted(value)));
-        let line = format!("{before}{{{}}}", among.into_iter().chain(labels).collect::<Vec<_>>().join(","));
-        let (line, counts) = self.redactor.text(line.as_bytes());
+        let (line, counts) =
+            self.redactor.text(line_of(&serde_json::from_value(clean.into_value()).unwrap_or_default()).as_bytes());
         self.counts.merge(&counts);
         line
     }
@@ -238,11 +243,27 @@ impl<'a> File<'a> {
         self.writing.write(self.block.take());
     }
 
-    fn end(mut self) -> Result<super::Entry, BundleError> {
+    fn end(mut self) -> Result<Entry, BundleError> {
         self.block.literal("# EOF\n");
         self.flush();
         self.writing.finish(self.counts, None)
     }
+}
+
+/// The labels, and those that each has.
+fn with_ours(labels: &Labels, ours: &[(String, String)]) -> Labels {
+    let ours = ours.iter().map(|(label, value)| (label.as_str(), value.as_str()));
+    ours.chain(labels.iter()).collect()
+}
+
+/// What a line begins with.
+fn line_of(labels: &Labels) -> String {
+    let name = labels.get(NAME).unwrap_or_default();
+    // Names beyond the old letters are written among the labels.
+    let (before, among) = if is_word(name, true) { (name, None) } else { ("", Some(quoted(name))) };
+    let labels = labels.iter().filter(|(label, _)| *label != NAME);
+    let labels = labels.map(|(label, value)| format!("{}={}", word(label), quoted(value)));
+    format!("{before}{{{}}}", among.into_iter().chain(labels).collect::<Vec<_>>().join(","))
 }
 
 /// Whether a text is a number as OpenMetrics has it.

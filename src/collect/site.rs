@@ -13,8 +13,7 @@ use crate::{
         logs::Patterns,
         objects::{Ground, ObjectFacts},
         onset::Onset,
-        queries,
-        scraped::Series,
+        queries, stated,
         two_scrapes::Scraped,
     },
     plan::{Known, Place, Planned, Pod, Request, Resource, Right, Task},
@@ -61,15 +60,27 @@ pub struct Shown<'a> {
 }
 
 /// So much of what a list's objects state is held: that of some three thousand pods.
-pub(super) const MOST_STATED: usize = 60_000;
+const MOST_STATED: usize = 60_000;
 
 /// What a cluster's objects state in numbers.
 #[derive(Debug, Default)]
 pub struct Stated {
-    /// The series.
-    pub(super) series: Vec<Series>,
+    /// By object.
+    pub(super) objects: Vec<stated::Stated>,
     /// Whether these are not all.
     pub(super) is_cut: bool,
+    series: usize,
+}
+
+impl Stated {
+    /// Holds what one more object states.
+    pub(super) fn add(&mut self, of: stated::Stated) {
+        self.is_cut |= self.series >= MOST_STATED;
+        if !self.is_cut && !of.is_empty() {
+            self.series += of.len();
+            self.objects.push(of);
+        }
+    }
 }
 
 /// One cluster, as the collectors see it.
@@ -146,10 +157,10 @@ impl Site {
     }
 
     /// Notes what listed objects state, and whether the list was all there.
-    pub(super) fn state(&self, more: Vec<Series>, is_whole: bool) {
+    pub(super) fn state(&self, more: Stated, is_whole: bool) {
         let mut stated = self.stated();
-        stated.is_cut |= more.len() >= MOST_STATED || !is_whole && !more.is_empty();
-        stated.series.extend(more);
+        stated.is_cut |= more.is_cut || !is_whole && !more.objects.is_empty();
+        stated.objects.extend(more.objects);
     }
 
     /// When they stated it: when the pods were asked for, which are most of them.

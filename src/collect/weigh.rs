@@ -14,7 +14,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, thread, time::Duration};
 
 /// Adds a task for each query that is answered by scrapes or objects, and writes their samples where no Prometheus
 /// gave any.
@@ -30,12 +30,20 @@ pub fn weigh(sites: &[Site], run: &mut Run) -> Result<(), BundleError> {
         let stated = std::mem::take(&mut *site.stated());
         let known = site.known(&run.claims, None);
         by_scrapes(site, &known, &scrapes, run)?;
-        by_objects(site, &known, &stated, run)?;
         let has_samples =
             |record: &Record| matches!(record.task.what, What::Samples(_)) && !record.done.entries.is_empty();
-        if site.request.questions() > 0 && !run.records.iter().filter(|it| it.cluster == site.cluster).any(has_samples)
-        {
-            samples::write(site, &known, &scrapes, &stated.series, run)?;
+        let lacks_samples = site.request.questions() > 0
+            && !run.records.iter().filter(|it| it.cluster == site.cluster).any(has_samples);
+        // Of thousands of pods either takes a while.
+        let (answers, written) = thread::scope(|scope| {
+            let answers = scope.spawn(|| by_objects(site, &known, &stated, run));
+            let write = || samples::write(site, &known, &scrapes, &stated.objects);
+            let written = lacks_samples.then(write).transpose();
+            (answers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), written)
+        });
+        run.records.extend(answers?);
+        if let Some(entry) = written?.flatten() {
+            samples::add(site, &known, entry, run);
         }
     }
     Ok(())
@@ -60,7 +68,7 @@ fn by_scrapes(site: &Site, known: &Known, scrapes: &[Scraped], run: &mut Run) ->
     Ok(())
 }
 
-fn by_objects(site: &Site, known: &Known, stated: &Stated, run: &mut Run) -> Result<(), BundleError> {
+fn by_objects(site: &Site, known: &Known, stated: &Stated, run: &Run) -> Result<Vec<Record>, BundleError> {
     let at = site.stated_at();
     let has_value = |record: &Record| record.done.verdict.as_ref().is_some_and(|it| it.steps_with_data > 0);
     let ours = run.records.iter().filter(|record| record.cluster == site.cluster && has_value(record));
@@ -72,8 +80,9 @@ fn by_objects(site: &Site, known: &Known, stated: &Stated, run: &mut Run) -> Res
         })
         .collect();
     let is_wanted = |id: &str| !answered.contains(id);
+    let mut records = Vec::new();
     for by_objects::Said { rule, question: query, values, verdict } in
-        by_objects::say(&site.request, known, (&stated.series, stated.is_cut), at, is_wanted)
+        by_objects::say(&site.request, known, (&stated.objects, stated.is_cut), at, is_wanted)
     {
         // What nothing states is no answer.
         if values.is_empty() {
@@ -83,9 +92,9 @@ fn by_objects(site: &Site, known: &Known, stated: &Stated, run: &mut Run) -> Res
         question["objects"] = at.to_rfc3339().into();
         let task = plan::answered(&rule, &query, (at, at), AnsweredBy::Objects);
         let path = layout::query_of_objects(&site.cluster, &rule.id);
-        run.records.push(answer(site, task, path, (question, &values, verdict, at))?);
+        records.push(answer(site, task, path, (question, &values, verdict, at))?);
     }
-    Ok(())
+    Ok(records)
 }
 
 /// `queries/<id>.json`, as of a Prometheus' answer, and its task.

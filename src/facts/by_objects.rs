@@ -2,14 +2,14 @@
 //! that all is well. Pure.
 
 use super::{
-    scraped::Series,
-    two_scrapes::{judged, labels_of, vector},
+    stated::Stated,
+    two_scrapes::{judged, vector},
 };
 use crate::{
     bundle::Verdict,
     plan::{self, Known, Request},
     profile::QueryRule,
-    promql::{Labels, Point, Query, Samples},
+    promql::{Labels, NAME, Point, Query, Samples},
 };
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
@@ -33,17 +33,16 @@ pub struct Said {
 pub fn say(
     request: &Request,
     known: &Known,
-    (stated, is_cut): (&[Series], bool),
+    (stated, is_cut): (&[Stated], bool),
     at: DateTime<Utc>,
     is_wanted: impl Fn(&str) -> bool,
 ) -> impl Iterator<Item = Said> {
     let say = move |(rule, question): (QueryRule, Query)| {
         let metrics: BTreeSet<String> = question.metrics().into_iter().collect();
         let (mut samples, mut names) = (Samples::default(), BTreeSet::new());
-        for (series, value) in stated {
-            let Some(labels) = labels_of(series, &metrics) else { continue };
-            names.extend(labels.get(crate::promql::NAME).cloned());
-            samples.push(&labels, Point { at: at.timestamp_millis(), value: *value });
+        for (labels, value) in stated.iter().flat_map(|of| of.of(&metrics)) {
+            names.extend(labels.get(NAME).filter(|name| !names.contains(*name)).map(str::to_owned));
+            samples.push(&labels, Point { at: at.timestamp_millis(), value });
         }
         let values = vector(&samples, &question, at.timestamp_millis())?;
         let lacks = metrics.difference(&names).map(|name| format!("no object states {name}"));

@@ -4,10 +4,11 @@
 use crate::{
     bundle::{IdentityClaim, IdentityKind},
     profile::Profile,
+    promql::Labels,
     redact::{Clean, CleanJson},
 };
 use memchr::memmem::Finder;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The names that a profile says identity is read by.
 #[derive(Clone, Debug)]
@@ -64,9 +65,9 @@ pub fn of_labels(names: &Names, object: &CleanJson, what: &str, cluster: &str) -
 
 /// What a series' labels name, in the samples of a Prometheus that is `at` somewhere.
 #[must_use]
-pub fn of_series(names: &Names, labels: &BTreeMap<String, String>, at: &str, cluster: &str) -> Vec<IdentityClaim> {
+pub fn of_series(names: &Names, labels: &Labels, at: &str, cluster: &str) -> Vec<IdentityClaim> {
     let claim = |(what, label): &(IdentityKind, String)| {
-        let value = labels.get(label)?.clone();
+        let value = labels.get(label)?.to_owned();
         let source = format!("{label} in {at}");
         Some(IdentityClaim { what: *what, value, source, cluster: Some(cluster.to_owned()), hint: false })
     };

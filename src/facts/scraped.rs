@@ -8,7 +8,7 @@ use crate::{
     promql::{Labels, NAME},
     redact::Clean,
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 /// More samples of an endpoint are not held; a server has some hundred.
 const MOST: usize = 20_000;
@@ -102,29 +102,29 @@ fn read(line: &str) -> Option<(&str, Labels, f64)> {
     let series = line[..line.len() - rest.len()].trim_end();
     // A time may follow, and an exemplar.
     let value = rest.split_whitespace().next()?.parse().ok()?;
-    labels.contains_key(NAME).then_some((series, labels, value))
+    labels.get(NAME).is_some().then_some((series, labels, value))
 }
 
 /// The labels that a text begins with, and what follows them.
 fn series_of(text: &str) -> Option<(Labels, &str)> {
     let end = text.find(|char: char| char == '{' || char.is_whitespace()).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
-    let mut labels = Labels::new();
+    let mut labels = Vec::new();
     if name.starts_with('#') {
         return None;
     }
     if !name.is_empty() {
-        labels.insert(NAME.to_owned(), name.to_owned());
+        labels.push((Cow::Borrowed(NAME), Cow::Borrowed(name)));
     }
     let rest = match rest.trim_start().strip_prefix('{') {
         Some(within) => braces(within, &mut labels)?,
         None => rest,
     };
-    Some((labels, rest))
+    Some((labels.into_iter().collect(), rest))
 }
 
 /// Reads labels up to the closing brace, and gives what follows it.
-fn braces<'a>(mut rest: &'a str, labels: &mut Labels) -> Option<&'a str> {
+fn braces<'a>(mut rest: &'a str, labels: &mut Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Option<&'a str> {
     loop {
         rest = rest.trim_start();
         if let Some(after) = rest.strip_prefix('}') {
@@ -134,21 +134,20 @@ fn braces<'a>(mut rest: &'a str, labels: &mut Labels) -> Option<&'a str> {
             Some(within) => quoted(within)?,
             None => {
                 let end = rest.find(|char: char| !(char.is_alphanumeric() || "_:.".contains(char)))?;
-                (rest[..end].to_owned(), &rest[end..])
+                (Cow::Borrowed(&rest[..end]), &rest[end..])
             }
         };
         rest = after.trim_start();
         match rest.strip_prefix('=') {
             Some(after) => {
                 let (value, after) = quoted(after.trim_start().strip_prefix('"')?)?;
-                // A label without a value is none.
-                if !value.is_empty() && !name.is_empty() {
-                    labels.insert(name, value);
+                if !name.is_empty() {
+                    labels.push((name, value));
                 }
                 rest = after.trim_start();
             }
             // A metric's name of other letters stands in quotes among the labels.
-            None => drop(labels.insert(NAME.to_owned(), name)),
+            None => labels.push((Cow::Borrowed(NAME), name)),
         }
         match rest.strip_prefix(',') {
             Some(after) => rest = after,
@@ -159,12 +158,16 @@ fn braces<'a>(mut rest: &'a str, labels: &mut Labels) -> Option<&'a str> {
 }
 
 /// Reads a text up to its closing quote, and gives what follows it.
-fn quoted(rest: &str) -> Option<(String, &str)> {
+fn quoted(rest: &str) -> Option<(Cow<'_, str>, &str)> {
+    let end = rest.find(['"', '\\'])?;
+    if rest[end..].starts_with('"') {
+        return Some((Cow::Borrowed(&rest[..end]), &rest[end + 1..]));
+    }
     let mut text = String::new();
     let mut chars = rest.char_indices();
     while let Some((at, char)) = chars.next() {
         match char {
-            '"' => return Some((text, &rest[at + 1..])),
+            '"' => return Some((Cow::Owned(text), &rest[at + 1..])),
             '\\' => match chars.next()?.1 {
                 'n' => text.push('\n'),
                 escaped @ ('"' | '\\') => text.push(escaped),

@@ -4,46 +4,89 @@
 //! Names, labels and values are those of
 //! <https://github.com/kubernetes/kube-state-metrics/tree/main/docs/metrics/workload>.
 
-use super::scraped::Series;
-use crate::{quantity, redact::CleanJson};
+use super::scraped;
+use crate::{promql::Labels, quantity, redact::CleanJson};
 use chrono::DateTime;
 use serde_json::Value;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 /// Use of the processor by a container in cores, over the metrics server's own interval: it has no counter.
 pub const CPU: &str = "escalate_container_cpu_usage_cores";
 /// A container's working set in bytes, as the metrics server last saw it.
 pub const MEMORY: &str = "escalate_container_memory_working_set_bytes";
 
+/// What one object states.
+#[derive(Clone, Debug)]
+pub struct Stated {
+    /// Labels that all of its series have.
+    about: Labels,
+    /// A line for each, as the text format has it, without those labels: of thousands of pods, a map of each series
+    /// would be ten times as large.
+    lines: Box<str>,
+}
+
+impl Stated {
+    /// How many series they are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lines.lines().count()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Their labels and values.
+    pub fn series(&self) -> impl Iterator<Item = (Labels, f64)> {
+        self.read(|_| true)
+    }
+
+    /// Those of these metrics.
+    pub fn of<'a>(&'a self, metrics: &'a BTreeSet<String>) -> impl Iterator<Item = (Labels, f64)> + 'a {
+        self.read(|name| metrics.contains(name))
+    }
+
+    fn read<'a>(&'a self, is_meant: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = (Labels, f64)> + 'a {
+        let name = |line: &'a str| line.split(['{', ' ']).next().unwrap_or_default();
+        self.lines.lines().filter(move |line| is_meant(name(line))).filter_map(|line| {
+            let (own, value) = scraped::sample(line)?;
+            Some((self.about.iter().chain(own.iter()).collect(), value))
+        })
+    }
+}
+
 /// What an object of this group and resource states.
 #[must_use]
-pub fn of(group: &str, plural: &str, object: &CleanJson) -> Vec<Series> {
+pub fn of(group: &str, plural: &str, object: &CleanJson) -> Stated {
     let object = object.value();
-    let mut stated = Stated { about: Vec::new(), series: Vec::new() };
-    stated.label("namespace", text(object, "/metadata/namespace"));
+    let mut writing = Writing { about: Vec::new(), lines: String::new() };
+    writing.label("namespace", text(object, "/metadata/namespace"));
     let name = text(object, "/metadata/name");
     match (group, plural) {
         ("", "pods") => {
-            stated.label("pod", name);
-            stated.label("uid", text(object, "/metadata/uid"));
-            stated.pod(object);
+            writing.label("pod", name);
+            writing.label("uid", text(object, "/metadata/uid"));
+            writing.pod(object);
         }
         ("metrics.k8s.io", "pods") => {
-            stated.label("pod", name);
-            stated.usage(object);
+            writing.label("pod", name);
+            writing.usage(object);
         }
         ("autoscaling", "horizontalpodautoscalers") => {
-            stated.label("horizontalpodautoscaler", name);
-            stated.autoscaler(object);
+            writing.label("horizontalpodautoscaler", name);
+            writing.autoscaler(object);
         }
         ("apps", plural) => {
             if let Some((_, label, counts)) = COUNTS.iter().find(|(of, ..)| *of == plural) {
-                stated.label(label, name);
-                stated.counts(object, counts);
+                writing.label(label, name);
+                writing.counts(object, counts);
             }
         }
         _ => {}
     }
-    stated.series
+    Stated { about: writing.about.into_iter().collect(), lines: writing.lines.into() }
 }
 
 type Counts = &'static [(&'static str, &'static str)];
@@ -104,24 +147,34 @@ const AUTOSCALER: Counts = &[
 const PHASES: [&str; 5] = ["Pending", "Succeeded", "Failed", "Unknown", "Running"];
 const CONDITIONS: [&str; 3] = ["true", "false", "unknown"];
 
-/// The series of one object.
-struct Stated<'a> {
-    /// Labels that all of them have.
+/// What an object states, while it is written.
+struct Writing<'a> {
     about: Vec<(&'static str, &'a str)>,
-    series: Vec<Series>,
+    lines: String,
 }
 
-impl<'a> Stated<'a> {
+impl<'a> Writing<'a> {
     fn label(&mut self, name: &'static str, value: &'a str) {
         self.about.push((name, value));
     }
 
     fn state(&mut self, name: &str, labels: &[(&str, &str)], value: Option<f64>) {
         let Some(value) = value else { return };
-        let labels = self.about.iter().map(|(name, value)| (*name, *value)).chain(labels.iter().copied());
-        let labels: Vec<String> =
-            labels.filter(|(_, value)| !value.is_empty()).map(|(name, value)| label(name, value)).collect();
-        self.series.push((format!("{name}{{{}}}", labels.join(",")).into(), value));
+        self.lines.push_str(name);
+        for (at, (name, value)) in labels.iter().enumerate() {
+            self.lines.extend([if at == 0 { "{" } else { "," }, name, "=\""]);
+            let value = value.chars();
+            value.for_each(|char| match char {
+                '\\' => self.lines.push_str("\\\\"),
+                '"' => self.lines.push_str("\\\""),
+                '\n' => self.lines.push_str("\\n"),
+                char => self.lines.push(char),
+            });
+            self.lines.push('"');
+        }
+        self.lines.push_str(if labels.is_empty() { "" } else { "}" });
+        // Writing to a text cannot fail.
+        let _ = writeln!(self.lines, " {value}");
     }
 
     fn counts(&mut self, object: &Value, counts: Counts) {
@@ -230,10 +283,6 @@ impl<'a> Stated<'a> {
             }
         }
     }
-}
-
-fn label(name: &str, value: &str) -> String {
-    format!("{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
 
 fn text<'a>(of: &'a Value, at: &str) -> &'a str {

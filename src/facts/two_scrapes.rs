@@ -32,10 +32,9 @@ pub struct Scraped {
 impl Scraped {
     /// Its samples, with the labels of the pod that they are of.
     pub fn targeted(&self) -> impl Iterator<Item = (Labels, f64)> {
-        let target = [("namespace", &self.namespace), ("pod", &self.pod)];
-        self.samples
-            .iter()
-            .filter_map(move |(series, value)| Some((targeted(&scraped::labels(series)?, target), *value)))
+        let target = [("namespace", &self.namespace[..]), ("pod", &self.pod[..])];
+        let read = move |(series, value): &Series| Some((targeted(&scraped::labels(series)?, target), *value));
+        self.samples.iter().filter_map(read)
     }
 }
 
@@ -123,9 +122,10 @@ impl<'a> Pairs<'a> {
             let (then, now) = (of(one), of(other));
             let was: BTreeMap<&Labels, f64> = then.iter().map(|(labels, value)| (labels, *value)).collect();
             let is: BTreeSet<&Labels> = now.iter().map(|(labels, _)| labels).collect();
-            let target = |labels: &Labels| targeted(labels, [("namespace", &other.namespace), ("pod", &other.pod)]);
+            let target =
+                |labels: &Labels| targeted(labels, [("namespace", &other.namespace[..]), ("pod", &other.pod[..])]);
             for (labels, value) in &now {
-                names.extend(labels.get(NAME).cloned());
+                names.extend(labels.get(NAME).map(str::to_owned));
                 let labels_there = target(labels);
                 let was = match was.get(labels) {
                     // One that has begun anew has its own increase.
@@ -168,7 +168,7 @@ impl<'a> Pairs<'a> {
         let number = |text: &str| text.parse::<f64>().ok().filter(|value| value.is_finite());
         let greatest = values.into_iter().filter_map(|(labels, text)| Some((number(&text)?, labels, text)));
         let (_, labels, value) = greatest.max_by(|one, other| one.0.total_cmp(&other.0))?;
-        Some(Reading { value, at: self.last, labels })
+        Some(Reading { value, at: self.last, labels: (&labels).into() })
     }
 }
 
@@ -204,7 +204,7 @@ pub(super) fn judged(
 
 /// Whether a series counts, by its name as the format has it.
 fn is_counter(labels: &Labels) -> bool {
-    let name = labels.get(NAME).map_or("", String::as_str);
+    let name = labels.get(NAME).unwrap_or_default();
     ["_total", "_bucket", "_count", "_sum"].iter().any(|end| name.ends_with(end))
 }
 
@@ -227,12 +227,8 @@ pub(super) fn vector(samples: &Samples, query: &promql::Query, at: Millis) -> Op
 }
 
 /// Labels as a scrape gives them: those of the target, and what the metric itself says of the same names apart.
-fn targeted(labels: &Labels, target: [(&str, &String); 2]) -> Labels {
-    let mut labels = labels.clone();
-    for (name, value) in target {
-        if let Some(own) = labels.insert(name.to_owned(), value.clone()) {
-            labels.insert(format!("exported_{name}"), own);
-        }
-    }
-    labels
+fn targeted(labels: &Labels, target: [(&str, &str); 2]) -> Labels {
+    let own = target.map(|(name, _)| (format!("exported_{name}"), labels.get(name).unwrap_or_default()));
+    let own = own.iter().filter(|(_, own)| !own.is_empty()).map(|(name, own)| (name.as_str(), *own));
+    labels.iter().chain(target).chain(own).collect()
 }

@@ -6,7 +6,7 @@ use super::coverage::utc;
 use crate::{
     bundle::{Judged, QueryRecord, Reading, Verdict},
     profile::Bound,
-    promql::NAME,
+    promql::{Labels, NAME},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ struct Worst {
     badness: f64,
     at: f64,
     text: String,
-    labels: BTreeMap<String, String>,
+    labels: Labels,
 }
 
 impl Judge {
@@ -75,7 +75,7 @@ impl Judge {
     }
 
     /// Hears one series: seconds since 1970 and values as they were answered.
-    pub fn hear(&mut self, labels: &BTreeMap<String, String>, points: &[(f64, &str)]) {
+    pub fn hear(&mut self, labels: &Labels, points: &[(f64, &str)]) {
         self.series += 1;
         for (at, text) in points {
             let Some(value) = number(text) else { continue };
@@ -139,7 +139,8 @@ impl Judge {
         };
         let count = |is: fn(&Moment) -> bool| self.moments.iter().filter(|moment| is(moment)).count() as u64;
         let (steps_with_data, alert_steps) = (count(|moment| moment.has_data), count(|moment| moment.alerts));
-        let reading = |worst: Worst| Reading { value: worst.text, at: moment(worst.at), labels: worst.labels };
+        let reading =
+            |worst: Worst| Reading { value: worst.text, at: moment(worst.at), labels: (&worst.labels).into() };
         Verdict {
             verdict: judged,
             series: self.series,

@@ -2,7 +2,8 @@
 
 use super::{
     eval::{EvalError, Value},
-    samples::{Labels, Sample, picked},
+    labels::Labels,
+    samples::Sample,
     sum::{extreme, mean, quantile, sum, variance},
 };
 use promql_parser::parser::AggregateExpr;
@@ -47,7 +48,7 @@ pub(super) fn value(expr: &AggregateExpr, param: Option<f64>, vector: Vec<Sample
     let Some(op) = Op::read(&expr.op.to_string()) else { return Err(EvalError::Type(expr.to_string())) };
     let mut groups: BTreeMap<Labels, Vec<Sample>> = BTreeMap::new();
     for sample in vector {
-        let group = expr.modifier.as_ref().map(|modifier| picked(&sample.labels, modifier)).unwrap_or_default();
+        let group = expr.modifier.as_ref().map(|modifier| sample.labels.picked(modifier)).unwrap_or_default();
         groups.entry(group).or_default().push(sample);
     }
     let param = param.unwrap_or(f64::NAN);

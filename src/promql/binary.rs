@@ -2,7 +2,8 @@
 
 use super::{
     eval::{EvalError, Value, unique},
-    samples::{Labels, Sample, picked, unname},
+    labels::Labels,
+    samples::Sample,
 };
 use promql_parser::parser::{BinModifier, BinaryExpr, LabelModifier, VectorMatchCardinality as Card};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -60,10 +61,7 @@ pub(super) fn value(expr: &BinaryExpr, left: Value, right: Value) -> Result<Valu
     // A comparison keeps the series' value also where that is on the right.
     let with = |sample: Sample, one: f64, other: f64| {
         let value = op.of(one, other, sample.value, returns_bool)?;
-        let mut labels = sample.labels;
-        if op.unnames(returns_bool) {
-            unname(&mut labels);
-        }
+        let labels = if op.unnames(returns_bool) { sample.labels.unnamed() } else { sample.labels };
         Some(Sample { labels, value })
     };
     match (left, right) {
@@ -94,8 +92,8 @@ pub(super) fn value(expr: &BinaryExpr, left: Value, right: Value) -> Result<Valu
 /// The labels by which the series of two sides are matched.
 fn signature(modifier: Option<&BinModifier>, labels: &Labels) -> Labels {
     match modifier.and_then(|modifier| modifier.matching.as_ref()) {
-        Some(matching) => picked(labels, matching),
-        None => picked(labels, &LabelModifier::exclude(Vec::new())),
+        Some(matching) => labels.picked(matching),
+        None => labels.picked(&LabelModifier::exclude(Vec::new())),
     }
 }
 
@@ -148,28 +146,19 @@ fn of_vectors(
         let Some(other) = ones.get(&signature) else { continue };
         let (one, two) = if is_swapped { (other.value, sample.value) } else { (sample.value, other.value) };
         let value = op.of(one, two, one, returns_bool);
-        let mut labels = sample.labels;
-        if op.unnames(returns_bool) {
-            unname(&mut labels);
-        }
-        match included {
-            None => {
-                let matching = modifier.and_then(|modifier| modifier.matching.as_ref());
-                match matching {
-                    Some(LabelModifier::Include(on)) => labels.retain(|name, _| on.labels.contains(name)),
-                    Some(LabelModifier::Exclude(ignoring)) => labels.retain(|name, _| !ignoring.labels.contains(name)),
-                    None => {}
-                }
+        let labels = if op.unnames(returns_bool) { sample.labels.unnamed() } else { sample.labels };
+        let labels = match (included, modifier.and_then(|modifier| modifier.matching.as_ref())) {
+            // What the other has not is of no value.
+            (Some(included), _) => {
+                let theirs = included.labels.iter().map(|name| (name.as_str(), other.labels.get(name).unwrap_or("")));
+                labels.iter().chain(theirs).collect()
             }
-            Some(included) => {
-                for name in &included.labels {
-                    match other.labels.get(name).filter(|value| !value.is_empty()) {
-                        Some(value) => drop(labels.insert(name.clone(), value.clone())),
-                        None => drop(labels.remove(name)),
-                    }
-                }
+            (None, Some(LabelModifier::Include(on))) => labels.only(|name| on.labels.iter().any(|it| it == name)),
+            (None, Some(LabelModifier::Exclude(ignoring))) => {
+                labels.only(|name| !ignoring.labels.iter().any(|it| it == name))
             }
-        }
+            (None, None) => labels,
+        };
         let seen = matched.entry(signature).or_default();
         if included.is_none() && !seen.is_empty() || !seen.insert(labels.clone()) {
             return Err(EvalError::ManyToOne(labels));

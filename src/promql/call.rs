@@ -3,7 +3,8 @@
 use super::{
     eval::{EvalError, Evaluator, Value, strip, unnamed},
     histogram,
-    samples::{Labels, Sample},
+    labels::Labels,
+    samples::Sample,
 };
 use promql_parser::{
     label::MatchOp,
@@ -111,16 +112,12 @@ fn clamp(vector: Vec<Sample>, least: f64, most: f64) -> Result<Value, EvalError>
 
 /// The labels that a series which is not there would have for sure.
 pub(super) fn absent(selector: &VectorSelector) -> Labels {
-    let mut labels = Labels::new();
     let mut said = BTreeSet::new();
-    for matcher in selector.matchers.matchers.iter().filter(|matcher| matcher.name != super::NAME) {
+    let matchers = selector.matchers.matchers.iter().filter(|matcher| matcher.name != super::NAME);
+    let sure = matchers.map(|matcher| {
         // Of two that say what a label is, neither is sure.
-        if matches!(matcher.op, MatchOp::Equal) && said.insert(&matcher.name) {
-            labels.insert(matcher.name.clone(), matcher.value.clone());
-        } else {
-            labels.remove(&matcher.name);
-        }
-    }
-    labels.retain(|_, value| !value.is_empty());
-    labels
+        let is_sure = matches!(matcher.op, MatchOp::Equal) && said.insert(&matcher.name);
+        (matcher.name.as_str(), if is_sure { matcher.value.as_str() } else { "" })
+    });
+    sure.collect()
 }

@@ -1,8 +1,10 @@
 //! Owns the walk through an expression, and what its parts give.
 
 use super::{
-    aggregate, binary, call, over_time,
-    samples::{Labels, Millis, Point, Sample, Samples, unname},
+    aggregate, binary, call,
+    labels::Labels,
+    over_time,
+    samples::{Millis, Point, Sample, Samples},
 };
 use promql_parser::parser::{Call, Expr, Offset, VectorSelector};
 use std::{collections::BTreeSet, time::Duration};
@@ -137,9 +139,7 @@ pub(super) fn strip(expr: &Expr) -> &Expr {
 
 /// Samples without the name of their metric, which they are not of any more.
 pub(super) fn unnamed(samples: impl Iterator<Item = Sample>) -> Result<Value, EvalError> {
-    let mut samples: Vec<Sample> = samples.collect();
-    samples.iter_mut().for_each(|sample| unname(&mut sample.labels));
-    unique(samples)
+    unique(samples.map(|sample| Sample { labels: sample.labels.unnamed(), ..sample }).collect())
 }
 
 /// Each set of labels once.

@@ -4,7 +4,8 @@
 
 use super::{
     eval::{EvalError, Value, unnamed},
-    samples::{Labels, Sample},
+    labels::Labels,
+    samples::Sample,
     sum::beyond,
 };
 use std::{cmp::Ordering, collections::BTreeMap};
@@ -22,9 +23,9 @@ struct Bucket {
 
 pub(super) fn value(q: f64, vector: Vec<Sample>) -> Result<Value, EvalError> {
     let mut histograms: BTreeMap<Labels, Vec<Bucket>> = BTreeMap::new();
-    for Sample { mut labels, value: count } in vector {
-        let Some(bound) = labels.remove(BOUND).and_then(|bound| read(&bound)) else { continue };
-        histograms.entry(labels).or_default().push(Bucket { bound, count });
+    for Sample { labels, value: count } in vector {
+        let Some(bound) = labels.get(BOUND).and_then(read) else { continue };
+        histograms.entry(labels.without(BOUND)).or_default().push(Bucket { bound, count });
     }
     unnamed(histograms.into_iter().map(|(labels, buckets)| Sample { labels, value: quantile(q, buckets) }))
 }

@@ -13,6 +13,7 @@ mod call;
 mod check;
 mod eval;
 mod histogram;
+mod labels;
 mod narrow;
 mod over_time;
 mod raw;
@@ -22,8 +23,9 @@ mod sum;
 
 pub use self::{
     eval::{EvalError, Value},
+    labels::{Labels, NAME},
     raw::{Wanted, raw},
-    samples::{Labels, Millis, NAME, Point, Sample, Samples, Series, is_stale, stale},
+    samples::{Millis, Point, Sample, Samples, Series, is_stale, stale},
 };
 
 use std::{fmt, time::Duration};

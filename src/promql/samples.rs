@@ -1,36 +1,11 @@
 //! Owns series of samples, and how they are selected by their labels and by time.
 
-use promql_parser::{
-    label::Matchers,
-    parser::{LabelModifier, VectorSelector},
-};
+use super::labels::{Labels, NAME};
+use promql_parser::{label::Matchers, parser::VectorSelector};
 use std::collections::BTreeMap;
 
 /// Milliseconds since 1970.
 pub type Millis = i64;
-/// A series' labels, its name among them.
-pub type Labels = BTreeMap<String, String>;
-
-/// The label that is a metric's name.
-pub const NAME: &str = "__name__";
-
-/// Labels that say what a metric is, and which are not of what is made of it.
-const ABOUT: [&str; 3] = [NAME, "__type__", "__unit__"];
-
-pub(super) fn unname(labels: &mut Labels) {
-    ABOUT.iter().for_each(|label| drop(labels.remove(*label)));
-}
-
-/// The labels that `by` or `on` names, or those that `without` or `ignoring` does not; a name only where it
-/// is asked for.
-pub(super) fn picked(labels: &Labels, modifier: &LabelModifier) -> Labels {
-    let named = &modifier.labels().labels;
-    let is_kept = |name: &String| match modifier {
-        LabelModifier::Include(_) => named.contains(name),
-        LabelModifier::Exclude(_) => name != NAME && !named.contains(name),
-    };
-    labels.iter().filter(|(name, _)| is_kept(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
-}
 
 /// The bits of the NaN by which Prometheus says that a series has ended:
 /// <https://github.com/prometheus/prometheus/blob/v3.16.0/model/value/value.go>.
@@ -85,11 +60,6 @@ impl Samples {
     /// Adds a point. One that is not later than the last of its series is left out, as a scrape's second
     /// value at one time is.
     pub fn push(&mut self, labels: &Labels, point: Point) {
-        // A label without a value is none.
-        if labels.values().any(String::is_empty) {
-            let labels = labels.iter().filter(|(_, value)| !value.is_empty());
-            return self.push(&labels.map(|(name, value)| (name.clone(), value.clone())).collect(), point);
-        }
         match self.0.get_mut(labels) {
             Some(points) if points.last().is_none_or(|last| last.at < point.at) => points.push(point),
             Some(_) => {}
@@ -118,7 +88,8 @@ impl Samples {
 
     fn selected<'a>(&'a self, selector: &'a VectorSelector) -> impl Iterator<Item = (&'a Labels, &'a [Point])> {
         let is_meant = move |labels: &Labels| {
-            selector.name.as_ref().is_none_or(|name| labels.get(NAME) == Some(name)) && all(&selector.matchers, labels)
+            selector.name.as_ref().is_none_or(|name| labels.get(NAME) == Some(name.as_str()))
+                && all(&selector.matchers, labels)
         };
         self.0.iter().filter(move |(labels, _)| is_meant(labels)).map(|(labels, points)| (labels, &points[..]))
     }
@@ -153,5 +124,5 @@ fn within(points: &[Point], from: Millis, to: Millis) -> &[Point] {
 
 /// A label that a series has not is empty.
 fn all(matchers: &Matchers, labels: &Labels) -> bool {
-    matchers.matchers.iter().all(|matcher| matcher.is_match(labels.get(&matcher.name).map_or("", String::as_str)))
+    matchers.matchers.iter().all(|matcher| matcher.is_match(labels.get(&matcher.name).unwrap_or_default()))
 }

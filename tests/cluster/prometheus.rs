@@ -106,7 +106,7 @@ impl Prometheus {
         let mut request = Vec::new();
         for series in samples.series() {
             let mut message = Vec::new();
-            for (name, value) in &series.labels {
+            for (name, value) in series.labels.iter() {
                 let label = [field(1, name.as_bytes()), field(2, value.as_bytes())].concat();
                 message.extend(field(1, &label));
             }

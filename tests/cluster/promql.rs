@@ -25,8 +25,7 @@ impl Dice {
 }
 
 fn labels(name: &str, pairs: &[(&str, &str)]) -> Labels {
-    let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-    pairs.chain([("__name__".to_owned(), name.to_owned())]).collect()
+    pairs.iter().copied().chain([("__name__", name)]).collect()
 }
 
 /// Counters with resets, gaps and an end; gauges with NaN and infinities; a histogram; what never changes.

@@ -7,9 +7,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 fn labels(name: &str, instance: &str) -> Labels {
-    [("__name__", name), ("instance", instance), ("le", instance)]
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .into()
+    [("__name__", name), ("instance", instance), ("le", instance)].into_iter().collect()
 }
 
 fn samples(points: &[(u8, i64, f64)]) -> Samples {

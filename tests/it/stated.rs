@@ -1,10 +1,13 @@
 //! What objects state, under kube-state-metrics' names.
 
 use kubectl_escalate::{
-    facts::{scraped, stated},
+    facts::{
+        scraped,
+        stated::{self, Stated},
+    },
     plan::RANGE,
     profile::Profile,
-    promql::NAME,
+    promql::{Labels, NAME},
     redact::{CleanJson, Key, Redactor},
 };
 use proptest::prelude::*;
@@ -15,12 +18,19 @@ fn clean(object: Value) -> CleanJson {
     Redactor::new(&Key::random()).object(object).0
 }
 
-/// As lines of the text format.
-fn lines(group: &str, plural: &str, object: Value) -> Vec<String> {
-    let mut lines: Vec<String> =
-        stated::of(group, plural, &clean(object)).iter().map(|(series, value)| format!("{series} {value}")).collect();
-    lines.sort();
-    lines
+type Found = Vec<(Labels, f64)>;
+
+fn stated_by(group: &str, plural: &str, object: Value) -> Found {
+    let mut found: Found = stated::of(group, plural, &clean(object)).series().collect();
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    found
+}
+
+/// What these lines of the text format say.
+fn said(lines: &[String]) -> Found {
+    let mut said: Found = lines.iter().map(|line| scraped::sample(line).expect("a sample")).collect();
+    said.sort_by(|one, other| one.0.cmp(&other.0));
+    said
 }
 
 fn pod() -> Value {
@@ -55,7 +65,7 @@ fn a_pod_states_what_kube_state_metrics_says_of_it() {
     };
     let phase = |word: &str, value: u8| format!("kube_pod_status_phase{{{of_pod},phase=\"{word}\"}} {value}");
     let ready = |word: &str, value: u8| format!("kube_pod_status_ready{{{of_pod},condition=\"{word}\"}} {value}");
-    let mut expected = vec![
+    let expected = [
         resource("requests", "cpu", "core", "0.25"),
         resource("requests", "memory", "byte", "268435456"),
         resource("limits", "memory", "byte", "536870912"),
@@ -79,8 +89,7 @@ fn a_pod_states_what_kube_state_metrics_says_of_it() {
         ready("false", 1),
         ready("unknown", 0),
     ];
-    expected.sort();
-    assert_eq!(lines("", "pods", pod()), expected);
+    assert_eq!(stated_by("", "pods", pod()), said(&expected));
 }
 
 #[test]
@@ -89,10 +98,10 @@ fn what_makes_and_scales_pods_states_its_numbers() {
         "metadata": {"namespace": "tdd-one", "name": "server"},
         "spec": {"replicas": 3}, "status": {"replicas": 3, "readyReplicas": 1, "availableReplicas": 1, "unavailableReplicas": 2, "updatedReplicas": 3},
     });
-    let lines_of = lines("apps", "deployments", deployment);
+    let found = stated_by("apps", "deployments", deployment);
     for (name, value) in [("spec_replicas", 3), ("status_replicas_available", 1), ("status_replicas_unavailable", 2)] {
         let line = format!("kube_deployment_{name}{{namespace=\"tdd-one\",deployment=\"server\"}} {value}");
-        assert!(lines_of.contains(&line), "{line} in {lines_of:#?}");
+        assert!(found.contains(&said(std::slice::from_ref(&line))[0]), "{line} in {found:#?}");
     }
     let autoscaler = json!({
         "metadata": {"namespace": "tdd-one", "name": "server"},
@@ -101,7 +110,7 @@ fn what_makes_and_scales_pods_states_its_numbers() {
             "currentMetrics": [{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 93}}}],
             "conditions": [{"type": "ScalingLimited", "status": "True"}]},
     });
-    let lines_of = lines("autoscaling", "horizontalpodautoscalers", autoscaler);
+    let found = stated_by("autoscaling", "horizontalpodautoscalers", autoscaler);
     let about = "namespace=\"tdd-one\",horizontalpodautoscaler=\"server\"";
     for line in [
         format!("kube_horizontalpodautoscaler_status_current_replicas{{{about}}} 4"),
@@ -115,7 +124,7 @@ fn what_makes_and_scales_pods_states_its_numbers() {
             "kube_horizontalpodautoscaler_status_condition{{{about},condition=\"ScalingLimited\",status=\"true\"}} 1"
         ),
     ] {
-        assert!(lines_of.contains(&line), "{line} in {lines_of:#?}");
+        assert!(found.contains(&said(std::slice::from_ref(&line))[0]), "{line} in {found:#?}");
     }
 }
 
@@ -131,7 +140,7 @@ fn the_metrics_server_s_numbers_have_names_of_our_own() {
     let about = "namespace=\"tdd-one\",pod=\"server-1\",container=\"server\"";
     let expected =
         [format!("{}{{{about}}} 0.000007341", stated::CPU), format!("{}{{{about}}} 54525952", stated::MEMORY)];
-    assert_eq!(lines("metrics.k8s.io", "pods", usage()), expected);
+    assert_eq!(stated_by("metrics.k8s.io", "pods", usage()), said(&expected));
 }
 
 #[test]
@@ -146,8 +155,8 @@ fn every_metric_that_a_profile_asks_objects_for_is_stated() {
             &clean(json!({ "status": { "conditions": [{ "type": "ScalingLimited", "status": "True" }] } })),
         ),
     ];
-    let name = |series: &str| scraped::labels(series).and_then(|labels| labels.get(NAME).cloned()).expect("a name");
-    let stated: BTreeSet<String> = all.iter().flatten().map(|(series, _)| name(series)).collect();
+    let name = |(labels, _): (Labels, f64)| labels.get(NAME).expect("a name").to_owned();
+    let stated: BTreeSet<String> = all.iter().flat_map(Stated::series).map(name).collect();
     for profile in ["trust-domain-server", "agent"] {
         let profile = Profile::load(profile).expect("an embedded profile");
         for rule in &profile.queries {
@@ -188,14 +197,27 @@ fn anything() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    /// Whatever an object is, what it states can be read again as it was written.
+    /// Whatever an object is, all that it states can be read again, and asked for by its metric's name.
     #[test]
     fn any_object_states_series_that_can_be_read(object in anything()) {
         for (group, plural) in [("", "pods"), ("metrics.k8s.io", "pods"), ("apps", "deployments"), ("autoscaling", "horizontalpodautoscalers")] {
-            for (series, value) in stated::of(group, plural, &clean(object.clone())) {
-                let read = scraped::sample(&format!("{series} {value}"));
-                prop_assert!(read.is_some_and(|(_, read)| read == value), "{series} {value}");
+            let stated = stated::of(group, plural, &clean(object.clone()));
+            let all: Found = stated.series().collect();
+            prop_assert_eq!(all.len(), stated.len(), "{:?}", stated);
+            for (labels, value) in all {
+                let name = BTreeSet::from([labels.get(NAME).expect("a name").to_owned()]);
+                prop_assert!(stated.of(&name).any(|it| it == (labels.clone(), value)), "{:?} {}", labels, value);
             }
         }
+    }
+
+    /// What a container is called is what its series say, whatever letters it has.
+    #[test]
+    fn a_name_is_read_as_it_is(name in "\\PC{1,8}|[\\\\\"\n,{}= ]{1,6}") {
+        let pod = json!({ "status": { "containerStatuses": [{ "name": name, "ready": true }] } });
+        let redacted = clean(pod.clone());
+        let name = redacted.value()["status"]["containerStatuses"][0]["name"].as_str();
+        let stated: Found = stated::of("", "pods", &redacted).series().collect();
+        prop_assert!(stated.iter().any(|(labels, _)| labels.get("container") == name), "{:?}", stated);
     }
 }

@@ -1,0 +1,139 @@
+//! Owns a series' labels, and which of them an expression is after.
+
+use promql_parser::parser::LabelModifier;
+use serde::{Deserialize, Serialize, Serializer};
+use std::{cmp::Ordering, collections::BTreeMap, fmt, sync::Arc};
+
+/// The label that is a metric's name.
+pub const NAME: &str = "__name__";
+
+/// Labels that say what a metric is, and which are not of what is made of it.
+const ABOUT: [&str; 3] = [NAME, "__type__", "__unit__"];
+
+/// A series' labels, its name among them: each once, none without a value, sorted by their names. They are one
+/// text, for a query may be of tens of thousands of series, and a map of each would be ten times as large.
+#[derive(Clone, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(from = "BTreeMap<String, String>")]
+pub struct Labels {
+    /// Names and values, one behind the other.
+    text: Arc<str>,
+    /// Where each name, and each value, ends.
+    ends: Arc<[usize]>,
+}
+
+impl Labels {
+    /// None at all.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut from = 0;
+        self.ends.chunks_exact(2).map(move |ends| {
+            let (name, value) = (&self.text[from..ends[0]], &self.text[ends[0]..ends[1]]);
+            from = ends[1];
+            (name, value)
+        })
+    }
+
+    /// A label's value.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find_map(|(label, value)| (label == name).then_some(value))
+    }
+
+    /// The same with this label, whether or not it has another value.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        self.iter().chain([(name, value)]).collect()
+    }
+
+    /// The same without this label.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        self.only(|label| label != name)
+    }
+
+    /// Those of these names.
+    #[must_use]
+    pub fn only(&self, mut is_meant: impl FnMut(&str) -> bool) -> Self {
+        if self.iter().all(|(label, _)| is_meant(label)) {
+            return self.clone();
+        }
+        self.iter().filter(|(label, _)| is_meant(label)).collect()
+    }
+
+    /// Those that are not about the metric.
+    pub(super) fn unnamed(&self) -> Self {
+        self.only(|label| !ABOUT.contains(&label))
+    }
+
+    /// Those that `by` or `on` names, or that `without` or `ignoring` does not; a name only where it is asked for.
+    pub(super) fn picked(&self, modifier: &LabelModifier) -> Self {
+        let is_named = |label: &str| modifier.labels().labels.iter().any(|named| named == label);
+        self.only(|label| match modifier {
+            LabelModifier::Include(_) => is_named(label),
+            LabelModifier::Exclude(_) => label != NAME && !is_named(label),
+        })
+    }
+}
+
+impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Labels {
+    /// Of several values of one label the last.
+    fn from_iter<T: IntoIterator<Item = (N, V)>>(labels: T) -> Self {
+        let mut labels: Vec<(N, V)> = labels.into_iter().collect();
+        labels.sort_by(|(one, _), (other, _)| one.as_ref().cmp(other.as_ref()));
+        let size = labels.iter().map(|(name, value)| name.as_ref().len() + value.as_ref().len()).sum();
+        let (mut text, mut ends) = (String::with_capacity(size), Vec::with_capacity(2 * labels.len()));
+        for (at, (name, value)) in labels.iter().enumerate() {
+            let (name, value) = (name.as_ref(), value.as_ref());
+            let is_last = labels.get(at + 1).is_none_or(|(next, _)| next.as_ref() != name);
+            if is_last && !value.is_empty() {
+                for part in [name, value] {
+                    text.push_str(part);
+                    ends.push(text.len());
+                }
+            }
+        }
+        Self { text: text.into(), ends: ends.into() }
+    }
+}
+
+impl From<BTreeMap<String, String>> for Labels {
+    fn from(labels: BTreeMap<String, String>) -> Self {
+        labels.into_iter().collect()
+    }
+}
+
+impl From<&Labels> for BTreeMap<String, String> {
+    fn from(labels: &Labels) -> Self {
+        labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+}
+
+impl Serialize for Labels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl Ord for Labels {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Series of one metric often differ in letters alone, and where all parts end alike the text says it all.
+        if self.ends == other.ends { self.text.cmp(&other.text) } else { self.iter().cmp(other.iter()) }
+    }
+}
+
+impl PartialOrd for Labels {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
