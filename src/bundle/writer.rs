@@ -248,6 +248,12 @@ impl SoFar {
         self.entries.get(path).map(|one| one.written.sha256.as_str())
     }
 
+    /// The size of an entry in bytes, by the path it was written under.
+    #[must_use]
+    pub fn size(&self, path: &str) -> Option<u64> {
+        self.entries.get(path).map(|one| one.written.bytes)
+    }
+
     /// Reads an entry as a stream, by the path it was written under.
     ///
     /// # Errors

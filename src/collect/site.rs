@@ -227,7 +227,7 @@ pub(super) struct Piped {
 
 /// So many blocks wait for their turn at most: what packing lags behind while more comes, it has caught up with when
 /// the next answer begins.
-const WAITING: usize = 64;
+const WAITING: usize = 48;
 
 impl Piped {
     pub(super) fn new(mut writing: Writing) -> Self {

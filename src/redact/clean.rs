@@ -105,7 +105,8 @@ impl Joined {
 
     /// All of it, and begins anew.
     pub fn take(&mut self) -> Clean {
-        let next = Vec::with_capacity(self.0.len());
+        // Blocks end with the line that fills them: a little more, or each would be grown to twice its size.
+        let next = Vec::with_capacity(self.0.len() + self.0.len() / 8);
         Clean::new(std::mem::replace(&mut self.0, next))
     }
 }

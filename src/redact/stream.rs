@@ -135,6 +135,8 @@ impl Stream {
         if whole > self.behind || buffer.len() - self.behind > WINDOW {
             let mut clues = Clues::new(&buffer, &mut lower);
             let mut findings = Findings::default();
+            // Nearly all of it comes out as it is.
+            self.output.bytes.reserve(whole - self.behind);
             while at < buffer.len() {
                 if at < whole && !self.inside && self.output.is_idle() {
                     // Nothing before the line of the next clue needs a look.

@@ -1,8 +1,16 @@
 //! The curves of the queries' answers: read, thinned to what a plot can show, the worst first.
 
 use crate::{bundle::QueryRecord, profile::Bound};
-use serde::Deserialize;
-use std::{cmp::Ordering, collections::BTreeMap};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use std::{
+    cmp::Ordering,
+    collections::BTreeMap,
+    fmt,
+    io::{BufReader, Read},
+};
 
 /// At most so many curves of a query are kept.
 pub const SERIES: usize = 8;
@@ -10,8 +18,8 @@ pub const SERIES: usize = 8;
 /// At most about so many points of a curve: two for each column of the plot.
 pub const POINTS: usize = 300;
 
-/// What is larger than this is not read, in bytes.
-pub const ANSWER_BYTES: usize = 16 << 20;
+/// Of what is larger than this the curves are not worth the time, in bytes.
+pub const ANSWER_BYTES: u64 = 16 << 20;
 
 /// A curve of a query's answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,17 +35,6 @@ pub struct Series {
 }
 
 #[derive(Deserialize)]
-struct Saved {
-    answer: Answer,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(default)]
-    result: Vec<Row>,
-}
-
-#[derive(Deserialize)]
 struct Row {
     #[serde(default)]
     metric: BTreeMap<String, String>,
@@ -48,24 +45,17 @@ struct Row {
 /// A curve by its worst value, the sign turned where low values are the worse ones.
 type Ranked = (f64, Row, Vec<(i64, f64)>);
 
-/// The curves in the text of `queries/<id>.json`, the worst first, at most [`SERIES`] of them with about [`POINTS`]
-/// points each. Text that is something else has none.
+/// The curves in `queries/<id>.json`, the worst first, at most [`SERIES`] of them with about [`POINTS`] points each;
+/// no more of it is held at once than these and one more. What is something else has none.
 #[must_use]
-pub fn series(query: &QueryRecord, text: &str) -> Vec<Series> {
-    let file = (text.len() <= ANSWER_BYTES).then(|| serde_json::from_str::<Saved>(text).ok());
-    let rows = file.flatten().map(|file| file.answer.result).unwrap_or_default();
-    let is_low_bad = is_low_bad(query);
-    let mut ranked: Vec<Ranked> = rows
-        .into_iter()
-        .filter_map(|row| {
-            let points = points(&row);
-            let worst = points.iter().map(|(_, value)| if is_low_bad { -value } else { *value }).reduce(f64::max)?;
-            Some((worst, row, points))
-        })
-        .collect();
-    ranked.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.1.metric.cmp(&other.1.metric)));
-    let kept = ranked.into_iter().take(SERIES);
+pub fn series(query: &QueryRecord, file: impl Read) -> Vec<Series> {
+    let mut ranking = Ranking { is_low_bad: is_low_bad(query), kept: Vec::new() };
+    let mut json = serde_json::Deserializer::from_reader(BufReader::new(file));
+    if Within(&["answer", "result"], &mut ranking).deserialize(&mut json).is_err() {
+        return Vec::new();
+    }
     let (cluster, id) = (&query.cluster, &query.id);
+    let kept = ranking.kept.into_iter();
     kept.map(|(_, row, points)| Series {
         cluster: cluster.clone(),
         query: id.clone(),
@@ -73,6 +63,63 @@ pub fn series(query: &QueryRecord, text: &str) -> Vec<Series> {
         points: thinned(points),
     })
     .collect()
+}
+
+/// The worst curves so far.
+struct Ranking {
+    is_low_bad: bool,
+    kept: Vec<Ranked>,
+}
+
+impl Ranking {
+    fn see(&mut self, row: Row) {
+        let points = points(&row);
+        let worst = points.iter().map(|(_, value)| if self.is_low_bad { -value } else { *value }).reduce(f64::max);
+        let Some(worst) = worst else { return };
+        let is_before = |held: &Ranked| held.0.total_cmp(&worst).reverse().then_with(|| held.1.metric.cmp(&row.metric));
+        let place = self.kept.partition_point(|held| is_before(held).is_le());
+        if place < SERIES {
+            self.kept.insert(place, (worst, row, points));
+            self.kept.truncate(SERIES);
+        }
+    }
+}
+
+/// The rows under these keys, one within the other.
+struct Within<'a>(&'static [&'static str], &'a mut Ranking);
+
+impl<'de> DeserializeSeed<'de> for Within<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        if self.0.is_empty() { from.deserialize_seq(self) } else { from.deserialize_map(self) }
+    }
+}
+
+impl<'de> Visitor<'de> for Within<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer to a query")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let Self(keys, ranking) = self;
+        while let Some(key) = members.next_key::<String>()? {
+            match keys.split_first() {
+                Some((first, within)) if key == *first => members.next_value_seed(Within(within, ranking))?,
+                _ => drop(members.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
+        while let Some(row) = rows.next_element::<Row>()? {
+            self.1.see(row);
+        }
+        Ok(())
+    }
 }
 
 /// Whether low values are the worse ones.
@@ -132,21 +179,21 @@ mod tests {
             json!({ "metric": { "pod": format!("p{pod}") }, "values": values })
         };
         let text = answer((2..20).map(curve).collect());
-        let found = series(&query(Some("< 1")), &text);
+        let found = series(&query(Some("< 1")), text.as_bytes());
         assert_eq!(found.len(), SERIES);
         assert_eq!(found[0].labels["pod"], "p19");
         assert!(found[0].points.len() <= POINTS && found[0].points.contains(&(500_000, 19.0)));
         assert!(found[0].points.is_sorted_by_key(|point| point.0));
-        assert_eq!(series(&query(Some("> 0.99")), &text)[0].labels["pod"], "p10", "all are as low");
+        assert_eq!(series(&query(Some("> 0.99")), text.as_bytes())[0].labels["pod"], "p10", "all are as low");
     }
 
     #[test]
     fn what_is_no_answer_has_no_curves() {
         for text in ["", "[]", "{\"answer\":{\"result\":[{\"values\":[[1,2]]}]}}", "{\"answer\":null}"] {
-            assert_eq!(series(&query(None), text), []);
+            assert_eq!(series(&query(None), text.as_bytes()), []);
         }
         let odd =
             answer(json!([{ "metric": {}, "values": [[1, "NaN"], [2, "+Inf"], [1e300, "1"]] }, { "values": [] }]));
-        assert_eq!(series(&query(None), &odd)[0].points, [(i64::MAX, 1.0)]);
+        assert_eq!(series(&query(None), odd.as_bytes())[0].points, [(i64::MAX, 1.0)]);
     }
 }

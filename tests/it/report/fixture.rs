@@ -50,7 +50,7 @@ impl Incident {
         let queries = queries();
         let of = |query: &Value| {
             let record = serde_json::from_value(query.clone()).expect("a record");
-            report::series(&record, &answer(query["id"].as_str().unwrap_or_default(), pods))
+            report::series(&record, answer(query["id"].as_str().unwrap_or_default(), pods).as_bytes())
         };
         let answered = queries.iter().filter(|query| query["verdict"] != "no-data");
         let series = answered.flat_map(of).collect();
