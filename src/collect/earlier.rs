@@ -139,6 +139,10 @@ impl Earlier {
     }
 
     /// A log of it has become a part of this bundle's.
+    pub(super) fn was_continued(&self, path: &str) -> bool {
+        self.continued.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
+    }
+
     pub(super) fn is_continued(&self, path: String) {
         self.continued.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
     }

@@ -45,9 +45,9 @@ pub fn facts(
             .filter_map(|carried| Some((carried.record.path.as_str(), settled.record(&carried.entry.path)?.path)))
             .collect();
         let here: HashSet<&str> = manifest.entries.iter().map(|entry| entry.path.as_str()).collect();
+        // What a longer log has begun with is in that one's facts.
+        was.logs.retain(|log| !earlier.was_continued(&log.entry));
         was.settle(|path| moved.get(path).cloned().or_else(|| here.contains(path).then(|| path.to_owned())));
-        // What is not there any more is part of a longer log, which has facts of its own.
-        was.logs.retain(|log| !log.entry.is_empty());
         complete(&mut facts, was, earlier.manifest().started);
     }
     facts.sort();

@@ -116,7 +116,7 @@ pub(super) fn write(
 }
 
 /// Adds what [`write`] wrote to the task that was to get samples, or one of its own.
-pub(super) fn add(site: &Site, known: &Known, entry: Entry, run: &mut Run) {
+pub(super) fn add(site: &Site, known: &Known, (entry, started): (Entry, DateTime<Utc>), run: &mut Run) {
     let is_ours = |it: &&mut Record| it.cluster == site.cluster && matches!(it.task.what, What::Samples(_));
     if let Some(Record { done, .. }) = run.records.iter_mut().find(is_ours) {
         // Those of the Prometheus are missing still.
@@ -129,7 +129,7 @@ pub(super) fn add(site: &Site, known: &Known, entry: Entry, run: &mut Run) {
     let samples = SamplesTask { questions: Vec::new(), labels: known.labels() };
     let task = Task { what: What::Samples(samples), required: false };
     let (cluster, done) = (site.cluster.clone(), Done::collected(vec![entry]));
-    run.records.push(Record { cluster, task, started: Some(Utc::now()), duration: Duration::ZERO, done });
+    run.records.push(Record { cluster, task, started: Some(started), duration: Duration::ZERO, done });
 }
 
 /// Why the samples of a metric were not all taken.
@@ -202,18 +202,7 @@ impl<'a> File<'a> {
     }
 
     fn line(&mut self, name: &Clean, value: &str, at: &str) {
-        // Nothing else may be between two numbers of a line.
-        if !is_number(at) || !is_number(value) {
-            return;
-        }
-        self.block.push(name);
-        for number in [value, at] {
-            self.block.literal(" ");
-            // Of what is a number all is taken.
-            let _ = self.block.numbers(number);
-        }
-        self.block.literal("\n");
-        self.samples += 1;
+        self.samples += u64::from(self.block.sample(name, [value, at]));
         if self.block.len() >= BLOCK {
             self.flush();
         }
@@ -264,12 +253,6 @@ fn line_of(labels: &Labels) -> String {
     let labels = labels.iter().filter(|(label, _)| *label != NAME);
     let labels = labels.map(|(label, value)| format!("{}={}", word(label), quoted(value)));
     format!("{before}{{{}}}", among.into_iter().chain(labels).collect::<Vec<_>>().join(","))
-}
-
-/// Whether a text is a number as OpenMetrics has it.
-fn is_number(text: &str) -> bool {
-    matches!(text, "NaN" | "+Inf" | "-Inf" | "Inf")
-        || !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte))
 }
 
 fn word(label: &str) -> Cow<'_, str> {

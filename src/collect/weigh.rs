@@ -34,17 +34,25 @@ pub fn weigh(sites: &[Site], run: &mut Run) -> Result<(), BundleError> {
             |record: &Record| matches!(record.task.what, What::Samples(_)) && !record.done.entries.is_empty();
         let lacks_samples = site.request.questions() > 0
             && !run.records.iter().filter(|it| it.cluster == site.cluster).any(has_samples);
+        let started = Utc::now();
         // Of thousands of pods either takes a while.
-        let (answers, written) = thread::scope(|scope| {
-            let answers = scope.spawn(|| by_objects(site, &known, &stated, run));
+        let ((answers, answered), written) = thread::scope(|scope| {
+            let answers = scope.spawn(|| {
+                let mut records = Vec::new();
+                let done = by_objects(site, &known, &stated, run, &mut records);
+                (records, done)
+            });
             let write = || samples::write(site, &known, &scrapes, &stated.objects);
-            let written = lacks_samples.then(write).transpose();
+            let written = if lacks_samples { write() } else { Ok(None) };
             (answers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), written)
         });
-        run.records.extend(answers?);
-        if let Some(entry) = written?.flatten() {
-            samples::add(site, &known, entry, run);
-        }
+        run.records.extend(answers);
+        let written = written.map(|entry| {
+            if let Some(entry) = entry {
+                samples::add(site, &known, (entry, started), run);
+            }
+        });
+        answered.and(written)?;
     }
     Ok(())
 }
@@ -68,7 +76,13 @@ fn by_scrapes(site: &Site, known: &Known, scrapes: &[Scraped], run: &mut Run) ->
     Ok(())
 }
 
-fn by_objects(site: &Site, known: &Known, stated: &Stated, run: &Run) -> Result<Vec<Record>, BundleError> {
+fn by_objects(
+    site: &Site,
+    known: &Known,
+    stated: &Stated,
+    run: &Run,
+    records: &mut Vec<Record>,
+) -> Result<(), BundleError> {
     let at = site.stated_at();
     let has_value = |record: &Record| record.done.verdict.as_ref().is_some_and(|it| it.steps_with_data > 0);
     let ours = run.records.iter().filter(|record| record.cluster == site.cluster && has_value(record));
@@ -80,7 +94,6 @@ fn by_objects(site: &Site, known: &Known, stated: &Stated, run: &Run) -> Result<
         })
         .collect();
     let is_wanted = |id: &str| !answered.contains(id);
-    let mut records = Vec::new();
     for by_objects::Said { rule, question: query, values, verdict } in
         by_objects::say(&site.request, known, (&stated.objects, stated.is_cut), at, is_wanted)
     {
@@ -94,7 +107,7 @@ fn by_objects(site: &Site, known: &Known, stated: &Stated, run: &Run) -> Result<
         let path = layout::query_of_objects(&site.cluster, &rule.id);
         records.push(answer(site, task, path, (question, &values, verdict, at))?);
     }
-    Ok(records)
+    Ok(())
 }
 
 /// `queries/<id>.json`, as of a Prometheus' answer, and its task.

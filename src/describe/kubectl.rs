@@ -131,9 +131,9 @@ fn without_references(text: &str, metadata: &Value) -> String {
     for (at, _) in text.match_indices(REFERENCE) {
         let path = &text[at + REFERENCE.len()..];
         let value = path.split_once(')').and_then(|(path, _)| value(path)).unwrap_or_default();
-        // The gap before an empty value is the one that its column has.
-        let end = at - if text[from..at].ends_with(value) { value.len() } else { 0 };
-        out.push_str(&text[from..end]);
+        out.push_str(&text[from..at]);
+        // The gap before an empty value is the one that its column has. A value may have such words in it, too.
+        out.truncate(out.strip_suffix(value).map_or(out.len(), str::len));
         from = at;
     }
     out.push_str(&text[from..]);

@@ -65,6 +65,12 @@ const IN_NUMBERS: [bool; 256] = {
     table
 };
 
+/// Whether a text is a number as OpenMetrics has it.
+fn is_number(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
+    !text.is_empty() && text.bytes().all(is_part) || matches!(text, "NaN" | "+Inf" | "-Inf" | "Inf")
+}
+
 /// Clean bytes put together from clean pieces and from numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Joined(Vec<u8>);
@@ -87,6 +93,21 @@ impl Joined {
         let are_numbers = text.bytes().all(|byte| IN_NUMBERS[usize::from(byte)]);
         if are_numbers {
             self.0.extend_from_slice(text.as_bytes());
+        }
+        are_numbers
+    }
+
+    /// Adds a line of OpenMetrics: a name, a value and a time, which are one number each. Whether it did.
+    #[must_use]
+    pub fn sample(&mut self, name: &Clean, numbers: [&str; 2]) -> bool {
+        let are_numbers = numbers.into_iter().all(is_number);
+        if are_numbers {
+            self.push(name);
+            for number in numbers {
+                self.0.push(b' ');
+                self.0.extend_from_slice(number.as_bytes());
+            }
+            self.0.push(b'\n');
         }
         are_numbers
     }

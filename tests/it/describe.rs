@@ -90,12 +90,14 @@ fn it_is_in_the_words_of_kubectl() {
     let mut pod = object("v1", "Pod", "p");
     pod["metadata"]["uid"] = "53156dc0".into();
     pod["metadata"]["labels"] = json!({ "app": "server" });
+    pod["metadata"]["annotations"] = json!({ "odd": "one (v1:metadata.uid) other" });
     pod["spec"] = json!({ "containers": [{
         "name": "c",
         "env": [
             { "name": "UID", "valueFrom": reference("metadata.uid") },
             { "name": "APP", "valueFrom": reference("metadata.labels['app']") },
             { "name": "NAME", "valueFrom": reference("metadata.name") },
+            { "name": "ODD", "valueFrom": reference("metadata.annotations['odd']") },
         ],
         "resources": { "limits": { "cpu": "001m" }, "requests": { "memory": "64Mi" } },
         "livenessProbe": { "httpGet": { "path": "/it's(all)!", "port": 80, "scheme": "HTTP" } },
@@ -114,6 +116,7 @@ fn it_is_in_the_words_of_kubectl() {
         "      UID:    (v1:metadata.uid)",
         "      APP:    (v1:metadata.labels['app'])",
         "      NAME:  p (v1:metadata.name)",
+        "      ODD:    (v1:metadata.annotations['odd'])",
         "      cpu:  001m",
         "http-get http://:80/it%27s%28all%29%21 delay=",
         "/v from v (rw,path=\"a\\u200b\\\"b\")",

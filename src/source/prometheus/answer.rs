@@ -46,7 +46,8 @@ impl Series {
     /// When they are not what the API promises.
     pub fn points(&self) -> Result<Vec<(f64, &str)>, PrometheusError> {
         let points = self.written()?.into_iter();
-        points.map(|(at, value)| Ok((serde_json::from_str(at).map_err(PrometheusError::Parse)?, value))).collect()
+        let read = |at: &str| at.parse().or_else(|_| serde_json::from_str(at).map_err(PrometheusError::Parse));
+        points.map(|(at, value)| Ok((read(at)?, value))).collect()
     }
 
     /// The same with the seconds as they came, too: to be written again, not to be reckoned with.
