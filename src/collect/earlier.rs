@@ -138,11 +138,12 @@ impl Earlier {
         is_wanted.then_some(Had { reader: &self.reader, record, coverage, is_whole })
     }
 
-    /// A log of it has become a part of this bundle's.
+    /// Whether a log of it has become a part of this bundle's.
     pub(super) fn was_continued(&self, path: &str) -> bool {
         self.continued.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
     }
 
+    /// A log of it has become a part of this bundle's.
     pub(super) fn is_continued(&self, path: String) {
         self.continued.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
     }

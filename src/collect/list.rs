@@ -169,7 +169,7 @@ impl Rows for Gather {
         }
         if !are_neighbours {
             let resource = &self.list.resource;
-            self.stated.add(stated::of(&resource.group, &resource.plural, &object));
+            self.stated.add(|| stated::of(&resource.group, &resource.plural, &object));
         }
         self.found += 1;
         self.last = key.max(std::mem::take(&mut self.last));

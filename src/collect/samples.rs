@@ -193,12 +193,13 @@ impl<'a> File<'a> {
             self.counts.merge(&counts);
             return lines;
         }
-        let one = |name: &String| {
-            let (clean, counts) = self.redactor.text(name.as_bytes());
-            self.counts.merge(&counts);
-            clean
-        };
-        names.iter().map(one).collect()
+        names.iter().map(|name| self.redacted(name)).collect()
+    }
+
+    fn redacted(&mut self, text: &str) -> Clean {
+        let (clean, counts) = self.redactor.text(text.as_bytes());
+        self.counts.merge(&counts);
+        clean
     }
 
     fn line(&mut self, name: &Clean, value: &str, at: &str) {
@@ -221,10 +222,7 @@ impl<'a> File<'a> {
     fn name(&mut self, labels: &Labels) -> Clean {
         let (clean, counts) = self.redactor.object(json!(with_ours(labels, self.labels)));
         self.counts.merge(&counts);
-        let (line, counts) =
-            self.redactor.text(line_of(&serde_json::from_value(clean.into_value()).unwrap_or_default()).as_bytes());
-        self.counts.merge(&counts);
-        line
+        self.redacted(&line_of(&serde_json::from_value(clean.into_value()).unwrap_or_default()))
     }
 
     fn flush(&mut self) {

@@ -74,9 +74,13 @@ pub struct Stated {
 
 impl Stated {
     /// Holds what one more object states.
-    pub(super) fn add(&mut self, of: stated::Stated) {
+    pub(super) fn add(&mut self, of: impl FnOnce() -> stated::Stated) {
         self.is_cut |= self.series >= MOST_STATED;
-        if !self.is_cut && !of.is_empty() {
+        if self.is_cut {
+            return;
+        }
+        let of = of();
+        if !of.is_empty() {
             self.series += of.len();
             self.objects.push(of);
         }

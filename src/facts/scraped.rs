@@ -76,8 +76,8 @@ impl Extract {
             self.is_cut = true;
             return;
         }
-        if let Some((series, labels, value)) = std::str::from_utf8(line).ok().and_then(read)
-            && labels.get(NAME).is_some_and(|name| self.wanted.contains(name))
+        if let Some((series, pairs, value)) = std::str::from_utf8(line).ok().and_then(read)
+            && name_of(&pairs).is_some_and(|name| self.wanted.contains(name))
         {
             self.found.push((series.into(), value));
         }
@@ -87,44 +87,54 @@ impl Extract {
 /// A line's labels, the metric's name among them, and its value; none of a comment and of what is no sample.
 #[must_use]
 pub fn sample(line: &str) -> Option<(Labels, f64)> {
-    read(line).map(|(_, labels, value)| (labels, value))
+    read(line).map(|(_, pairs, value)| (pairs.into_iter().collect(), value))
 }
 
 /// The labels of a series as a line has it, its name among them.
 #[must_use]
 pub fn labels(series: &str) -> Option<Labels> {
-    series_of(series).map(|(labels, _)| labels)
+    series_of(series).map(|(pairs, _)| pairs.into_iter().collect())
 }
 
-fn read(line: &str) -> Option<(&str, Labels, f64)> {
+/// Labels as they are written, before they are put in order.
+pub(super) type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+/// The metric's name: of several the last counts.
+fn name_of<'a>(pairs: &'a Pairs<'_>) -> Option<&'a str> {
+    pairs.iter().rfind(|(label, _)| label == NAME).map(|(_, name)| name.as_ref()).filter(|name| !name.is_empty())
+}
+
+/// A line's series, its labels, the metric's name among them, and its value.
+pub(super) fn read(line: &str) -> Option<(&str, Pairs<'_>, f64)> {
     let line = line.trim();
-    let (labels, rest) = series_of(line)?;
+    let (pairs, rest) = series_of(line)?;
     let series = line[..line.len() - rest.len()].trim_end();
     // A time may follow, and an exemplar.
     let value = rest.split_whitespace().next()?.parse().ok()?;
-    labels.get(NAME).is_some().then_some((series, labels, value))
+    name_of(&pairs)?;
+    Some((series, pairs, value))
 }
 
 /// The labels that a text begins with, and what follows them.
-fn series_of(text: &str) -> Option<(Labels, &str)> {
+fn series_of(text: &str) -> Option<(Pairs<'_>, &str)> {
     let end = text.find(|char: char| char == '{' || char.is_whitespace()).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
-    let mut labels = Vec::new();
+    let mut pairs = Vec::new();
     if name.starts_with('#') {
         return None;
     }
     if !name.is_empty() {
-        labels.push((Cow::Borrowed(NAME), Cow::Borrowed(name)));
+        pairs.push((Cow::Borrowed(NAME), Cow::Borrowed(name)));
     }
     let rest = match rest.trim_start().strip_prefix('{') {
-        Some(within) => braces(within, &mut labels)?,
+        Some(within) => braces(within, &mut pairs)?,
         None => rest,
     };
-    Some((labels.into_iter().collect(), rest))
+    Some((pairs, rest))
 }
 
 /// Reads labels up to the closing brace, and gives what follows it.
-fn braces<'a>(mut rest: &'a str, labels: &mut Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Option<&'a str> {
+fn braces<'a>(mut rest: &'a str, pairs: &mut Pairs<'a>) -> Option<&'a str> {
     loop {
         rest = rest.trim_start();
         if let Some(after) = rest.strip_prefix('}') {
@@ -142,12 +152,12 @@ fn braces<'a>(mut rest: &'a str, labels: &mut Vec<(Cow<'a, str>, Cow<'a, str>)>)
             Some(after) => {
                 let (value, after) = quoted(after.trim_start().strip_prefix('"')?)?;
                 if !name.is_empty() {
-                    labels.push((name, value));
+                    pairs.push((name, value));
                 }
                 rest = after.trim_start();
             }
             // A metric's name of other letters stands in quotes among the labels.
-            None => labels.push((Cow::Borrowed(NAME), name)),
+            None => pairs.push((Cow::Borrowed(NAME), name)),
         }
         match rest.strip_prefix(',') {
             Some(after) => rest = after,

@@ -51,8 +51,9 @@ impl Stated {
     fn read<'a>(&'a self, is_meant: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = (Labels, f64)> + 'a {
         let name = |line: &'a str| line.split(['{', ' ']).next().unwrap_or_default();
         self.lines.lines().filter(move |line| is_meant(name(line))).filter_map(|line| {
-            let (own, value) = scraped::sample(line)?;
-            Some((self.about.iter().chain(own.iter()).collect(), value))
+            let (_, own, value) = scraped::read(line)?;
+            let own = own.iter().map(|(label, value)| (label.as_ref(), value.as_ref()));
+            Some((self.about.iter().chain(own).collect(), value))
         })
     }
 }

@@ -173,7 +173,7 @@ impl<'a> Pairs<'a> {
 }
 
 /// The labels of a series, if it is of one of these metrics.
-pub(super) fn labels_of(series: &str, metrics: &BTreeSet<String>) -> Option<Labels> {
+fn labels_of(series: &str, metrics: &BTreeSet<String>) -> Option<Labels> {
     // A name of other letters stands among the labels.
     let name = series.split(['{', ' ']).next().filter(|name| !name.is_empty());
     if name.is_some_and(|name| !metrics.contains(name)) {

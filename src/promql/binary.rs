@@ -153,10 +153,7 @@ fn of_vectors(
                 let theirs = included.labels.iter().map(|name| (name.as_str(), other.labels.get(name).unwrap_or("")));
                 labels.iter().chain(theirs).collect()
             }
-            (None, Some(LabelModifier::Include(on))) => labels.only(|name| on.labels.iter().any(|it| it == name)),
-            (None, Some(LabelModifier::Exclude(ignoring))) => {
-                labels.only(|name| !ignoring.labels.iter().any(|it| it == name))
-            }
+            (None, Some(matching)) => labels.kept(matching),
             (None, None) => labels,
         };
         let seen = matched.entry(signature).or_default();

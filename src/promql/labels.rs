@@ -44,21 +44,13 @@ impl Labels {
         self.iter().find_map(|(label, value)| (label == name).then_some(value))
     }
 
-    /// The same with this label, whether or not it has another value.
-    #[must_use]
-    pub fn with(&self, name: &str, value: &str) -> Self {
-        self.iter().chain([(name, value)]).collect()
-    }
-
     /// The same without this label.
-    #[must_use]
-    pub fn without(&self, name: &str) -> Self {
+    pub(super) fn without(&self, name: &str) -> Self {
         self.only(|label| label != name)
     }
 
     /// Those of these names.
-    #[must_use]
-    pub fn only(&self, mut is_meant: impl FnMut(&str) -> bool) -> Self {
+    fn only(&self, mut is_meant: impl FnMut(&str) -> bool) -> Self {
         if self.iter().all(|(label, _)| is_meant(label)) {
             return self.clone();
         }
@@ -72,12 +64,17 @@ impl Labels {
 
     /// Those that `by` or `on` names, or that `without` or `ignoring` does not; a name only where it is asked for.
     pub(super) fn picked(&self, modifier: &LabelModifier) -> Self {
-        let is_named = |label: &str| modifier.labels().labels.iter().any(|named| named == label);
-        self.only(|label| match modifier {
-            LabelModifier::Include(_) => is_named(label),
-            LabelModifier::Exclude(_) => label != NAME && !is_named(label),
-        })
+        self.only(|label| is_meant(modifier, label) && (label != NAME || modifier.is_include()))
     }
+
+    /// The same, of which `without` and `ignoring` keep the name.
+    pub(super) fn kept(&self, modifier: &LabelModifier) -> Self {
+        self.only(|label| is_meant(modifier, label))
+    }
+}
+
+fn is_meant(modifier: &LabelModifier, label: &str) -> bool {
+    modifier.labels().labels.iter().any(|named| named == label) == modifier.is_include()
 }
 
 impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Labels {

@@ -20,6 +20,7 @@ pub(super) enum Lines {
 /// The value as JSON, redacted; redacted as a value, should a secret in its text have been cut such that it is JSON
 /// no more.
 pub(super) fn redact<T: Serialize>(redactor: &Redactor, value: &T, lines: Lines) -> Clean {
+    // Written twice, for that is cheap: a buffer that has to grow is held two times over.
     let mut size = Size(0);
     let written = write(value, lines, &mut size);
     let through = Through { stream: redactor.stream(), clean: Vec::with_capacity(size.0) };

@@ -81,7 +81,7 @@ proptest! {
         let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
         let written: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
         let line = format!("{name}{{{}}} {value:e}", written.join(","));
-        let expected = pairs.into_iter().collect::<Labels>().with(NAME, &name);
+        let expected = pairs.into_iter().chain([(NAME.to_owned(), name)]).collect::<Labels>();
         prop_assert_eq!(sample(&line), Some((expected, value)), "{}", line);
     }
 

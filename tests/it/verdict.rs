@@ -23,7 +23,7 @@ fn verdict(healthy: &str, alert: &str, series: &[&[&str]]) -> Verdict {
     let incident = Some((at(300), at(300)));
     let mut judge = Judge::new((bound(healthy), bound(alert)), (at(0), at(600)), TimeDelta::seconds(15), incident);
     for (number, values) in series.iter().enumerate() {
-        let labels = Labels::new().with("pod", &number.to_string());
+        let labels = Labels::from_iter([("pod", number.to_string())]);
         let points: Vec<(f64, &str)> =
             (0i64..).zip(*values).map(|(step, value)| ((START + 15 * step) as f64, *value)).collect();
         judge.hear(&labels, &points);
