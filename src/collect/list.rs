@@ -16,7 +16,7 @@ use crate::{
     facts::{identity, objects, stated},
     plan::{self, ListTask, Planned, Pod, Task},
     redact::{CleanJson, Counts},
-    source::kubernetes::{ListHead, Row, Rows, SourceError},
+    source::kubernetes::{ListHead, ListedObject, Row, Rows, SourceError},
 };
 use events::Reach;
 use serde_json::Value;
@@ -124,14 +124,15 @@ struct Gather {
 }
 
 impl Rows for Gather {
-    type Object = Value;
+    type Object = ListedObject;
 
     fn begins(&mut self, head: &ListHead) {
         self.pipe.begin(head.clone());
     }
 
-    fn row(&mut self, row: Row<Value>) {
-        let metadata = |key: &str| row.object["metadata"][key].as_str().unwrap_or_default().to_owned();
+    fn row(&mut self, row: Row<ListedObject>) {
+        let ListedObject { value: object, managed_fields } = row.object;
+        let metadata = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
         let (namespace, name) = (metadata("namespace"), metadata("name"));
         // An API server lists in the order of its keys, so these were seen before the restart.
         let key = format!("{namespace}/{name}");
@@ -139,23 +140,23 @@ impl Rows for Gather {
             return;
         }
         if let Some(reach) = &mut self.reach {
-            reach.see(&row.object);
+            reach.see(&object);
         }
         let scope = self.site.place.namespaces.get(&namespace);
-        let is_ours = scope.is_some_and(|scope| scope.holds(&self.list.resource, &row.object));
+        let is_ours = scope.is_some_and(|scope| scope.holds(&self.list.resource, &object));
         let are_neighbours = self.list.is_of_neighbours();
         if if are_neighbours { is_ours } else { !is_ours && !self.everywhere } {
             return;
         }
         if let Some(reach) = &mut self.reach {
-            reach.keep(&self.site.cluster, &namespace, &row.object);
+            reach.keep(&self.site.cluster, &namespace, &object);
         }
         let object = match self.list.metadata_only {
-            true => metadata_of(row.object),
-            false if are_neighbours => neighbours::brief(&row.object),
-            false => row.object,
+            true => metadata_of(object),
+            false if are_neighbours => neighbours::brief(&object),
+            false => object,
         };
-        let (object, mut counts) = self.site.redactor.object(object);
+        let (object, mut counts) = self.site.redactor.listed(object, managed_fields.filter(|_| !are_neighbours));
         let (cells, more) = self.site.redactor.object(Value::Array(row.cells));
         counts.merge(&more);
         if !are_neighbours {

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     bundle::{BundleError, Outcome, layout},
     facts::{
+        scraped,
         stated::Stated,
         two_scrapes::{Scraped, number},
     },
@@ -19,7 +20,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 /// So many series are redacted at once.
 const AT_ONCE: usize = 256;
@@ -246,26 +247,35 @@ fn with_ours(labels: &Labels, ours: &[(String, String)]) -> Labels {
 /// What a line begins with.
 fn line_of(labels: &Labels) -> String {
     let name = labels.get(NAME).unwrap_or_default();
+    let mut line = String::new();
     // Names beyond the old letters are written among the labels.
-    let (before, among) = if is_word(name, true) { (name, None) } else { ("", Some(quoted(name))) };
-    let labels = labels.iter().filter(|(label, _)| *label != NAME);
-    let labels = labels.map(|(label, value)| format!("{}={}", word(label), quoted(value)));
-    format!("{before}{{{}}}", among.into_iter().chain(labels).collect::<Vec<_>>().join(","))
-}
-
-fn word(label: &str) -> Cow<'_, str> {
-    if is_word(label, false) { Cow::Borrowed(label) } else { Cow::Owned(quoted(label)) }
+    let mut between = match is_word(name, true) {
+        true => {
+            line.extend([name, "{"]);
+            ""
+        }
+        false => {
+            line.push('{');
+            scraped::quote(&mut line, name);
+            ","
+        }
+    };
+    for (label, value) in labels.iter().filter(|(label, _)| *label != NAME) {
+        line.push_str(between);
+        match is_word(label, false) {
+            true => line.push_str(label),
+            false => scraped::quote(&mut line, label),
+        }
+        line.push('=');
+        scraped::quote(&mut line, value);
+        between = ",";
+    }
+    line.push('}');
+    line
 }
 
 /// Whether a name has the letters that names had from the beginning.
 fn is_word(name: &str, is_metric: bool) -> bool {
     let first = |char: char| char.is_ascii_alphabetic() || char == '_' || is_metric && char == ':';
     name.starts_with(first) && name.chars().all(|char| first(char) || char.is_ascii_digit())
-}
-
-fn quoted(text: &str) -> String {
-    if !text.contains(['\\', '"', '\n']) {
-        return format!("\"{text}\"");
-    }
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }

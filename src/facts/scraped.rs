@@ -167,6 +167,23 @@ fn braces<'a>(mut rest: &'a str, pairs: &mut Pairs<'a>) -> Option<&'a str> {
     }
 }
 
+/// Writes a text in quotes, as the format has it.
+pub fn quote(out: &mut String, text: &str) {
+    out.push('"');
+    let mut rest = text;
+    while let Some(at) = rest.find(['\\', '"', '\n']) {
+        let (plain, special) = rest.split_at(at);
+        let (escaped, after) = match special.as_bytes()[0] {
+            b'\n' => ("\\n", &special[1..]),
+            b'"' => ("\\\"", &special[1..]),
+            _ => ("\\\\", &special[1..]),
+        };
+        out.extend([plain, escaped]);
+        rest = after;
+    }
+    out.extend([rest, "\""]);
+}
+
 /// Reads a text up to its closing quote, and gives what follows it.
 fn quoted(rest: &str) -> Option<(Cow<'_, str>, &str)> {
     let end = rest.find(['"', '\\'])?;

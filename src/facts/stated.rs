@@ -163,15 +163,8 @@ impl<'a> Writing<'a> {
         let Some(value) = value else { return };
         self.lines.push_str(name);
         for (at, (name, value)) in labels.iter().enumerate() {
-            self.lines.extend([if at == 0 { "{" } else { "," }, name, "=\""]);
-            let value = value.chars();
-            value.for_each(|char| match char {
-                '\\' => self.lines.push_str("\\\\"),
-                '"' => self.lines.push_str("\\\""),
-                '\n' => self.lines.push_str("\\n"),
-                char => self.lines.push(char),
-            });
-            self.lines.push('"');
+            self.lines.extend([if at == 0 { "{" } else { "," }, name, "="]);
+            scraped::quote(&mut self.lines, value);
         }
         self.lines.push_str(if labels.is_empty() { "" } else { "}" });
         // Writing to a text cannot fail.

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use serde_json::{Value, value::RawValue};
 
 use super::rules::Rule;
 
@@ -134,27 +134,65 @@ impl Joined {
 
 /// A JSON value that went through redaction; nothing outside this module can make one.
 #[derive(Clone, Debug)]
-pub struct CleanJson(Value);
+pub struct CleanJson {
+    value: Value,
+    /// What stands for `metadata.managedFields` in its text.
+    managed_fields: Option<Box<RawValue>>,
+}
 
 impl CleanJson {
-    pub(super) fn new(value: Value) -> Self {
-        Self(value)
+    pub(super) fn new(value: Value, managed_fields: Option<Box<RawValue>>) -> Self {
+        Self { value, managed_fields }
     }
 
     /// The value.
     pub fn value(&self) -> &Value {
-        &self.0
+        &self.value
     }
 
-    /// The value as compact JSON.
+    /// The value as compact JSON, with all of its managed fields.
     pub fn to_clean(&self) -> Clean {
+        let bytes = match &self.managed_fields {
+            Some(managed_fields) => {
+                serde_json::to_vec(&With { way: &["metadata", "managedFields"], value: &self.value, managed_fields })
+            }
+            None => serde_json::to_vec(&self.value),
+        };
         // A value of strings for keys always has a text.
-        Clean::new(serde_json::to_vec(&self.0).unwrap_or_default())
+        Clean::new(bytes.unwrap_or_default())
     }
 
     /// The value, no longer known to be clean.
     pub fn into_value(self) -> Value {
-        self.0
+        self.value
+    }
+}
+
+/// A value with other managed fields than it has.
+struct With<'a> {
+    way: &'static [&'static str],
+    value: &'a Value,
+    managed_fields: &'a RawValue,
+}
+
+impl Serialize for With<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (Some((next, way)), Some(members)) = (self.way.split_first(), self.value.as_object()) else {
+            return if self.way.is_empty() {
+                self.managed_fields.serialize(serializer)
+            } else {
+                self.value.serialize(serializer)
+            };
+        };
+        let mut map = serializer.serialize_map(Some(members.len()))?;
+        for (name, value) in members {
+            if name == next {
+                map.serialize_entry(name, &Self { way, value, ..*self })?;
+            } else {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        map.end()
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use crate::yaml;
 
@@ -84,9 +84,15 @@ impl Redactor {
     /// Redacts the strings of a JSON value, most often a Kubernetes object. Its
     /// structure, its names, numbers and truth values stay.
     pub fn object(&self, object: Value) -> (CleanJson, Counts) {
+        self.listed(object, None)
+    }
+
+    /// Redacts an object of which `managed_fields` are the managed fields as they came, and are so in its JSON.
+    pub fn listed(&self, object: Value, managed_fields: Option<Box<RawValue>>) -> (CleanJson, Counts) {
         let mut object = object;
-        let counts = object::redact(self, &mut object);
-        (CleanJson::new(object), counts)
+        let mut counts = object::redact(self, &mut object);
+        let managed_fields = managed_fields.and_then(|text| object::managed_fields(self, text, &mut counts));
+        (CleanJson::new(object, managed_fields), counts)
     }
 
     /// Redacts a value of this program's own as JSON without blanks, in the order of its fields.

@@ -7,7 +7,7 @@
 //! The object's own numbers have a type and stay. Those of a document within a
 //! string are text, and judged as such.
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, value::RawValue};
 
 use super::Redactor;
 use super::clean::Counts;
@@ -77,6 +77,20 @@ pub(super) fn redact(redactor: &Redactor, object: &mut Value) -> Counts {
     let mut walk = Walk { redactor, counts: Counts::default(), depth: 0, lower: Vec::new() };
     walk.value(object);
     walk.counts
+}
+
+/// Managed fields are names of fields, and stay; but the items of a set are names, too. Nothing, if what is left
+/// when a secret was taken out is no JSON.
+pub(super) fn managed_fields(redactor: &Redactor, text: Box<RawValue>, counts: &mut Counts) -> Option<Box<RawValue>> {
+    if Clues::new(text.get().as_bytes(), &mut Vec::new()).next(0).is_none() {
+        return Some(text);
+    }
+    let (clean, more) = redactor.string(text.get());
+    if more.is_empty() {
+        return Some(text);
+    }
+    counts.merge(&more);
+    RawValue::from_string(clean).ok()
 }
 
 struct Walk<'a> {

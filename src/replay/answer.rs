@@ -216,6 +216,8 @@ pub(super) fn list(
             body.push(b',');
         }
         let object = match (is_table, query.include_object.as_str(), metadata_only) {
+            // A controller asks by labels for its pods.
+            (false, _, false) if query.labels.is_some() => row.brief.as_ref().unwrap_or(&row.object).clone(),
             (true, "Object", _) | (false, _, false) => row.object.clone(),
             (true, "None", _) => Bytes::from_static(b"null"),
             _ => metadata_of(&row.object),

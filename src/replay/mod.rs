@@ -8,10 +8,10 @@
 //! Where the evidence lies, a bundle or a collection that still runs, only [`Evidence`] knows.
 
 mod answer;
+mod brief;
 mod index;
 mod log;
 mod request;
-mod requests;
 mod select;
 mod table;
 
@@ -43,11 +43,16 @@ pub struct Replay {
     refused: Arc<Mutex<Vec<String>>>,
 }
 
+/// By task and entry.
+type Tables = HashMap<(usize, String), Arc<Table>>;
+
 struct Shared {
     evidence: Arc<dyn Evidence>,
     index: Arc<Index>,
     /// Tables that were read, by task and entry.
-    tables: Mutex<HashMap<(usize, String), Arc<Table>>>,
+    tables: Mutex<Tables>,
+    /// Pods of namespaces that were parts before, for their nodes.
+    briefs: Arc<Mutex<Tables>>,
     keep: Keep,
     kinds: Arc<OnceLock<HashMap<(String, String), String>>>,
     /// What time it was for the cluster, and since when it goes on from there.
@@ -83,13 +88,14 @@ impl Replay {
 
     fn with(evidence: Arc<dyn Evidence>, cluster: &str, keep: Keep, clock: Option<(DateTime<Utc>, Instant)>) -> Self {
         let index = Arc::new(Index::of(evidence.tasks(), cluster));
-        let (tables, kinds, part) = (Mutex::default(), Arc::default(), None);
-        Self { shared: Arc::new(Shared { evidence, index, tables, keep, kinds, clock, part }), refused: Arc::default() }
+        let (tables, briefs, kinds, part) = (Mutex::default(), Arc::default(), Arc::default(), None);
+        let shared = Shared { evidence, index, tables, briefs, keep, kinds, clock, part };
+        Self { shared: Arc::new(shared), refused: Arc::default() }
     }
 
-    /// The same evidence part by part, so that not all of it is held at once: what has no namespace,
-    /// then each namespace. A part answers whatever it is asked, but [`Self::objects`] are its own, and
-    /// the first knows of the pods of the others only what their nodes are described by.
+    /// The same evidence part by part, so that not all of it is held at once: each namespace, then what has
+    /// none. A part answers whatever it is asked, but [`Self::objects`] are its own, and the last knows of
+    /// the pods of the others only what their nodes are described by.
     pub fn parts(&self) -> impl Iterator<Item = Self> + '_ {
         let tasks = self.shared.evidence.tasks();
         let mut parts: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
@@ -99,11 +105,12 @@ impl Replay {
                 parts.entry(namespace).or_default().push(at);
             }
         }
-        parts.into_iter().map(|(namespace, requests)| {
-            let Shared { evidence, index, keep, kinds, clock, .. } = &*self.shared;
-            let (evidence, index, kinds) = (evidence.clone(), index.clone(), kinds.clone());
-            let part = Some(Part { namespace, requests });
-            let shared = Shared { evidence, index, tables: Mutex::default(), keep: *keep, kinds, clock: *clock, part };
+        let last = parts.remove(&None).map(|requests| (None, requests));
+        parts.into_iter().chain(last).map(|(namespace, requests)| {
+            let Shared { evidence, index, briefs, keep, kinds, clock, .. } = &*self.shared;
+            let (evidence, index, briefs, kinds) = (evidence.clone(), index.clone(), briefs.clone(), kinds.clone());
+            let (tables, part) = (Mutex::default(), Some(Part { namespace, requests }));
+            let shared = Shared { evidence, index, tables, briefs, keep: *keep, kinds, clock: *clock, part };
             Self { shared: Arc::new(shared), refused: Arc::default() }
         })
     }
@@ -383,15 +390,29 @@ impl Shared {
         if let Some(table) = known {
             return Ok(table);
         }
-        let bytes = self.read(entry)?;
-        let is_for_nodes = self.part.as_ref().is_some_and(|part| part.namespace.is_none())
-            && (place.group.as_str(), place.plural.as_str()) == ("", "pods")
-            && part(entry, place).is_some();
-        let keep = if is_for_nodes { Keep::Requests } else { self.keep };
-        let table =
-            Table::read(&bytes, keep).map_err(|error| Refusal::broken(&format!("{entry} is no table: {error}")))?;
-        let table = Arc::new(table);
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(key, table.clone());
+        let are_pods = self.keep != Keep::All && (place.group.as_str(), place.plural.as_str()) == ("", "pods");
+        let is_for_nodes =
+            self.part.as_ref().is_some_and(|part| part.namespace.is_none()) && part(entry, place).is_some();
+        let keep = match (are_pods, is_for_nodes) {
+            (true, true) => Keep::Briefs,
+            (true, false) => Keep::Pods,
+            (false, _) => self.keep,
+        };
+        let brief = || self.briefs.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        let table = match (keep == Keep::Briefs).then(brief).flatten() {
+            Some(table) => table,
+            None => {
+                let table = Table::read(&self.read(entry)?, keep);
+                Arc::new(table.map_err(|error| Refusal::broken(&format!("{entry} is no table: {error}")))?)
+            }
+        };
+        let keep_it = |tables: &Mutex<Tables>, table| {
+            tables.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), table);
+        };
+        if keep == Keep::Pods && self.part.is_some() {
+            keep_it(&self.briefs, Arc::new(table.briefs()));
+        }
+        keep_it(&self.tables, table.clone());
         Ok(table)
     }
 

@@ -1,6 +1,6 @@
 //! A table of the bundle: rows as compact bytes, under what they are looked for by.
 
-use super::requests;
+use super::brief;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -12,14 +12,19 @@ pub(super) enum Keep {
     All,
     /// Half of most objects is managed fields, of which describing prints nothing.
     WithoutManagedFields,
-    /// Of a pod, what its node is described by.
-    Requests,
+    /// The same of pods, and beside it what others are described by.
+    Pods,
+    /// Of pods, what others are described by.
+    Briefs,
 }
 
 /// One object, and how the server printed it.
+#[derive(Clone)]
 pub(super) struct Row {
     pub(super) cells: Bytes,
     pub(super) object: Bytes,
+    /// Of a pod, what others are described by.
+    pub(super) brief: Option<Bytes>,
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) kind: String,
@@ -138,6 +143,18 @@ impl Table {
         })
     }
 
+    /// The same of its pods as [`Keep::Briefs`] has them.
+    pub(super) fn briefs(&self) -> Self {
+        let brief = |row: &Row| Row { object: row.brief.clone().unwrap_or_else(|| row.object.clone()), ..row.clone() };
+        Self {
+            rows: self.rows.iter().map(brief).collect(),
+            columns: self.columns.clone(),
+            resource_version: self.resource_version.clone(),
+            about: OnceLock::new(),
+            names: OnceLock::new(),
+        }
+    }
+
     /// The row of a name, in a namespace if one is meant.
     pub(super) fn named(&self, namespace: Option<&str>, name: &str) -> Option<&Row> {
         let names = self.names.get_or_init(|| index(&self.rows, |row| Some(row.name.as_str())));
@@ -170,11 +187,11 @@ impl Row {
         // An object that is none can still be listed.
         let seen: Seen = serde_json::from_str(text).unwrap_or_default();
         let Seen { kind, metadata, spec, status, involved_object } = seen;
-        let requests = if keep == Keep::Requests { requests::of(text) } else { None };
-        let object = match (requests, metadata.managed_fields.filter(|_| keep != Keep::All)) {
-            (Some(requests), _) => requests.into(),
-            (None, Some(fields)) => without(text, fields.get()),
-            (None, None) => copied(text),
+        let brief = if matches!(keep, Keep::Pods | Keep::Briefs) { brief::of(text).map(Bytes::from) } else { None };
+        let object = match (&brief, metadata.managed_fields.filter(|_| keep != Keep::All)) {
+            (Some(brief), _) if keep == Keep::Briefs => brief.clone(),
+            (_, Some(fields)) => without(text, fields.get()),
+            (_, None) => copied(text),
         };
         let string = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
         let mut fields: Vec<(&'static str, Box<str>)> = Vec::new();
@@ -196,6 +213,7 @@ impl Row {
         Self {
             cells: copied(row.cells.get()),
             object,
+            brief,
             namespace: metadata.namespace.into_owned(),
             name: metadata.name.into_owned(),
             kind: kind.into_owned(),

@@ -150,6 +150,43 @@ fn objects_are_found_in_their_lists_and_in_files_of_their_own() {
 }
 
 #[test]
+fn to_describe_others_pods_are_told_in_brief() {
+    let described = Replay::to_describe(Arc::new(evidence()), "prod");
+    let (_, of_controller) = ask(&described, "/api/v1/namespaces/one/pods?labelSelector=app%3Dx", JSON);
+    let brief = json!({
+        "apiVersion": "v1", "kind": "Pod", "spec": { "nodeName": "n1" }, "status": { "phase": "Running" },
+        "metadata": { "name": "a", "namespace": "one", "creationTimestamp": null },
+    });
+    assert_eq!(of_controller["items"], json!([brief]));
+    // Who asks without labels, such as a claim for the pods that use it, gets all of them.
+    let (_, all) = ask(&described, "/api/v1/namespaces/one/pods", JSON);
+    assert_eq!(all["items"][0]["metadata"]["labels"], json!({ "app": "x" }));
+    let (_, all) = ask(&replay(), "/api/v1/namespaces/one/pods?labelSelector=app%3Dx", JSON);
+    assert_eq!(all["items"][0]["metadata"]["managedFields"], json!([{ "manager": "x" }]));
+}
+
+#[test]
+fn what_a_nodes_pods_are_told_by_is_the_same_whether_their_namespaces_were_read_before() {
+    let on_node = |replay: &Replay| ask(replay, "/api/v1/pods?fieldSelector=spec.nodeName%3Dn1", JSON).1;
+    let before = |names: &mut Vec<String>| {
+        let described = Replay::to_describe(Arc::new(evidence()), "prod");
+        let mut last = None;
+        for part in described.parts() {
+            let objects = part.objects();
+            names.extend(objects.iter().map(|object| format!("{:?} {}", object.namespace, object.name)));
+            last = Some(part);
+        }
+        on_node(&last.expect("a part"))
+    };
+    let mut names = Vec::new();
+    let read = before(&mut names);
+    assert_eq!(names, ["Some(\"one\") a", "Some(\"one\") b", "Some(\"two\") c", "None n1"]);
+    let described = Replay::to_describe(Arc::new(evidence()), "prod");
+    let fresh = on_node(&described.parts().last().expect("a part"));
+    assert_eq!((self::names(&read), &read), (vec!["a".to_owned(), "c".to_owned()], &fresh));
+}
+
+#[test]
 fn what_was_not_collected_is_refused_with_its_outcome_and_never_empty() {
     let replay = replay();
     for (path, status, said) in [

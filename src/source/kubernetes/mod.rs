@@ -7,11 +7,13 @@ mod connect;
 mod discovery;
 mod error;
 mod forward;
+mod listed;
 mod table;
 
 pub use connect::{ConnectError, Connection, Target, connect};
 pub use discovery::{Discovery, Document};
 pub use error::{SourceError, causes};
+pub use listed::ListedObject;
 pub use table::{ListHead, Object, Row, Rows};
 
 use super::{BodyStream, Stop};

@@ -58,6 +58,31 @@ fn variables_and_arguments() {
 }
 
 #[test]
+fn managed_fields_are_in_the_text_as_they_came_but_for_secrets() {
+    let listed = |fields: &str| {
+        let object =
+            json!({ "kind": "Pod", "metadata": { "managedFields": [{ "manager": "helm" }], "name": "a" }, "spec": {} });
+        let managed = format!(r#"[{{"manager":"helm","fieldsV1":{{"f:spec":{{{fields}}}}}}}]"#);
+        let raw = serde_json::value::RawValue::from_string(managed.clone()).expect("JSON");
+        let (clean, counts) = redactor().listed(object, Some(raw));
+        let json = String::from_utf8(clean.to_clean().as_bytes().to_vec()).expect("text");
+        let yaml = redactor().yaml(&clean).0.as_str_lossy().into_owned();
+        assert_eq!(yaml, "kind: Pod\nmetadata:\n  managedFields:\n  - manager: helm\n  name: a\nspec: {}\n");
+        (managed, json, counts)
+    };
+    let (managed, json, counts) = listed(r#""f:password":{},"k:{\"name\":\"API_TOKEN\"}":{".":{},"f:value":{}}"#);
+    assert_eq!(json, format!(r#"{{"kind":"Pod","metadata":{{"managedFields":{managed},"name":"a"}},"spec":{{}}}}"#));
+    assert!(counts.is_empty(), "{counts:?}");
+    // The items of a set are names of fields, too.
+    let token = jws();
+    let (_, json, counts) = listed(&format!(r#""f:allowed":{{"v:\"{token}\"":{{}}}}"#));
+    let signature = token.rsplit('.').next().expect("a signature");
+    assert!(!json.contains(signature) && counts.total() == 1, "{json}");
+    let value: Value = serde_json::from_str(&json).expect("JSON still");
+    assert_eq!(value["metadata"]["managedFields"][0]["manager"], "helm");
+}
+
+#[test]
 fn fields_of_kubernetes_stay() {
     keeps(&json!({
         "apiVersion": "v1",

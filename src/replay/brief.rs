@@ -1,5 +1,5 @@
-//! Of a pod, what its node is described by: what its containers ask for. The pods of all namespaces
-//! are looked at for their nodes, and are held at once.
+//! Of a pod, what others are described by: its node by what its containers ask for, its controller by its owner and
+//! its phase. Each pod is looked at twice for these, and those of all namespaces are held at once for their nodes.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -28,8 +28,12 @@ struct Metadata<'a> {
     name: Raw<'a>,
     #[serde(borrow)]
     namespace: Raw<'a>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    uid: Raw<'a>,
     #[serde(borrow)]
     creation_timestamp: Raw<'a>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    owner_references: Raw<'a>,
 }
 
 #[derive(Deserialize, Serialize)]
