@@ -173,13 +173,13 @@ pub fn quote(out: &mut String, text: &str) {
     let mut rest = text;
     while let Some(at) = rest.find(['\\', '"', '\n']) {
         let (plain, special) = rest.split_at(at);
-        let (escaped, after) = match special.as_bytes()[0] {
-            b'\n' => ("\\n", &special[1..]),
-            b'"' => ("\\\"", &special[1..]),
-            _ => ("\\\\", &special[1..]),
+        let escaped = match special.as_bytes()[0] {
+            b'\n' => "\\n",
+            b'"' => "\\\"",
+            _ => "\\\\",
         };
         out.extend([plain, escaped]);
-        rest = after;
+        rest = &special[1..];
     }
     out.extend([rest, "\""]);
 }

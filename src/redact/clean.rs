@@ -177,13 +177,8 @@ struct With<'a> {
 
 impl Serialize for With<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (Some((next, way)), Some(members)) = (self.way.split_first(), self.value.as_object()) else {
-            return if self.way.is_empty() {
-                self.managed_fields.serialize(serializer)
-            } else {
-                self.value.serialize(serializer)
-            };
-        };
+        let Some((next, way)) = self.way.split_first() else { return self.managed_fields.serialize(serializer) };
+        let Some(members) = self.value.as_object() else { return self.value.serialize(serializer) };
         let mut map = serializer.serialize_map(Some(members.len()))?;
         for (name, value) in members {
             if name == next {

@@ -82,15 +82,20 @@ pub(super) fn redact(redactor: &Redactor, object: &mut Value) -> Counts {
 /// Managed fields are names of fields, and stay; but the items of a set are names, too. Nothing, if what is left
 /// when a secret was taken out is no JSON.
 pub(super) fn managed_fields(redactor: &Redactor, text: Box<RawValue>, counts: &mut Counts) -> Option<Box<RawValue>> {
-    if Clues::new(text.get().as_bytes(), &mut Vec::new()).next(0).is_none() {
-        return Some(text);
+    match changed(redactor, text.get(), &mut Vec::new()) {
+        None => Some(text),
+        Some((clean, more)) => {
+            counts.merge(&more);
+            RawValue::from_string(clean).ok()
+        }
     }
-    let (clean, more) = redactor.string(text.get());
-    if more.is_empty() {
-        return Some(text);
-    }
-    counts.merge(&more);
-    RawValue::from_string(clean).ok()
+}
+
+/// A text without its secrets; nothing where it has none. `lower` is room for its clues.
+fn changed(redactor: &Redactor, text: &str, lower: &mut Vec<u8>) -> Option<(String, Counts)> {
+    // Of most strings a stream would not look at a single line.
+    Clues::new(text.as_bytes(), lower).next(0)?;
+    Some(redactor.string(text)).filter(|(_, counts)| !counts.is_empty())
 }
 
 struct Walk<'a> {
@@ -255,12 +260,7 @@ impl Walk<'_> {
                 return;
             }
         }
-        // Of most strings a stream would not look at a single line.
-        if Clues::new(text.as_bytes(), &mut self.lower).next(0).is_none() {
-            return;
-        }
-        let (clean, counts) = self.redactor.string(text);
-        if !counts.is_empty() {
+        if let Some((clean, counts)) = changed(self.redactor, text, &mut self.lower) {
             *text = clean;
             self.counts.merge(&counts);
         }

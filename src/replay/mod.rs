@@ -392,24 +392,21 @@ impl Shared {
         }
         let are_pods = self.keep != Keep::All && (place.group.as_str(), place.plural.as_str()) == ("", "pods");
         let is_for_nodes =
-            self.part.as_ref().is_some_and(|part| part.namespace.is_none()) && part(entry, place).is_some();
-        let keep = match (are_pods, is_for_nodes) {
-            (true, true) => Keep::Briefs,
-            (true, false) => Keep::Pods,
-            (false, _) => self.keep,
-        };
-        let brief = || self.briefs.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-        let table = match (keep == Keep::Briefs).then(brief).flatten() {
-            Some(table) => table,
-            None => {
-                let table = Table::read(&self.read(entry)?, keep);
-                Arc::new(table.map_err(|error| Refusal::broken(&format!("{entry} is no table: {error}")))?)
-            }
+            are_pods && self.part.as_ref().is_some_and(|part| part.namespace.is_none()) && part(entry, place).is_some();
+        let read = || {
+            let table = Table::read(&self.read(entry)?, if are_pods { Keep::Pods } else { self.keep });
+            table.map_err(|error| Refusal::broken(&format!("{entry} is no table: {error}")))
         };
         let keep_it = |tables: &Mutex<Tables>, table| {
             tables.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), table);
         };
-        if keep == Keep::Pods && self.part.is_some() {
+        let table = if is_for_nodes {
+            let held = self.briefs.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            held.map_or_else(|| Ok(Arc::new(read()?.briefs())), Ok)?
+        } else {
+            Arc::new(read()?)
+        };
+        if are_pods && !is_for_nodes && self.part.is_some() {
             keep_it(&self.briefs, Arc::new(table.briefs()));
         }
         keep_it(&self.tables, table.clone());

@@ -14,8 +14,6 @@ pub(super) enum Keep {
     WithoutManagedFields,
     /// The same of pods, and beside it what others are described by.
     Pods,
-    /// Of pods, what others are described by.
-    Briefs,
 }
 
 /// One object, and how the server printed it.
@@ -143,7 +141,7 @@ impl Table {
         })
     }
 
-    /// The same of its pods as [`Keep::Briefs`] has them.
+    /// The same of its pods in brief alone.
     pub(super) fn briefs(&self) -> Self {
         let brief = |row: &Row| Row { object: row.brief.clone().unwrap_or_else(|| row.object.clone()), ..row.clone() };
         Self {
@@ -187,11 +185,10 @@ impl Row {
         // An object that is none can still be listed.
         let seen: Seen = serde_json::from_str(text).unwrap_or_default();
         let Seen { kind, metadata, spec, status, involved_object } = seen;
-        let brief = if matches!(keep, Keep::Pods | Keep::Briefs) { brief::of(text).map(Bytes::from) } else { None };
-        let object = match (&brief, metadata.managed_fields.filter(|_| keep != Keep::All)) {
-            (Some(brief), _) if keep == Keep::Briefs => brief.clone(),
-            (_, Some(fields)) => without(text, fields.get()),
-            (_, None) => copied(text),
+        let brief = if keep == Keep::Pods { brief::of(text).map(Bytes::from) } else { None };
+        let object = match metadata.managed_fields.filter(|_| keep != Keep::All) {
+            Some(fields) => without(text, fields.get()),
+            None => copied(text),
         };
         let string = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
         let mut fields: Vec<(&'static str, Box<str>)> = Vec::new();
