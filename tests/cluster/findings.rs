@@ -87,7 +87,15 @@ fn findings(bundle: &Bundle) -> Value {
 fn lead(name: &str, expected: Option<&str>, bundle: &Bundle) -> Result<String, String> {
     let found = findings(bundle);
     if found["lead"].as_str() != expected {
-        return Err(format!("{name}: {} leads, for {}: {:#}", found["lead"], found["lead_why"], found["findings"]));
+        let manifest: Value = serde_json::from_slice(bundle.file("manifest.json")).expect("JSON");
+        let said = manifest["queries"].as_array().into_iter().flatten().map(|it| {
+            let of = |key: &str| it[key].to_string();
+            let of = ["id", "verdict", "steps_with_data", "steps", "narrowed", "partial", "of_scrapes"].map(of);
+            of.join(" ")
+        });
+        let said: Vec<String> = said.collect();
+        let (lead, why, all) = (&found["lead"], &found["lead_why"], &found["findings"]);
+        return Err(format!("{name}: {lead} leads, for {why}: {all:#}\n{}", said.join("\n")));
     }
     for finding in found["findings"].as_array().expect("findings") {
         for shown in finding["shown_by"].as_array().expect("evidence") {
