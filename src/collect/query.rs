@@ -153,7 +153,7 @@ impl<'a> File<'a> {
         }
         self.block.literal("}");
         if self.block.len() >= BLOCK {
-            self.writing.write(&self.block.take())?;
+            self.writing.write(&self.block.take_blocks(BLOCK))?;
         }
         Ok(serde_json::from_value(labels.into_value()).unwrap_or_default())
     }

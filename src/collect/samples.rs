@@ -206,7 +206,8 @@ impl<'a> File<'a> {
     fn line(&mut self, name: &Clean, value: &str, at: &str) {
         self.samples += u64::from(self.block.sample(name, [value, at]));
         if self.block.len() >= BLOCK {
-            self.flush();
+            let block = self.block.take_blocks(BLOCK);
+            self.write(block);
         }
     }
 
@@ -226,14 +227,15 @@ impl<'a> File<'a> {
         self.redacted(&line_of(&serde_json::from_value(clean.into_value()).unwrap_or_default()))
     }
 
-    fn flush(&mut self) {
-        self.written += self.block.len() as u64;
-        self.writing.write(self.block.take());
+    fn write(&mut self, block: Clean) {
+        self.written += block.len() as u64;
+        self.writing.write(block);
     }
 
     fn end(mut self) -> Result<Entry, BundleError> {
         self.block.literal("# EOF\n");
-        self.flush();
+        let last = self.block.take();
+        self.write(last);
         self.writing.finish(self.counts, None)
     }
 }

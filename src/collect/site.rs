@@ -220,7 +220,8 @@ impl Writing {
     }
 }
 
-/// So much of an entry that is put together from small pieces is handed on at once.
+/// So much of an entry that is put together from small pieces is handed on at once. It is what is packed at once, or each
+/// block would be copied once more.
 pub(super) const BLOCK: usize = 64 << 10;
 
 /// An entry that is written on a thread of its own, while more of it is still read: for what is much.

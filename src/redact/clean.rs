@@ -126,8 +126,16 @@ impl Joined {
 
     /// All of it, and begins anew.
     pub fn take(&mut self) -> Clean {
-        // Blocks end with the line that fills them: a little more, or each would be grown to twice its size.
-        let next = Vec::with_capacity(self.0.len() + self.0.len() / 8);
+        Clean::new(std::mem::take(&mut self.0))
+    }
+
+    /// As many times `size` bytes as there are, and goes on with what is behind them.
+    pub fn take_blocks(&mut self, size: usize) -> Clean {
+        let whole = self.0.len() - self.0.len() % size;
+        // A block is full with what ends behind it: a little more, or each would be grown to twice its size.
+        let mut next = Vec::with_capacity(size + size / 8);
+        next.extend_from_slice(&self.0[whole..]);
+        self.0.truncate(whole);
         Clean::new(std::mem::replace(&mut self.0, next))
     }
 }

@@ -4,15 +4,20 @@
 //! Only as much of JSON is understood as that takes: strings, and how deep brackets are nested.
 //! Rows and what stands around them are parsed by `serde_json`.
 
+/// The bytes that mean something outside of strings and deeper than rows, where a comma ends nothing.
+const WITHIN: [bool; 256] = marks(b"\"{}[]");
 /// The bytes that mean something outside of strings.
-const MARKS: [bool; 256] = {
-    let (mut table, bytes, mut at) = ([false; 256], b"\"{}[],", 0);
+const MARKS: [bool; 256] = marks(b"\"{}[],");
+
+const fn marks(bytes: &[u8]) -> [bool; 256] {
+    let (mut table, mut at) = ([false; 256], 0);
     while at < bytes.len() {
         table[bytes[at] as usize] = true;
         at += 1;
     }
     table
-};
+}
+
 /// Most strings are shorter than this (bytes), and sooner looked through one by one.
 const FEW: usize = 24;
 
@@ -66,7 +71,8 @@ impl Cutter {
                 at = self.string(chunk, at);
                 continue;
             }
-            let Some(found) = chunk[at..].iter().position(|byte| MARKS[usize::from(*byte)]) else { break };
+            let marks = if self.depth > self.level { &WITHIN } else { &MARKS };
+            let Some(found) = chunk[at..].iter().position(|byte| marks[usize::from(*byte)]) else { break };
             at += found;
             let byte = chunk[at];
             match byte {
