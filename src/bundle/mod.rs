@@ -45,6 +45,7 @@ pub use format::{
 };
 pub use layout::EntryPath;
 pub use names::{BundleName, NamePart};
+pub use pack::BLOCK;
 pub use place::{Destination, free_bytes};
 pub use queries::{Backend, Judged, QueryRecord, Reading, Verdict};
 pub use reader::{BundleReader, EntryInfo, EntryReader};

@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 use super::hex;
 use super::record::{DosTime, Facts};
 
-/// What the compressor is fed at a time. Its output may depend on the sizes of what it is given.
-const BLOCK: usize = 64 * 1024;
+/// What the compressor is fed at a time, in bytes: its output may depend on the sizes of what it is given. Who gives as
+/// much, or a multiple, spares a copy.
+pub const BLOCK: usize = 64 * 1024;
 
 /// On log lines level 2 is half again as fast as 3 and more than twice as fast as 6, which makes them
 /// 7 % and 22 % smaller; at 2 and 3 the output did not depend on the sizes of writes.

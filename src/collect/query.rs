@@ -1,11 +1,8 @@
 //! One question to the Prometheus, its answer as it came, and what that says.
 
-use super::{
-    Done, Entry, Site, prometheus,
-    site::{BLOCK, Writing},
-};
+use super::{Done, Entry, Site, prometheus, site::Writing};
 use crate::{
-    bundle::{BundleError, Outcome, layout},
+    bundle::{BLOCK, BundleError, Outcome, layout},
     facts::verdict::Judge,
     plan::{QueryTask, Question, Task},
     profile::QueryRule,
@@ -78,8 +75,8 @@ async fn hear(site: &Site, answer: &mut Answer, file: &mut File<'_>, judge: &mut
     while let Some(series) = answer.next().await.map_err(Ended::Answer)? {
         site.progress.bytes(answer.arrived());
         for one in series {
-            let labels = file.series(&one).map_err(Ended::Bundle)?;
-            judge.hear(&labels, &one.points().map_err(Ended::Answer)?);
+            let points = one.points().map_err(Ended::Answer)?;
+            judge.hear(&file.series(&one).map_err(Ended::Bundle)?, &points);
         }
     }
     Ok(())
@@ -138,8 +135,8 @@ impl<'a> File<'a> {
         self.block.push(&labels.to_clean());
         if let Some(values) = &series.values {
             self.block.literal(",\"values\":");
-            if !self.block.numbers(values.get()) {
-                let (clean, counts) = self.redactor.text(values.get().as_bytes());
+            if !self.block.numbers(values) {
+                let (clean, counts) = self.redactor.text(values.as_bytes());
                 self.counts.merge(&counts);
                 self.block.push(&clean);
             }
@@ -147,7 +144,7 @@ impl<'a> File<'a> {
         if let Some(histograms) = &series.histograms {
             self.block.literal(",\"histograms\":");
             // Numbers too, with the names of their fields.
-            let (clean, counts) = self.redactor.text(histograms.get().as_bytes());
+            let (clean, counts) = self.redactor.text(histograms.as_bytes());
             self.counts.merge(&counts);
             self.block.push(&clean);
         }

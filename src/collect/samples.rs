@@ -1,12 +1,9 @@
 //! The samples that the questions are about, in OpenMetrics, as
 //! `promtool tsdb create-blocks-from openmetrics` loads them into a Prometheus of one's own.
 
-use super::{
-    Done, Entry, Record, Run, Site, prometheus,
-    site::{BLOCK, Piped},
-};
+use super::{Done, Entry, Record, Run, Site, prometheus, site::Piped};
 use crate::{
-    bundle::{BundleError, Outcome, layout},
+    bundle::{BLOCK, BundleError, Outcome, layout},
     facts::{
         scraped,
         stated::Stated,

@@ -220,10 +220,6 @@ impl Writing {
     }
 }
 
-/// So much of an entry that is put together from small pieces is handed on at once. It is what is packed at once, or each
-/// block would be copied once more.
-pub(super) const BLOCK: usize = 64 << 10;
-
 /// An entry that is written on a thread of its own, while more of it is still read: for what is much.
 pub(super) struct Piped {
     blocks: Option<SyncSender<Clean>>,
@@ -385,10 +381,15 @@ impl From<BundleError> for Done {
     }
 }
 
-/// An object's metadata, and what it is. A server may send all of it, whatever it was asked for.
+/// An object's metadata, and what it is. A server may send all of it, whatever it was asked for. Which fields were set
+/// is left out: keys of lists and items of sets are values.
 pub(super) fn metadata_of(mut object: Value) -> Value {
     if let Some(members) = object.as_object_mut() {
         members.retain(|name, _| matches!(name.as_str(), "apiVersion" | "kind" | "metadata"));
+    }
+    let managers = object.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut);
+    for manager in managers.into_iter().flatten().filter_map(Value::as_object_mut) {
+        manager.remove("fieldsV1");
     }
     object
 }

@@ -132,7 +132,7 @@ impl Joined {
     /// As many times `size` bytes as there are, and goes on with what is behind them.
     pub fn take_blocks(&mut self, size: usize) -> Clean {
         let whole = self.0.len() - self.0.len() % size;
-        // A block is full with what ends behind it: a little more, or each would be grown to twice its size.
+        // Room for a block and for the piece that fills it, or it would be grown to twice its size each time.
         let mut next = Vec::with_capacity(size + size / 8);
         next.extend_from_slice(&self.0[whole..]);
         self.0.truncate(whole);
@@ -234,5 +234,28 @@ impl Counts {
 impl Serialize for Counts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Joined;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn blocks_and_what_is_left_are_what_was_put_in(pieces in prop::collection::vec("[0-9]{0,40}", 0..20)) {
+            let (mut joined, mut taken) = (Joined::default(), Vec::new());
+            for piece in &pieces {
+                prop_assert!(joined.numbers(piece));
+                if joined.len() >= 16 {
+                    let blocks = joined.take_blocks(16);
+                    prop_assert!(!blocks.is_empty() && blocks.len() % 16 == 0 && joined.len() < 16);
+                    taken.extend_from_slice(blocks.as_bytes());
+                }
+            }
+            taken.extend_from_slice(joined.take().as_bytes());
+            prop_assert_eq!(taken, pieces.concat().into_bytes());
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! The object's own numbers have a type and stay. Those of a document within a
 //! string are text, and judged as such.
 
+use memchr::memmem;
 use serde_json::{Map, Number, Value, value::RawValue};
 
 use super::Redactor;
@@ -79,16 +80,30 @@ pub(super) fn redact(redactor: &Redactor, object: &mut Value) -> Counts {
     walk.counts
 }
 
-/// Managed fields are names of fields, and stay; but the items of a set are names, too. Nothing, if what is left
-/// when a secret was taken out is no JSON.
+/// Managed fields are names of fields, and stay; but the items of a set are names, too. Nothing, if these are secrets by
+/// the set's name, or if what is left when a secret was taken out is no JSON.
 pub(super) fn managed_fields(redactor: &Redactor, text: Box<RawValue>, counts: &mut Counts) -> Option<Box<RawValue>> {
+    if has_set_of_secrets(text.get()) {
+        return None;
+    }
     match changed(redactor, text.get(), &mut Vec::new()) {
         None => Some(text),
         Some((clean, more)) => {
+            let clean = RawValue::from_string(clean).ok()?;
             counts.merge(&more);
-            RawValue::from_string(clean).ok()
+            Some(clean)
         }
     }
+}
+
+/// Whether items of a set are shown whose name says that they are secrets. A set has nothing but items, so the last
+/// field named before one is the set.
+fn has_set_of_secrets(managed_fields: &str) -> bool {
+    memmem::find_iter(managed_fields.as_bytes(), b"\"v:").any(|item| {
+        let before = managed_fields[..item].rsplit_once("\"f:");
+        let name = before.and_then(|(_, behind)| behind.split('"').next());
+        name.is_some_and(|name| names::classify(name.as_bytes()).is_value())
+    })
 }
 
 /// A text without its secrets; nothing where it has none. `lower` is room for its clues.

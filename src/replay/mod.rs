@@ -74,7 +74,8 @@ impl Replay {
         Self::with(evidence, cluster, Keep::All, None)
     }
 
-    /// Like [`Self::new`], with objects that lack their managed fields.
+    /// Like [`Self::new`], with objects that lack their managed fields; of pods that are not asked for by name, what
+    /// their controllers and nodes are described by.
     #[must_use]
     pub fn to_describe(evidence: Arc<dyn Evidence>, cluster: &str) -> Self {
         Self::with(evidence, cluster, Keep::WithoutManagedFields, None)
@@ -391,8 +392,9 @@ impl Shared {
             return Ok(table);
         }
         let are_pods = self.keep != Keep::All && (place.group.as_str(), place.plural.as_str()) == ("", "pods");
+        let is_of_namespace = |part: &Part| part.namespace.is_some();
         let is_for_nodes =
-            are_pods && self.part.as_ref().is_some_and(|part| part.namespace.is_none()) && part(entry, place).is_some();
+            are_pods && self.part.as_ref().is_some_and(|part| !is_of_namespace(part)) && part(entry, place).is_some();
         let read = || {
             let table = Table::read(&self.read(entry)?, if are_pods { Keep::Pods } else { self.keep });
             table.map_err(|error| Refusal::broken(&format!("{entry} is no table: {error}")))
@@ -406,7 +408,7 @@ impl Shared {
         } else {
             Arc::new(read()?)
         };
-        if are_pods && !is_for_nodes && self.part.is_some() {
+        if are_pods && self.part.as_ref().is_some_and(is_of_namespace) {
             keep_it(&self.briefs, Arc::new(table.briefs()));
         }
         keep_it(&self.tables, table.clone());

@@ -9,7 +9,7 @@ mod error;
 mod find;
 
 pub use access::{Access, header};
-pub use answer::{Answer, Head, Series};
+pub use answer::{Answer, Head, Listed, Series};
 pub use error::{AccessError, PrometheusError};
 pub use find::{Found, PORT, Service, find, port};
 
@@ -21,7 +21,6 @@ use crate::plan::Question;
 use futures_util::TryStreamExt as _;
 use http::HeaderMap;
 use http_body_util::BodyExt as _;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
@@ -149,7 +148,7 @@ impl Prometheus {
     ///
     /// # Errors
     /// When it does not answer, or refuses.
-    pub async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, PrometheusError> {
+    pub async fn list<T: Listed>(&self, path: &str) -> Result<Answer<T>, PrometheusError> {
         // The semaphore is never closed.
         let turn = self.turns.clone().acquire_owned().await.ok();
         let (code, body) = self.get(path).await?;

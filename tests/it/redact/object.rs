@@ -80,6 +80,15 @@ fn managed_fields_are_in_the_text_as_they_came_but_for_secrets() {
     assert!(!json.contains(signature) && counts.total() == 1, "{json}");
     let value: Value = serde_json::from_str(&json).expect("JSON still");
     assert_eq!(value["metadata"]["managedFields"][0]["manager"], "helm");
+    // What is a secret by the set's name alone has no text that could be told.
+    for (fields, is_kept) in [
+        (r#""f:finalizers":{".":{},"v:\"a\"":{}},"f:tokens":{}"#, true),
+        (r#""f:tokens":{".":{},"v:\"plain-9f2\"":{},"v:\"b\"":{}}"#, false),
+    ] {
+        let (_, json, _) = listed(fields);
+        let value: Value = serde_json::from_str(&json).expect("JSON still");
+        assert_eq!(value["metadata"]["managedFields"][0].get("fieldsV1").is_some(), is_kept, "{json}");
+    }
 }
 
 #[test]
