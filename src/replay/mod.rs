@@ -392,9 +392,8 @@ impl Shared {
             return Ok(table);
         }
         let are_pods = self.keep != Keep::All && (place.group.as_str(), place.plural.as_str()) == ("", "pods");
-        let is_of_namespace = |part: &Part| part.namespace.is_some();
-        let is_for_nodes =
-            are_pods && self.part.as_ref().is_some_and(|part| !is_of_namespace(part)) && part(entry, place).is_some();
+        let is_of_namespace = self.part.as_ref().map(|part| part.namespace.is_some());
+        let is_for_nodes = are_pods && is_of_namespace == Some(false) && part(entry, place).is_some();
         let read = || {
             let table = Table::read(&self.read(entry)?, if are_pods { Keep::Pods } else { self.keep });
             table.map_err(|error| Refusal::broken(&format!("{entry} is no table: {error}")))
@@ -408,7 +407,7 @@ impl Shared {
         } else {
             Arc::new(read()?)
         };
-        if are_pods && self.part.as_ref().is_some_and(is_of_namespace) {
+        if are_pods && is_of_namespace == Some(true) {
             keep_it(&self.briefs, Arc::new(table.briefs()));
         }
         keep_it(&self.tables, table.clone());

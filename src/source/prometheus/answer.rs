@@ -80,9 +80,10 @@ fn apart(row: &[u8]) -> Option<(Vec<u8>, &str)> {
     const KEY: &[u8] = b",\"values\":";
     let at = memmem::find(row, b",\"values\":[[")?;
     let values = row[at + KEY.len()..].strip_suffix(b"}")?;
-    let is_last = memmem::find(values, b"]]") == Some(values.len() - 2);
-    let values = is_last.then(|| str::from_utf8(values).ok())??;
-    Some(([&row[..at], b"}"].concat(), values))
+    if memmem::find(values, b"]]") != Some(values.len() - 2) {
+        return None;
+    }
+    Some(([&row[..at], b"}"].concat(), str::from_utf8(values).ok()?))
 }
 
 impl Series {
