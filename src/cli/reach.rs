@@ -140,14 +140,17 @@ async fn ask(
         );
         Trouble::Unreached { why, causes }
     };
-    let (version, skew) = match kubernetes.version().await {
+    // None needs another's answer, and each is a way there and back.
+    let places = arguments.connection.places(&connection);
+    let find = collect::find(kubernetes, &request.profile, &places);
+    let (version, discovery, found) = tokio::join!(kubernetes.version(), kubernetes.discover(), find);
+    let (version, skew) = match version {
         // Whoever may not ask for the version may still ask for pods.
         Err(error) if error.code() == Some(403) => (serde_json::Value::Null, None),
         answer => answer.map_err(unreached)?,
     };
-    let discovery = kubernetes.discover().await.map_err(unreached)?;
-    let places = arguments.connection.places(&connection);
-    let found = match collect::find(kubernetes, &request.profile, &places).await {
+    let discovery = discovery.map_err(unreached)?;
+    let found = match found {
         Ok(found) => found,
         Err(PlaceError::Source(error)) => return Err(unreached(error)),
         Err(error @ (PlaceError::NoNamespace(_) | PlaceError::Nothing)) => {
