@@ -281,10 +281,14 @@ fn is_plain(text: &str) -> bool {
         Some('-') => chars.next() == Some('-') && chars.next().is_some_and(|c| c.is_ascii_alphabetic()),
         _ => false,
     };
+    let mut before = '\0';
+    let mut goes_on = |c: char| {
+        let is_mark = matches!((before, c), (':', ' ') | (' ', '#'));
+        before = c;
+        !is_mark && ((' '..='~').contains(&c) || c.is_alphanumeric())
+    };
     starts_well
-        && text.chars().all(|c| c.is_alphanumeric() || (' '..='~').contains(&c))
-        && !text.contains(": ")
-        && !text.contains(" #")
+        && text.chars().all(&mut goes_on)
         && !text.ends_with([' ', ':'])
         && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }

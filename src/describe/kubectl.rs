@@ -66,10 +66,9 @@ fn containers(text: String, raw: &[u8]) -> String {
 
 /// A line that tells of a probe by HTTP: what comes before its address, the address, and what after.
 fn probe(line: &str) -> Option<(&str, &str, &str)> {
-    let (head, rest) = line.split_once(" http-get ")?;
-    if !["Liveness:", "Readiness:", "Startup:"].contains(&head.trim()) {
-        return None;
-    }
+    let begins = ["Liveness:", "Readiness:", "Startup:"];
+    begins.into_iter().find(|begin| line.trim_start().starts_with(begin))?;
+    let (head, rest) = line.split_once(" http-get ").filter(|(head, _)| begins.contains(&head.trim()))?;
     let (address, rest) = rest.split_at(rest.find(" delay=")?);
     Some((head, address, rest))
 }
@@ -88,6 +87,9 @@ fn escaped(address: &str) -> String {
 
 /// A mount's sub-path, quoted as JSON, in the quotes of Go.
 fn sub_path(line: &str) -> Option<String> {
+    if line.is_ascii() {
+        return None;
+    }
     let (head, rest) = line.split_once(",path=\"")?;
     let is_mount = head.contains(" from ") && (head.ends_with("(rw") || head.ends_with("(ro"));
     if rest.is_ascii() || !is_mount {
@@ -128,7 +130,7 @@ fn without_references(text: &str, metadata: &Value) -> String {
         None => (path == "uid").then(|| metadata["uid"].as_str()).flatten(),
     };
     let (mut out, mut from) = (String::with_capacity(text.len()), 0);
-    for (at, _) in text.match_indices(REFERENCE) {
+    for at in memmem::find_iter(text.as_bytes(), REFERENCE) {
         let path = &text[at + REFERENCE.len()..];
         let value = path.split_once(')').and_then(|(path, _)| value(path)).unwrap_or_default();
         out.push_str(&text[from..at]);

@@ -14,7 +14,8 @@ use k8s_openapi::jiff::{Timestamp, tz::TimeZone};
 use kube::api::{DynamicObject, TypeMeta};
 use std::{
     panic::AssertUnwindSafe,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
 };
 
 /// One object, described.
@@ -30,48 +31,75 @@ pub struct Described {
 const MOST: usize = 4;
 /// Objects that a thread takes at a time.
 const BATCH: usize = 8;
+/// Batches that wait for a thread: while these are described, the next part is read.
+const WAITING: usize = 8;
 
 /// Describes every object of `replay` as of `now`, in UTC, and gives each to `take`, from several
 /// threads and in no order. An object that cannot be described gets a line that says why.
 pub fn all(replay: &Replay, now: DateTime<Utc>, take: impl Fn(Described) + Sync) {
-    for part in replay.parts() {
-        each(&part, &part.objects(), now, &take);
-    }
+    let read = |part: Replay| batches(&part, &part.objects());
+    through(replay.parts().flat_map(read), now, &take);
 }
 
 /// Like [`all`], of these objects.
 pub fn each(replay: &Replay, objects: &[Object], now: DateTime<Utc>, take: impl Fn(Described) + Sync) {
-    let next = AtomicUsize::new(0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST).min(objects.len() / BATCH + 1);
-    let work = || {
-        let replay = replay.clone();
-        let options = RenderOptions { now: timestamp(now), timezone: TimeZone::UTC };
-        // Nothing is ever waited for: the runtime is what the client's own layers want.
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
-        runtime.block_on(async {
-            let client = replay.client();
-            loop {
-                let from = next.fetch_add(BATCH, Ordering::Relaxed);
-                let Some(batch) = objects.get(from..(from + BATCH).min(objects.len())) else { return };
-                if batch.is_empty() {
-                    return;
-                }
-                for object in batch {
-                    let text = describe(&client, &replay, object, &options).await;
-                    take(Described { object: object.clone(), text });
-                }
+    through(batches(replay, objects), now, &take);
+}
+
+fn batches(replay: &Replay, objects: &[Object]) -> impl Iterator<Item = (Replay, Vec<Object>)> + use<> {
+    let batches: Vec<_> = objects.chunks(BATCH).map(|batch| (replay.clone(), batch.to_vec())).collect();
+    batches.into_iter()
+}
+
+fn through(
+    batches: impl Iterator<Item = (Replay, Vec<Object>)>,
+    now: DateTime<Utc>,
+    take: &(impl Fn(Described) + Sync),
+) {
+    let (sender, receiver) = mpsc::sync_channel(WAITING);
+    let receiver = Arc::new(Mutex::new(receiver));
+    let options = RenderOptions { now: timestamp(now), timezone: TimeZone::UTC };
+    thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST);
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                let (receiver, options) = (receiver.clone(), &options);
+                scope.spawn(move || work(&receiver, options, take))
+            })
+            .collect();
+        // Or it would be waited on for ever where each of them panicked.
+        drop(receiver);
+        for batch in batches {
+            if sender.send(batch).is_err() {
+                break;
             }
-        });
-    };
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        work();
-        for other in others {
-            if let Err(panic) = other.join() {
+        }
+        drop(sender);
+        for worker in workers {
+            if let Err(panic) = worker.join() {
                 std::panic::resume_unwind(panic);
             }
         }
     });
+}
+
+fn work(
+    batches: &Mutex<mpsc::Receiver<(Replay, Vec<Object>)>>,
+    options: &RenderOptions,
+    take: &(impl Fn(Described) + Sync),
+) {
+    // Nothing is ever waited for: the runtime is what the client's own layers want.
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
+    let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    while let Ok((replay, objects)) = next() {
+        runtime.block_on(async {
+            let client = replay.client();
+            for object in objects {
+                let text = describe(&client, &replay, &object, options).await;
+                take(Described { object, text });
+            }
+        });
+    }
 }
 
 async fn describe(client: &kube::Client, replay: &Replay, object: &Object, options: &RenderOptions) -> String {
