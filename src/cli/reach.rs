@@ -140,15 +140,15 @@ async fn ask(
         );
         Trouble::Unreached { why, causes }
     };
-    // None needs another's answer, and each is a way there and back.
-    let places = arguments.connection.places(&connection);
-    let find = collect::find(kubernetes, &request.profile, &places);
-    let (version, discovery, found) = tokio::join!(kubernetes.version(), kubernetes.discover(), find);
-    let (version, skew) = match version {
+    // Alone: whether it answers at all, and accepts who asks, is asked once.
+    let (version, skew) = match kubernetes.version().await {
         // Whoever may not ask for the version may still ask for pods.
         Err(error) if error.code() == Some(403) => (serde_json::Value::Null, None),
         answer => answer.map_err(unreached)?,
     };
+    let places = arguments.connection.places(&connection);
+    let find = collect::find(kubernetes, &request.profile, &places);
+    let (discovery, found) = tokio::join!(kubernetes.discover(), find);
     let discovery = discovery.map_err(unreached)?;
     let found = match found {
         Ok(found) => found,

@@ -32,7 +32,7 @@ const MOST: usize = 4;
 /// Objects that a thread takes at a time.
 const BATCH: usize = 8;
 /// Batches that wait for a thread: while these are described, the next part is read.
-const WAITING: usize = 8;
+const WAITING: usize = 4;
 
 /// Describes every object of `replay` as of `now`, in UTC, and gives each to `take`, from several
 /// threads and in no order. An object that cannot be described gets a line that says why.
@@ -98,6 +98,9 @@ fn work(
                 let text = describe(&client, &replay, &object, options).await;
                 take(Described { object, text });
             }
+            // Its layers end in a task of their own, which would hold what was read until the next batch comes.
+            drop(client);
+            tokio::task::yield_now().await;
         });
     }
 }

@@ -31,7 +31,8 @@ fn state(namespace: &str) -> BTreeMap<String, String> {
 #[test]
 #[ignore = "needs a Kubernetes: run tests/run"]
 fn nothing_in_the_cluster_is_changed() {
-    for incident in ["healthy", "ephemeral"] {
+    // Not "healthy": other tests give rights there.
+    for incident in ["idle", "ephemeral"] {
         let namespace = incidents().namespace(incident);
         // The cluster may change something on its own account in between, but not each time.
         let count = until("all stays as it is during a collection", Duration::from_secs(60), || {

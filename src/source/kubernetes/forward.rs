@@ -86,7 +86,7 @@ impl Kubernetes {
         });
         let body = BodyStream::new(stream, self.limits.idle, self.stop.clone(), slot);
         if head.status.is_success() {
-            return Ok(Answer { status: head.status.as_u16(), date: None, body });
+            return Ok(Answer { status: head.status.as_u16(), skew: None, body });
         }
         Err(refusal(head.status, body).await?)
     }

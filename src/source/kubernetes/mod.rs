@@ -17,7 +17,7 @@ pub use listed::ListedObject;
 pub use table::{ListHead, Object, Row, Rows};
 
 use super::{BodyStream, Stop};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, Request, StatusCode, header, response::Parts};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
@@ -64,8 +64,8 @@ pub struct Kubernetes {
 pub struct Answer {
     /// HTTP status; 204 has no body.
     pub status: u16,
-    /// The server's clock when it answered, to the second.
-    pub date: Option<DateTime<Utc>>,
+    /// How far the server's clock is ahead of ours, to half a second; none where it does not tell its time.
+    pub skew: Option<TimeDelta>,
     /// The body.
     pub body: BodyStream,
 }
@@ -137,15 +137,16 @@ impl Kubernetes {
         if let Some(range) = range {
             request = request.header(header::RANGE, range);
         }
+        let (asked, clock) = (Utc::now(), Instant::now());
         let (head, body) = self.send(request, self.limits.idle).await?;
+        let middle = asked + clock.elapsed() / 2;
         let status = head.status;
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-        let date = header(header::DATE)
-            .and_then(|text| DateTime::parse_from_rfc2822(text).ok())
-            .map(|date| date.with_timezone(&Utc));
+        let date = header(header::DATE).and_then(|text| DateTime::parse_from_rfc2822(text).ok());
+        let skew = date.map(|date| date.with_timezone(&Utc) + Duration::from_millis(500) - middle);
         let after = header(header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
         if status.is_success() {
-            return Ok(Ok(Answer { status: status.as_u16(), date, body }));
+            return Ok(Ok(Answer { status: status.as_u16(), skew, body }));
         }
         let error = refusal(status, body).await?;
         // What stands behind the API server's proxy is not overloaded: it is not there.
@@ -229,13 +230,10 @@ impl Kubernetes {
     ///
     /// # Errors
     /// As [`Self::get_json`].
-    pub async fn version(&self) -> Result<(serde_json::Value, Option<chrono::TimeDelta>), SourceError> {
-        let (asked, clock) = (Utc::now(), Instant::now());
+    pub async fn version(&self) -> Result<(serde_json::Value, Option<TimeDelta>), SourceError> {
         let answer = self.get("/version", "application/json").await?;
-        let middle = asked + clock.elapsed() / 2;
-        let skew = answer.date.map(|date| date + Duration::from_millis(500) - middle);
         let whole = answer.body.whole(1 << 20).await?;
-        Ok((serde_json::from_slice(&whole).map_err(SourceError::Parse)?, skew))
+        Ok((serde_json::from_slice(&whole).map_err(SourceError::Parse)?, answer.skew))
     }
 
     fn may_wait(&self, wait: Duration) -> bool {
