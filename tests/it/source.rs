@@ -145,6 +145,20 @@ fn impersonation_is_sent_with_every_request() {
 }
 
 #[test]
+fn what_an_overloaded_server_made_us_wait_is_no_skew() {
+    let api = World::one().serve();
+    api.on_path("/version", |asked| match asked.earlier {
+        0 => Reply::status(429, "TooManyRequests", "later").header("retry-after", "4"),
+        _ => {
+            let date = chrono::Utc::now().to_rfc2822().replace("+0000", "GMT");
+            Reply::json(&serde_json::json!({ "gitVersion": "v1.34.4" })).header("date", &date)
+        }
+    });
+    let skew = collect(&api).exits(0).bundle().manifest().clusters[0].clock_skew_ms.expect("a skew");
+    assert!(skew.abs() < 1_000, "{skew}");
+}
+
+#[test]
 fn a_servers_clock_that_is_ahead_is_told() {
     let api = World::one().serve();
     let ahead = (chrono::Utc::now() + chrono::TimeDelta::minutes(10)).to_rfc2822();
