@@ -66,9 +66,10 @@ fn containers(text: String, raw: &[u8]) -> String {
 
 /// A line that tells of a probe by HTTP: what comes before its address, the address, and what after.
 fn probe(line: &str) -> Option<(&str, &str, &str)> {
-    let begins = ["Liveness:", "Readiness:", "Startup:"];
-    begins.into_iter().find(|begin| line.trim_start().starts_with(begin))?;
-    let (head, rest) = line.split_once(" http-get ").filter(|(head, _)| begins.contains(&head.trim()))?;
+    let (head, rest) = split_once(line, " http-get ")?;
+    if !["Liveness:", "Readiness:", "Startup:"].contains(&head.trim()) {
+        return None;
+    }
     let (address, rest) = rest.split_at(rest.find(" delay=")?);
     Some((head, address, rest))
 }
@@ -87,10 +88,7 @@ fn escaped(address: &str) -> String {
 
 /// A mount's sub-path, quoted as JSON, in the quotes of Go.
 fn sub_path(line: &str) -> Option<String> {
-    if line.is_ascii() {
-        return None;
-    }
-    let (head, rest) = line.split_once(",path=\"")?;
+    let (head, rest) = split_once(line, ",path=\"")?;
     let is_mount = head.contains(" from ") && (head.ends_with("(rw") || head.ends_with("(ro"));
     if rest.is_ascii() || !is_mount {
         return None;
@@ -196,6 +194,12 @@ fn claim_templates(text: &str) -> String {
         }
         if inside && indent == values { Cow::Borrowed(line.get(4..).unwrap_or(line)) } else { Cow::Borrowed(line) }
     })
+}
+
+/// `str::split_once`, which makes ready for a long text at each line: these are many, and short.
+fn split_once<'a>(line: &'a str, by: &str) -> Option<(&'a str, &'a str)> {
+    let at = memmem::find(line.as_bytes(), by.as_bytes())?;
+    Some((&line[..at], &line[at + by.len()..]))
 }
 
 fn by_line<'a>(text: &'a str, mut change: impl FnMut(&'a str) -> Cow<'a, str>) -> String {

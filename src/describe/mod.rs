@@ -34,6 +34,9 @@ const BATCH: usize = 8;
 /// Batches that wait for a thread: while these are described, the next part is read.
 const WAITING: usize = 4;
 
+/// Objects, and what they are described by.
+type Batch = (Replay, Vec<Object>);
+
 /// Describes every object of `replay` as of `now`, in UTC, and gives each to `take`, from several
 /// threads and in no order. An object that cannot be described gets a line that says why.
 pub fn all(replay: &Replay, now: DateTime<Utc>, take: impl Fn(Described) + Sync) {
@@ -46,16 +49,12 @@ pub fn each(replay: &Replay, objects: &[Object], now: DateTime<Utc>, take: impl 
     through(batches(replay, objects), now, &take);
 }
 
-fn batches(replay: &Replay, objects: &[Object]) -> impl Iterator<Item = (Replay, Vec<Object>)> + use<> {
+fn batches(replay: &Replay, objects: &[Object]) -> impl Iterator<Item = Batch> + use<> {
     let batches: Vec<_> = objects.chunks(BATCH).map(|batch| (replay.clone(), batch.to_vec())).collect();
     batches.into_iter()
 }
 
-fn through(
-    batches: impl Iterator<Item = (Replay, Vec<Object>)>,
-    now: DateTime<Utc>,
-    take: &(impl Fn(Described) + Sync),
-) {
+fn through(batches: impl Iterator<Item = Batch>, now: DateTime<Utc>, take: &(impl Fn(Described) + Sync)) {
     let (sender, receiver) = mpsc::sync_channel(WAITING);
     let receiver = Arc::new(Mutex::new(receiver));
     let options = RenderOptions { now: timestamp(now), timezone: TimeZone::UTC };
@@ -83,11 +82,7 @@ fn through(
     });
 }
 
-fn work(
-    batches: &Mutex<mpsc::Receiver<(Replay, Vec<Object>)>>,
-    options: &RenderOptions,
-    take: &(impl Fn(Described) + Sync),
-) {
+fn work(batches: &Mutex<mpsc::Receiver<Batch>>, options: &RenderOptions, take: &(impl Fn(Described) + Sync)) {
     // Nothing is ever waited for: the runtime is what the client's own layers want.
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
     let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).recv();
