@@ -9,11 +9,12 @@
 //! and takes `yes`, `12:30`, `2026-11-22` or `=` for something else than the
 //! text it is. Here whatever could be read in two ways is quoted.
 
-use std::fmt::{self, Write};
-
-use serde::Deserializer;
-use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Deserializer,
+    de::{DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::{Map, Number, Value};
+use std::fmt::{self, Write};
 
 /// Why a text is not the YAML that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,13 +1,14 @@
 //! Owns one entry while it is written.
 
-use std::sync::Arc;
-
-use super::error::BundleError;
-use super::layout::EntryPath;
-use super::pack::Packer;
-use super::spool::Spool;
-use super::writer::{Core, Written};
+use super::{
+    error::BundleError,
+    layout::EntryPath,
+    pack::Packer,
+    spool::Spool,
+    writer::{Core, Written},
+};
 use crate::redact::Clean;
+use std::sync::Arc;
 
 /// One entry being written. Dropped unfinished, it never existed, and its path is free again.
 pub struct EntryWriter {

@@ -1,7 +1,9 @@
 //! Owns what can go wrong with a bundle, in words: what was tried, why it failed, what to do.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// What went wrong with a bundle.
 #[derive(Debug, thiserror::Error)]

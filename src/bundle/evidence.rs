@@ -1,11 +1,7 @@
 //! Evidence as it is read, wherever it lies: in a bundle, or in one that is still being written.
 
+use super::{error::BundleError, format::TaskRecord, reader::BundleReader, writer::SoFar};
 use std::io::Read;
-
-use super::error::BundleError;
-use super::format::TaskRecord;
-use super::reader::BundleReader;
-use super::writer::SoFar;
 
 /// What a collection holds.
 pub trait Evidence: Send + Sync {

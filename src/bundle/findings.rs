@@ -2,14 +2,11 @@
 //!
 //! As with the manifest, reading denies nothing, and no known field ever changes its meaning.
 
-use std::collections::BTreeMap;
-
+use super::{facts::Change, stamp};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::facts::Change;
-use super::stamp;
+use std::collections::BTreeMap;
 
 /// `findings.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

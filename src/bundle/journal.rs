@@ -1,17 +1,19 @@
 //! Owns the journal beside a partial bundle: one line of JSON for each acknowledged entry, each
 //! with a checksum of its own, so that whatever a killed process left can be trusted line by line.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
+use super::{
+    hex,
+    storage::{Stay, Storage, StoreFile},
+};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use super::hex;
-use super::storage::{Stay, Storage, StoreFile};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Begins the checksum, which is the last thing in its line.
 const SUM: &str = ",\"sum\":\"";

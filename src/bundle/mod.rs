@@ -30,9 +30,8 @@ pub mod storage;
 mod verify;
 mod writer;
 
-use std::io::{self, Read};
-
 use sha2::{Digest, Sha256};
+use std::io::{self, Read};
 
 pub use coverage::{ContainerCoverage, Coverage, Gap, GapCause, Interval, LogRun};
 pub use entry::EntryWriter;

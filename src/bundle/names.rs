@@ -1,10 +1,9 @@
 //! Owns what a single name may look like in a path: making it safe, making it short, and the name
 //! of the bundle itself.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
+use std::fmt;
 
 /// Sets a hash off from the name it belongs to. No unchanged name has one, so no name that was
 /// changed can meet one that was not.

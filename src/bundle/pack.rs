@@ -1,14 +1,16 @@
 //! Owns how contents become compressed bytes: hashed, checksummed and deflated in fixed blocks, so
 //! that the same contents always give the same bytes, however they arrived.
 
-use std::io;
-use std::sync::{Mutex, PoisonError};
-
+use super::{
+    hex,
+    record::{DosTime, Facts},
+};
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use sha2::{Digest, Sha256};
-
-use super::hex;
-use super::record::{DosTime, Facts};
+use std::{
+    io,
+    sync::{Mutex, PoisonError},
+};
 
 /// What the compressor is fed at a time, in bytes: its output may depend on the sizes of what it is given. Who gives as
 /// much, or a multiple, spares a copy.

@@ -1,16 +1,18 @@
 //! Owns where a bundle is: what `--to` means, the partial file, and the final name.
 
-use std::ffi::OsString;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
+use super::{
+    error::BundleError,
+    journal::Journal,
+    names::BundleName,
+    storage::{Disk, Stay, Storage, StoreFile},
+};
 use chrono::{DateTime, Utc};
-
-use super::error::BundleError;
-use super::journal::Journal;
-use super::names::BundleName;
-use super::storage::{Disk, Stay, Storage, StoreFile};
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Less room than this is not worth beginning with.
 const LEAST: u64 = 16 << 20;

@@ -1,12 +1,10 @@
 //! Owns what a manifest says of the questions to a Prometheus and of their answers.
 
-use std::collections::BTreeMap;
-
+use super::stamp;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::stamp;
+use std::collections::BTreeMap;
 
 /// Which Prometheus was asked in a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

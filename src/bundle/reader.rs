@@ -1,20 +1,22 @@
 //! Owns the reading of a bundle, which is a file from somewhere else: nothing in it is believed
 //! before it is checked, and nothing is held that a small file could make large.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
+use super::{
+    error::BundleError,
+    format::{FORMAT, Manifest},
+    layout::{self, EntryPath},
+    storage::{Held, Section, StoreFile},
+};
 use flate2::{Crc, bufread::DeflateDecoder};
 use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, BufReader, Read, Seek},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use zip::{CompressionMethod, ZipArchive};
-
-use super::error::BundleError;
-use super::format::{FORMAT, Manifest};
-use super::layout::{self, EntryPath};
-use super::storage::{Held, Section, StoreFile};
 
 /// Largest manifest that is read, in bytes.
 const MANIFEST_LIMIT: u64 = 256 << 20;

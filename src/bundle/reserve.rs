@@ -1,12 +1,15 @@
 //! Owns the room on the disk that is kept for the end of a bundle: its report, its manifest and its
 //! directory.
 
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use super::error::BundleError;
-use super::storage::{Stay, Storage, StoreFile};
+use super::{
+    error::BundleError,
+    storage::{Stay, Storage, StoreFile},
+};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Room for the report and all else that does not grow with the number of entries.
 const BASE: u64 = 4 << 20;

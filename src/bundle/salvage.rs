@@ -4,27 +4,29 @@
 //! one is read to its end and checked before it counts. The partial file is only read: should this
 //! be killed too, nothing is lost.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, TryLockError};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
-
+use super::{
+    error::BundleError,
+    format::{Ended, EntryRecord, Manifest},
+    journal::{self, Line},
+    layout::{self, EntryPath},
+    names::{BundleName, NamePart},
+    place::{Destination, beside},
+    reader::EntryReader,
+    record::{DosTime, Facts, LOCAL_FIXED, LOCAL_MARK, Local},
+    settle::Settled,
+    storage::{Section, StoreFile},
+    verify::{hash, is_damage},
+    writer::{BundleWriter, Finished, Written},
+};
 use chrono::{DateTime, Utc};
-
-use super::error::BundleError;
-use super::format::{Ended, EntryRecord, Manifest};
-use super::journal::{self, Line};
-use super::layout::{self, EntryPath};
-use super::names::{BundleName, NamePart};
-use super::place::{Destination, beside};
-use super::reader::EntryReader;
-use super::record::{DosTime, Facts, LOCAL_FIXED, LOCAL_MARK, Local};
-use super::settle::Settled;
-use super::storage::{Section, StoreFile};
-use super::verify::{hash, is_damage};
-use super::writer::{BundleWriter, Finished, Written};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// What [`salvage`] made.
 #[derive(Clone, Debug)]

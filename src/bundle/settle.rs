@@ -5,17 +5,20 @@
 //! can be. A header under the final, shorter name keeps its length: what is left becomes a field
 //! that says nothing. So nothing moves, however large the bundle is.
 
-use std::collections::{BTreeMap, HashSet};
-use std::io;
-use std::sync::Arc;
-
-use super::format::EntryRecord;
-use super::layout::{self, EntryPath, Settlement};
-use super::names::{BundleName, by_hash};
-use super::record::{self, Facts, PADDING_MIN};
-use super::storage::StoreFile;
-use super::writer::Written;
+use super::{
+    format::EntryRecord,
+    layout::{self, EntryPath, Settlement},
+    names::{BundleName, by_hash},
+    record::{self, Facts, PADDING_MIN},
+    storage::StoreFile,
+    writer::Written,
+};
 use crate::redact::Clean;
+use std::{
+    collections::{BTreeMap, HashSet},
+    io,
+    sync::Arc,
+};
 
 /// The folder of a bundle that has no name yet.
 pub(super) const PLACEHOLDER: &str =

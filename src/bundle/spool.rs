@@ -1,14 +1,19 @@
 //! Owns the compressed bytes of an entry until they are appended: in memory while they are few, in
 //! a file beside the bundle when they are not. Never in a shared temporary folder.
 
-use std::io::{self, Read};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use super::error::BundleError;
-use super::pack::Sink;
-use super::storage::{Section, Stay, Storage, StoreFile};
+use super::{
+    error::BundleError,
+    pack::Sink,
+    storage::{Section, Stay, Storage, StoreFile},
+};
+use std::{
+    io::{self, Read},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 /// Most compressed bytes of one entry in memory.
 const IN_MEMORY: usize = 256 * 1024;
@@ -122,8 +127,7 @@ impl Drop for Spool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::storage::Disk;
-    use super::*;
+    use super::{super::storage::Disk, *};
 
     #[test]
     fn all_together_keep_to_the_limit_and_what_came_is_read_back() {

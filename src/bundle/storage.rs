@@ -1,9 +1,11 @@
 //! Owns the only doors to the disk that the writer has, so that a test can fail any one of them,
 //! and what differs between operating systems.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::path::Path;
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    path::Path,
+};
 
 /// How long a file is to stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,8 +129,10 @@ impl Storage for Disk {
     fn publish(&self, from: &Path, to: &Path) -> io::Result<()> {
         #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
         {
-            use rustix::fs::{CWD, RenameFlags, renameat_with};
-            use rustix::io::Errno;
+            use rustix::{
+                fs::{CWD, RenameFlags, renameat_with},
+                io::Errno,
+            };
             match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
                 // Not every file system can do this.
                 Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}

@@ -1,16 +1,18 @@
 //! Owns the check of a whole bundle: every byte against its hash, and the manifest against the zip.
 
-use std::collections::BTreeMap;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-
+use super::{
+    error::BundleError,
+    format::Ended,
+    hex,
+    layout::MANIFEST,
+    reader::{BundleReader, EntryReader},
+};
 use sha2::{Digest, Sha256};
-
-use super::error::BundleError;
-use super::format::Ended;
-use super::layout::MANIFEST;
-use super::reader::BundleReader;
-use super::{hex, reader::EntryReader};
+use std::{
+    collections::BTreeMap,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
 /// What [`verify`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,28 +5,32 @@
 //! the file back to the last acknowledged entry. Room for the files that come last is set aside
 //! from the start, so that a full disk does not keep the bundle from being finished.
 
-use std::collections::{HashMap, HashSet};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use chrono::{DateTime, Utc};
-
-use super::entry::EntryWriter;
-use super::error::{BundleError, is_full};
-use super::journal::{Acknowledged, Journal, Line};
-use super::layout::EntryPath;
-use super::names::BundleName;
-use super::pack::{Packed, Packer};
-use super::place::{Destination, Place};
-use super::reader::EntryReader;
-use super::record::{DosTime, Facts};
-use super::reserve::Reserve;
-use super::settle::{PLACEHOLDER, Settled, Stored};
-use super::spool::{InMemory, Spool};
-use super::storage::{Disk, Section, Storage, StoreFile};
+use super::{
+    entry::EntryWriter,
+    error::{BundleError, is_full},
+    journal::{Acknowledged, Journal, Line},
+    layout::EntryPath,
+    names::BundleName,
+    pack::{Packed, Packer},
+    place::{Destination, Place},
+    reader::EntryReader,
+    record::{DosTime, Facts},
+    reserve::Reserve,
+    settle::{PLACEHOLDER, Settled, Stored},
+    spool::{InMemory, Spool},
+    storage::{Disk, Section, Storage, StoreFile},
+};
 use crate::redact::Clean;
+use chrono::{DateTime, Utc};
+use std::{
+    collections::{HashMap, HashSet},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// What the last files' lines in the journal need, and more, on a disk without any room.
 const JOURNAL_ROOM: u64 = 64 << 10;

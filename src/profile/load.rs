@@ -1,17 +1,16 @@
 //! Finds a profile's text, reads it and checks it. Owns [`Profile`], the only
 //! form in which the rest of the program sees one, and its errors.
 
-use std::io::Read as _;
-use std::ops::Deref;
-use std::path::PathBuf;
-use std::{fmt, fs, io};
-
+use super::{model::Spec, validate};
+use crate::yaml;
 use regex_automata::meta::Regex;
 use sha2::{Digest, Sha256};
-
-use super::model::Spec;
-use super::validate;
-use crate::yaml;
+use std::{
+    fmt, fs,
+    io::{self, Read as _},
+    ops::Deref,
+    path::PathBuf,
+};
 
 /// Every file in `profiles/`.
 const EMBEDDED: &[(&str, &str)] = &[

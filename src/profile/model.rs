@@ -5,13 +5,14 @@
 //! means "not asked for", so that a profile never collects more than its text
 //! shows. Rules that span several keys live in `validate`.
 
+use super::{
+    bound::Bound,
+    name::{ResourceName, WorkloadName},
+    rules::{BaselineRule, FindingRule},
+};
+use crate::promql::{Query, QueryError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::bound::Bound;
-use super::name::{ResourceName, WorkloadName};
-use super::rules::{BaselineRule, FindingRule};
-use crate::promql::{Query, QueryError};
 
 // Read through `Profile`, which alone guarantees that the rules of `validate` hold.
 /// What evidence one kind of workload needs.

@@ -1,12 +1,12 @@
 //! Names that a profile writes as one text: resources and workloads. Owns what
 //! may be named at all, and so keeps Secrets out of whatever is planned.
 
-use std::fmt;
-use std::str::FromStr;
-
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Visitor},
+};
+use std::{fmt, str::FromStr};
 
 /// A resource by kubectl's full name for it: the plural, then the group (none for the core group).
 ///

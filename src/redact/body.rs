@@ -1,11 +1,11 @@
 //! Private keys over many lines: which of the lines behind their first are theirs,
 //! whatever a log puts before each.
 
-use super::base64;
-use super::der;
-use super::lines;
-use super::pem::{self, SHORTEST, break_length};
-use super::scan::Region;
+use super::{
+    base64, der, lines,
+    pem::{self, SHORTEST, break_length},
+    scan::Region,
+};
 
 /// Key text kept for the token; a key of 16384-bit RSA has 13 KiB.
 const LONGEST_KEY: usize = 64 * 1024;

@@ -1,13 +1,10 @@
 //! The types that prove redaction has happened, and the count of what it did.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
+use super::rules::Rule;
 use bytes::Bytes;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::{Value, value::RawValue};
-
-use super::rules::Rule;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// Bytes that went through redaction; nothing outside this module can make one.
 #[derive(Clone, Debug)]

@@ -1,9 +1,8 @@
 //! JSON documents in strings: annotations, files of ConfigMaps.
 
-use std::fmt;
-
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use std::fmt;
 
 /// The object or list that `text` is. None where a name is there twice: parsing
 /// would drop one value and so hide it from redaction.

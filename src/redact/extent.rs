@@ -1,7 +1,6 @@
 //! Where values end that have no quotes.
 
-use super::rules::token_length;
-use super::scan::Region;
+use super::{rules::token_length, scan::Region};
 
 /// The end of a value; whether the window ends before it is known.
 pub(super) struct Extent {

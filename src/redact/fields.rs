@@ -1,9 +1,8 @@
 //! Kubernetes' own fields: what names, refers and identifies, and so is no secret
 //! whatever it is called.
 
-use serde_json::{Map, Value};
-
 use super::names::{self, Class};
+use serde_json::{Map, Value};
 
 /// What a field of an object's metadata is.
 pub(super) enum Metadata {

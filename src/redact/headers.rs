@@ -1,13 +1,13 @@
 //! Credentials in headers: Authorization with its schemes, Bearer and Basic where
 //! no header names them, Cookie.
 
-use super::base64;
-use super::jose;
-use super::names::Class;
-use super::rules::{Rule, token_length};
-use super::scan::{Found, Open, Region, Run, Secret};
-use super::shapes;
-use super::value;
+use super::{
+    base64, jose,
+    names::Class,
+    rules::{Rule, token_length},
+    scan::{Found, Open, Region, Run, Secret},
+    shapes, value,
+};
 
 /// Schemes with one credential.
 const SCHEMES: &[&[u8]] = &[

@@ -79,8 +79,7 @@ pub(super) fn redact(redactor: &Redactor, page: &str) -> (Clean, Counts) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Key;
-    use super::*;
+    use super::{super::Key, *};
 
     fn redactor() -> Redactor {
         Redactor::new(&Key::from_bytes(b"a key for tests, sixteen or more").expect("long enough"))

@@ -1,10 +1,12 @@
 //! JOSE: compact JWS and JWE (JWT-SVIDs, WIT-SVIDs and service account tokens are
 //! JWS), and the private members of JSON Web Keys.
 
-use super::base64;
-use super::rules::{Rule, token_length};
-use super::scan::{Found, Memory, Open, Region, Run, Secret};
-use super::value;
+use super::{
+    base64,
+    rules::{Rule, token_length},
+    scan::{Found, Memory, Open, Region, Run, Secret},
+    value,
+};
 
 /// Header bytes that are looked at to know a header.
 const HEADER: usize = 4096;

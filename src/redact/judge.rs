@@ -1,9 +1,6 @@
 //! Whether the value of a name that says secret is one.
 
-use super::names::Class;
-use super::rules::Rule;
-use super::shapes;
-use super::value;
+use super::{names::Class, rules::Rule, shapes, value};
 
 /// Words that say what became of a secret, where the secret itself would stand.
 const STATUS: &[&[u8]] = &[

@@ -1,11 +1,9 @@
 //! The key of a run: what turns a secret into a token that tells nothing about it.
 
-use std::fmt;
-
+use super::rules::Rule;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-
-use super::rules::Rule;
+use std::fmt;
 
 /// Shorter key files are refused: a token of a short key could be guessed.
 const SHORTEST: usize = 16;

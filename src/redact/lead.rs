@@ -1,9 +1,7 @@
 //! What stands around a name: what leads to it on its line, and what behind it may
 //! give it a value.
 
-use super::lines;
-use super::names;
-use super::scan::Region;
+use super::{lines, names, scan::Region};
 
 /// How far a name reaches to either side of its clue.
 pub(super) const REACH: usize = 128;

@@ -10,11 +10,9 @@
 //! `shapes`); `stream` puts tokens where secrets were. `object` walks JSON, whose
 //! structure says more than text can.
 
-use std::sync::Arc;
-
-use serde_json::{Value, value::RawValue};
-
 use crate::yaml;
+use serde_json::{Value, value::RawValue};
+use std::sync::Arc;
 
 mod base64;
 mod body;

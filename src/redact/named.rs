@@ -1,15 +1,16 @@
 //! Values of names that say secret, as text has them: `password=x`, `"apiKey":"x"`,
 //! `\"client_secret\":\"x\"`, `--token x`, `DB_PASSWORD: x`, `<password>x</password>`.
 
-use super::extent::{self, Extent};
-use super::headers;
-use super::judge;
-use super::lead::{self, Lead, REACH, Tail, is_name};
-use super::lines;
-use super::names::{self, Class};
-use super::rules::Rule;
-use super::scan::{Found, Memory, Next, Open, Region, Run, Secret};
-use super::value;
+use super::{
+    extent::{self, Extent},
+    headers, judge,
+    lead::{self, Lead, REACH, Tail, is_name},
+    lines,
+    names::{self, Class},
+    rules::Rule,
+    scan::{Found, Memory, Next, Open, Region, Run, Secret},
+    value,
+};
 
 /// A name around one of its words, and the operator behind it.
 struct Name {

@@ -7,18 +7,18 @@
 //! The object's own numbers have a type and stay. Those of a document within a
 //! string are text, and judged as such.
 
+use super::{
+    Redactor,
+    clean::Counts,
+    document,
+    fields::{self, Metadata},
+    headers, judge,
+    names::{self, Class},
+    prefilter::Clues,
+    rules::{Rule, token_length},
+};
 use memchr::memmem;
 use serde_json::{Map, Number, Value, value::RawValue};
-
-use super::Redactor;
-use super::clean::Counts;
-use super::document;
-use super::fields::{self, Metadata};
-use super::headers;
-use super::judge;
-use super::names::{self, Class};
-use super::prefilter::Clues;
-use super::rules::{Rule, token_length};
 
 /// JSON within a string within JSON is looked into this deep; text deeper down.
 const DEEPEST: usize = 4;

@@ -4,13 +4,14 @@
 //! Whatever the form, the token is made of the decoded key, so one key has one
 //! token.
 
+use super::{
+    base64,
+    body::Body,
+    der,
+    rules::{Rule, token_length},
+    scan::{Found, Next, Open, Region, Run, Secret},
+};
 use std::sync::LazyLock;
-
-use super::base64;
-use super::body::Body;
-use super::der;
-use super::rules::{Rule, token_length};
-use super::scan::{Found, Next, Open, Region, Run, Secret};
 
 /// The longest label and its `-----BEGIN `.
 const LONGEST_MARKER: usize = 64;

@@ -5,14 +5,13 @@
 //! is on every line costs a closer look on every line, so the words are as long
 //! as the secrets allow.
 
-use std::sync::LazyLock;
-
-use aho_corasick::packed::{Config, MatchKind, Searcher};
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, Input, Span};
+use super::{base64, lead};
+use aho_corasick::{
+    AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, Input, Span,
+    packed::{Config, MatchKind, Searcher},
+};
 use memchr::memmem;
-
-use super::base64;
-use super::lead;
+use std::sync::LazyLock;
 
 /// What a word may be part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

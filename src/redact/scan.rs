@@ -4,10 +4,13 @@
 //! tell; whoever scans a window then begins the next one where that finder's
 //! evidence begins, so what is found never depends on where windows end.
 
-use super::body::Body;
-use super::prefilter::{Clue, Clues};
-use super::rules::{LONGEST_TOKEN, Rule, token_length};
-use super::{headers, jose, named, pem, shapes, urls};
+use super::{
+    body::Body,
+    headers, jose, named, pem,
+    prefilter::{Clue, Clues},
+    rules::{LONGEST_TOKEN, Rule, token_length},
+    shapes, urls,
+};
 
 /// How far past its clue a finder may look without asking whether the text ends
 /// there; what goes on for longer is an [`Open`].

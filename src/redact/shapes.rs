@@ -1,7 +1,9 @@
 //! Tokens that vendors give a prefix, so that they are known wherever they stand.
 
-use super::rules::{Rule, token_length};
-use super::scan::{Found, Open, Region, Run, Secret};
+use super::{
+    rules::{Rule, token_length},
+    scan::{Found, Open, Region, Run, Secret},
+};
 
 struct Shape {
     prefix: &'static [u8],

@@ -5,18 +5,19 @@
 //! windows of just that size, each of which begins where the one before it could
 //! no longer tell; a secret longer than a window is swallowed to its end.
 
-use super::Redactor;
-use super::base64;
-use super::body::{BEGIN, Body, END, Line, marker};
-use super::clean::{Clean, Counts};
-use super::judge;
-use super::key::Digest;
-use super::lines;
-use super::names::Class;
-use super::prefilter::Clues;
-use super::rules::Rule;
-use super::scan::{BLIND, Findings, Next, Region, Run, Secret, scan};
-use super::value;
+use super::{
+    Redactor, base64,
+    body::{BEGIN, Body, END, Line, marker},
+    clean::{Clean, Counts},
+    judge,
+    key::Digest,
+    lines,
+    names::Class,
+    prefilter::Clues,
+    rules::Rule,
+    scan::{BLIND, Findings, Next, Region, Run, Secret, scan},
+    value,
+};
 
 /// The longest line that is scanned whole.
 const WINDOW: usize = 128 * 1024;

@@ -1,9 +1,11 @@
 //! Secrets in URLs: passwords before the host, signatures in the query.
 
-use super::extent;
-use super::rules::{Rule, token_length};
-use super::scan::{Found, Open, Region, Run, Secret};
-use super::value;
+use super::{
+    extent,
+    rules::{Rule, token_length},
+    scan::{Found, Open, Region, Run, Secret},
+    value,
+};
 
 /// How far before an `@` its scheme may stand.
 const LONGEST: usize = 1024;

@@ -1,10 +1,6 @@
 //! Values: where they end, and which of them are no secret whatever their name.
 
-use super::base64;
-use super::jose;
-use super::pem;
-use super::rules::holds_token;
-use super::scan::Region;
+use super::{base64, jose, pem, rules::holds_token, scan::Region};
 
 /// Directories that paths begin with; base64 can begin with a slash too.
 const ROOTS: &[&[u8]] = &[

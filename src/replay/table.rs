@@ -4,7 +4,11 @@ use super::brief;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::{borrow::Cow, collections::BTreeMap, collections::HashMap, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    sync::OnceLock,
+};
 
 /// How much of an object is held.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The plan: pure, from a profile and what was seen to tasks.
 
+use crate::support::world::pod;
 use kubectl_escalate::{
     plan::{
         self, Neighbours, Place, Planned, Pod, Related, Request, Resource, Scope, UnknownGroup, Without,
@@ -9,8 +10,6 @@ use kubectl_escalate::{
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-
-use crate::support::world::pod;
 
 fn request(skip: &[&str]) -> Request {
     let now = "2024-03-05T18:00:00Z".parse().expect("a time");

@@ -1,9 +1,8 @@
 //! `profile`: the embedded profiles hold, and what a profile must not say is refused with its place.
 
-use std::path::Path;
-
 use kubectl_escalate::profile::{Profile, ProfileError, ResourceName, Scope, WorkloadKind, embedded, schema};
 use proptest::prelude::*;
+use std::path::Path;
 
 /// A profile as small as one can be, in flow style, with these keys on its second line.
 fn parse(lines: &str) -> Result<Profile, ProfileError> {

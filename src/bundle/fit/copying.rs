@@ -1,26 +1,26 @@
 //! Owns the copy while it is written: entries as they are, logs thinned, and the end.
 
-use std::collections::HashSet;
-use std::io;
-
-use sha2::{Digest, Sha256};
-
-use crate::bundle::{
-    BundleError, BundleWriter, Destination, Finished, Fitted, Settled, hex,
-    pack::{Packed, Packer},
-    record::{DosTime, Facts},
-    spool::Spool,
-    writer::Written,
+use super::{
+    Words,
+    level::Levels,
+    lines::{Lines, Near, stamp_of},
+    logs::{self, Log},
+    say::Shape,
+    source::{Piece, Source},
+    thin::{Thinned, Thinner},
 };
-use crate::redact::Clean;
-
-use super::Words;
-use super::level::Levels;
-use super::lines::{Lines, Near, stamp_of};
-use super::logs::{self, Log};
-use super::say::Shape;
-use super::source::{Piece, Source};
-use super::thin::{Thinned, Thinner};
+use crate::{
+    bundle::{
+        BundleError, BundleWriter, Destination, Finished, Fitted, Settled, hex,
+        pack::{Packed, Packer},
+        record::{DosTime, Facts},
+        spool::Spool,
+        writer::Written,
+    },
+    redact::Clean,
+};
+use sha2::{Digest, Sha256};
+use std::{collections::HashSet, io};
 
 /// The copy while it is written.
 pub(super) struct Copying<'a> {

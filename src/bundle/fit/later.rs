@@ -1,11 +1,9 @@
 //! Owns what another version wrote into manifest.json and this one does not know. Whether it holds of
 //! a copy cannot be told here, so a copy does not have it, and says so.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde_json::{Value, value::RawValue};
-
 use crate::bundle::Manifest;
+use serde_json::{Value, value::RawValue};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The fields that this version does not know, by their paths: `entries.encoding`.
 pub(super) fn unknown(manifest: &[u8]) -> BTreeSet<String> {

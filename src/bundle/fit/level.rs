@@ -1,8 +1,7 @@
 //! Owns the level of a log line: what a look at its beginning says, without parsing it.
 
-use aho_corasick::{AhoCorasick, MatchKind};
-
 use crate::bundle::LeftOut;
+use aho_corasick::{AhoCorasick, MatchKind};
 
 /// How much of a line is looked at.
 pub(super) const LOOK: usize = 4096;

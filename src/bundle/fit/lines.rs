@@ -5,12 +5,10 @@
 //! begin with the kubelet's timestamp belongs to the line before it and shares its fate: together
 //! they are a group.
 
-use std::io;
-
-use chrono::{DateTime, SecondsFormat, Utc};
-
 use super::level::{LOOK, Level, Levels, begins_panic};
 use crate::bundle::Manifest;
+use chrono::{DateTime, SecondsFormat, Utc};
+use std::io;
 
 /// Longest timestamp of a kubelet: nine digits and an offset.
 const STAMP: usize = 35;

@@ -5,13 +5,8 @@
 //! the guess for the next. The last one is held against the exact size of the whole zip, and is
 //! thinned again when it missed.
 
+use super::{copying::Copying, lines::RANKS, measure::Measured, source::Piece, thin::Thinned};
 use crate::bundle::{BundleError, spool::Spool};
-
-use super::copying::Copying;
-use super::lines::RANKS;
-use super::measure::Measured;
-use super::source::Piece;
-use super::thin::Thinned;
 
 /// How often a log is thinned at most.
 const ATTEMPTS: usize = 3;

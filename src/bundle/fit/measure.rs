@@ -1,21 +1,20 @@
 //! Owns the first pass over a log: how many lines of which rank it has, and about how many bytes
 //! each rank takes in the zip.
 
-use std::io;
-
-use sha2::{Digest, Sha256};
-
+use super::{
+    level::Levels,
+    lines::{LONG, Lines, Near, Part, RANKS, Stamp, stamp_of},
+    logs::scaled,
+    source::{Piece, Source},
+    thin::{Thinned, marker},
+};
 use crate::bundle::{
     BundleError, LeftOut, hex,
     pack::{Count, Packer},
     record::DosTime,
 };
-
-use super::level::Levels;
-use super::lines::{LONG, Lines, Near, Part, RANKS, Stamp, stamp_of};
-use super::logs::scaled;
-use super::source::{Piece, Source};
-use super::thin::{Thinned, marker};
+use sha2::{Digest, Sha256};
+use std::io;
 
 /// Of each level's lines the first [`SAMPLE`] bytes of every [`CYCLE`] are compressed, to know how
 /// far that level can be.

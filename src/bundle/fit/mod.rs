@@ -22,15 +22,9 @@ mod source;
 mod thin;
 mod write;
 
-use std::fs;
-use std::path::Path;
-
-use super::error::BundleError;
-use super::format::Manifest;
-use super::place::Destination;
-use super::reader::BundleReader;
-use super::writer::Finished;
+use super::{error::BundleError, format::Manifest, place::Destination, reader::BundleReader, writer::Finished};
 use crate::redact::Clean;
+use std::{fs, path::Path};
 
 pub use fitted::{Fitted, LeftOut};
 

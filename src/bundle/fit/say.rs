@@ -1,20 +1,22 @@
 //! Owns what a copy says of itself: the full bundle's manifest with what was given up taken out of
 //! it and named, the README made of that, and the size of the whole zip, to the byte.
 
-use std::collections::HashMap;
-
-use crate::bundle::{
-    CheckState, Coverage, EntryRecord, Fitted, Gap, GapCause, Interval, LeftOut, Manifest,
-    layout::{self, EntryPath},
-    pack::{Count, Packer},
-    record::{self, DosTime, Facts},
-    settle::PLACEHOLDER,
+use super::{
+    Words, plural,
+    source::{Piece, Role, Source},
+    thin::Thinned,
 };
-use crate::redact::Clean;
-
-use super::source::{Piece, Role, Source};
-use super::thin::Thinned;
-use super::{Words, plural};
+use crate::{
+    bundle::{
+        CheckState, Coverage, EntryRecord, Fitted, Gap, GapCause, Interval, LeftOut, Manifest,
+        layout::{self, EntryPath},
+        pack::{Count, Packer},
+        record::{self, DosTime, Facts},
+        settle::PLACEHOLDER,
+    },
+    redact::Clean,
+};
+use std::collections::HashMap;
 
 /// What becomes of the full bundle's entries.
 #[derive(Clone)]

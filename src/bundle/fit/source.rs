@@ -1,21 +1,21 @@
 //! Owns the full bundle: what is in it, what of that can be given up, and the reading of it, each
 //! entry checked against the manifest before anything is made of it.
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
-use std::sync::mpsc;
-use std::thread;
-
+use super::{Watch, later};
 use crate::bundle::{
     BundleError, BundleName, BundleReader, EntryInfo, EntryReader, EntryRecord, Manifest, Outcome, hash_file,
     layout::{self, EntryPath},
     reader::damaged,
     verify::is_damage,
 };
-
-use super::{Watch, later};
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    sync::mpsc,
+    thread,
+};
 
 /// What is read at a time.
 const CHUNK: usize = 256 * 1024;

@@ -6,16 +6,16 @@
 //! time: lines left out among that are counted by the same marker. So a log in which every other
 //! line is left out has a marker a minute, not one for each.
 
-use std::io;
-
+use super::{
+    level::Level,
+    lines::{Part, Stamp},
+};
 use crate::bundle::{
     LeftOut,
     pack::{Packed, Packer, Sink},
     record::{DosTime, Facts},
 };
-
-use super::level::Level;
-use super::lines::{Part, Stamp};
+use std::io;
 
 /// Most bytes of kept lines that one marker speaks for.
 const HELD: usize = 64 * 1024;

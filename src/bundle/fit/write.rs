@@ -1,22 +1,22 @@
 //! Owns the plan of a copy: how many files are given up, and, where that is not enough, that lines
 //! are left out of the logs, or that no copy can be that small.
 
-use std::collections::{HashMap, HashSet};
-
+use super::{
+    Words,
+    copying::Copying,
+    level::Levels,
+    lines::Near,
+    logs::Log,
+    measure::Measurer,
+    say::Shape,
+    source::{Piece, Role, Source},
+};
 use crate::bundle::{
     BundleError, Destination, Finished, Fitted,
     pack::{Count, Packer},
     record::DosTime,
 };
-
-use super::Words;
-use super::copying::Copying;
-use super::level::Levels;
-use super::lines::Near;
-use super::logs::Log;
-use super::measure::Measurer;
-use super::say::Shape;
-use super::source::{Piece, Role, Source};
+use std::collections::{HashMap, HashSet};
 
 /// A log that compresses to so little more than its marker is not worth one.
 const WORTH: u64 = 256;

@@ -1,9 +1,8 @@
 //! Reads what a user writes for an incident or a duration. Text in, times out;
 //! what those times may be is decided one file up.
 
-use chrono::{DateTime, FixedOffset, MappedLocalTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
-
 use super::{Incident, WindowError, check};
+use chrono::{DateTime, FixedOffset, MappedLocalTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 
 /// Reads a duration as kubectl and Prometheus write them: `15m`, `1h30m`,
 /// `90s`, `1.5h`, `2d`, `1w`. A number needs its unit, except for `0`.

@@ -1,12 +1,12 @@
 //! The matchers: each looks at one kind of evidence, and knows by itself when that is not there.
 
-use std::collections::BTreeMap;
-
+use crate::{
+    bundle::facts::Level,
+    profile::model::{is_default, is_false},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::bundle::facts::Level;
-use crate::profile::model::{is_default, is_false};
+use std::collections::BTreeMap;
 
 /// One condition. Exactly one of its keys is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,10 +1,6 @@
 //! What has to hold of a profile's findings and baseline: names that exist, expressions that can be read, commands
 //! into which nothing can be smuggled.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use regex_automata::meta::Regex;
-
 use super::{Findings, is_dns_label, one_line};
 use crate::{
     profile::{
@@ -15,6 +11,8 @@ use crate::{
     promql,
     yaml::Step,
 };
+use regex_automata::meta::Regex;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a command may name.
 pub(crate) const VARIABLES: [&str; 6] = ["CONTEXT", "NAMESPACE", "POD", "CONTAINER", "BUNDLE", "QUERY"];

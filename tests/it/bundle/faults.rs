@@ -1,18 +1,23 @@
 //! Disks that fail: every write of a run in its turn, and disks of every size that is too small.
 
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, LazyLock, Mutex};
-
-use kubectl_escalate::bundle::storage::{Disk, Stay, Storage, StoreFile};
-use kubectl_escalate::bundle::{
-    BundleError, BundleReader, BundleWriter, EntryPath, Finished, Written, layout, salvage, verify,
-};
-use kubectl_escalate::redact::Clean;
-use tempfile::tempdir;
-
 use super::{clean, dense, finish, log, ls, put, started, to};
+use kubectl_escalate::{
+    bundle::{
+        BundleError, BundleReader, BundleWriter, EntryPath, Finished, Written, layout, salvage,
+        storage::{Disk, Stay, Storage, StoreFile},
+        verify,
+    },
+    redact::Clean,
+};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, LazyLock, Mutex,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+};
+use tempfile::tempdir;
 
 /// A disk with a limited number of bytes, and of calls before one fails.
 struct Faulty {

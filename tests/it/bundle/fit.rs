@@ -1,17 +1,17 @@
 //! A smaller copy: how small, what is given up for it, and that all it still has is as it was.
 
-use std::path::{Path, PathBuf};
-
+use super::{
+    fit_support::{
+        Full, Line, Nobody, assert_least_first, compare, contents, fitted, incident, lines, log_path, try_fit, words,
+    },
+    ls, name, started,
+};
 use chrono::TimeDelta;
 use kubectl_escalate::bundle::{
     BundleError, BundleReader, CheckState, Destination, Fit, GapCause, LeftOut, Manifest, Outcome, fit, layout,
 };
+use std::path::{Path, PathBuf};
 use tempfile::tempdir;
-
-use super::fit_support::{
-    Full, Line, Nobody, assert_least_first, compare, contents, fitted, incident, lines, log_path, try_fit, words,
-};
-use super::{ls, name, started};
 
 /// A smaller copy of a bundle that has a little of everything.
 pub(super) fn copied_sample(folder: &Path) -> PathBuf {

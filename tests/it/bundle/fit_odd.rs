@@ -1,24 +1,29 @@
 //! A smaller copy of what is out of the ordinary: lines that no logger means to write, bundles that
 //! other programs and other versions made, and one that is not wanted any more.
 
-use std::fs;
-use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use super::{
+    dense,
+    fit_support::{
+        Full, Line, assert_least_first, compare, contents, fitted, incident, lines, log_path, marker, stamp, text,
+        try_fit, words,
+    },
+    ls, name, started,
+};
 use chrono::TimeDelta;
 use kubectl_escalate::bundle::{BundleError, BundleReader, Destination, Manifest, Watch, fit, layout};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tempfile::tempdir;
-use zip::CompressionMethod;
-use zip::write::{SimpleFileOptions, ZipWriter};
-
-use super::fit_support::{
-    Full, Line, assert_least_first, compare, contents, fitted, incident, lines, log_path, marker, stamp, text, try_fit,
-    words,
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
-use super::{dense, ls, name, started};
+use tempfile::tempdir;
+use zip::{
+    CompressionMethod,
+    write::{SimpleFileOptions, ZipWriter},
+};
 
 /// The lines of a copy that are no markers.
 fn kept(copy: &[u8]) -> Vec<&[u8]> {

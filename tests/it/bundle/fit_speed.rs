@@ -1,17 +1,20 @@
 //! What a smaller copy of a large bundle costs in time and memory: run by hand, in a release build.
 
-use std::io::Read as _;
-use std::path::Path;
-use std::process::Command;
-use std::time::{Duration, Instant};
-
+use super::{
+    Noise, clean,
+    fit_support::{Nobody, words},
+    name, started, to,
+};
 use kubectl_escalate::bundle::{
     BundleReader, BundleWriter, Destination, Ended, Finished, Fit, Manifest, fit, layout, verify,
 };
+use std::{
+    io::Read as _,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 use tempfile::tempdir;
-
-use super::fit_support::{Nobody, words};
-use super::{Noise, clean, name, started, to};
 
 const MEGABYTE: u64 = 1_000_000;
 

@@ -1,16 +1,16 @@
 //! What the tests of smaller copies share: logs of all levels around an incident, a bundle of them,
 //! and what became of each line in a copy.
 
-use std::path::{Path, PathBuf};
-
-use chrono::{DateTime, TimeDelta, Utc};
-use kubectl_escalate::bundle::{
-    BundleError, BundleReader, BundleWriter, CheckState, ChecklistItem, Coverage, Destination, Ended, EntryPath,
-    Finished, Fit, Fitted, GapCause, LeftOut, Manifest, TaskRecord, Watch, Words, fit, layout, verify,
-};
-use kubectl_escalate::report;
-
 use super::{Noise, clean, dense, name, put, started, to};
+use chrono::{DateTime, TimeDelta, Utc};
+use kubectl_escalate::{
+    bundle::{
+        BundleError, BundleReader, BundleWriter, CheckState, ChecklistItem, Coverage, Destination, Ended, EntryPath,
+        Finished, Fit, Fitted, GapCause, LeftOut, Manifest, TaskRecord, Watch, Words, fit, layout, verify,
+    },
+    report,
+};
+use std::path::{Path, PathBuf};
 
 /// Somebody who waits to the end and wants to hear nothing.
 pub(super) struct Nobody;

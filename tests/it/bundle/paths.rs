@@ -1,11 +1,9 @@
 //! Every name a path can be made of, and the name of the bundle.
 
-use std::collections::{BTreeSet, HashMap};
-
+use super::{name, started};
 use kubectl_escalate::bundle::{BundleName, EntryPath, NamePart, layout};
 use proptest::prelude::*;
-
-use super::{name, started};
+use std::collections::{BTreeSet, HashMap};
 
 /// What no file system may be given, whichever one it is.
 fn assert_portable(path: &str) {

@@ -1,13 +1,9 @@
 //! What other people's programs make of a bundle. They are Debian's packages unzip, p7zip-full,
 //! libarchive-tools and python3; where one is missing its test fails and says so.
 
-use std::fs;
-use std::path::Path;
-use std::process::Command;
-
-use tempfile::tempdir;
-
 use super::{name, sample};
+use std::{fs, path::Path, process::Command};
+use tempfile::tempdir;
 
 const PROGRAMS: [(&str, &str, &[&str]); 4] = [
     ("unzip", "unzip", &["-tq"]),

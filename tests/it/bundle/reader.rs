@@ -1,16 +1,18 @@
 //! Reading what somebody else sent: whole, newer, damaged and malicious.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-
+use super::{log, sample};
 use kubectl_escalate::bundle::{BundleError, BundleReader, Problem, layout, verify};
 use proptest::prelude::*;
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 use tempfile::tempdir;
-use zip::CompressionMethod;
-use zip::write::{SimpleFileOptions, ZipWriter};
-
-use super::{log, sample};
+use zip::{
+    CompressionMethod,
+    write::{SimpleFileOptions, ZipWriter},
+};
 
 const MANIFEST: &str = r#"{"format":1,"window_start":"2026-11-22T15:42:00Z",
     "window_end":"2026-11-22T15:42:00Z","started":"2026-11-22T15:42:00Z","complete":true,

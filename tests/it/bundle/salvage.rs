@@ -1,17 +1,17 @@
 //! Runs that were killed.
 
-use std::fs;
-use std::io::{BufRead, BufReader, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
-
+use super::{Noise, clean, dense, finish, log, ls, put, started, to};
 use kubectl_escalate::bundle::{
     BundleError, BundleReader, BundleWriter, Ended, Manifest, Outcome, Salvaged, TaskRecord, layout, salvage, verify,
 };
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
 use tempfile::tempdir;
-
-use super::{Noise, clean, dense, finish, log, ls, put, started, to};
 
 /// A run that ends without a word after eight entries.
 fn killed(folder: &Path) -> PathBuf {

@@ -1,13 +1,11 @@
 //! The manifest's words, and the schemas of it and of the facts, which are committed and must be those of the code.
 
-use std::path::Path;
-
+use super::started;
 use kubectl_escalate::bundle::{
     CheckState, Ended, EntryRecord, GapCause, IdentityKind, Manifest, Outcome, facts::Facts, findings::Findings,
 };
 use serde_json::{Value, json};
-
-use super::started;
+use std::path::Path;
 
 #[test]
 fn the_committed_schemas_are_the_code_s() {

@@ -1,14 +1,11 @@
 //! Writing: what is in the zip, under which names, and what is left on the disk.
 
-use std::fs;
-use std::io::Read as _;
-
+use super::{clean, dense, finish, last, log, ls, name, put, sample, started, to};
 use kubectl_escalate::bundle::{
     BundleError, BundleName, BundleReader, BundleWriter, Destination, NamePart, layout, verify,
 };
+use std::{fs, io::Read as _};
 use tempfile::tempdir;
-
-use super::{clean, dense, finish, last, log, ls, name, put, sample, started, to};
 
 #[test]
 fn a_bundle_has_what_was_written_under_its_own_name() {

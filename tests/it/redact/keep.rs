@@ -1,7 +1,9 @@
 //! What stays as it was, byte for byte.
 
-use super::samples::{CERTIFICATE, PUBLIC_KEY, REQUEST, base64, bodies, der_digits, hex, word};
-use super::{redacted, redactor};
+use super::{
+    redacted, redactor,
+    samples::{CERTIFICATE, PUBLIC_KEY, REQUEST, base64, bodies, der_digits, hex, word},
+};
 
 #[track_caller]
 fn keeps(text: &str) {

@@ -1,9 +1,10 @@
 //! Objects: what structure tells.
 
+use super::{
+    hex, redacted, redactor,
+    samples::{CERTIFICATE, base64, jws, jws_parts, private_pem, word},
+};
 use serde_json::{Value, json};
-
-use super::samples::{CERTIFICATE, base64, jws, jws_parts, private_pem, word};
-use super::{hex, redacted, redactor};
 
 fn redact(object: &Value) -> (Value, String) {
     let (clean, counts) = redactor().object(object.clone());

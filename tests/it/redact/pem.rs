@@ -1,7 +1,9 @@
 //! Private keys, in every form they are met in.
 
-use super::samples::{CERTIFICATE, base64, bodies, der_digits, noise, pem, private_keys, private_pem};
-use super::{hex, redacted, redactor};
+use super::{
+    hex, redacted, redactor,
+    samples::{CERTIFICATE, base64, bodies, der_digits, noise, pem, private_keys, private_pem},
+};
 
 /// Checks that no line of `pem`'s body is left in `text` redacted, that there is
 /// one key, and that redaction leaves what it wrote alone.

@@ -1,14 +1,13 @@
 //! What holds for every input.
 
-use proptest::collection::vec;
-use proptest::prelude::*;
-use serde_json::{Value, json};
-
+use super::{
+    redacted, redactor,
+    samples::{CERTIFICATE, base64, jwe, jws, private_keys, private_pem, word},
+    stream::streamed,
+};
 use kubectl_escalate::redact::{Key, Redactor};
-
-use super::samples::{CERTIFICATE, base64, jwe, jws, private_keys, private_pem, word};
-use super::stream::streamed;
-use super::{redacted, redactor};
+use proptest::{collection::vec, prelude::*};
+use serde_json::{Value, json};
 
 /// Pieces of logs: secrets, what looks like them, what is broken.
 fn piece() -> impl Strategy<Value = Vec<u8>> {

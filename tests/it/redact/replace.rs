@@ -1,7 +1,9 @@
 //! What goes, in text of one line.
 
-use super::samples::{base64, base64url, hex, jwe, jws, jws_parts, noise, word};
-use super::{redacted, redactor};
+use super::{
+    redacted, redactor,
+    samples::{base64, base64url, hex, jwe, jws, jws_parts, noise, word},
+};
 
 /// Checks that `text` loses each of `secrets` to the rule `rule`, and that
 /// redaction leaves what it wrote alone.

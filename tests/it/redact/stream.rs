@@ -1,7 +1,9 @@
 //! Streams: the same whatever the chunks, whatever the length.
 
-use super::samples::{base64, jws, jws_parts, private_pem, word};
-use super::{redacted, redactor};
+use super::{
+    redacted, redactor,
+    samples::{base64, jws, jws_parts, private_pem, word},
+};
 
 /// `input` through a stream, in chunks of these sizes over and over.
 pub(super) fn streamed(input: &[u8], sizes: &[usize]) -> Vec<u8> {

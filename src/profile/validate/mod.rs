@@ -3,19 +3,19 @@
 
 pub(crate) mod rules;
 
-use std::collections::HashSet;
-
-use regex_automata::meta::{BuildError, Regex};
-
-use super::bound::Bound;
-use super::load::Problem;
-use super::model::{EXAMPLE_RANGE, GroupRule, Identity, ObjectRule, QueryRule, Scope, Scrape, Select, Spec};
-use super::name::{is_dns_label, is_subdomain};
-use super::selector::{self, is_label_key};
+use super::{
+    bound::Bound,
+    load::Problem,
+    model::{EXAMPLE_RANGE, GroupRule, Identity, ObjectRule, QueryRule, Scope, Scrape, Select, Spec},
+    name::{is_dns_label, is_subdomain},
+    selector::{self, is_label_key},
+};
 use crate::{
     promql,
     yaml::{self, Step},
 };
+use regex_automata::meta::{BuildError, Regex};
+use std::collections::HashSet;
 
 /// The group whose objects can hold wrapped signing keys.
 const KEY_GROUP: &str = "data.spirl.com";

@@ -7,14 +7,12 @@
 //! file systems do not tell `A` from `a`. Shortening to [`MAX_PATH`] happens once, when the bundle's
 //! own name is known (`settle`).
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::Arc;
-
+use super::{
+    BundleError,
+    names::{compact, segment},
+};
 use chrono::{DateTime, Utc};
-
-use super::BundleError;
-use super::names::{compact, segment};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 mod settlement;
 

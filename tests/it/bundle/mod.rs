@@ -1,14 +1,14 @@
 //! The bundle: written, finished, broken, salvaged and read.
 
-use std::path::Path;
-use std::sync::LazyLock;
-
 use chrono::{DateTime, Utc};
-use kubectl_escalate::bundle::{
-    BundleError, BundleName, BundleWriter, Destination, Ended, EntryPath, Finished, Manifest, NamePart, Settled,
-    Written, layout,
+use kubectl_escalate::{
+    bundle::{
+        BundleError, BundleName, BundleWriter, Destination, Ended, EntryPath, Finished, Manifest, NamePart, Settled,
+        Written, layout,
+    },
+    redact::{Clean, Key, Redactor},
 };
-use kubectl_escalate::redact::{Clean, Key, Redactor};
+use std::{path::Path, sync::LazyLock};
 
 mod faults;
 mod fit;

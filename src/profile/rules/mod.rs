@@ -9,11 +9,10 @@ pub use matcher::{
     WorkloadMatch,
 };
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::model::is_default;
 use crate::bundle::findings::Severity;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// Something that may be wrong, and by what it is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

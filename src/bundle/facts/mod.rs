@@ -3,13 +3,11 @@
 //!
 //! As with the manifest, reading denies nothing, and no known field ever changes its meaning.
 
-use std::collections::BTreeMap;
-
+use super::stamp;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::stamp;
+use std::collections::BTreeMap;
 
 mod ordered;
 
