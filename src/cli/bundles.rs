@@ -10,17 +10,17 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// The bundle
+    /// Bundle to check
     #[arg(value_name = "BUNDLE")]
     bundle: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Salvage {
-    /// What the killed run has left: NAME.zip.partial
+    /// What the killed run left: NAME.zip.partial
     #[arg(value_name = "PARTIAL")]
     partial: PathBuf,
-    /// Where the bundle goes: a folder, or a file ending in .zip [default: here]
+    /// Write the bundle to this folder, or to this file ending in .zip [default: the current folder]
     #[arg(long, value_name = "FILE|DIR")]
     to: Option<PathBuf>,
 }

@@ -13,30 +13,30 @@ use futures_util::future::join_all;
 use std::path::PathBuf;
 
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Which cluster and workload")]
+#[command(next_help_heading = "Cluster and workload")]
 pub(super) struct Flags {
-    /// The kubeconfig context; repeat it to collect from several clusters at once
+    /// Use this kubeconfig context; repeat to collect from several clusters at once
     #[arg(long, value_name = "NAME")]
     pub(super) context: Vec<String>,
-    /// Path of the kubeconfig
+    /// Use this kubeconfig file
     #[arg(long, value_name = "FILE")]
     pub(super) kubeconfig: Option<PathBuf>,
-    /// The namespace of the trust domain server; repeatable [default: found by label]
+    /// Collect from this namespace; repeatable [default: found by the servers' labels]
     #[arg(short, long, value_name = "NAME")]
     pub(super) namespace: Vec<String>,
-    /// Every namespace that the profile matches
+    /// Collect from every namespace that the profile matches
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub(super) all_namespaces: bool,
-    /// Label selector of the server's pods, in place of the profile's
+    /// Select the servers' pods by these labels, instead of the profile's
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub(super) selector: Option<String>,
-    /// User to impersonate
+    /// Impersonate this user
     #[arg(long = "as", value_name = "USER")]
     pub(super) impersonate: Option<String>,
-    /// Group to impersonate; repeatable
+    /// Impersonate this group; repeatable
     #[arg(long = "as-group", value_name = "GROUP", requires = "impersonate")]
     pub(super) impersonate_groups: Vec<String>,
-    /// Longest wait for an answer, and between two pieces of it
+    /// Give up on a request that receives nothing for this long
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = super::parse::duration)]
     pub(super) request_timeout: std::time::Duration,
 }

@@ -19,10 +19,10 @@ const INCIDENT: &[u8] = include_bytes!("demo.zip");
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Where the bundle goes: a folder, or a file ending in .zip [default: here]
+    /// Write the bundle to this folder, or to this file ending in .zip [default: the current folder]
     #[arg(long, value_name = "FILE|DIR")]
     to: Option<PathBuf>,
-    /// Collect from this bundle in place of the built-in incident
+    /// Replay this bundle instead of the built-in incident
     #[arg(long, value_name = "BUNDLE")]
     bundle: Option<PathBuf>,
 }

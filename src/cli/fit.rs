@@ -19,13 +19,13 @@ use std::{
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The full bundle; it stays as it is
+    /// Bundle to copy; it is not changed
     #[arg(value_name = "BUNDLE")]
     bundle: PathBuf,
-    /// Most bytes that the copy may have: 20MB, 20MiB
+    /// Make the copy at most this large: 20MB, 20MiB
     #[arg(long, value_name = "SIZE", value_parser = parse::size)]
     max_size: u64,
-    /// Where the copy goes: a folder, or a file ending in .zip [default: beside the bundle]
+    /// Write the copy to this folder, or to this file ending in .zip [default: beside the bundle]
     #[arg(long, value_name = "FILE|DIR")]
     to: Option<PathBuf>,
 }

@@ -23,7 +23,7 @@ use std::{
 // Clap names a group after its type, and there is another of the same name.
 #[group(id = "metrics")]
 pub(super) struct Flags {
-    /// The Prometheus (or Thanos, Mimir, VictoriaMetrics) to ask: its address, the service that it is behind, one that is found in the cluster, or none
+    /// Query this Prometheus (or Thanos, Mimir, VictoriaMetrics): a URL, a service, `auto` to find one in the cluster, or `none`
     #[arg(
         long,
         value_name = "URL|NAMESPACE/SERVICE[:PORT]|auto|none",
@@ -31,28 +31,28 @@ pub(super) struct Flags {
         overrides_with = "prometheus"
     )]
     pub(super) prometheus: String,
-    /// A file with a bearer token for it
+    /// Send Prometheus the bearer token in this file
     #[arg(long, value_name = "FILE", conflicts_with = "prometheus_basic")]
     prometheus_bearer: Option<PathBuf>,
-    /// A file with USER:PASSWORD for it
+    /// Send Prometheus the USER:PASSWORD in this file
     #[arg(long, value_name = "FILE")]
     prometheus_basic: Option<PathBuf>,
-    /// A client certificate for it, as PEM
+    /// Present this client certificate to Prometheus (PEM)
     #[arg(long, value_name = "FILE", requires = "prometheus_key")]
     prometheus_cert: Option<PathBuf>,
-    /// The certificate's key, as PEM
+    /// Use this private key for the client certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "prometheus_cert")]
     prometheus_key: Option<PathBuf>,
-    /// The authorities that its own certificate may be of, as PEM, in place of the system's
+    /// Trust these CA certificates for Prometheus (PEM), instead of the system's
     #[arg(long, value_name = "FILE")]
     prometheus_ca: Option<PathBuf>,
-    /// A header for it, such as a tenant's, or a file with one a line; repeatable
+    /// Send Prometheus this header, such as a tenant ID; @FILE has one header per line; repeatable
     #[arg(long, value_name = "NAME: VALUE|@FILE")]
     prometheus_header: Vec<String>,
-    /// The time between two scrapes of the servers, where no Prometheus answers; 0s makes one alone
+    /// If no Prometheus answers, scrape the servers twice, this far apart; 0s scrapes them once
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = super::parse::duration, overrides_with = "scrape_gap")]
     pub(super) scrape_gap: Duration,
-    /// A question of your own to it, as PromQL, over the window; repeatable
+    /// Run this PromQL query over the window, too; repeatable
     #[arg(long, value_name = "NAME=PROMQL")]
     query: Vec<String>,
 }

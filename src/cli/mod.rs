@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::{ffi::OsString, fmt};
 
-/// Turns one incident of a Defakto trust domain server into one zip for support.
+/// Collects one incident of a Defakto trust domain server into one zip for support.
 #[derive(Debug, Parser)]
 #[command(name = "kubectl-escalate", version, about, max_term_width = 100)]
 struct Cli {
@@ -33,17 +33,17 @@ struct Cli {
 enum Verb {
     /// Collect the evidence of an incident into a bundle.
     Collect(Box<collect::Arguments>),
-    /// Collect an incident that was recorded, without any cluster, to see what a bundle is.
+    /// Replay a recorded incident, without a cluster, to show what a run and a bundle look like.
     Demo(demo::Arguments),
-    /// Print the least Role and ClusterRole that collecting needs.
+    /// Print the minimal Role and ClusterRole for `collect`.
     Rbac(Box<rbac::Arguments>),
-    /// Say what a bundle shows: what is wrong, the cause first, and what to do next.
+    /// Explain a bundle: what went wrong, the root cause first, and what to do next.
     Report(report::Arguments),
-    /// Make a smaller copy of a bundle, giving up what is missed the least.
+    /// Make a smaller copy of a bundle; drop the least important evidence first.
     Fit(fit::Arguments),
-    /// Check a bundle: every file against its hash, and nothing more or less than its manifest says.
+    /// Check a bundle: every file that the manifest lists, no other, each against its hash.
     Verify(bundles::Verify),
-    /// Make a bundle of what a killed run has left: NAME.zip.partial and its journal.
+    /// Recover a bundle from a killed run: NAME.zip.partial and its journal.
     Salvage(bundles::Salvage),
     /// List the profiles, print one, or print their JSON Schema.
     Profiles(profiles::Arguments),

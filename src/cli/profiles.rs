@@ -6,10 +6,10 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Print the text of this embedded profile, to start one's own from
+    /// Print this built-in profile, as a start for your own
     #[arg(value_name = "NAME", conflicts_with = "schema")]
     name: Option<String>,
-    /// Print the JSON Schema that editors check a profile with
+    /// Print the JSON Schema of profiles, for editors
     #[arg(long)]
     schema: bool,
 }

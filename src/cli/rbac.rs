@@ -23,10 +23,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Arguments {
     #[command(flatten)]
     collect: collect::Arguments,
-    /// Name of the roles
+    /// Give the roles this name
     #[arg(long, value_name = "NAME", default_value = "kubectl-escalate")]
     name: String,
-    /// Also print bindings to this user
+    /// Also print bindings for this user
     #[arg(long, value_name = "USER")]
     user: Option<String>,
 }

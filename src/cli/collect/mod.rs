@@ -34,82 +34,82 @@ pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) connection: connection::Flags,
 
-    /// When it went wrong: 2026-11-22T14:05:00Z, 14:05 (latest, local), 14:05Z, -20m, START/END, START/
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "Which time")]
+    /// Collect around this time: 2026-11-22T14:05:00Z, 14:05 (local), 14:05Z, -20m, START/END, or START/ (until now)
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "Time window")]
     incident_time: Option<String>,
-    /// How far before the incident the window begins [default: 15m; 30m before now without an incident]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "Which time")]
+    /// Start the window this long before the incident [default: 15m; without an incident, 30m before now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "Time window")]
     before: Option<String>,
-    /// How far after the incident the window ends [default: 15m]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "Which time")]
+    /// End the window this long after the incident [default: 15m]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "Time window")]
     after: Option<String>,
-    /// When the window ends in the future, follow the logs until it does; what there is by now is a bundle at once
-    #[arg(long, help_heading = "Which time")]
+    /// Write a bundle now, follow the logs until the window ends, then replace it
+    #[arg(long, help_heading = "Time window")]
     wait: bool,
 
-    /// What evidence the workload needs: a name that `profiles` lists, or a file [default: trust-domain-server; with --into that of the bundle]
-    #[arg(long, value_name = "NAME|FILE", help_heading = "Which evidence")]
+    /// Use this profile: a name that `profiles` lists, or a file [default: trust-domain-server; with --into, the bundle's]
+    #[arg(long, value_name = "NAME|FILE", help_heading = "Evidence")]
     profile: Option<String>,
-    /// Kinds to leave out: logs, previous-logs, scrapes, descriptions, or resources by kubectl's name
-    #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = "Which evidence")]
+    /// Leave out these kinds: logs, previous-logs, scrapes, descriptions, or a resource by its kubectl name
+    #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = "Evidence")]
     skip: Vec<String>,
-    /// Show nodes with the images and pods of other workloads, too
-    #[arg(long, help_heading = "Which evidence")]
+    /// Show the pods and images of other workloads on the nodes, too
+    #[arg(long, help_heading = "Evidence")]
     node_neighbours: bool,
-    /// Read logs from the nodes' files, those that were rotated too: needs get nodes/proxy, a powerful right
-    #[arg(long, help_heading = "Which evidence")]
+    /// Also read the log files that the nodes have rotated; needs get nodes/proxy, a powerful right
+    #[arg(long, help_heading = "Evidence")]
     rotated_logs: bool,
-    /// A note for support; repeatable, redacted like the rest
-    #[arg(long, value_name = "TEXT", help_heading = "Which evidence")]
+    /// Add a note for support; repeatable, redacted
+    #[arg(long, value_name = "TEXT", help_heading = "Evidence")]
     note: Vec<String>,
-    /// A text file to put in, such as the output of spirldbg; repeatable, redacted like the rest
-    #[arg(long, value_name = "FILE", help_heading = "Which evidence")]
+    /// Add a text file, such as the output of spirldbg; repeatable, redacted
+    #[arg(long, value_name = "FILE", help_heading = "Evidence")]
     attach: Vec<PathBuf>,
-    /// The support ticket's number
-    #[arg(long, value_name = "ID", help_heading = "Which evidence")]
+    /// Record the support ticket's number
+    #[arg(long, value_name = "ID", help_heading = "Evidence")]
     ticket: Option<String>,
-    /// The trust domain, when it cannot be read from the servers
-    #[arg(long, value_name = "NAME", help_heading = "Which evidence")]
+    /// Set the trust domain, if the servers do not state it
+    #[arg(long, value_name = "NAME", help_heading = "Evidence")]
     trust_domain: Option<String>,
-    /// The region, when it cannot be read from pods and nodes
-    #[arg(long, value_name = "NAME", help_heading = "Which evidence")]
+    /// Set the region, if no label of a pod or node states it
+    #[arg(long, value_name = "NAME", help_heading = "Evidence")]
     region: Option<String>,
 
     #[command(flatten)]
     pub(super) metrics: metrics::Flags,
 
-    /// Where the bundle goes: a folder, or a file ending in .zip [default: here]
-    #[arg(long, value_name = "FILE|DIR", help_heading = "The bundle")]
+    /// Write the bundle to this folder, or to this file ending in .zip [default: the current folder]
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Bundle")]
     to: Option<PathBuf>,
-    /// Complete this bundle, of the same incident and window, into a new one; it stays as it is
-    #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["incident_time", "before", "after"], help_heading = "The bundle")]
+    /// Complete an earlier bundle of the same incident: write a new bundle, leave this one unchanged
+    #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["incident_time", "before", "after"], help_heading = "Bundle")]
     into: Option<PathBuf>,
-    /// A cluster's name in the bundle, in place of its context's; repeatable
-    #[arg(long, value_name = "CONTEXT=NAME", value_parser = parse::renaming, help_heading = "The bundle")]
+    /// Name this context's cluster NAME in the bundle; repeatable [default: the context's name]
+    #[arg(long, value_name = "CONTEXT=NAME", value_parser = parse::renaming, help_heading = "Bundle")]
     pub(super) cluster_name: Vec<(String, String)>,
-    /// A secret of at least 16 bytes: bundles made with the same one have the same token for the same secret
-    #[arg(long, value_name = "FILE", help_heading = "The bundle")]
+    /// Redact with the key in this file (at least 16 bytes); bundles of the same key have the same token for a secret
+    #[arg(long, value_name = "FILE", help_heading = "Bundle")]
     redaction_key: Option<PathBuf>,
-    /// Make a smaller copy as well, beside the bundle and of at most so many bytes: 20MB, 20MiB
-    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "The bundle")]
+    /// Also write a copy of at most this size: 20MB, 20MiB
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Bundle")]
     max_size: Option<u64>,
-    /// What is printed on standard output: the bundle's path, or a JSON object
-    #[arg(short, long, value_enum, default_value = "text", help_heading = "The bundle")]
+    /// Print the bundle's path as text, or a JSON object
+    #[arg(short, long, value_enum, default_value = "text", help_heading = "Bundle")]
     output: Output,
 
-    /// Print what would be asked for, and ask only what that takes
+    /// Print the plan; send only the requests that planning needs
     #[arg(long, help_heading = "Limits")]
     dry_run: bool,
-    /// Longest time to collect; what was gathered by then is the bundle
+    /// Stop collecting after this long, and write what was collected
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse::duration, help_heading = "Limits")]
     deadline: Duration,
-    /// Most bytes of one container's log
+    /// Read at most this much of a container's log
     #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = parse::size, help_heading = "Limits")]
     log_limit: u64,
-    /// Logs fetched at once from one node
+    /// Read at most this many logs of one node at once
     #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
     node_streams: u16,
-    /// Requests at once to one cluster
+    /// Send at most this many requests to one cluster at once
     #[arg(long, value_name = "N", default_value = "32", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
     pub(super) cluster_streams: u16,
 }

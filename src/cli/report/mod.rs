@@ -18,13 +18,13 @@ const LARGEST: u64 = 128 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The bundle
+    /// Bundle to explain
     #[arg(value_name = "BUNDLE")]
     bundle: PathBuf,
-    /// The profile whose rules are applied: its name, or a file [default: the one that the bundle was made with]
+    /// Apply the rules of this profile: a name that `profiles` lists, or a file [default: the bundle's]
     #[arg(long, value_name = "NAME|FILE")]
     profile: Option<String>,
-    /// What is printed: text for people, or findings.json
+    /// Print text, or JSON as in findings.json
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     output: Output,
 }
