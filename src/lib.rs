@@ -8,6 +8,7 @@
 pub mod bundle;
 pub mod cli;
 pub mod collect;
+pub mod collectors;
 pub mod describe;
 pub mod exit;
 pub mod facts;

@@ -20,7 +20,7 @@ const SLACK: TimeDelta = TimeDelta::seconds(5);
 
 /// The cutting of one stream.
 #[derive(Debug)]
-pub(super) struct Cut {
+pub(crate) struct Cut {
     start: Option<Bound>,
     end: Bound,
     past: Bound,
@@ -46,11 +46,11 @@ pub(super) struct Cut {
 
 /// Where a log that was taken up again does not go on with what it had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Break {
+pub(crate) struct Break {
     /// The last line had before.
-    pub(super) after: DateTime<Utc>,
+    pub(crate) after: DateTime<Utc>,
     /// The first line that came then, if any did.
-    pub(super) before: Option<DateTime<Utc>>,
+    pub(crate) before: Option<DateTime<Utc>>,
 }
 
 /// A bound as a time, and as text that compares with a UTC stamp byte by byte.
@@ -85,7 +85,7 @@ fn parse(stamp: &[u8]) -> Option<DateTime<Utc>> {
 }
 
 /// The time before a line's first blank.
-pub(super) fn time_of(line: &[u8]) -> Option<DateTime<Utc>> {
+pub(crate) fn time_of(line: &[u8]) -> Option<DateTime<Utc>> {
     parse(line.split(|byte| *byte == b' ').next()?)
 }
 
@@ -117,7 +117,7 @@ fn stamp(line: &[u8]) -> Result<Option<&[u8]>, ()> {
 
 impl Cut {
     /// Lines from `start` (none: from the first) to `end`, both included.
-    pub(super) fn new(start: Option<DateTime<Utc>>, end: DateTime<Utc>) -> Self {
+    pub(crate) fn new(start: Option<DateTime<Utc>>, end: DateTime<Utc>) -> Self {
         Self {
             start: start.map(|start| Bound::new(start - TimeDelta::nanoseconds(1))),
             end: Bound::new(end),
@@ -139,14 +139,14 @@ impl Cut {
     }
 
     /// Remembers what it takes to be taken up again.
-    pub(super) fn resumable(mut self) -> Self {
+    pub(crate) fn resumable(mut self) -> Self {
         self.recent = Some(Recent::default());
         self
     }
 
     /// Takes up a stream that is asked for anew, from the moment that is given back on; none from its
     /// start. What was pushed last has to have ended with a line.
-    pub(super) fn resume(&mut self) -> Option<DateTime<Utc>> {
+    pub(crate) fn resume(&mut self) -> Option<DateTime<Utc>> {
         self.in_line = false;
         self.keep = false;
         self.head.clear();
@@ -158,42 +158,42 @@ impl Cut {
     }
 
     /// Whether what came since it was taken up again goes on with what it had.
-    pub(super) fn is_joined(&self) -> bool {
+    pub(crate) fn is_joined(&self) -> bool {
         self.had.as_ref().is_none_or(Had::is_met)
     }
 
     /// Where it did not, each told once.
-    pub(super) fn breaks(&mut self) -> Vec<Break> {
+    pub(crate) fn breaks(&mut self) -> Vec<Break> {
         std::mem::take(&mut self.breaks)
     }
 
     /// The last line kept before a moment, of those remembered.
-    pub(super) fn last_before(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(crate) fn last_before(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.recent.as_ref()?.last_before(at)
     }
 
     /// Whether all that follows lies behind the window.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.over
     }
 
     /// Time of the first line that came so far.
-    pub(super) fn begins(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn begins(&self) -> Option<DateTime<Utc>> {
         time(self.begins)
     }
 
     /// Lines kept so far.
-    pub(super) fn lines(&self) -> u64 {
+    pub(crate) fn lines(&self) -> u64 {
         self.lines
     }
 
     /// Time of the last line kept so far.
-    pub(super) fn last(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn last(&self) -> Option<DateTime<Utc>> {
         time(self.last)
     }
 
     /// Hands over what is within the window of the next bytes, in order.
-    pub(super) fn push(&mut self, mut chunk: &[u8], mut keep: impl FnMut(&[u8])) {
+    pub(crate) fn push(&mut self, mut chunk: &[u8], mut keep: impl FnMut(&[u8])) {
         if !self.head.is_empty() {
             // The stamp broke at the last chunk's end: complete it, a few bytes.
             let had = self.head.len();
@@ -290,7 +290,7 @@ impl Cut {
     }
 
     /// Ends the stream. A beginning that stayed without the rest of its stamp is handed over as it is.
-    pub(super) fn finish(mut self, mut keep: impl FnMut(&[u8])) -> Ended {
+    pub(crate) fn finish(mut self, mut keep: impl FnMut(&[u8])) -> Ended {
         if !self.head.is_empty() {
             let head = std::mem::take(&mut self.head);
             self.lines_of(&head, true, &mut keep);
@@ -313,19 +313,19 @@ impl Cut {
 
 /// What is known when a stream has ended.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(crate) struct Ended {
     /// Whether all that followed lay behind the window.
-    pub(super) is_over: bool,
+    pub(crate) is_over: bool,
     /// Time of the first line that came, kept or not.
-    pub(super) begins: Option<DateTime<Utc>>,
+    pub(crate) begins: Option<DateTime<Utc>>,
     /// Time of the first line kept.
-    pub(super) first: Option<DateTime<Utc>>,
+    pub(crate) first: Option<DateTime<Utc>>,
     /// Time of the last line kept.
-    pub(super) last: Option<DateTime<Utc>>,
+    pub(crate) last: Option<DateTime<Utc>>,
     /// Lines kept.
-    pub(super) lines: u64,
+    pub(crate) lines: u64,
     /// Whether any line was a log's; otherwise all of it was [`Self::error`].
-    pub(super) is_log: bool,
+    pub(crate) is_log: bool,
     /// The kubelet's own words where the log should have been or have gone on.
-    pub(super) error: Option<String>,
+    pub(crate) error: Option<String>,
 }

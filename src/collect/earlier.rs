@@ -104,7 +104,7 @@ impl Earlier {
     }
 
     /// Its facts; none in one that has none yet, or none that can be read.
-    pub(super) fn facts(&self) -> Option<Facts> {
+    pub(crate) fn facts(&self) -> Option<Facts> {
         let text = self.reader.read(layout::FACTS, LONGEST_FACTS).ok()?;
         serde_json::from_slice(&text).ok()
     }
@@ -117,7 +117,7 @@ impl Earlier {
 
     /// What it has of a run's log, if this can go on with that: from its beginning, as far as the node had
     /// it then, up to a moment.
-    pub(super) fn log(&self, cluster: &str, log: &LogTask) -> Option<Had<'_>> {
+    pub(crate) fn log(&self, cluster: &str, log: &LogTask) -> Option<Had<'_>> {
         let manifest = self.manifest();
         let started = log.started?;
         let container = manifest.containers.iter().find(|it| {
@@ -139,12 +139,12 @@ impl Earlier {
     }
 
     /// Whether a log of it has become a part of this bundle's.
-    pub(super) fn was_continued(&self, path: &str) -> bool {
+    pub(crate) fn was_continued(&self, path: &str) -> bool {
         self.continued.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
     }
 
     /// A log of it has become a part of this bundle's.
-    pub(super) fn is_continued(&self, path: String) {
+    pub(crate) fn is_continued(&self, path: String) {
         self.continued.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
     }
 
@@ -292,7 +292,7 @@ fn within(path: &str) -> Option<&str> {
 }
 
 /// What an earlier bundle has of a log.
-pub(super) struct Had<'a> {
+pub(crate) struct Had<'a> {
     reader: &'a BundleReader,
     record: &'a EntryRecord,
     coverage: &'a Coverage,
@@ -300,21 +300,21 @@ pub(super) struct Had<'a> {
 }
 
 impl Had<'_> {
-    pub(super) fn open(&self) -> Result<EntryReader, BundleError> {
+    pub(crate) fn open(&self) -> Result<EntryReader, BundleError> {
         self.reader.open_entry(&self.record.path)
     }
 
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.record.path
     }
 
     /// Which part of the window it covers.
-    pub(super) fn coverage(&self) -> &Coverage {
+    pub(crate) fn coverage(&self) -> &Coverage {
         self.coverage
     }
 
     /// Whether there is no more to come.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.is_whole
     }
 }

@@ -27,7 +27,7 @@ fn nanos(at: DateTime<Utc>) -> Nanos {
 
 /// The last lines, as they came.
 #[derive(Debug, Default)]
-pub(super) struct Recent {
+pub(crate) struct Recent {
     times: VecDeque<Nanos>,
     pushed: usize,
     /// The last of those that are forgotten though they are within the slack.
@@ -35,7 +35,7 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    pub(super) fn push(&mut self, at: DateTime<Utc>) {
+    pub(crate) fn push(&mut self, at: DateTime<Utc>) {
         let at = nanos(at);
         if self.times.len() == MOST {
             self.forgotten = self.times.pop_front().max(self.forgotten);
@@ -54,7 +54,7 @@ impl Recent {
     }
 
     /// From when on to ask, and what of that was had.
-    pub(super) fn had(&self) -> (DateTime<Utc>, Had) {
+    pub(crate) fn had(&self) -> (DateTime<Utc>, Had) {
         let last = self.times.back().copied();
         let mut since = DateTime::from_timestamp_nanos(last.unwrap_or_default()) - SLACK;
         if let Some(forgotten) = self.forgotten {
@@ -68,7 +68,7 @@ impl Recent {
         (since, had)
     }
 
-    pub(super) fn last_before(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(crate) fn last_before(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let at = nanos(at);
         self.times.iter().rev().find(|time| **time < at).map(|time| DateTime::from_timestamp_nanos(*time))
     }
@@ -76,7 +76,7 @@ impl Recent {
 
 /// Lines that were had, and may come again.
 #[derive(Debug)]
-pub(super) struct Had {
+pub(crate) struct Had {
     counts: HashMap<Nanos, u32>,
     /// What lies before was had, and comes from those only who do not give the later lines alone.
     since: Nanos,
@@ -86,7 +86,7 @@ pub(super) struct Had {
 
 impl Had {
     /// Whether a line is one of them; each counts once.
-    pub(super) fn takes(&mut self, at: DateTime<Utc>) -> bool {
+    pub(crate) fn takes(&mut self, at: DateTime<Utc>) -> bool {
         let at = nanos(at);
         let Some(count) = self.counts.get_mut(&at).filter(|count| **count > 0) else { return at < self.since };
         *count -= 1;
@@ -95,7 +95,7 @@ impl Had {
     }
 
     /// Whether the last of them has come again, so that nothing is missing in between.
-    pub(super) fn is_met(&self) -> bool {
+    pub(crate) fn is_met(&self) -> bool {
         self.is_met
     }
 }

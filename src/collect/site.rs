@@ -1,6 +1,6 @@
 //! What every collector is given, and what it gives back.
 
-use super::{Earlier, Followed, Reach, Skip};
+use super::{Earlier, Reach, Skip};
 use crate::{
     bundle::{
         Backend, BundleError, BundleWriter, Coverage, EntryPath, EntryWriter, IdentityClaim, Outcome, Verdict,
@@ -16,7 +16,7 @@ use crate::{
         queries, stated,
         two_scrapes::Scraped,
     },
-    plan::{Known, Place, Planned, Pod, Request, Resource, Right, Task},
+    plan::{Known, LogTask, Place, Planned, Pod, Request, Resource, Right, Task},
     redact::{Clean, Counts, Redactor},
     source::{
         Stop, StopReason,
@@ -25,9 +25,9 @@ use crate::{
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
+use futures_util::future::BoxFuture;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         mpsc::{self, SyncSender},
@@ -59,6 +59,18 @@ pub struct Shown<'a> {
     pub task: &'a Task,
 }
 
+/// Logs that were followed until the window closed, and that are still to be finished.
+pub trait FollowedLogs: Send + Sync {
+    /// Whether it has the run that a task means.
+    fn has(&self, log: &LogTask) -> bool;
+    /// UIDs of the pods of which it has a log.
+    fn uids(&self) -> HashSet<String>;
+    /// Tasks for the runs that none of `planned` means.
+    fn rest(&self, planned: &[&Task]) -> Vec<Task>;
+    /// Finishes the log of the run that a task means; nothing where that run was not followed.
+    fn finish<'a>(&self, site: &'a Site, task: &'a Task, log: &'a LogTask) -> Option<BoxFuture<'a, Done>>;
+}
+
 /// So much of what a list's objects state is held: that of some three thousand pods.
 const MOST_STATED: usize = 60_000;
 
@@ -66,15 +78,15 @@ const MOST_STATED: usize = 60_000;
 #[derive(Debug, Default)]
 pub struct Stated {
     /// By object.
-    pub(super) objects: Vec<stated::Stated>,
+    pub(crate) objects: Vec<stated::Stated>,
     /// Whether these are not all.
-    pub(super) is_cut: bool,
+    pub(crate) is_cut: bool,
     series: usize,
 }
 
 impl Stated {
     /// Holds what one more object states.
-    pub(super) fn add(&mut self, of: impl FnOnce() -> stated::Stated) {
+    pub(crate) fn add(&mut self, of: impl FnOnce() -> stated::Stated) {
         self.is_cut |= self.series >= MOST_STATED;
         if self.is_cut {
             return;
@@ -125,7 +137,7 @@ pub struct Site {
     /// The bundle that this run completes.
     pub earlier: Option<Arc<Earlier>>,
     /// Logs that were followed until the window closed.
-    pub followed: Arc<Followed>,
+    pub followed: Option<Arc<dyn FollowedLogs>>,
     /// How the Prometheus to ask is reached.
     pub reach: Reach,
     /// That one, when it is found.
@@ -150,35 +162,35 @@ impl Site {
     }
 
     /// What is known of the cluster before its objects come.
-    pub(super) fn ground(&self) -> Ground {
+    pub(crate) fn ground(&self) -> Ground {
         Ground::new(&self.cluster, &self.request, &self.place, &self.env, self.started + self.skew)
     }
 
     /// What these claims say of the workload here, and its Prometheus.
-    pub(super) fn known(&self, claims: &[IdentityClaim], backend: Option<&Backend>) -> Known {
+    pub(crate) fn known(&self, claims: &[IdentityClaim], backend: Option<&Backend>) -> Known {
         let namespaces = self.place.namespaces.keys().cloned().collect();
         queries::known(&self.request, claims, (&self.cluster, namespaces), backend)
     }
 
     /// Notes what listed objects state, and whether the list was all there.
-    pub(super) fn state(&self, more: Stated, is_whole: bool) {
+    pub(crate) fn state(&self, more: Stated, is_whole: bool) {
         let mut stated = self.stated();
         stated.is_cut |= more.is_cut || !is_whole && !more.objects.is_empty();
         stated.objects.extend(more.objects);
     }
 
     /// When they stated it: when the pods were asked for, which are most of them.
-    pub(super) fn stated_at(&self) -> DateTime<Utc> {
+    pub(crate) fn stated_at(&self) -> DateTime<Utc> {
         self.seen.get().copied().unwrap_or_else(|| self.now())
     }
 
     /// What they have stated so far.
-    pub(super) fn stated(&self) -> MutexGuard<'_, Stated> {
+    pub(crate) fn stated(&self) -> MutexGuard<'_, Stated> {
         self.stated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a whole small entry.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         path: EntryPath,
         source: &str,
@@ -191,29 +203,29 @@ impl Site {
     }
 
     /// Begins an entry.
-    pub(super) fn begin(&self, path: EntryPath, source: &str) -> Result<Writing, BundleError> {
+    pub(crate) fn begin(&self, path: EntryPath, source: &str) -> Result<Writing, BundleError> {
         let writer = self.bundle.entry(path)?;
         Ok(Writing { writer, source: source.to_owned(), started: Utc::now() })
     }
 }
 
 /// An entry being written.
-pub(super) struct Writing {
+pub(crate) struct Writing {
     writer: EntryWriter,
     source: String,
     started: DateTime<Utc>,
 }
 
 impl Writing {
-    pub(super) fn write(&mut self, clean: &Clean) -> Result<(), BundleError> {
+    pub(crate) fn write(&mut self, clean: &Clean) -> Result<(), BundleError> {
         if clean.is_empty() { Ok(()) } else { self.writer.write(clean) }
     }
 
-    pub(super) fn rename(&mut self, path: EntryPath) -> Result<(), BundleError> {
+    pub(crate) fn rename(&mut self, path: EntryPath) -> Result<(), BundleError> {
         self.writer.rename(path)
     }
 
-    pub(super) fn finish(self, redactions: Counts, coverage: Option<Coverage>) -> Result<Entry, BundleError> {
+    pub(crate) fn finish(self, redactions: Counts, coverage: Option<Coverage>) -> Result<Entry, BundleError> {
         let Self { writer, source, started } = self;
         let written = writer.finish()?;
         Ok(Entry { path: written.path, source, started, ended: Utc::now(), coverage, redactions })
@@ -221,7 +233,7 @@ impl Writing {
 }
 
 /// An entry that is written on a thread of its own, while more of it is still read: for what is much.
-pub(super) struct Piped {
+pub(crate) struct Piped {
     blocks: Option<SyncSender<Clean>>,
     writer: JoinHandle<Result<Writing, BundleError>>,
 }
@@ -231,7 +243,7 @@ pub(super) struct Piped {
 const WAITING: usize = 48;
 
 impl Piped {
-    pub(super) fn new(mut writing: Writing) -> Self {
+    pub(crate) fn new(mut writing: Writing) -> Self {
         let (blocks, received) = mpsc::sync_channel(WAITING);
         // Ends with the sender, also where its task is given up: then the entry never was.
         let writer = thread::spawn(move || {
@@ -242,14 +254,14 @@ impl Piped {
     }
 
     /// Hands a block on. That it cannot be written shows at the end.
-    pub(super) fn write(&self, block: Clean) {
+    pub(crate) fn write(&self, block: Clean) {
         if let Some(blocks) = &self.blocks {
             // The other end is gone when a block could not be written.
             let _ = blocks.send(block);
         }
     }
 
-    pub(super) fn finish(mut self, redactions: Counts, coverage: Option<Coverage>) -> Result<Entry, BundleError> {
+    pub(crate) fn finish(mut self, redactions: Counts, coverage: Option<Coverage>) -> Result<Entry, BundleError> {
         self.blocks = None;
         let written = self.writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         written?.finish(redactions, coverage)
@@ -311,7 +323,7 @@ pub struct Done {
 }
 
 impl Done {
-    pub(super) fn new(outcome: Outcome) -> Self {
+    pub(crate) fn new(outcome: Outcome) -> Self {
         Self {
             outcome,
             causes: Vec::new(),
@@ -332,16 +344,16 @@ impl Done {
         }
     }
 
-    pub(super) fn absent(cause: impl Into<String>) -> Self {
+    pub(crate) fn absent(cause: impl Into<String>) -> Self {
         Self { causes: vec![cause.into()], ..Self::new(Outcome::Absent) }
     }
 
-    pub(super) fn collected(entries: Vec<Entry>) -> Self {
+    pub(crate) fn collected(entries: Vec<Entry>) -> Self {
         Self { entries, ..Self::new(Outcome::Collected) }
     }
 
     /// The run ended before the task did.
-    pub(super) fn stopped(reason: StopReason) -> Self {
+    pub(crate) fn stopped(reason: StopReason) -> Self {
         let (outcome, cause) = match reason {
             StopReason::Interrupted => (Outcome::Cancelled, "interrupted by the user"),
             StopReason::Deadline => (Outcome::TimedOut, "the run's deadline passed"),
@@ -352,12 +364,12 @@ impl Done {
     }
 
     /// A source gave no answer. A refusal names the right that would have granted it.
-    pub(super) fn failed(error: &SourceError, task: &Task) -> Self {
+    pub(crate) fn failed(error: &SourceError, task: &Task) -> Self {
         Self::refused(error, || task.right())
     }
 
     /// The same, by the right that would have granted it, if that is known.
-    pub(super) fn refused(error: &SourceError, right: impl FnOnce() -> Option<Right>) -> Self {
+    pub(crate) fn refused(error: &SourceError, right: impl FnOnce() -> Option<Right>) -> Self {
         let (outcome, hint) = match error {
             SourceError::Stopped(reason) => return Self::stopped(*reason),
             SourceError::Status { code: 401, reason, .. } if !reason.is_empty() => {
@@ -379,17 +391,4 @@ impl From<BundleError> for Done {
     fn from(error: BundleError) -> Self {
         Self { causes: error.causes_without_paths(), disk_full: error.is_disk_full(), ..Self::new(Outcome::Failed) }
     }
-}
-
-/// An object's metadata, and what it is. A server may send all of it, whatever it was asked for. Which fields were set
-/// is left out: keys of lists and items of sets are values.
-pub(super) fn metadata_of(mut object: Value) -> Value {
-    if let Some(members) = object.as_object_mut() {
-        members.retain(|name, _| matches!(name.as_str(), "apiVersion" | "kind" | "metadata"));
-    }
-    let managers = object.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut);
-    for manager in managers.into_iter().flatten().filter_map(Value::as_object_mut) {
-        manager.remove("fieldsV1");
-    }
-    object
 }

@@ -218,7 +218,7 @@ fn never(rooms: &[&str], words: &[&str]) {
 
 #[test]
 fn collect_never_names_zip_and_the_bundle_never_kube() {
-    never(&["collect", "source", "plan", "cli"], &["::zip"]);
+    never(&["collect", "collectors", "source", "plan", "cli"], &["::zip"]);
     never(&["bundle"], &["::kube", "::k8s_openapi"]);
 }
 
@@ -231,7 +231,12 @@ fn what_is_pure_does_no_io_and_never_asks_for_the_time() {
 
 #[test]
 fn sources_know_nothing_of_redaction_tasks_or_the_bundle() {
-    never(&["source"], &["crate::redact", "crate::bundle", "crate::collect", "crate::plan::Task"]);
+    never(&["source"], &["crate::redact", "crate::bundle", "crate::collect", "crate::collectors", "crate::plan::Task"]);
+}
+
+#[test]
+fn the_machinery_knows_no_collector() {
+    never(&["collect", "plan"], &["crate::collectors"]);
 }
 
 #[test]
@@ -355,20 +360,22 @@ fn every_test_file_is_listed() {
 
 #[test]
 fn every_collector_is_listed_called_and_documented() {
-    let list = fs::read_to_string(root().join("src/collect/mod.rs")).expect("the list");
+    let list = fs::read_to_string(root().join("src/collectors/mod.rs")).expect("the list");
     let collectors =
-        sources("src/collect").into_iter().filter(|(_, text)| text.contains("pub(super) async fn collect("));
+        sources("src/collectors").into_iter().filter(|(_, text)| text.contains("pub(super) async fn collect("));
     let mut count = 0;
     for (path, _) in collectors {
         let name = Path::new(&path).file_stem().expect("a name").to_string_lossy().into_owned();
         assert!(
             list.contains(&format!("{name}::collect(site")),
-            "{path} is called by nothing: add it to the list in src/collect/mod.rs"
+            "{path} is called by nothing: add it to the list in src/collectors/mod.rs"
         );
         count += 1;
     }
     assert!(count >= 6, "{count} collectors were found");
-    assert_eq!(forgotten("src/collect", "src/collect/mod.rs"), BTreeSet::new());
+    for room in ["collect", "collectors"] {
+        assert_eq!(forgotten(&format!("src/{room}"), &format!("src/{room}/mod.rs")), BTreeSet::new());
+    }
 }
 
 #[test]

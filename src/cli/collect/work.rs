@@ -8,6 +8,7 @@ use crate::{
     },
     cli::{Failure, progress::Bar, reach::Reached},
     collect::{self, Attachment, Container, Earlier, Ledger, Reach, Site, Skip},
+    collectors,
     facts::{identity::Names, logs::Patterns, queries, two_scrapes},
     findings,
     plan::{self, Request},
@@ -90,7 +91,7 @@ impl Work<'_> {
         let bundle =
             BundleWriter::create(&Destination::Next(path.clone()), self.started).map_err(Failure::no_bundle)?;
         let mut pass = self.pass(bundle, Some(Arc::new(earlier)));
-        pass.followed = collect::follow(&pass.sites, &self.stop).await;
+        pass.followed = collectors::follow(&mut pass.sites, &self.stop).await;
         pass.asked = Utc::now();
         let deadline = end_after(self.arguments.deadline, &self.stopper);
         let completed = self.run(pass).await;
@@ -134,7 +135,7 @@ impl Work<'_> {
             images: Arc::default(),
             seen: Arc::default(),
             earlier: earlier.clone(),
-            followed: Arc::default(),
+            followed: None,
             reach: self.reach.clone(),
             prometheus: Arc::default(),
             stated: Arc::default(),
@@ -162,7 +163,8 @@ impl Work<'_> {
             plan
         };
         let plans = self.reached.iter().map(first).collect();
-        let mut run = collect::run(&sites, plans, self.arguments.limits(), &self.stop, &self.stopper).await;
+        let limits = self.arguments.limits();
+        let mut run = collect::run(&sites, plans, collectors::collect, limits, &self.stop, &self.stopper).await;
         bar.clear();
         run.add_followed(followed);
         let note = |what: &str, error: &BundleError| {
@@ -172,7 +174,7 @@ impl Work<'_> {
             }
             remark
         };
-        if let Err(error) = collect::weigh(&sites, &mut run) {
+        if let Err(error) = collectors::weigh(&sites, &mut run) {
             ledger.remarks.push(note("not every query is answered by scrapes", &error));
         }
         match self.stop.reason() {

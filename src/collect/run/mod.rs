@@ -6,7 +6,7 @@
 
 mod asking;
 
-use super::{Done, Shown, Site, collect};
+use super::{Done, Shown, Site};
 use crate::{
     bundle::{GonePod, IdentityClaim, Outcome},
     facts::{gone::Told, identity, objects::ObjectFacts},
@@ -14,6 +14,7 @@ use crate::{
     source::{Stop, StopReason, Stopper},
 };
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     panic::AssertUnwindSafe,
@@ -21,6 +22,9 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::task::{Id, JoinSet};
+
+/// Gets the evidence of a task.
+pub type Collect = for<'a> fn(&'a Site, &'a Task) -> BoxFuture<'a, Done>;
 
 /// How much is asked for at once.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +108,7 @@ struct Running {
 }
 
 struct Scheduler<'a> {
+    collect: Collect,
     sites: &'a [Site],
     limits: Limits,
     pending: BTreeMap<(Priority, u64), Job>,
@@ -157,9 +162,17 @@ impl Pods {
     }
 }
 
-/// Runs `plans`, one for each site, and what comes of them.
-pub async fn run(sites: &[Site], plans: Vec<Vec<Planned>>, limits: Limits, stop: &Stop, stopper: &Stopper) -> Run {
+/// Runs `plans`, one for each site, and what comes of them; `collect` gets the evidence of a task.
+pub async fn run(
+    sites: &[Site],
+    plans: Vec<Vec<Planned>>,
+    collect: Collect,
+    limits: Limits,
+    stop: &Stop,
+    stopper: &Stopper,
+) -> Run {
     let mut scheduler = Scheduler {
+        collect,
         sites,
         limits,
         pending: BTreeMap::new(),
@@ -282,7 +295,7 @@ impl Scheduler<'_> {
         }
         for key in ready {
             let Some(Job { site: at, planned }) = self.pending.remove(&key) else { continue };
-            let (site, task) = (self.sites[at].clone(), planned.task);
+            let (site, task, collect) = (self.sites[at].clone(), planned.task, self.collect);
             site.progress.begins(&Shown { cluster: &site.cluster, task: &task });
             let running = Running {
                 site: at,
@@ -353,7 +366,8 @@ impl Scheduler<'_> {
         let asked = self.pods[at].asked;
         let mut pods = std::mem::take(&mut self.pods[at].seen);
         let uids = pods.iter().flat_map(|pod| [pod.uid(), pod.node_uid()]).map(str::to_owned);
-        self.pods[at].uids = Some(Arc::new(uids.chain(site.followed.uids()).collect()));
+        let followed = site.followed.iter().flat_map(|followed| followed.uids());
+        self.pods[at].uids = Some(Arc::new(uids.chain(followed).collect()));
         pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
         let images = pods.iter().flat_map(|pod| pod.images.iter().cloned()).collect();
         let seen = asked.unwrap_or_else(Utc::now) + site.skew;
@@ -367,7 +381,8 @@ impl Scheduler<'_> {
             self.run.containers.extend(taken.iter().flat_map(Pod::runs).map(container));
         }
         let mut plan = plan::expand(&site.request, &site.served, &site.place, pods);
-        let rest = site.followed.rest(plan.iter().map(|planned| &planned.task));
+        let tasks: Vec<&Task> = plan.iter().map(|planned| &planned.task).collect();
+        let rest: Vec<Task> = site.followed.iter().flat_map(|followed| followed.rest(&tasks)).collect();
         plan.extend(rest.into_iter().map(Planned::from));
         self.add(at, plan);
     }
@@ -414,11 +429,12 @@ impl Scheduler<'_> {
             self.held = others;
             let mut tasks: Vec<Task> = ours.into_iter().map(|(_, task)| task).collect();
             let records = self.run.records.iter().filter(|record| record.cluster == site.cluster);
-            let rest = site.followed.rest(records.map(|record| &record.task).chain(&tasks));
+            let known: Vec<&Task> = records.map(|record| &record.task).chain(&tasks).collect();
+            let rest: Vec<Task> = site.followed.iter().flat_map(|followed| followed.rest(&known)).collect();
             tasks.extend(rest);
             for task in tasks {
                 let (started, clock) = (Utc::now(), Instant::now());
-                let done = collect(site, &task).await;
+                let done = (self.collect)(site, &task).await;
                 self.record(at, task, Some(started), clock.elapsed(), done);
             }
         }
@@ -442,7 +458,7 @@ impl Scheduler<'_> {
         for (_, job) in std::mem::take(&mut self.pending) {
             // What was followed is had, and has only to be ended.
             if let What::Log(log) = &job.planned.task.what
-                && self.sites[job.site].followed.has(log)
+                && self.sites[job.site].followed.as_ref().is_some_and(|followed| followed.has(log))
             {
                 self.held.push((job.site, job.planned.task));
                 continue;
@@ -466,6 +482,6 @@ fn lists_events(task: &Task) -> bool {
 }
 
 /// Whether a task lists the workload's pods.
-pub(super) fn lists_pods(task: &Task) -> bool {
+pub(crate) fn lists_pods(task: &Task) -> bool {
     matches!(&task.what, What::List(list) if list.resource.is("", "pods") && !list.is_of_neighbours())
 }

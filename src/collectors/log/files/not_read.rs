@@ -2,13 +2,14 @@
 
 use crate::{
     bundle::Outcome,
-    collect::{Done, log::gone},
+    collect::Done,
+    collectors::log::gone,
     plan::{Right, Task},
     source::kubernetes::SourceError,
 };
 
 /// Why the files were not read, and nothing of them is in the bundle.
-pub(in crate::collect::log) struct NotRead {
+pub(in crate::collectors::log) struct NotRead {
     causes: Vec<String>,
     /// What the node answered, where that is not that there are none.
     error: Option<SourceError>,
@@ -19,12 +20,12 @@ impl NotRead {
         Self { causes: vec![cause.to_owned()], error: None }
     }
 
-    pub(in crate::collect::log) fn is_forbidden(&self) -> bool {
+    pub(in crate::collectors::log) fn is_forbidden(&self) -> bool {
         matches!(self.error, Some(SourceError::Status { code: 403, .. }))
     }
 
     /// What became of the log of a pod that is gone, when its files are as well, or could not be read.
-    pub(in crate::collect::log) fn gone(self, task: &Task) -> Done {
+    pub(in crate::collectors::log) fn gone(self, task: &Task) -> Done {
         if let Some(error) = &self.error {
             return Done::failed(error, task);
         }
@@ -34,7 +35,7 @@ impl NotRead {
     }
 
     /// The newest file's log, which was taken in place of all, with why it is no more than that.
-    pub(in crate::collect::log) fn told_by(self, mut done: Done) -> Done {
+    pub(in crate::collectors::log) fn told_by(self, mut done: Done) -> Done {
         if !matches!(done.outcome, Outcome::Collected | Outcome::Empty | Outcome::Truncated) {
             return done;
         }

@@ -3,7 +3,7 @@
 
 use super::names::{File, listed};
 use crate::{
-    collect::{Site, cut},
+    collect::{Site, time_of},
     plan::LogFiles,
     source::{BodyStream, kubernetes::SourceError},
 };
@@ -85,7 +85,7 @@ impl Folder {
 
     /// When a file begins; none of one that is not there or has no line.
     pub(super) async fn begins(&self, file: &File) -> Result<Option<DateTime<Utc>>, SourceError> {
-        Ok(self.head(file).await?.as_deref().and_then(cut::time_of))
+        Ok(self.head(file).await?.as_deref().and_then(time_of))
     }
 
     /// A file's bytes from a place in it as it is uncompressed; and how many of those that come, when

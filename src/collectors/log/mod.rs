@@ -21,9 +21,9 @@ use self::{
     end::finish,
     pump::{Pump, Received, Stopped},
 };
-use super::{Done, Site};
 use crate::{
     bundle::{GapCause, Outcome},
+    collect::{Done, Site},
     facts::coverage::{self, Log},
     plan::{LogTask, Task, What},
     source::kubernetes::{Answer, SourceError},
@@ -38,8 +38,8 @@ pub(super) use follow::{Follower, Run as FollowedRun};
 pub(super) use left::find as find_left;
 
 pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
-    if let Some(follower) = site.followed.take(log) {
-        return follower.end(site, task, log).await;
+    if let Some(done) = site.followed.as_ref().and_then(|followed| followed.finish(site, task, log)) {
+        return done.await;
     }
     let Some(folder) = &log.files else { return newest(site, task, log).await };
     match files::take(site, task, log, folder).await {

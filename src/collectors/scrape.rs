@@ -1,15 +1,14 @@
 //! One pod's metrics endpoint, through the API server's proxy or else its port-forward, as it answers now.
 
-use super::{Done, Site};
 use crate::{
     bundle::{Outcome, layout},
+    collect::{Done, Site},
     facts::{identity::Extract, scraped, two_scrapes::Scraped},
     plan::{ScrapeTask, Task},
     source::{BodyStream, kubernetes::SourceError},
 };
 use chrono::{DateTime, Utc};
-use std::{sync::Arc, time::Duration};
-use tokio::sync::watch;
+use std::time::Duration;
 
 /// Far above any real endpoint; what is larger is no metrics.
 const LIMIT: u64 = 256 << 20;
@@ -18,70 +17,13 @@ const LIMIT: u64 = 256 << 20;
 const TIME: Duration = Duration::from_secs(60);
 const ACCEPT: &str = "text/plain;version=0.0.4";
 
-/// How the wait between two scrapes is ended.
-#[derive(Clone, Debug)]
-pub struct Skip(Arc<watch::Sender<Waiting>>);
-
-/// What there is of that wait.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Waiting {
-    /// Nobody waits, or for other things as well.
-    #[default]
-    Not,
-    /// All else has ended.
-    Alone,
-    /// It was ended.
-    Skipped,
-}
-
-impl Default for Skip {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(Waiting::Not)))
-    }
-}
-
-impl Skip {
-    /// Ends the wait, if there is nothing else that the run waits for. Whether there was such a wait.
-    #[must_use]
-    pub fn now(&self) -> bool {
-        self.turn(Waiting::Alone, Waiting::Skipped)
-    }
-
-    /// Says whether the run waits for nothing but that; true when it begins to.
-    pub(super) fn is_all(&self, is_all: bool) -> bool {
-        match is_all {
-            true => self.turn(Waiting::Not, Waiting::Alone),
-            false => {
-                self.turn(Waiting::Alone, Waiting::Not);
-                false
-            }
-        }
-    }
-
-    /// A run begins, and with it a wait of its own.
-    pub(super) fn begin(&self) {
-        self.0.send_replace(Waiting::Not);
-    }
-
-    fn turn(&self, from: Waiting, to: Waiting) -> bool {
-        self.0.send_if_modified(|held| {
-            let is_from = *held == from;
-            if is_from {
-                *held = to;
-            }
-            is_from
-        })
-    }
-}
-
 /// Waits until a second scrape's time has come.
 async fn wait(site: &Site, until: DateTime<Utc>) -> Option<Done> {
     let rest = (until - Utc::now()).to_std().unwrap_or_default();
-    let mut skip = site.skip.0.subscribe();
     tokio::select! {
         biased;
         reason = site.stop.stopped() => Some(Done::stopped(reason)),
-        _ = skip.wait_for(|waiting| *waiting == Waiting::Skipped) => {
+        () = site.skip.skipped() => {
             let causes = vec!["the wait between two scrapes was ended by the user".to_owned()];
             Some(Done { causes, ..Done::new(Outcome::Skipped) })
         }

@@ -1,8 +1,9 @@
 //! What the Prometheus knows besides samples: alerts, rules and targets, as far as they are about the workload.
 
-use super::{Done, Site, prometheus};
+use super::prometheus;
 use crate::{
     bundle::{Outcome, layout},
+    collect::{Done, Site},
     facts::onset::Onset,
     plan::{About, Task, window::Window},
     profile::QueryRule,

@@ -4,12 +4,7 @@
 use super::lost::Lost;
 use crate::{
     bundle::{BundleError, Coverage, EntryPath, facts::LogFacts, layout},
-    collect::{
-        Site,
-        cut::{self, Break, Cut, Ended},
-        earlier::Had,
-        site::Writing,
-    },
+    collect::{Break, Cut, Ended, Had, Site, Writing, time_of},
     facts::{coverage::Begins, identity::Extract, logs},
     plan::{LogTask, Task, window::seconds_floor},
     redact::{Clean, Counts, Stream},
@@ -203,7 +198,7 @@ impl Pump {
     /// Whether an answer that has ended was the log's to its end, and goes on with what was had: neither the
     /// kubelet's error nor another file.
     pub(super) fn has_ended_well(&self) -> bool {
-        let is_line = |tail: &Vec<u8>| tail.is_empty() || cut::time_of(tail).is_some();
+        let is_line = |tail: &Vec<u8>| tail.is_empty() || time_of(tail).is_some();
         self.cut.is_joined() && self.tail.as_ref().is_none_or(is_line)
     }
 

@@ -1,9 +1,10 @@
 //! The samples that the questions are about, in OpenMetrics, as
 //! `promtool tsdb create-blocks-from openmetrics` loads them into a Prometheus of one's own.
 
-use super::{Done, Entry, Record, Run, Site, prometheus, site::Piped};
+use super::prometheus;
 use crate::{
     bundle::{BLOCK, BundleError, Outcome, layout},
+    collect::{Done, Entry, Piped, Record, Run, Site},
     facts::{
         scraped,
         stated::Stated,

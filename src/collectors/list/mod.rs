@@ -5,14 +5,13 @@
 
 mod events;
 mod neighbours;
+mod table_text;
 mod write;
 
-use super::{
-    Done, Site,
-    site::{Stated, metadata_of},
-};
+use super::metadata_of;
 use crate::{
     bundle::{IdentityClaim, Outcome},
+    collect::{Done, Site, Stated},
     facts::{identity, objects, stated},
     plan::{self, ListTask, Planned, Pod, Task},
     redact::{CleanJson, Counts},

@@ -1,9 +1,10 @@
 //! Answers the profile's queries by two scrapes and by what objects state, where no Prometheus did: when all tasks have
 //! ended.
 
-use super::{Done, Record, Run, Site, query, samples, site::Stated};
+use super::{query, samples};
 use crate::{
     bundle::{BundleError, EntryPath, Outcome, Verdict, layout},
+    collect::{Done, Record, Run, Site, Stated},
     facts::{
         by_objects,
         two_scrapes::{self, Said, Scraped},

@@ -1,9 +1,9 @@
 //! Finds the Prometheus to ask: of those in the cluster the one that has our servers' samples, not the one with
 //! the right name. What each answered is in the bundle.
 
-use super::{Done, Site};
 use crate::{
-    bundle::{Backend, IdentityClaim, Outcome, layout},
+    bundle::{Backend, BundleError, IdentityClaim, Outcome, layout},
+    collect::{Done, Entry, Named, Reach, Site},
     facts::identity,
     plan::{CLUSTERS, FindTask, Question, Right, Task},
     promql::Labels,
@@ -13,32 +13,11 @@ use crate::{
     },
 };
 use futures_util::future::join_all;
-use http::HeaderMap;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-
-/// How the Prometheus to ask is reached.
-#[derive(Clone)]
-pub enum Reach {
-    /// Through the API server, with these headers: behind a service that is named, or one that is found.
-    Service(Option<Named>, HeaderMap),
-    /// By its address.
-    Address(Box<Prometheus>),
-}
-
-/// A service as the user names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Its port, and whether that speaks TLS; where it is not said, the service says it.
-    pub port: Option<(u16, bool)>,
-}
 
 /// For how long one that was found is asked, and one that was named: it is the only one.
 const FOUND: Duration = Duration::from_secs(12);
@@ -298,7 +277,7 @@ fn record(
     chosen: Option<&Candidate>,
     why: Option<&str>,
     more: Option<String>,
-) -> Result<super::Entry, crate::bundle::BundleError> {
+) -> Result<Entry, BundleError> {
     let one = |it: &Candidate| -> Value {
         let mut about = json!({ "at": it.prometheus.shown() });
         match &it.answered {

@@ -7,10 +7,7 @@ use super::{
 };
 use crate::{
     bundle::{Coverage, Gap, GapCause, Interval, Outcome, facts::LogFacts},
-    collect::{
-        Done, Entry, Site,
-        cut::{self, Break, Ended},
-    },
+    collect::{Break, Done, Ended, Entry, Site, time_of},
     facts::{
         coverage::{self, Begins, Log, Run, Stopped as Why},
         identity, onset,
@@ -236,7 +233,7 @@ pub(super) async fn beginning(site: &Site, log: &LogTask) -> Begins {
         if bytes.is_empty() {
             return Some(Begins::Empty);
         }
-        cut::time_of(&bytes).map(Begins::At)
+        time_of(&bytes).map(Begins::At)
     };
     first.await.unwrap_or(Begins::Unknown)
 }

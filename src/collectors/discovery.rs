@@ -1,8 +1,8 @@
 //! What the API server serves, as it answered: a replay of the bundle answers the same.
 
-use super::{Done, Site};
 use crate::{
     bundle::{Outcome, layout},
+    collect::{Done, Site},
     plan::{Task, UnknownGroup, What},
 };
 

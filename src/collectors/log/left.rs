@@ -23,7 +23,7 @@ struct Folder<'a> {
 }
 
 /// Gives a task for each container of a pod that is gone and of whom the node has files.
-pub(in crate::collect) async fn find(site: &Site, task: &Task, left: &LeftTask) -> Done {
+pub(in crate::collectors) async fn find(site: &Site, task: &Task, left: &LeftTask) -> Done {
     let listed = match page(site, &task.path()).await {
         Ok(listed) => listed,
         Err(error) => return Done::failed(&error, task),

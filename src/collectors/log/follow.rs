@@ -13,10 +13,8 @@ use super::{
 };
 use crate::{
     bundle::GapCause,
-    collect::{
-        Done, Site,
-        follow::{Looks, Seen},
-    },
+    collect::{Done, Site},
+    collectors::follow::{Looks, Seen},
     facts::coverage::{Begins, Stopped as Why},
     plan::{LogFiles, LogTask, Task, What},
     source::{BodyStream, kubernetes::SourceError},
@@ -36,21 +34,21 @@ const DOUBT: TimeDelta = TimeDelta::seconds(15);
 
 /// Names one run of a container.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::collect) struct Run {
-    pub(in crate::collect) uid: String,
-    pub(in crate::collect) container: String,
-    pub(in crate::collect) started: DateTime<Utc>,
+pub(in crate::collectors) struct Run {
+    pub(in crate::collectors) uid: String,
+    pub(in crate::collectors) container: String,
+    pub(in crate::collectors) started: DateTime<Utc>,
 }
 
 impl Run {
     /// The run that a task means, where its pod's status tells it from others.
-    pub(in crate::collect) fn of(log: &LogTask) -> Option<Self> {
+    pub(in crate::collectors) fn of(log: &LogTask) -> Option<Self> {
         Some(Self { uid: log.uid.clone(), container: log.container.clone(), started: log.started? })
     }
 }
 
 /// The log of one run, and how it is read on.
-pub(in crate::collect) struct Follower {
+pub(in crate::collectors) struct Follower {
     pump: Pump,
     /// Where its node's files are read.
     files: Option<Box<Reading>>,
@@ -61,7 +59,13 @@ pub(in crate::collect) struct Follower {
 impl Follower {
     /// Follows a run, whose log so far an earlier bundle may have, until it has ended or no more is to be
     /// looked at.
-    pub(in crate::collect) async fn follow(site: Site, log: LogTask, run: Run, seen: Seen, mut looks: Looks) -> Self {
+    pub(in crate::collectors) async fn follow(
+        site: Site,
+        log: LogTask,
+        run: Run,
+        seen: Seen,
+        mut looks: Looks,
+    ) -> Self {
         let log = LogTask { past: true, ..log };
         let task = Task { what: What::Log(log.clone()), required: false };
         let pump = Pump::continued(&site, &task, &log).unwrap_or_else(|| Pump::resumable(&site, &task, &log));
@@ -84,17 +88,17 @@ impl Follower {
     }
 
     /// Whether anything came of it.
-    pub(in crate::collect) fn has_lines(&self) -> bool {
+    pub(in crate::collectors) fn has_lines(&self) -> bool {
         self.pump.has_lines()
     }
 
     /// What it followed, and which of its container's runs that is by now.
-    pub(in crate::collect) fn log(&self) -> &LogTask {
+    pub(in crate::collectors) fn log(&self) -> &LogTask {
         &self.pump.log
     }
 
     /// Says which of its container's runs it is by now.
-    pub(in crate::collect) fn is_now(&mut self, previous: bool, past: bool) {
+    pub(in crate::collectors) fn is_now(&mut self, previous: bool, past: bool) {
         let log = &mut self.pump.log;
         (log.previous, log.past) = (previous, past);
     }
@@ -287,7 +291,7 @@ impl Follower {
     }
 
     /// Reads what came since, as the log that it is by now, and ends it.
-    pub(in crate::collect) async fn end(mut self, site: &Site, task: &Task, log: &LogTask) -> Done {
+    pub(in crate::collectors) async fn end(mut self, site: &Site, task: &Task, log: &LogTask) -> Done {
         if let Err(error) = self.pump.becomes(log) {
             return error.into();
         }

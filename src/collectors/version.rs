@@ -1,8 +1,8 @@
 //! The API server's version, as `/version` answers it.
 
-use super::{Done, Site};
 use crate::{
     bundle::layout,
+    collect::{Done, Site},
     plan::{Task, What},
 };
 

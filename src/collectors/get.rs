@@ -1,8 +1,9 @@
 //! One object by name: a node, a namespace, a definition.
 
-use super::{Done, Site, site::metadata_of};
+use super::metadata_of;
 use crate::{
     bundle::layout,
+    collect::{Done, Site},
     facts::{identity, objects::Extract},
     plan::{GetTask, Task},
 };

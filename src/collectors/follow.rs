@@ -1,12 +1,9 @@
 //! Follows the logs of all running containers until the window closes: looks at the pods again and again,
 //! and gives every run that begins a follower of its own.
 
-use super::{
-    Container, Site,
-    log::{FollowedRun, Follower},
-    run::lists_pods,
-};
+use super::log::{FollowedRun, Follower};
 use crate::{
+    collect::{Container, Done, FollowedLogs, Site, lists_pods},
     plan::{self, LogTask, Planned, Pod, Task, What},
     source::{
         Stop,
@@ -14,6 +11,7 @@ use crate::{
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::{BoxFuture, join_all};
 use serde_json::Value;
 use std::{
     collections::{HashMap, HashSet},
@@ -33,33 +31,31 @@ const GRACE: TimeDelta = TimeDelta::seconds(2);
 
 /// What was followed of a cluster, for whoever finishes it.
 #[derive(Default)]
-pub struct Followed(Mutex<HashMap<FollowedRun, Follower>>);
+struct Followed(Mutex<HashMap<FollowedRun, Follower>>);
 
 impl Followed {
     fn logs(&self) -> MutexGuard<'_, HashMap<FollowedRun, Follower>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// The follower of the run that a task means.
-    pub(super) fn take(&self, log: &LogTask) -> Option<Follower> {
-        let run = FollowedRun::of(log)?;
-        self.logs().remove(&run)
-    }
-
-    /// Whether it has the run that a task means.
-    pub(super) fn has(&self, log: &LogTask) -> bool {
+impl FollowedLogs for Followed {
+    fn has(&self, log: &LogTask) -> bool {
         FollowedRun::of(log).is_some_and(|run| self.logs().contains_key(&run))
     }
 
-    /// UIDs of the pods of whom it has a log.
-    pub(super) fn uids(&self) -> HashSet<String> {
+    fn uids(&self) -> HashSet<String> {
         self.logs().keys().map(|run| run.uid.clone()).collect()
     }
 
-    /// Tasks for the runs that none of `planned` means.
-    pub(super) fn rest<'a>(&self, planned: impl Iterator<Item = &'a Task>) -> Vec<Task> {
-        let log = |task: &'a Task| if let What::Log(log) = &task.what { Some(log) } else { None };
-        let planned: Vec<&LogTask> = planned.filter_map(log).collect();
+    fn finish<'a>(&self, site: &'a Site, task: &'a Task, log: &'a LogTask) -> Option<BoxFuture<'a, Done>> {
+        let follower = self.logs().remove(&FollowedRun::of(log)?)?;
+        Some(Box::pin(follower.end(site, task, log)))
+    }
+
+    fn rest(&self, planned: &[&Task]) -> Vec<Task> {
+        let log = |task: &What| if let What::Log(log) = task { Some(log.clone()) } else { None };
+        let planned: Vec<LogTask> = planned.iter().filter_map(|task| log(&task.what)).collect();
         let planned = |log: &LogTask, is_run: bool| {
             planned.iter().any(|other| match is_run {
                 true => FollowedRun::of(other) == FollowedRun::of(log),
@@ -161,12 +157,16 @@ impl Looks {
 
 /// Follows the logs of every cluster until the window closes or the run is told to stop. What came is in
 /// each [`Site`]; given back are all containers as they were last seen.
-pub async fn follow(sites: &[Site], stop: &Stop) -> Vec<Container> {
-    let each = sites.iter().map(|site| of_site(site, stop));
-    futures_util::future::join_all(each).await.concat()
+pub async fn follow(sites: &mut [Site], stop: &Stop) -> Vec<Container> {
+    let each = sites.iter_mut().map(|site| async {
+        let (followed, containers) = of_site(site, stop).await;
+        site.followed = Some(Arc::new(followed));
+        containers
+    });
+    join_all(each).await.concat()
 }
 
-async fn of_site(site: &Site, stop: &Stop) -> Vec<Container> {
+async fn of_site(site: &Site, stop: &Stop) -> (Followed, Vec<Container>) {
     let (look, looks) = watch::channel(Look::default());
     let (close, closed) = watch::channel(false);
     let looks = Looks { looks, closed };
@@ -202,6 +202,7 @@ async fn of_site(site: &Site, stop: &Stop) -> Vec<Container> {
     }
     close.send_replace(true);
     let now = look.borrow().clone();
+    let followed = Followed::default();
     // Each ends by itself as soon as it has heard; one that panicked has nothing to give.
     while let Some(ended) = followers.join_next().await {
         let Ok((run, mut follower)) = ended else { continue };
@@ -215,13 +216,14 @@ async fn of_site(site: &Site, stop: &Stop) -> Vec<Container> {
             Some(Seen::Gone(_)) | None => (false, true),
         };
         follower.is_now(previous, past);
-        site.followed.logs().insert(run, follower);
+        followed.logs().insert(run, follower);
     }
     let container = |seen, runs: plan::Runs| {
         let gone = !now.uids.contains(&runs.uid);
         Container { cluster: site.cluster.clone(), seen, runs, gone }
     };
-    last.values().flat_map(|(_, pod, seen)| pod.runs().map(|runs| container(*seen, runs))).collect()
+    let containers = last.values().flat_map(|(_, pod, seen)| pod.runs().map(|runs| container(*seen, runs))).collect();
+    (followed, containers)
 }
 
 /// The logs of the runs that the pods tell of and that can touch the window.

@@ -2,7 +2,7 @@
 
 use crate::{
     bundle::{Interval, layout},
-    collect::{Site, site::Entry},
+    collect::{Entry, Site},
     facts::{
         coverage::{self, Events},
         gone::Told,

@@ -1,8 +1,9 @@
 //! One question to the Prometheus, its answer as it came, and what that says.
 
-use super::{Done, Entry, Site, prometheus, site::Writing};
+use super::prometheus;
 use crate::{
     bundle::{BLOCK, BundleError, Outcome, layout},
+    collect::{Done, Entry, Site, Writing},
     facts::verdict::Judge,
     plan::{QueryTask, Question, Task},
     profile::QueryRule,

@@ -1,13 +1,9 @@
 //! Writes a list: a table for each namespace, and a file for each of its objects.
 
-use super::Kept;
+use super::{Kept, table_text};
 use crate::{
     bundle::{BundleError, layout},
-    collect::{
-        Site,
-        site::{Entry, Writing},
-        table_text,
-    },
+    collect::{Entry, Site, Writing},
     plan::ListTask,
     redact::{Clean, Counts},
     source::kubernetes::ListHead,

@@ -3,7 +3,7 @@
 
 use super::Reading;
 use crate::{
-    collect::log::{
+    collectors::log::{
         names::File,
         pump::{CHUNK, Pump, Stopped},
     },

@@ -1,0 +1,24 @@
+//! Owns how the Prometheus to ask is reached, as the user says it.
+
+use crate::source::prometheus::Prometheus;
+use http::HeaderMap;
+
+/// How the Prometheus to ask is reached.
+#[derive(Clone)]
+pub enum Reach {
+    /// Through the API server, with these headers: behind a service that is named, or one that is found.
+    Service(Option<Named>, HeaderMap),
+    /// By its address.
+    Address(Box<Prometheus>),
+}
+
+/// A service as the user names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its port, and whether that speaks TLS; where it is not said, the service says it.
+    pub port: Option<(u16, bool)>,
+}

@@ -1,0 +1,67 @@
+//! Owns the wait between two scrapes, which the user may end.
+
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// How the wait between two scrapes is ended.
+#[derive(Clone, Debug)]
+pub struct Skip(Arc<watch::Sender<Waiting>>);
+
+/// What there is of that wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Waiting {
+    /// Nobody waits, or for other things as well.
+    #[default]
+    Not,
+    /// All else has ended.
+    Alone,
+    /// It was ended.
+    Skipped,
+}
+
+impl Default for Skip {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Waiting::Not)))
+    }
+}
+
+impl Skip {
+    /// Ends the wait, if there is nothing else that the run waits for. Whether there was such a wait.
+    #[must_use]
+    pub fn now(&self) -> bool {
+        self.turn(Waiting::Alone, Waiting::Skipped)
+    }
+
+    /// Says whether the run waits for nothing but that; true when it begins to.
+    pub(crate) fn is_all(&self, is_all: bool) -> bool {
+        match is_all {
+            true => self.turn(Waiting::Not, Waiting::Alone),
+            false => {
+                self.turn(Waiting::Alone, Waiting::Not);
+                false
+            }
+        }
+    }
+
+    /// Waits until the wait is ended by the user.
+    pub(crate) async fn skipped(&self) {
+        let mut waiting = self.0.subscribe();
+        // The sender is held by `self`.
+        let _ = waiting.wait_for(|waiting| *waiting == Waiting::Skipped).await;
+    }
+
+    /// A run begins, and with it a wait of its own.
+    pub(crate) fn begin(&self) {
+        self.0.send_replace(Waiting::Not);
+    }
+
+    fn turn(&self, from: Waiting, to: Waiting) -> bool {
+        self.0.send_if_modified(|held| {
+            let is_from = *held == from;
+            if is_from {
+                *held = to;
+            }
+            is_from
+        })
+    }
+}
