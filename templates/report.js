@@ -6,7 +6,7 @@
 
   by("tools").hidden = false;
 
-  // The theme, which nothing remembers.
+  // The theme; it is not remembered.
   const theme = by("theme");
   let isDark = matchMedia("(prefers-color-scheme: dark)").matches;
   const paint = () => {
@@ -16,7 +16,7 @@
   theme.addEventListener("click", () => { isDark = !isDark; paint(); });
   paint();
 
-  // Moments in UTC, as they are written, or in the reader's zone.
+  // Times: in UTC, as written, or in the reader's time zone.
   const local = by("local");
   const offset = (at) => {
     const minutes = -at.getTimezoneOffset();
@@ -33,7 +33,7 @@
   local.addEventListener("click", () => {
     isLocal = !isLocal;
     local.setAttribute("aria-pressed", String(isLocal));
-    by("zone").textContent = isLocal ? "your own zone" : "UTC";
+    by("zone").textContent = isLocal ? "your time zone" : "UTC";
     for (const time of all("time")) {
       const text = time.getAttribute("datetime");
       time.textContent = isLocal ? full(new Date(text), text) : text.replace("T", " ");
@@ -46,7 +46,7 @@
     }
   });
 
-  // Commands, copied; a page of a file may not be let near the clipboard, so there is a second way.
+  // Copy buttons. A browser may deny the clipboard to a page from a file, so there is a fallback.
   const copied = async (text) => {
     try {
       await navigator.clipboard.writeText(text);
@@ -69,7 +69,7 @@
     });
   }
 
-  // The lines of logs.
+  // The filter of log lines.
   const form = by("filter");
   if (form) {
     const lines = all("#lines > li");
@@ -91,11 +91,11 @@
     form.hidden = false;
     form.addEventListener("input", filter);
     form.addEventListener("submit", (event) => event.preventDefault());
-    // What the browser kept of an earlier visit is no filter that is seen to be set.
+    // A browser may restore the form's values without applying them.
     form.reset();
   }
 
-  // A link into a table that is folded away unfolds it, and so does paper.
+  // A link into a closed section opens it; so does printing.
   const unfold = () => {
     const target = location.hash && by(decodeURIComponent(location.hash.slice(1)));
     const details = target && target.closest("details");

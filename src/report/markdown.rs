@@ -1,28 +1,29 @@
-//! `report.md`: what a ticket's text field takes, and in which nothing of others' text means anything.
+//! Owns `report.md`, which fits into a ticket's text field. Text from the evidence never acts as Markdown in it.
 
-use super::{gaps, lacks, mark, safe, words};
+use super::{gaps, mark, missing, safe, words};
 use crate::bundle::{
     Manifest,
     facts::Facts,
     findings::{Finding, Findings},
 };
 
-/// At most so many characters in all.
+/// The most characters of the whole report.
 const MOST: usize = 6000;
 
-/// At most so many for one quote, command or line.
+/// The most characters of one quote, command or line.
 const QUOTE: usize = 240;
 const COMMAND: usize = 400;
 const LINE: usize = 240;
 
-/// Text that ends before it is too long, and says what it lacks.
-struct Page {
+/// Text with a limit: a part that does not fit is left out.
+struct Limited {
     text: String,
     left: usize,
 }
 
-impl Page {
-    fn fits(&mut self, part: &str, reserved: usize) -> bool {
+impl Limited {
+    /// Appends a part if `reserved` characters are left after it; returns whether it did.
+    fn push(&mut self, part: &str, reserved: usize) -> bool {
         let cost = part.chars().count();
         let fits = cost + reserved <= self.left;
         if fits {
@@ -32,48 +33,48 @@ impl Page {
         fits
     }
 
-    /// Parts in their order, as many as fit and leave `reserved` characters; `more` says how many do not.
-    fn parts(&mut self, parts: &[String], reserved: usize, more: impl Fn(usize) -> String) {
+    /// Appends parts in order while `reserved` characters are left; `more` tells how many did not fit.
+    fn push_all(&mut self, parts: &[String], reserved: usize, more: impl Fn(usize) -> String) {
         let room = 64;
-        let held = parts.iter().take_while(|part| self.fits(part, reserved + room)).count();
+        let held = parts.iter().take_while(|part| self.push(part, reserved + room)).count();
         if held < parts.len() {
-            self.fits(&more(parts.len() - held), 0);
+            self.push(&more(parts.len() - held), 0);
         }
     }
 }
 
-/// The text of `report.md`: of at most about 6,000 characters. Every word of others is in a code span where it could
-/// mean something.
+/// The text of `report.md`, at most 6,000 characters. Words from the evidence that could act as Markdown are in code
+/// spans.
 #[must_use]
 pub fn markdown(manifest: &Manifest, findings: &Findings, facts: &Facts) -> String {
-    let mut page = Page { text: String::new(), left: MOST };
-    page.fits(&identity(manifest, facts), 0);
+    let mut page = Limited { text: String::new(), left: MOST };
+    page.push(&identity(manifest, facts), 0);
     let why = safe::prose(&words::why(&findings.issuance), LINE);
     let issuance = words::issuance(&findings.issuance);
-    page.fits(&format!("\n**Issuance affected: {issuance}.** {why} {}\n", words::UNTIL_EXPIRY), 0);
+    page.push(&format!("\n**Issuance affected: {issuance}.** {why} {}\n", words::UNTIL_EXPIRY), 0);
 
-    // What is missing and the checklist are short, and asked for: they get their room ahead of the last findings.
-    page.fits("\n## Findings\n\n", 0);
+    // The checklist and the list of what is missing are short and required: their room is reserved before the findings.
+    page.push("\n## Findings\n\n", 0);
     let found: Vec<String> = words::in_order(findings).map(|finding| self::finding(findings, finding)).collect();
     if found.is_empty() {
-        page.fits("None.\n", 0);
+        page.push("None.\n", 0);
     }
-    page.parts(&found, 2000, |more| format!("\nAnd {more} more, in `report.html`.\n"));
+    page.push_all(&found, 2000, |more| format!("\nAnd {more} more, in `report.html`.\n"));
     if !findings.not_checked.is_empty() {
-        page.fits(&format!("\nNot checked: {} rules, see `report.html`.\n", findings.not_checked.len()), 0);
+        page.push(&format!("\nNot checked: {} rules, see `report.html`.\n", findings.not_checked.len()), 0);
     }
 
-    page.fits("\n## What support asks for\n\n", 0);
+    page.push("\n## What support asks for\n\n", 0);
     let items: Vec<String> = manifest.checklist.iter().map(check).collect();
-    page.parts(&items, 700, |more| format!("- and {more} more, in `README.txt`\n"));
+    page.push_all(&items, 700, |more| format!("- and {more} more, in `README.txt`\n"));
 
-    page.fits("\n## What is missing\n\n", 0);
-    let lacks = [lacks(manifest), gaps(manifest), manifest.remarks.clone()].concat();
-    if lacks.is_empty() {
-        page.fits("Nothing that was asked for.\n", 0);
+    page.push("\n## What is missing\n\n", 0);
+    let missing = [missing(manifest), gaps(manifest), manifest.remarks.clone()].concat();
+    if missing.is_empty() {
+        page.push("Nothing that was requested.\n", 0);
     }
-    let lacks: Vec<String> = lacks.iter().map(|lack| format!("- {}\n", safe::prose(lack, LINE))).collect();
-    page.parts(&lacks, 0, |more| format!("- and {more} more, in `README.txt`\n"));
+    let lines: Vec<String> = missing.iter().map(|line| format!("- {}\n", safe::prose(line, LINE))).collect();
+    page.push_all(&lines, 0, |more| format!("- and {more} more, in `README.txt`\n"));
     page.text
 }
 
@@ -88,13 +89,13 @@ fn identity(manifest: &Manifest, facts: &Facts) -> String {
     let mut line = |name: &str, value: &str| text.push_str(&format!("- {name}: {value}\n"));
     match words::incident(manifest) {
         Some((start, end)) => line("Incident", &words::span(start, end)),
-        None => line("Incident", "no moment was named"),
+        None => line("Incident", "no time given"),
     }
     line("Window", &words::span(manifest.window_start, manifest.window_end));
     let tags = words::versions(facts).into_iter().take(4);
     let tags: Vec<String> = tags.map(|(tag, pods)| format!("{} ({pods})", safe::code(&tag, 60))).collect();
     if !tags.is_empty() {
-        line("Servers' images", &tags.join(", "));
+        line("Server images", &tags.join(", "));
     }
     if let Some(ticket) = &manifest.ticket {
         line("Ticket", &safe::code(ticket, 80));
@@ -111,17 +112,17 @@ fn finding(findings: &Findings, finding: &Finding) -> String {
         text.push_str(&format!(", {pods}"));
     }
     if let Some(cause) = &finding.explained_by {
-        return format!("{text}, comes of {}\n", safe::code(cause, 60));
+        return format!("{text}, caused by: {}\n", safe::code(cause, 60));
     }
     text.push('\n');
     if findings.lead.as_ref() == Some(&finding.id) && !findings.lead_why.is_empty() {
-        text.push_str(&format!("  - Leads: {}\n", safe::prose(&findings.lead_why, LINE)));
+        text.push_str(&format!("  - Root cause: {}\n", safe::prose(&findings.lead_why, LINE)));
     }
     if let Some(shown) = finding.shown_by.first() {
         let value = shown.value.as_deref().filter(|_| shown.quote.is_empty());
-        let quote = safe::code(value.map_or_else(|| words::told(&shown.quote), str::to_owned).as_str(), QUOTE);
+        let quote = safe::code(value.map_or_else(|| words::message(&shown.quote), str::to_owned).as_str(), QUOTE);
         let entry = shown.entry.as_ref().map(|entry| format!(" ({})", safe::code(entry, 200))).unwrap_or_default();
-        text.push_str(&format!("  - Shown by: {quote}{entry}\n"));
+        text.push_str(&format!("  - Evidence: {quote}{entry}\n"));
     }
     if let Some(step) = finding.next.iter().find(|step| step.command.is_some()).or(finding.next.first()) {
         let command = step.command.as_ref().map(|command| format!(": {}", safe::code(command, COMMAND)));

@@ -1,4 +1,5 @@
-//! The bundle in words, for people: pure, from the manifest, the findings and the facts.
+//! Owns what people read of a bundle: the terminal summary, README.txt, report.md and report.html. Pure: manifest,
+//! findings and facts in, text out. It knows no files and no clock.
 
 mod markdown;
 mod page;
@@ -23,7 +24,7 @@ use crate::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::BTreeSet;
 
-/// At most this many details of an item are shown; the manifest has all.
+/// The most details that are shown per checklist item; the manifest has all.
 const DETAILS: usize = 8;
 
 fn time(at: DateTime<Utc>) -> String {
@@ -39,7 +40,7 @@ fn mark(state: CheckState) -> &'static str {
     }
 }
 
-/// The checklist, a line or two an item.
+/// Appends the checklist: per item its state and text, its details, and the command that completes it.
 fn checklist(manifest: &Manifest, text: &mut String) {
     for item in &manifest.checklist {
         text.push_str(&format!("{} {}\n", mark(item.state), item.text));
@@ -56,16 +57,17 @@ fn checklist(manifest: &Manifest, text: &mut String) {
     }
 }
 
-/// Tasks that did not give what was asked, by cause: absence is no lack.
-fn lacking(manifest: &Manifest) -> Vec<&TaskRecord> {
-    let had = |task: &TaskRecord| matches!(task.outcome, Outcome::Collected | Outcome::Empty | Outcome::Absent);
-    // A list over the cluster that is skipped was taken namespace by namespace.
-    let took_another_way =
+/// The tasks whose evidence is missing. What does not exist is not missing.
+fn unfulfilled(manifest: &Manifest) -> Vec<&TaskRecord> {
+    let is_fulfilled =
+        |task: &TaskRecord| matches!(task.outcome, Outcome::Collected | Outcome::Empty | Outcome::Absent);
+    // A cluster-wide list that is skipped after it started was replaced by one list per namespace.
+    let is_replaced =
         |task: &TaskRecord| task.outcome == Outcome::Skipped && task.kind == "list" && task.started.is_some();
-    manifest.tasks.iter().filter(|task| !had(task) && !took_another_way(task)).collect()
+    manifest.tasks.iter().filter(|task| !is_fulfilled(task) && !is_replaced(task)).collect()
 }
 
-fn word(outcome: Outcome) -> &'static str {
+fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Collected => "collected",
         Outcome::Empty => "empty",
@@ -79,8 +81,8 @@ fn word(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Tasks that lack for the same cause.
-struct Lack<'a> {
+/// Tasks whose evidence is missing for the same reason.
+struct Missing<'a> {
     required: bool,
     outcome: Outcome,
     cause: String,
@@ -88,8 +90,8 @@ struct Lack<'a> {
     tasks: Vec<&'a TaskRecord>,
 }
 
-impl<'a> Lack<'a> {
-    fn of(task: &'a TaskRecord) -> Self {
+impl<'a> Missing<'a> {
+    fn new(task: &'a TaskRecord) -> Self {
         Self {
             required: task.required,
             outcome: task.outcome,
@@ -99,8 +101,8 @@ impl<'a> Lack<'a> {
         }
     }
 
-    /// The same hint mends both, whatever the words of the cause; without one the words decide.
-    fn is_like(&self, other: &Self) -> bool {
+    /// Whether one line can stand for both: the same hint helps with both, or the causes are equal.
+    fn is_same_reason(&self, other: &Self) -> bool {
         let same_cause = self.cause == other.cause || self.hint.is_some();
         self.outcome == other.outcome && self.hint == other.hint && same_cause
     }
@@ -113,35 +115,35 @@ impl<'a> Lack<'a> {
         };
         let required = if self.required { " (required)" } else { "" };
         let hint = self.hint.map(|hint| format!(" -> {hint}")).unwrap_or_default();
-        // A server's answer may have any lines in it.
-        safe::line(&format!("{}{required}: {what}: {}{hint}", word(self.outcome), self.cause), usize::MAX)
+        // The cause may quote a server's answer, which may contain line breaks.
+        safe::line(&format!("{}{required}: {what}: {}{hint}", outcome(self.outcome), self.cause), usize::MAX)
     }
 }
 
-/// One line for each kind of lack, the required ones first; many alike are one line.
-fn lacks(manifest: &Manifest) -> Vec<String> {
-    let mut lacks: Vec<Lack<'_>> = Vec::new();
-    for lack in lacking(manifest).into_iter().map(Lack::of) {
-        match lacks.iter_mut().find(|held| held.is_like(&lack)) {
+/// What is missing, one line per reason, required evidence first.
+fn missing(manifest: &Manifest) -> Vec<String> {
+    let mut missing: Vec<Missing<'_>> = Vec::new();
+    for next in unfulfilled(manifest).into_iter().map(Missing::new) {
+        match missing.iter_mut().find(|held| held.is_same_reason(&next)) {
             Some(held) => {
-                held.required |= lack.required;
-                held.tasks.extend(lack.tasks);
+                held.required |= next.required;
+                held.tasks.extend(next.tasks);
             }
-            None => lacks.push(lack),
+            None => missing.push(next),
         }
     }
-    lacks.sort_by_key(|lack| !lack.required);
-    lacks.iter().map(Lack::line).collect()
+    missing.sort_by_key(|missing| !missing.required);
+    missing.iter().map(Missing::line).collect()
 }
 
-/// What is missing of the window though it was asked for: of logs, a line for all that lack the same.
+/// The parts of the window that logs and events do not cover, one line per reason.
 fn gaps(manifest: &Manifest) -> Vec<String> {
     let logs = coverage::logs_lack(manifest).into_iter().chain(gone::logs_lack(manifest));
     logs.chain(coverage::events_lack(manifest)).collect()
 }
 
-/// What the bundle holds, a few words a kind.
-fn holdings(manifest: &Manifest) -> String {
+/// What the bundle contains, a few words per kind of evidence.
+fn contents(manifest: &Manifest) -> String {
     let of_logs = || manifest.tasks.iter().filter(|task| task.is_log());
     let logs: BTreeSet<&str> = of_logs().map(|task| task.id.as_str()).collect();
     let count = |kinds: &[&str]| -> usize {
@@ -152,15 +154,16 @@ fn holdings(manifest: &Manifest) -> String {
     let lines: u64 = entries.filter_map(|entry| entry.coverage.as_ref()).map(|coverage| coverage.lines).sum();
     let bytes: u64 = manifest.entries.iter().map(|entry| entry.bytes).sum();
     format!(
-        "{} with {lines} lines, {} of objects and events, {}, {}; {} before compression",
+        "{} ({lines} lines), {} of objects and events, {}, {}; {} uncompressed",
         counted(of_logs().map(|task| task.entries.len()).sum(), "log"),
         counted(count(&["list", "object"]), "file"),
         counted(count(&["scrape", "second-scrape"]), "scrape"),
-        counted(count(&["query"]), "metric answer"),
+        counted(count(&["query"]), "query answer"),
         bytesize::ByteSize(bytes).display().si(),
     )
 }
 
+/// `1 log`, `2 logs`.
 fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,34 +1,33 @@
-//! README.txt, the first file that whoever opens the zip reads.
+//! Owns README.txt, the first file to read in a bundle: what it is, the checklist, the contents, what is missing.
 
-use super::{checklist, counted, gaps, holdings, lacks, time};
+use super::{checklist, contents, counted, gaps, missing, time};
 use crate::bundle::{Fitted, Manifest};
 
-/// What a copy from which lines were left out says of its logs.
+/// Explains the markers in the logs of a smaller copy.
 const MARKERS: &str = "
-In this copy a line such as the following stands for lines that were left out of a log: those of the
-levels it counts, from its own time on until the one it names. What is between them and was kept
-comes after it.
+In this copy, a line such as the one below stands for lines that were left out of a log: how many of
+each level, from its own time until the time in it. Lines of that span that were kept follow it.
 
     2026-11-22T15:42:00.000000001Z {\"kubectl-escalate\":\"lines left out\",\"debug\":812,\"until\":\"2026-11-22T15:42:59.999999999Z\"}
 ";
 
-/// What a bundle that completes another says of the states that it has twice.
+/// Explains the folder `earlier` of a bundle that completes another.
 const EARLIER: &str = "
-The folder earlier has, under the same paths, what had another state when the first part of this was
-collected.
+The folder earlier has files whose content has changed since the first part of this bundle was
+collected, as they were then, under the same paths.
 ";
 
-/// What a smaller copy says of itself, ahead of all else.
+/// The first lines of a smaller copy.
 fn copy(fitted: &Fitted) -> String {
     let size = |bytes: u64| bytesize::ByteSize(bytes).display().si();
     let count = |count: u64, what: &str| counted(usize::try_from(count).unwrap_or(usize::MAX), what);
     let files = (!fitted.files.is_empty()).then(|| counted(fitted.files.len(), "file"));
     let lines = (fitted.logs > 0).then(|| format!("{} lines of {}", fitted.lines.words(), count(fitted.logs, "log")));
-    let lacks: Vec<String> = files.into_iter().chain(lines).collect();
-    let lacks = if lacks.is_empty() { "nothing".to_owned() } else { lacks.join(", and ") };
+    let left_out: Vec<String> = files.into_iter().chain(lines).collect();
+    let left_out = if left_out.is_empty() { "nothing".to_owned() } else { left_out.join(", and ") };
     format!(
-        "THIS IS A SMALLER COPY, made to be at most {} ({} bytes), of\n    {}\n    {}, sha256 {}\n\
-         That one has {lacks} more; see \"What is missing\" below.\n",
+        "THIS IS A SMALLER COPY, limited to {} ({} bytes), of\n    {}\n    {}, sha256 {}\n\
+         The full bundle also has {left_out}; see \"What is missing\" below.\n",
         size(fitted.max_bytes),
         fitted.max_bytes,
         fitted.bundle,
@@ -46,8 +45,8 @@ pub fn readme(manifest: &Manifest) -> String {
         text.push_str(&words);
         text.push('\n');
     };
-    line("An incident of a Defakto trust domain server, as its cluster showed it".to_owned());
-    line("=======================================================================".to_owned());
+    line("Evidence of an incident of a Defakto trust domain server".to_owned());
+    line("========================================================".to_owned());
     line(String::new());
     if let Some(fitted) = &manifest.fitted {
         line(copy(fitted));
@@ -69,7 +68,7 @@ pub fn readme(manifest: &Manifest) -> String {
         let version = cluster.version.clone().unwrap_or_else(unknown);
         let skew = cluster.clock_skew_ms.map(|skew| {
             let side = if skew < 0 { "behind" } else { "ahead of" };
-            format!(", its clock {} ms {side} the collector's", skew.abs())
+            format!(", clock {} ms {side} the collector's", skew.abs())
         });
         let skew = skew.unwrap_or_default();
         line(format!("cluster       {} (Kubernetes {version}{skew}): {}", cluster.name, cluster.namespaces.join(", ")));
@@ -81,39 +80,39 @@ pub fn readme(manifest: &Manifest) -> String {
     line("What support asks for".to_owned());
     line("---------------------".to_owned());
     checklist(manifest, &mut text);
-    text.push_str("\nWhat is in it\n-------------\n");
-    text.push_str(&holdings(manifest));
+    text.push_str("\nContents\n--------\n");
+    text.push_str(&contents(manifest));
     text.push_str(
         "\n
-report.html                      all of it as a page: unpack the zip, then open it in a browser
-report.md                        the same for a ticket's text field
-findings.json                    what the profile's rules found, in the order in which to read it
-facts.json                       what they are made of: levels, errors, pods, events, changes
+report.html                      the report as a page: unpack the zip, then open it in a browser
+report.md                        the report for a ticket's text field
+findings.json                    what the profile's rules found, root cause first
+facts.json                       the data behind the findings: log levels, errors, pods, events, changes
 clusters/<cluster>/namespaces/<namespace>/
-    pods.txt, events.txt, …      as kubectl get -o wide prints them
+    pods.txt, events.txt, …      tables, as kubectl get -o wide prints them
     pods/<pod>/pod.yaml          the pod
-    pods/<pod>/describe.txt      what kubectl describe prints of it, as of the collection
-    pods/<pod>/logs/             a file a container; *.previous.log is the run before the last restart,
-                                 *.<start>.log an earlier one that was followed,
-                                 *.<UID>.log that of a pod that was deleted
-    <resource>/<name>.yaml       every other object, with a <name>.describe.txt of its own
-    <resource>.json              the same as a Table of the API server, redacted
-clusters/<cluster>/metrics/      scrapes/: what the servers' /metrics answered during the collection;
-                                 queries.txt: the PromQL, and what the answers of a Prometheus say;
-                                 queries/: these answers; samples.openmetrics: what promtool loads;
-                                 alerts.json, rules.json, targets.json: what it has of these about the servers
+    pods/<pod>/describe.txt      as kubectl describe prints it, at the time of the collection
+    pods/<pod>/logs/             one file per container; *.previous.log is the run before the last restart,
+                                 *.<start>.log an earlier run that was followed,
+                                 *.<UID>.log a run of a pod that was deleted
+    <resource>/<name>.yaml       every other object, each with its <name>.describe.txt
+    <resource>.json              the same objects as the API server's Table, redacted
+clusters/<cluster>/metrics/      scrapes/: the servers' /metrics, at the time of the collection;
+                                 queries.txt: the PromQL, and what each answer shows;
+                                 queries/: the answers; samples.openmetrics: the samples, for promtool;
+                                 alerts.json, rules.json, targets.json: what Prometheus has about the servers
 clusters/<cluster>/nodes/        the nodes that the pods ran on
-notes/                           what the sender added
-manifest.json                    every task and what became of it; every file, its hash and what it covers;
-                                 \"containers\": which part of the window each container's logs cover, and why no more
+notes/                           the sender's notes and attachments
+manifest.json                    every task and its outcome; every file, its hash and what it covers;
+                                 \"containers\": which part of the window each container's logs cover, and why
 
-Every log line begins with the node's timestamp. Error lines of all JSON logs, in order of time:
+Every log line starts with the node's timestamp. To list the error lines of all JSON logs by time:
 
     cat clusters/*/namespaces/*/pods/*/logs/*.log | sort | cut -d' ' -f2- |
         jq -R 'fromjson? | select(.level == \"error\" or .level == \"warn\")'
 
-Secrets were replaced by tokens such as <jws-signature:0123456789abcdef0123>. The same secret has the
-same token all over this bundle, and in others made with the same redaction key.
+Secrets are replaced by tokens such as <jws-signature:0123456789abcdef0123>. The same secret has the
+same token everywhere in this bundle, and in other bundles made with the same redaction key.
 ",
     );
     if manifest.entries.iter().any(|entry| entry.path.starts_with("earlier/")) {
@@ -123,11 +122,11 @@ same token all over this bundle, and in others made with the same redaction key.
         text.push_str(MARKERS);
     }
     text.push_str("\nWhat is missing\n---------------\n");
-    let lacks = [lacks(manifest), gaps(manifest)].concat();
-    if lacks.is_empty() {
-        text.push_str("Nothing that was asked for.\n");
+    let missing = [missing(manifest), gaps(manifest)].concat();
+    if missing.is_empty() {
+        text.push_str("Nothing that was requested.\n");
     }
-    lacks.iter().for_each(|lack| text.push_str(&format!("- {lack}\n")));
+    missing.iter().for_each(|line| text.push_str(&format!("- {line}\n")));
     manifest.remarks.iter().for_each(|remark| text.push_str(&format!("- {remark}\n")));
     text
 }

@@ -1,9 +1,9 @@
-//! Makes the text of others safe to show: in the page, in Markdown and in a terminal. It comes from logs, names,
-//! annotations and labels, where anybody may have put anything.
+//! Owns making text from the evidence safe to show in the page, in Markdown and in a terminal. Logs, names, annotations
+//! and labels may contain anything.
 
 use std::borrow::Cow;
 
-/// Whether a character is not seen, or changes the order or the place of those around it.
+/// Whether a character is invisible, or changes the order or position of others.
 fn is_hidden(char: char) -> bool {
     matches!(char,
         '\u{00ad}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -13,8 +13,8 @@ fn is_hidden(char: char) -> bool {
         || char.is_control()
 }
 
-/// The text with every character that does not show itself written as `\u{202e}`. Line feeds and tabs stay. The
-/// page's template escapes it once more, as HTML.
+/// Writes every hidden character as an escape such as `\u{202e}`. Line feeds and tabs stay. The page's template escapes
+/// the text again, as HTML.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     let stays = |char: char| matches!(char, '\n' | '\t') || !is_hidden(char);
@@ -26,7 +26,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// At most `most` characters of the text. A token of redaction is kept whole or left out, for half of one is taken for
+/// At most `most` characters of the text. A redaction token is kept whole or left out, because half a token looks like
 /// a secret.
 #[must_use]
 pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
@@ -38,7 +38,7 @@ pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{whole}…"))
 }
 
-/// The same in one line, its hidden characters visible.
+/// At most `most` characters as one line, hidden characters escaped.
 #[must_use]
 pub fn line(text: &str, most: usize) -> String {
     let mut out = String::new();
@@ -52,8 +52,7 @@ pub fn line(text: &str, most: usize) -> String {
     out
 }
 
-/// The text in a code span of Markdown, in which nothing is markup, a mention, a link or an emoji. At most `most`
-/// characters of it.
+/// At most `most` characters as a Markdown code span, in which nothing is markup, a mention, a link or an emoji.
 #[must_use]
 pub fn code(text: &str, most: usize) -> String {
     let text = line(text, most);
@@ -62,27 +61,27 @@ pub fn code(text: &str, most: usize) -> String {
     }
     let longest = text.split(|char| char != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
-    // A span that begins or ends with a backtick would change its fence, and one space at both ends is taken off.
+    // A backtick at an end would change the fence; Markdown strips one space from both ends.
     let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// Whether a word means nothing to Markdown, nor to what makes links of mentions and addresses.
+/// Whether a word is plain text: neither Markdown nor something that a ticket system turns into a link or a mention.
 fn is_plain(word: &str) -> bool {
     let inner = word.trim_matches(['.', ',', ';', ':', '(', ')', '"', '\'', '?', '%', '“', '”']);
     let is_inside =
         |char: char| char.is_alphanumeric() || matches!(char, '-' | '\'' | '/' | ',' | '%' | '’' | '–' | '…');
-    // With a dot inside it may be an address, but not when it is a number.
+    // A word with a dot inside may be an address, unless it is a number.
     let is_number = inner.parse::<f64>().is_ok();
     let begins = word.chars().next().is_some_and(|first| first.is_alphanumeric() || matches!(first, '(' | '"' | '“'));
-    // A list begins with a number and a bracket, a reference is letters, a dash and a number.
+    // `1)` starts a list; `ABC-12` is a reference to a ticket.
     let is_marker = inner.chars().all(|char| char.is_ascii_digit()) && word.ends_with([')', '.']);
     let is_reference =
         inner.rsplit_once('-').is_some_and(|(_, end)| !end.is_empty() && end.chars().all(|char| char.is_ascii_digit()));
     is_number && !is_marker || begins && !is_marker && !is_reference && inner.chars().all(is_inside)
 }
 
-/// Text in Markdown whose words are shown as they are: those that could mean something there are code.
+/// Text as Markdown prose: words that could act as Markdown become code spans.
 #[must_use]
 pub fn prose(text: &str, most: usize) -> String {
     let text = line(text, most);
@@ -95,7 +94,7 @@ pub fn prose(text: &str, most: usize) -> String {
     parts.map(part).collect::<Vec<_>>().join(" ")
 }
 
-/// Text for a terminal, which obeys control characters: none is left but line feeds.
+/// Text for a terminal: every control character but a line feed becomes a space or an escape.
 #[must_use]
 pub fn terminal(text: &str) -> String {
     let shown = |char: char| if char.is_control() && char != '\n' { ' ' } else { char };

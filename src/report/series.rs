@@ -1,4 +1,4 @@
-//! The curves of the queries' answers: read, thinned to what a plot can show, the worst first.
+//! Owns the curves for the plots: reads a query's answer, keeps its worst series, and thins their points.
 
 use crate::{bundle::QueryRecord, profile::Bound};
 use serde::{
@@ -12,13 +12,13 @@ use std::{
     io::{BufReader, Read},
 };
 
-/// At most so many curves of a query are kept.
+/// The most curves that are kept per query.
 pub const SERIES: usize = 8;
 
-/// At most about so many points of a curve: two for each column of the plot.
+/// About the most points of a curve: two per column of the plot.
 pub const POINTS: usize = 300;
 
-/// Of what is larger than this the curves are not worth the time, in bytes.
+/// The largest answer that is read for curves, in bytes.
 pub const ANSWER_BYTES: u64 = 16 << 20;
 
 /// A curve of a query's answer.
@@ -28,9 +28,9 @@ pub struct Series {
     pub cluster: String,
     /// The query's id.
     pub query: String,
-    /// What tells it from others of the query.
+    /// The series' labels.
     pub labels: BTreeMap<String, String>,
-    /// Its values, finite ones, by time in milliseconds since 1970.
+    /// Finite values by time, in milliseconds since 1970 (UTC).
     pub points: Vec<(i64, f64)>,
 }
 
@@ -42,11 +42,11 @@ struct Row {
     values: Vec<(f64, String)>,
 }
 
-/// A curve by its worst value, the sign turned where low values are the worse ones.
+/// A curve with its worst value, negated if low values are bad.
 type Ranked = (f64, Row, Vec<(i64, f64)>);
 
-/// The curves in `queries/<id>.json`, the worst first, at most [`SERIES`] of them with about [`POINTS`] points each;
-/// no more of it is held at once than these and one more. What is something else has none.
+/// The curves of `queries/<id>.json`, worst first, at most [`SERIES`] with about [`POINTS`] points each. It holds one
+/// more curve in memory than it returns. A file of another shape has none.
 #[must_use]
 pub fn series(query: &QueryRecord, file: impl Read) -> Vec<Series> {
     let mut ranking = Ranking { is_low_bad: is_low_bad(query), kept: Vec::new() };
@@ -85,7 +85,7 @@ impl Ranking {
     }
 }
 
-/// The rows under these keys, one within the other.
+/// Reads the rows of the array at this path of keys.
 struct Within<'a>(&'static [&'static str], &'a mut Ranking);
 
 impl<'de> DeserializeSeed<'de> for Within<'_> {
@@ -122,7 +122,7 @@ impl<'de> Visitor<'de> for Within<'_> {
     }
 }
 
-/// Whether low values are the worse ones.
+/// Whether low values are bad for this query.
 fn is_low_bad(query: &QueryRecord) -> bool {
     let bound = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Bound>().ok());
     match (bound(&query.alert), bound(&query.healthy)) {
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_has_no_curves() {
+    fn a_file_of_another_shape_has_no_curves() {
         for text in ["", "[]", "{\"answer\":{\"result\":[{\"values\":[[1,2]]}]}}", "{\"answer\":null}"] {
             assert_eq!(series(&query(None), text.as_bytes()), []);
         }

@@ -1,6 +1,6 @@
-//! The last words of a run in the terminal: a screenful.
+//! Owns the summary that a run prints at its end: at most a screenful.
 
-use super::{checklist, holdings, lacks, safe, words};
+use super::{checklist, contents, missing, safe, words};
 use crate::{
     bundle::{
         Ended, Manifest,
@@ -9,35 +9,35 @@ use crate::{
     facts::coverage,
 };
 
-/// At most this many lacks are shown; README.txt has all.
-const LACKS: usize = 8;
+/// The most lines about missing evidence; README.txt has all.
+const MISSING: usize = 8;
 
-/// A screenful, in lines.
+/// The most lines of a summary with findings, unless the rest alone is longer.
 const SCREEN: usize = 40;
 
-/// How wide a finding's lines are at most, in characters.
+/// The longest line of a finding, in characters; commands are never cut.
 const WIDTH: usize = 118;
 
-/// What a ticket commonly takes; the command for a copy of a larger bundle is shown.
+/// What a ticket usually accepts, in bytes. For a larger bundle, the command that makes a smaller copy is shown.
 const TICKET: u64 = 20_000_000;
 
-/// A finding in three lines: what and since when, what shows it, what to do next; in one where it comes of another.
+/// A finding in three lines: what and since when, the deciding line, what to do next. A consequence is one line: the
+/// next step is at its cause.
 fn finding(finding: &Finding) -> String {
     let since = finding.since.map(|at| format!(", since {}", super::time(at))).unwrap_or_default();
     let pods = words::pods(finding).map(|pods| format!(", {pods}")).unwrap_or_default();
     let title = safe::line(&finding.title, WIDTH - 50);
-    // What comes of another is told, and what to do is told with that.
     if let Some(cause) = &finding.explained_by {
-        return format!("{:<8} {title}, comes of {}\n", words::severity(finding.severity), safe::line(cause, 60));
+        return format!("{:<8} {title}, caused by: {}\n", words::severity(finding.severity), safe::line(cause, 60));
     }
     let mut text = format!("{:<8} {title}{since}{pods}\n", words::severity(finding.severity));
     let mut line = |words: &str| text.push_str(&format!("         {}\n", safe::line(words, WIDTH - 9)));
     if let Some(shown) = finding.shown_by.first() {
         let value =
             shown.value.as_deref().map(|value| format!("{} {value}", shown.query.as_deref().unwrap_or_default()));
-        line(&value.filter(|_| shown.quote.is_empty()).unwrap_or_else(|| words::told(&shown.quote)));
+        line(&value.filter(|_| shown.quote.is_empty()).unwrap_or_else(|| words::message(&shown.quote)));
     }
-    // A command is there to be copied, so it is not cut.
+    // A command is meant to be copied, so it is not cut.
     match finding.next.iter().find_map(|step| step.command.as_ref()) {
         Some(command) => text.push_str(&format!("         $ {}\n", safe::line(command, usize::MAX))),
         None => finding.next.iter().take(1).for_each(|step| line(&step.text)),
@@ -45,13 +45,13 @@ fn finding(finding: &Finding) -> String {
     text
 }
 
-/// The findings in order, as many as there are lines for; how many have no room is said.
+/// The findings in order, as many as fit into `lines`, and how many do not.
 fn found(findings: &Findings, lines: usize) -> String {
     let why = safe::line(&words::why(&findings.issuance), WIDTH - 30);
     let issuance = words::issuance(&findings.issuance);
     let mut text = format!("\nissuance affected: {issuance}. {why}\n         {}\n", words::UNTIL_EXPIRY);
     let all: Vec<String> = words::in_order(findings).map(finding).collect();
-    // One line for what has no room; at least the finding that leads is shown.
+    // One line is kept for "and N more". The root cause is always shown.
     let mut left = lines.saturating_sub(4);
     let fits = |part: &&String| {
         let cost = part.lines().count();
@@ -67,8 +67,8 @@ fn found(findings: &Findings, lines: usize) -> String {
     text
 }
 
-/// The summary of a bundle of `bytes` bytes with this SHA-256, at `path` as a shell takes it; none
-/// when a smaller copy is made without more words. With the findings it is a screenful, as far as what lacks lets it.
+/// The summary of a bundle of `bytes` bytes with this SHA-256. `path` is its path, quoted for a shell; without it, the
+/// command for a smaller copy is left out. With findings, the summary is a screenful unless the rest alone is longer.
 #[must_use]
 pub fn summary(
     manifest: &Manifest,
@@ -81,7 +81,7 @@ pub fn summary(
     checklist(manifest, &mut text);
     let head = text;
     let mut text = String::new();
-    text.push_str(&format!("\nholds    {}\n", holdings(manifest)));
+    text.push_str(&format!("\ncontains {}\n", contents(manifest)));
     text.push_str(&match manifest.redactions_total {
         0 => "redacted nothing: no secret was recognised\n".to_owned(),
         many => format!("redacted {many} values; manifest.json counts them by rule and file\n"),
@@ -89,31 +89,31 @@ pub fn summary(
     match manifest.ended {
         Ended::Finished => {}
         Ended::Interrupted => {
-            text.push_str("ended    by your interrupt: what was gathered until then is in the bundle\n")
+            text.push_str("ended    early, interrupted: the bundle has what was collected until then\n")
         }
-        Ended::Deadline => text.push_str("ended    by the deadline: give more with --deadline\n"),
-        Ended::DiskFull => text.push_str("ended    because the disk is full: give another place with --to\n"),
-        Ended::Salvaged => text.push_str("ended    by being killed\n"),
+        Ended::Deadline => text.push_str("ended    early, at the deadline: set a longer one with --deadline\n"),
+        Ended::DiskFull => text.push_str("ended    early, the disk is full: choose another place with --to\n"),
+        Ended::Salvaged => text.push_str("ended    early, killed\n"),
     }
-    let lacks = lacks(manifest);
-    for lack in lacks.iter().take(LACKS) {
-        text.push_str(&format!("lacks    {lack}\n"));
+    let all = missing(manifest);
+    for line in all.iter().take(MISSING) {
+        text.push_str(&format!("missing  {line}\n"));
     }
-    if lacks.len() > LACKS {
-        text.push_str(&format!("lacks    {} more, in README.txt\n", lacks.len() - LACKS));
+    if all.len() > MISSING {
+        text.push_str(&format!("missing  {} more, in README.txt\n", all.len() - MISSING));
     }
-    // The checklist has what is missing of logs.
-    if let Some(lack) = coverage::events_lack(manifest) {
-        text.push_str(&format!("lacks    {lack}\n"));
+    // The checklist lists the gaps of logs.
+    if let Some(gap) = coverage::events_lack(manifest) {
+        text.push_str(&format!("missing  {gap}\n"));
     }
-    text.push_str("next     attach the bundle to your ticket with Defakto support\n");
+    text.push_str("next     attach the bundle to your Defakto support ticket\n");
     if let Some(path) = path.filter(|_| bytes > TICKET) {
-        text.push_str("         if that takes no more than 20 MB, a smaller copy:\n");
+        text.push_str("         if the ticket accepts at most 20 MB, make a smaller copy:\n");
         text.push_str(&format!("         $ kubectl-escalate fit {path} --max-size 20MB\n"));
     }
     text.push_str(&format!("size     {}, sha256 {sha256}\n", bytesize::ByteSize(bytes).display().si()));
     let taken = head.lines().count() + text.lines().count();
     let found = findings.map(|findings| found(findings, SCREEN.saturating_sub(taken))).unwrap_or_default();
-    // An answer of somebody else's server may have anything in it, and a terminal obeys it.
+    // Text from a server may contain control sequences, and a terminal obeys them.
     safe::terminal(&format!("{head}{found}{text}"))
 }

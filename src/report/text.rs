@@ -1,31 +1,32 @@
-//! All that the rules found, as text: what `report` prints of a bundle.
+//! Owns the text that `kubectl escalate report` prints: every finding with its evidence, the baseline, and the rules
+//! that could not be checked.
 
 use super::{safe, time, words};
 use crate::bundle::findings::{Finding, Findings, Shown};
 
-/// At most this many pieces of evidence are shown of a finding; findings.json has more.
+/// The most pieces of evidence that are shown per finding; findings.json has all.
 const SHOWN: usize = 3;
 
-/// The findings in order, the baseline, and what was not checked.
+/// The findings in order, the baseline, and the rules that were not checked.
 #[must_use]
 pub fn text(found: &Findings) -> String {
     let issuance = words::issuance(&found.issuance);
     let mut text = String::new();
-    // A word of others cannot begin a line of its own.
+    // Text from the evidence cannot start a line of its own.
     let mut line = |words: &str| text.push_str(&format!("{}\n", safe::line(words, usize::MAX).trim_end()));
     line(&format!("issuance affected: {issuance}. {}", words::why(&found.issuance)));
     line(&format!("          {}", words::UNTIL_EXPIRY));
     if found.lead.is_none() {
-        line("findings  nothing is wrong that the profile knows of and the evidence shows");
+        line("findings  none: the evidence shows no problem that the profile knows");
     }
     for finding in words::in_order(found) {
         line("");
         line(&head(finding));
         if found.lead.as_ref() == Some(&finding.id) && !found.lead_why.is_empty() {
-            line(&format!("          leads: {}", found.lead_why));
+            line(&format!("          root cause: {}", found.lead_why));
         }
         if let Some(cause) = &finding.explained_by {
-            line(&format!("          comes of {cause}"));
+            line(&format!("          caused by: {cause}"));
         }
         finding.shown_by.iter().take(SHOWN).for_each(|shown| line(&format!("          {}", quoted(shown))));
         line(&format!("          {}", finding.means));

@@ -1,4 +1,4 @@
-//! The words for what findings say, the same in page, Markdown and terminal.
+//! Owns the words for findings, verdicts and times, so that page, Markdown and terminal use the same ones.
 
 use super::time;
 use crate::bundle::{
@@ -8,7 +8,7 @@ use crate::bundle::{
 };
 use chrono::{DateTime, Utc};
 
-/// What is said beside issuance, whatever its state.
+/// Shown beside the state of issuance.
 pub(super) const UNTIL_EXPIRY: &str = "Existing SVIDs work until they expire.";
 
 pub(super) fn severity(severity: Severity) -> &'static str {
@@ -27,14 +27,14 @@ pub(super) fn issuance(issuance: &Issuance) -> &'static str {
     }
 }
 
-/// Why that is known, as a sentence.
+/// Why issuance is in that state, as a sentence.
 pub(super) fn why(issuance: &Issuance) -> String {
     let why = issuance.why.trim_end();
     if why.ends_with(['.', '!', '?']) { why.to_owned() } else { format!("{why}.") }
 }
 
-/// What a line of JSON tells people, where there is room for a line: its message and its error.
-pub(super) fn told(quote: &str) -> String {
+/// The message and the error of a log line in JSON; any other line as it is.
+pub(super) fn message(quote: &str) -> String {
     let line: serde_json::Value = serde_json::from_str(quote).unwrap_or_default();
     let said = |names: [&str; 2]| names.iter().find_map(|name| line[*name].as_str()).filter(|text| !text.is_empty());
     match (said(["msg", "message"]), said(["error", "err"])) {
@@ -66,47 +66,47 @@ pub(super) fn level(level: Level) -> &'static str {
 pub(super) fn verdict(verdict: Judged) -> &'static str {
     match verdict {
         Judged::Alert => "alert",
-        Judged::Unhealthy => "not healthy",
+        Judged::Unhealthy => "unhealthy",
         Judged::Healthy => "healthy",
         Judged::Gaps => "gaps",
         Judged::NoData => "no data",
-        Judged::Value => "a value",
+        Judged::Value => "value",
         Judged::NotAnswered => "not answered",
     }
 }
 
-/// The findings, the one that leads first.
+/// The findings, the root cause first.
 pub(super) fn in_order(findings: &Findings) -> impl Iterator<Item = &Finding> {
     let leads = |finding: &&Finding| findings.lead.as_ref() == Some(&finding.id);
     findings.findings.iter().filter(leads).chain(findings.findings.iter().filter(move |finding| !leads(finding)))
 }
 
-/// On how many pods it is, where it is about pods.
+/// `2 of 3 pods`, for a finding about pods.
 pub(super) fn pods(finding: &Finding) -> Option<String> {
     let shown = finding.pods.len() as u64;
     (shown > 0).then(|| match finding.of_pods {
-        0 => format!("pods {shown}"),
-        all => format!("pods {shown} of {}", all.max(shown)),
+        0 => super::counted(finding.pods.len(), "pod"),
+        all => format!("{shown} of {}", super::counted(usize::try_from(all.max(shown)).unwrap_or(usize::MAX), "pod")),
     })
 }
 
-/// The incident, when one was named.
+/// The incident's start and end, if a time was given.
 pub(super) fn incident(manifest: &Manifest) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
     Some((manifest.incident_start?, manifest.incident_end?))
 }
 
-/// From when to when, or when.
+/// `FROM to TO`, or one time if both are equal.
 pub(super) fn span(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
     if from == to { time(from) } else { format!("{} to {}", time(from), time(to)) }
 }
 
-/// An image's tag, or its digest.
+/// An image's tag or digest; its name if it has neither.
 fn tag(image: &str) -> &str {
     let name = image.rsplit('/').next().unwrap_or(image);
     name.split_once('@').map(|(_, digest)| digest).or_else(|| name.split_once(':').map(|(_, tag)| tag)).unwrap_or(name)
 }
 
-/// The versions of the servers' containers, by their images' tags, with how many pods have each.
+/// The images of the servers' containers as `NAME TAG`, each with the number of pods that run it.
 pub(super) fn versions(facts: &crate::bundle::facts::Facts) -> Vec<(String, usize)> {
     let mut counts = std::collections::BTreeMap::<String, usize>::new();
     for pod in facts.pods.iter().filter(|pod| pod.is_server) {

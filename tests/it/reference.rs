@@ -1,5 +1,5 @@
-//! What the documentation says of the code, made from the code: docs/REFERENCE.md from the command
-//! line, and the table of rules in docs/SECURITY.md from the rules.
+//! Owns the parts of the documentation that are generated: docs/REFERENCE.md from the command line, and the table of
+//! rules in docs/SECURITY.md from the redaction rules.
 
 use clap::{Arg, ArgAction, Command};
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
@@ -7,11 +7,10 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
 const HEAD: &str = "\
 # Reference
 
-Every verb and every flag. A test makes this page from the program's own command line, the same that `--help` prints;
-write it anew with `UPDATE=1 cargo test --test it reference`.
+Every verb and every flag, as `--help` prints them. This page is generated from the program's command line, and a test
+keeps it up to date; to generate it again: `UPDATE=1 cargo test --test it reference`.
 
-As a plugin of kubectl the program is called `kubectl escalate`; by itself it is `kubectl-escalate`, and takes the same
-words. `-h` and `--help` explain a verb in the terminal.
+Installed as a kubectl plugin, the program is called `kubectl escalate`; otherwise `kubectl-escalate`.
 ";
 
 const RULES: [&str; 2] = ["<!-- rules: made by tests/it/reference.rs -->\n", "<!-- end of rules -->"];
@@ -45,7 +44,7 @@ fn every_rule_of_redaction_is_in_the_documentation() {
     });
 }
 
-/// Fails when a page is not what `make` makes of it; with UPDATE=1 writes it first.
+/// Fails if a page is not what `make` returns; with UPDATE=1, writes the page instead.
 fn hold(name: &str, make: impl FnOnce(&str) -> String) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name);
     let page = fs::read_to_string(&path).unwrap_or_default();
@@ -54,10 +53,10 @@ fn hold(name: &str, make: impl FnOnce(&str) -> String) {
         fs::write(&path, made).expect("the page can be written");
         return;
     }
-    assert!(page == made, "{name} is out of date; write it anew with `UPDATE=1 cargo test --test it reference`");
+    assert!(page == made, "{name} is out of date; generate it again with `UPDATE=1 cargo test --test it reference`");
 }
 
-/// A verb: what it does, how it is called, and its flags under the headings that `--help` has.
+/// A verb: what it does, its usage, and its flags under the headings of `--help`.
 fn section(verb: &Command) -> String {
     let shown = || verb.get_arguments().filter(|arg| !arg.is_hide_set());
     let positionals: Vec<&Arg> = shown().filter(|arg| arg.is_positional()).collect();
@@ -111,17 +110,17 @@ fn names(arg: &Arg) -> String {
     short.into_iter().chain(long).collect::<Vec<_>>().join(", ").replace('|', "\\|")
 }
 
-/// What it does; whether it repeats, what it may be, and what it is when left out.
+/// The help text, the possible values and the default.
 fn meaning(arg: &Arg) -> String {
     let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
-    // What no value of clap's can say, the help says as clap would.
+    // A default that clap does not know is written in the help as clap would print it.
     let mut text = match help.strip_suffix(']').and_then(|help| help.split_once(" [default: ")) {
         Some((help, default)) => format!("{} Default: {default}.", sentence(help)),
         None => sentence(&help),
     };
     if takes_value(arg) {
         if let Some(delimiter) = arg.get_value_delimiter() {
-            let _ = write!(text, " Several with `{delimiter}` between them.");
+            let _ = write!(text, " Separate several with `{delimiter}`.");
         }
         let values: Vec<String> =
             arg.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
@@ -146,7 +145,7 @@ fn value(arg: &Arg) -> String {
     named.unwrap_or_else(|| arg.get_id().as_str().to_uppercase())
 }
 
-/// Help has no full stop at its end, prose has.
+/// Ends a help text, which has no full stop, with one.
 fn sentence(text: &str) -> String {
     let text = text.trim();
     if text.is_empty() || text.ends_with(['.', '?', '!']) { text.to_owned() } else { format!("{text}.") }

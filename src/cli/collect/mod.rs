@@ -94,7 +94,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SIZE", value_parser = parse::size, help_heading = "Bundle")]
     max_size: Option<u64>,
     /// Print the bundle's path as text, or a JSON object
-    #[arg(short, long, value_enum, default_value = "text", help_heading = "Bundle")]
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text", help_heading = "Bundle")]
     output: Output,
 
     /// Print the plan; send only the requests that planning needs

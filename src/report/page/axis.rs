@@ -1,32 +1,32 @@
-//! The one time axis that all lanes and plots share: places in percent of its width, so that it fits any screen.
+//! Owns the time axis that all lanes and plots share. Positions are in percent of its width, so that it fits any screen.
 
 use crate::bundle::Manifest;
 use chrono::{DateTime, Utc};
 
-/// At most so many ticks.
+/// The most ticks.
 const TICKS: i64 = 7;
 
-/// What lies between two ticks, in minutes.
+/// The possible distances of two ticks, in minutes.
 const STEPS: [i64; 16] = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10_080, 43_200, 525_600];
 
-/// The window, in milliseconds since 1970.
+/// The window, in milliseconds since 1970 (UTC).
 #[derive(Clone, Copy)]
 pub(super) struct Axis {
     pub(super) from: i64,
     pub(super) to: i64,
 }
 
-/// A moment with a name.
+/// A labelled moment.
 pub(super) struct Tick {
     pub(super) x: String,
-    /// Which end of its label stands there: the label does not leave the axis.
+    /// SVG's `text-anchor`, so that the label stays within the axis.
     pub(super) anchor: &'static str,
-    /// RFC 3339.
+    /// RFC 3339, for the script.
     pub(super) at: String,
     pub(super) label: String,
 }
 
-/// The incident on the axis.
+/// The incident's stripe on the axis.
 pub(super) struct Band {
     pub(super) x: String,
     pub(super) width: String,
@@ -42,12 +42,12 @@ impl Axis {
         self.to.saturating_sub(self.from).max(1) as f64
     }
 
-    /// How far along a moment is, from 0 to 1; none outside.
+    /// A moment's position, from 0 to 1; none outside of the window.
     pub(super) fn part(self, at: i64) -> Option<f64> {
         (self.from..=self.to).contains(&at).then(|| at.saturating_sub(self.from) as f64 / self.length())
     }
 
-    /// The place of a moment within the window.
+    /// A moment's position, from 0 to 1; the nearer end outside of the window.
     fn clamped(self, at: DateTime<Utc>) -> f64 {
         self.part(at.timestamp_millis().clamp(self.from, self.to)).unwrap_or(0.0)
     }
@@ -74,7 +74,7 @@ impl Axis {
         moments.filter_map(tick).collect()
     }
 
-    /// The incident, at least wide enough to be seen.
+    /// The incident, wide enough to be visible.
     pub(super) fn incident(self, manifest: &Manifest) -> Option<Band> {
         let (start, end) = super::super::words::incident(manifest)?;
         let (from, to) = (self.clamped(start), self.clamped(end));
@@ -82,7 +82,7 @@ impl Axis {
     }
 }
 
-/// A part of the whole, as SVG takes it.
+/// A part from 0 to 1 as an SVG percentage.
 pub(super) fn percent(part: f64) -> String {
     format!("{:.2}%", part * 100.0)
 }

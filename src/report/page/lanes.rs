@@ -1,4 +1,4 @@
-//! What happened, on the axis: restarts, warnings of events, changes, the autoscalers, and errors in the logs.
+//! Owns the page's timeline: restarts, warning events, changes, autoscaling, and the errors in the logs.
 
 use super::axis::{Axis, percent};
 use crate::{
@@ -11,35 +11,35 @@ use crate::{
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Into so many columns a lane is divided; what falls into one is one mark.
+/// The columns of a lane; everything within a column is one mark.
 const COLUMNS: f64 = 180.0;
 
-/// Into at most so many bars the log errors are counted.
+/// The most bars of log errors.
 const BARS: i64 = 240;
 
-/// At most so many rows has the table of what happened.
+/// The most rows of the timeline's table.
 const ROWS: usize = 300;
 
-/// What is longer than this is cut, in characters.
+/// The longest text, in characters.
 const TEXT: usize = 300;
 
-/// A row of marks.
+/// A row of marks of one kind.
 pub(super) struct Lane {
-    /// Which shape its marks have.
+    /// Selects the shape of its marks.
     pub(super) id: &'static str,
     pub(super) name: &'static str,
     pub(super) marks: Vec<Mark>,
-    pub(super) says: String,
+    pub(super) summary: String,
 }
 
-/// What happened in one column.
+/// Everything within one column.
 pub(super) struct Mark {
     pub(super) x: String,
     pub(super) title: String,
 }
 
-/// One thing that happened.
-pub(super) struct Happened {
+/// A row of the timeline's table.
+pub(super) struct TimelineRow {
     pub(super) at: super::Moment,
     pub(super) lane: &'static str,
     pub(super) what: String,
@@ -47,17 +47,17 @@ pub(super) struct Happened {
     on: i64,
 }
 
-/// What happened, in order.
-pub(super) struct Story {
+/// Everything that happened within the window, in order.
+pub(super) struct Timeline {
     pub(super) lanes: Vec<Lane>,
-    pub(super) rows: Vec<Happened>,
+    pub(super) rows: Vec<TimelineRow>,
     pub(super) more: usize,
 }
 
-impl Story {
+impl Timeline {
     pub(super) fn of(findings: &Findings, facts: &Facts, axis: Axis) -> Self {
         let all = restarts(facts).into_iter().chain(events(facts)).chain(changes(findings, facts));
-        let mut all: Vec<Happened> = all.filter(|happened| axis.part(happened.on).is_some()).collect();
+        let mut all: Vec<TimelineRow> = all.filter(|row| axis.part(row.on).is_some()).collect();
         all.sort_by(|one, other| (one.on, one.lane, &one.what).cmp(&(other.on, other.lane, &other.what)));
         all.dedup_by(|one, other| (one.on, one.lane, &one.what) == (other.on, other.lane, &other.what));
         let lanes = LANES.iter().map(|(id, name)| lane(id, name, &all, axis)).collect();
@@ -69,42 +69,42 @@ impl Story {
 
 const LANES: [(&str, &str); 4] = [
     ("restart", "Restarts"),
-    ("event", "Warnings of events"),
+    ("event", "Warning events"),
     ("change", "Rollouts and changes"),
     ("scale", "Autoscaling"),
 ];
 
-fn happened(at: DateTime<Utc>, lane: usize, what: &str, entry: Option<&String>) -> Happened {
+fn row(at: DateTime<Utc>, lane: usize, what: &str, entry: Option<&String>) -> TimelineRow {
     let lane = LANES.get(lane).map_or("", |lane| lane.0);
     let entry = entry.cloned();
-    Happened { at: super::Moment(at), lane, what: safe::line(what, TEXT), entry, on: at.timestamp_millis() }
+    TimelineRow { at: super::Moment(at), lane, what: safe::line(what, TEXT), entry, on: at.timestamp_millis() }
 }
 
-/// Starts and ends of containers that were restarted.
-fn restarts(facts: &Facts) -> Vec<Happened> {
+/// The ends and restarts of containers.
+fn restarts(facts: &Facts) -> Vec<TimelineRow> {
     let containers = facts.pods.iter().flat_map(|pod| pod.containers.iter().map(move |container| (pod, container)));
     let of = |(pod, container): (&crate::bundle::facts::PodFacts, &crate::bundle::facts::ContainerFacts)| {
         let who = format!("{}/{}", pod.pod, container.name);
         let ended = [&container.state, &container.last_state].into_iter().flatten().filter_map(|state| {
             let code = state.exit_code.map(|code| format!(", exit code {code}")).unwrap_or_default();
             let reason = if state.reason.is_empty() { "ended" } else { &state.reason };
-            Some(happened(state.finished?, 0, &format!("{who} ended: {reason}{code}"), Some(&pod.entry)))
+            Some(row(state.finished?, 0, &format!("{who} ended: {reason}{code}"), Some(&pod.entry)))
         });
         let again = container.state.as_ref().filter(|_| container.restarts > 0).and_then(|state| state.started);
-        let what = format!("{who} started again, restart {}", container.restarts);
-        let again = again.map(|at| happened(at, 0, &what, Some(&pod.entry)));
+        let what = format!("{who} restarted (restart {})", container.restarts);
+        let again = again.map(|at| row(at, 0, &what, Some(&pod.entry)));
         ended.chain(again).collect::<Vec<_>>()
     };
     containers.filter(|(_, container)| container.kind.is_empty()).flat_map(of).collect()
 }
 
-fn events(facts: &Facts) -> Vec<Happened> {
+fn events(facts: &Facts) -> Vec<TimelineRow> {
     let of = |event: &crate::bundle::facts::EventFacts| {
         let lane = if event.about.starts_with("HorizontalPodAutoscaler/") { 3 } else { 1 };
         let times = if event.count > 1 { format!(" ({} times)", event.count) } else { String::new() };
         let what = format!("{} {}: {}{times}", event.about, event.reason, event.note);
         let moments: BTreeSet<DateTime<Utc>> = [event.first, event.last].into_iter().flatten().collect();
-        moments.into_iter().map(|at| happened(at, lane, &what, Some(&event.entry))).collect::<Vec<_>>()
+        moments.into_iter().map(|at| row(at, lane, &what, Some(&event.entry))).collect::<Vec<_>>()
     };
     let tells = |event: &&crate::bundle::facts::EventFacts| {
         event.kind == "Warning" || event.about.starts_with("HorizontalPodAutoscaler/")
@@ -112,32 +112,32 @@ fn events(facts: &Facts) -> Vec<Happened> {
     facts.events.iter().filter(tells).flat_map(of).collect()
 }
 
-/// What changed, as the findings have it, or as the facts do where no rule was looked at.
+/// What changed: from the findings, or from the facts if no rule was evaluated.
 pub(super) fn changed<'a>(findings: &'a Findings, facts: &'a Facts) -> &'a [Change] {
     if findings.changes.is_empty() { &facts.changes } else { &findings.changes }
 }
 
-fn changes(findings: &Findings, facts: &Facts) -> Vec<Happened> {
+fn changes(findings: &Findings, facts: &Facts) -> Vec<TimelineRow> {
     let changes = changed(findings, facts).iter().map(|change| {
         let lane = if change.kind == "scale" { 3 } else { 2 };
         let by = change.by.as_ref().map(|by| format!(" (by {by})")).unwrap_or_default();
-        happened(change.at, lane, &format!("{}: {}{by}", change.object, change.what), change.entry.as_ref())
+        row(change.at, lane, &format!("{}: {}{by}", change.object, change.what), change.entry.as_ref())
     });
     let scaled = facts.autoscalers.iter().filter_map(|scaler| {
         let what = format!("{} scaled {} to {}", scaler.name, scaler.target, scaler.desired);
-        Some(happened(scaler.last_scaled?, 3, &what, Some(&scaler.entry)))
+        Some(row(scaler.last_scaled?, 3, &what, Some(&scaler.entry)))
     });
     changes.chain(scaled).collect()
 }
 
-fn lane(id: &'static str, name: &'static str, all: &[Happened], axis: Axis) -> Lane {
-    let mine = || all.iter().filter(|happened| happened.lane == id);
-    let mut columns: BTreeMap<u32, Vec<&Happened>> = BTreeMap::new();
-    for happened in mine() {
-        let part = axis.part(happened.on).unwrap_or(0.0);
-        columns.entry((part * COLUMNS) as u32).or_default().push(happened);
+fn lane(id: &'static str, name: &'static str, all: &[TimelineRow], axis: Axis) -> Lane {
+    let mine = || all.iter().filter(|row| row.lane == id);
+    let mut columns: BTreeMap<u32, Vec<&TimelineRow>> = BTreeMap::new();
+    for row in mine() {
+        let part = axis.part(row.on).unwrap_or(0.0);
+        columns.entry((part * COLUMNS) as u32).or_default().push(row);
     }
-    let mark = |held: &Vec<&Happened>| {
+    let mark = |held: &Vec<&TimelineRow>| {
         let first = held.first()?;
         let more = if held.len() > 1 { format!("; and {} more", held.len() - 1) } else { String::new() };
         let x = percent(axis.part(first.on)?);
@@ -145,26 +145,26 @@ fn lane(id: &'static str, name: &'static str, all: &[Happened], axis: Axis) -> L
     };
     let marks = columns.values().filter_map(mark).collect();
     let count = mine().count();
-    let says = match (mine().next(), mine().next_back()) {
+    let summary = match (mine().next(), mine().next_back()) {
         (Some(first), Some(last)) if count > 1 => {
             format!("{count}, between {} and {}", time(first.at.0), time(last.at.0))
         }
         (Some(first), _) => format!("one, at {}", time(first.at.0)),
         _ => "none in the window".to_owned(),
     };
-    Lane { id, name, marks, says }
+    Lane { id, name, marks, summary }
 }
 
-/// The log lines of levels that tell of errors, by time.
-pub(super) struct Errors {
+/// Counts of error and warning lines over time.
+pub(super) struct ErrorBars {
     pub(super) bars: Vec<Bar>,
     pub(super) most: u64,
-    /// How long a bar is, in words.
+    /// The time that a bar spans, in words.
     pub(super) each: String,
-    pub(super) says: String,
+    pub(super) summary: String,
 }
 
-/// One bar: heights in percent, the errors' from below, the warnings' on top of them.
+/// One bar: position and height in percent, errors at the bottom, warnings above them.
 pub(super) struct Bar {
     pub(super) x: String,
     pub(super) width: String,
@@ -172,13 +172,13 @@ pub(super) struct Bar {
     pub(super) warn: Option<(String, String)>,
 }
 
-impl Errors {
+impl ErrorBars {
     pub(super) fn of(facts: &Facts, axis: Axis) -> Self {
         let minutes = ((axis.to.saturating_sub(axis.from)) / 60_000 / BARS + 1).max(1);
         let mut counts: BTreeMap<i64, [u64; 2]> = BTreeMap::new();
         for minute in facts.logs.iter().flat_map(|log| &log.minutes) {
             let at = minute.at.timestamp_millis();
-            // A minute may begin ahead of the window that it reaches into.
+            // A minute may begin before the window and reach into it.
             if at <= axis.from.saturating_sub(60_000) || at > axis.to {
                 continue;
             }
@@ -209,7 +209,7 @@ impl Errors {
             let at = DateTime::<Utc>::from_timestamp_millis(axis.from + at * minutes * 60_000)?;
             Some(format!("; the most errors, {errors}, in the {each} from {}", time(at)))
         });
-        let says = format!(
+        let summary = format!(
             "{} lines at {} or {}, {} at {}{}",
             total(0),
             words::level(Level::Error),
@@ -218,6 +218,6 @@ impl Errors {
             words::level(Level::Warn),
             worst.unwrap_or_default()
         );
-        Self { bars, most, each, says }
+        Self { bars, most, each, summary }
     }
 }

@@ -1,4 +1,4 @@
-//! The error lines of all logs and what they have in common, as many as the page has room for.
+//! Owns the page's log errors: error lines of all logs, and their patterns, as many as the page has room for.
 
 use super::Moment;
 use crate::{
@@ -7,35 +7,38 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// At most so many bytes of lines are in the page, before they are escaped.
+/// The most bytes of lines on the page, before escaping.
 const LINES: usize = 1_000_000;
 
-/// At most so many bytes of the lines ahead of them.
+/// The most bytes of the lines shown before error lines.
 const BEFORE: usize = 60_000;
 
-/// What a line costs beside its text, in bytes.
+/// The markup of a line, in bytes.
 const MARKUP: usize = 160;
 
-/// What is longer than this is cut, in characters.
+/// The longest text, in characters.
 const TEXT: usize = 400;
 
-/// At most so many templates.
-const TEMPLATES: usize = 120;
+/// The most patterns.
+const PATTERNS: usize = 120;
 
 /// An error line.
-pub(super) struct Row {
+pub(super) struct LineRow {
     pub(super) at: Moment,
     pub(super) level: &'static str,
-    /// The number of its log.
+    /// The index of its log.
     pub(super) log: usize,
+    /// The index of its pod.
     pub(super) pod: usize,
+    /// `POD/CONTAINER`.
     pub(super) name: String,
     pub(super) text: String,
+    /// The lines before it, for context.
     pub(super) before: Vec<(Moment, String)>,
 }
 
-/// A log.
-pub(super) struct Log {
+/// A row of the table of logs.
+pub(super) struct LogRow {
     pub(super) name: String,
     pub(super) kind: String,
     pub(super) errors: u64,
@@ -44,8 +47,8 @@ pub(super) struct Log {
     pub(super) entry: Option<String>,
 }
 
-/// Lines that are alike, over all logs.
-pub(super) struct Like {
+/// Lines of all logs that share a pattern.
+pub(super) struct PatternRow {
     pub(super) level: &'static str,
     pub(super) count: u64,
     pub(super) logs: usize,
@@ -55,22 +58,22 @@ pub(super) struct Like {
     pub(super) text: String,
 }
 
-/// The log explorer.
-pub(super) struct Explorer {
-    pub(super) rows: Vec<Row>,
+/// The page's log errors, with how many of each kind have no room.
+pub(super) struct LogErrors {
+    pub(super) rows: Vec<LineRow>,
     pub(super) more: usize,
-    pub(super) logs: Vec<Log>,
+    pub(super) logs: Vec<LogRow>,
     pub(super) more_logs: usize,
     pub(super) pods: Vec<String>,
     pub(super) levels: Vec<&'static str>,
-    pub(super) likes: Vec<Like>,
-    pub(super) more_likes: usize,
+    pub(super) patterns: Vec<PatternRow>,
+    pub(super) more_patterns: usize,
 }
 
-/// At most so many logs.
+/// The most logs.
 const LOGS: usize = 600;
 
-impl Explorer {
+impl LogErrors {
     pub(super) fn of(facts: &Facts) -> Self {
         let logs: Vec<&LogFacts> = facts.logs.iter().take(LOGS).collect();
         let names: BTreeSet<(&str, &str, &str)> = logs.iter().map(|log| pod(log)).collect();
@@ -95,12 +98,12 @@ impl Explorer {
             }
             let (level, at) = (words::level(line.level), Moment(line.line.at));
             let (pod, name) = (numbers.get(&pod(log)).copied()?, format!("{}/{}", name(pod(log)), log.container));
-            Some(Row { at, level, log: number, pod, name: safe::line(&name, 200), text, before })
+            Some(LineRow { at, level, log: number, pod, name: safe::line(&name, 200), text, before })
         };
-        let mut rows: Vec<Row> = kept.into_iter().filter_map(row).collect();
+        let mut rows: Vec<LineRow> = kept.into_iter().filter_map(row).collect();
         rows.sort_by(|one, other| (one.at.0, &one.name).cmp(&(other.at.0, &other.name)));
         let levels: BTreeSet<Level> = logs.iter().flat_map(|log| &log.errors).map(|line| line.level).collect();
-        let (likes, more_likes) = likes(facts);
+        let (patterns, more_patterns) = patterns(facts);
         Self {
             rows,
             more: all.saturating_sub(held),
@@ -108,8 +111,8 @@ impl Explorer {
             more_logs: facts.logs.len().saturating_sub(logs.len()),
             pods: names.into_iter().map(name).collect(),
             levels: levels.into_iter().map(words::level).collect(),
-            likes,
-            more_likes,
+            patterns,
+            more_patterns,
         }
     }
 }
@@ -122,8 +125,8 @@ fn count(log: &LogFacts, level: Level) -> u64 {
     log.levels.get(&level).copied().unwrap_or(0)
 }
 
-fn log(log: &LogFacts, pod: &str) -> Log {
-    Log {
+fn log(log: &LogFacts, pod: &str) -> LogRow {
+    LogRow {
         name: safe::line(&format!("{pod}/{}", log.container), 240),
         kind: safe::line(&log.kind, 40),
         errors: count(log, Level::Fatal).saturating_add(count(log, Level::Error)),
@@ -133,7 +136,7 @@ fn log(log: &LogFacts, pod: &str) -> Log {
     }
 }
 
-/// Lines by turns: the first and the last of each log, then the next of each, until the room is taken.
+/// Takes lines from every log in turn, the first, the last, the second, and so on, until the room is used.
 fn kept<'a>(logs: &[&'a LogFacts]) -> Vec<(usize, &'a ErrorLine)> {
     let (mut kept, mut left) = (Vec::new(), LINES);
     let longest = logs.iter().map(|log| log.errors.len()).max().unwrap_or(0);
@@ -150,28 +153,28 @@ fn kept<'a>(logs: &[&'a LogFacts]) -> Vec<(usize, &'a ErrorLine)> {
     kept
 }
 
-/// Templates of all logs, those that are the same as one, the more severe and frequent first.
-fn likes(facts: &Facts) -> (Vec<Like>, usize) {
-    let mut found: BTreeMap<(Level, &str), Like> = BTreeMap::new();
+/// The patterns of all logs, equal ones merged, the most severe and frequent first, and how many have no room.
+fn patterns(facts: &Facts) -> (Vec<PatternRow>, usize) {
+    let mut found: BTreeMap<(Level, &str), PatternRow> = BTreeMap::new();
     let all = facts.logs.iter().flat_map(|log| &log.templates);
     for template in all.filter(|template| template.level <= Level::Warn) {
-        let merge = |held: &mut Like| {
+        let merge = |held: &mut PatternRow| {
             held.count = held.count.saturating_add(template.count);
             held.logs += 1;
             held.first = Moment(held.first.0.min(template.first.at));
             held.last = Moment(held.last.0.max(template.last));
             held.is_new &= template.is_new;
         };
-        found.entry((template.level, &template.text)).and_modify(merge).or_insert_with(|| like(template));
+        found.entry((template.level, &template.text)).and_modify(merge).or_insert_with(|| pattern(template));
     }
-    let mut likes: Vec<(Level, Like)> = found.into_iter().map(|((level, _), like)| (level, like)).collect();
-    likes.sort_by(|one, other| (one.0, other.1.count).cmp(&(other.0, one.1.count)));
-    let more = likes.len().saturating_sub(TEMPLATES);
-    (likes.into_iter().take(TEMPLATES).map(|(_, like)| like).collect(), more)
+    let mut rows: Vec<(Level, PatternRow)> = found.into_iter().map(|((level, _), row)| (level, row)).collect();
+    rows.sort_by(|one, other| (one.0, other.1.count).cmp(&(other.0, one.1.count)));
+    let more = rows.len().saturating_sub(PATTERNS);
+    (rows.into_iter().take(PATTERNS).map(|(_, row)| row).collect(), more)
 }
 
-fn like(template: &Template) -> Like {
-    Like {
+fn pattern(template: &Template) -> PatternRow {
+    PatternRow {
         level: words::level(template.level),
         count: template.count,
         logs: 1,

@@ -1,4 +1,4 @@
-//! `report.html`: one file that asks for nothing else, whatever is in the evidence. Its template is in `templates/`.
+//! Owns `report.html`: one file that loads nothing, whatever is in the evidence. Its template is in `templates/`.
 
 mod axis;
 mod lanes;
@@ -6,7 +6,7 @@ mod lines;
 mod plot;
 mod view;
 
-use super::{Series, gaps, lacks, safe, words};
+use super::{Series, gaps, missing, safe, words};
 use crate::bundle::{
     Manifest,
     facts::{Change, Facts},
@@ -21,13 +21,13 @@ use std::{collections::HashSet, fmt};
 const STYLE: &str = include_str!("../../../templates/report.css");
 const SCRIPT: &str = include_str!("../../../templates/report.js");
 
-/// RFC 3339, to the millisecond where there are such.
+/// RFC 3339 in seconds, or in milliseconds if there are any.
 fn iso(at: DateTime<Utc>) -> String {
     let digits = if at.timestamp_subsec_millis() == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
     at.to_rfc3339_opts(digits, true)
 }
 
-/// A moment, which the page shows in UTC or in the reader's own time.
+/// A moment, which the page shows in UTC or in the reader's time zone.
 #[derive(Clone, Copy)]
 struct Moment(DateTime<Utc>);
 
@@ -38,7 +38,7 @@ impl fmt::Display for Moment {
     }
 }
 
-/// It is made of a time alone.
+/// Only a time is in it.
 impl askama::filters::HtmlSafe for Moment {}
 
 #[derive(Template)]
@@ -49,37 +49,37 @@ struct Page<'a> {
     style_hash: String,
     script_hash: String,
     title: String,
-    checklist: Vec<view::Check>,
-    identity: Vec<view::Identity>,
+    checklist: Vec<view::CheckView>,
+    identity: Vec<view::IdentityRow>,
     findings: &'a Findings,
     issuance: &'static str,
     issuance_class: &'static str,
     issuance_why: String,
     until_expiry: &'static str,
     tally: String,
-    found: Vec<view::Found<'a>>,
+    found: Vec<view::FindingView<'a>>,
     more_found: usize,
     ticks: Vec<axis::Tick>,
     incident: Option<axis::Band>,
-    story: lanes::Story,
-    errors: lanes::Errors,
+    timeline: lanes::Timeline,
+    errors: lanes::ErrorBars,
     plots: plot::Plots,
-    baseline: Vec<view::Expected<'a>>,
+    baseline: Vec<view::BaselineRow<'a>>,
     pods: Vec<view::PodRow<'a>>,
     more_pods: usize,
     changes: &'a [Change],
     more_changes: usize,
-    lacks: Vec<String>,
-    more_lacks: usize,
-    explorer: lines::Explorer,
+    missing: Vec<String>,
+    more_missing: usize,
+    log_errors: lines::LogErrors,
     not_checked: &'a [NotChecked],
     has_facts: bool,
-    /// Files of the bundle, for links.
+    /// The paths of the bundle's files: only these become links.
     files: HashSet<&'a str>,
 }
 
 impl Page<'_> {
-    /// The address of a file of the bundle; none of what is no such file, however it was named.
+    /// The address of a file of the bundle; none if the bundle has no such file.
     fn link<'b>(&self, entry: &'b Option<String>) -> Option<&'b str> {
         entry.as_deref().filter(|entry| self.files.contains(entry))
     }
@@ -93,13 +93,13 @@ fn hash(text: &str) -> String {
     STANDARD.encode(Sha256::digest(text.as_bytes()))
 }
 
-/// As many of them as a table has room for.
+/// As many as a table shows.
 fn some<T>(all: &[T]) -> &[T] {
     all.get(..all.len().min(view::ROWS)).unwrap_or_default()
 }
 
-/// The text of `report.html`: the manifest, what the rules found, the facts behind it, and the curves of the queries
-/// (`series`). What is too much for a page is counted and left to `facts.json`.
+/// The text of `report.html`, from the manifest, the findings, the facts and the curves of the queries (`series`).
+/// What has no room on the page is counted, and is in `facts.json`.
 #[must_use]
 pub fn page(manifest: &Manifest, findings: &Findings, facts: &Facts, series: &[Series]) -> String {
     use crate::bundle::{EntryPath, findings::IssuanceState};
@@ -107,7 +107,7 @@ pub fn page(manifest: &Manifest, findings: &Findings, facts: &Facts, series: &[S
     let (found, more_found) = view::findings(findings);
     let (pods, more_pods) = view::pods(facts);
     let changes = lanes::changed(findings, facts);
-    let lacks = [lacks(manifest), gaps(manifest), manifest.remarks.clone()].concat();
+    let missing = [missing(manifest), gaps(manifest), manifest.remarks.clone()].concat();
     let paths = manifest.entries.iter().map(|entry| entry.path.as_str());
     let known = |name: &Option<String>| name.clone().unwrap_or_else(|| "unknown".to_owned());
     let page = Page {
@@ -132,23 +132,23 @@ pub fn page(manifest: &Manifest, findings: &Findings, facts: &Facts, series: &[S
         more_found,
         ticks: axis.ticks(),
         incident: axis.incident(manifest),
-        story: lanes::Story::of(findings, facts, axis),
-        errors: lanes::Errors::of(facts, axis),
+        timeline: lanes::Timeline::of(findings, facts, axis),
+        errors: lanes::ErrorBars::of(facts, axis),
         plots: plot::Plots::of(manifest, series, axis),
         baseline: view::baseline(findings),
         pods,
         more_pods,
         changes: some(changes),
         more_changes: changes.len().saturating_sub(view::ROWS),
-        more_lacks: lacks.len().saturating_sub(view::ROWS),
-        lacks: lacks.iter().take(view::ROWS).map(|lack| safe::line(lack, 1000)).collect(),
-        explorer: lines::Explorer::of(facts),
+        more_missing: missing.len().saturating_sub(view::ROWS),
+        missing: missing.iter().take(view::ROWS).map(|line| safe::line(line, 1000)).collect(),
+        log_errors: lines::LogErrors::of(facts),
         not_checked: some(&findings.not_checked),
         has_facts: !facts.logs.is_empty() || !facts.pods.is_empty(),
-        // A path that this program did not write could be any address.
+        // A path that this program did not write could be an address of anything.
         files: paths.filter(|path| EntryPath::new(path).is_ok()).collect(),
     };
-    // It fails only where writing does, and a string takes all.
+    // Rendering fails only if writing fails, and writing to a string does not.
     let text = page.render().unwrap_or_default();
     safe::visible(&text).into_owned()
 }

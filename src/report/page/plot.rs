@@ -1,4 +1,4 @@
-//! The queries' curves, on the axis that all share, with the band in which values are healthy.
+//! Owns the plots of the queries: their curves on the shared axis, and the band of healthy values.
 
 use super::axis::{Axis, percent};
 use crate::{
@@ -8,14 +8,14 @@ use crate::{
 };
 use std::fmt::Write as _;
 
-/// The curves of all plots together are at most so many bytes.
+/// The most bytes of all curves together.
 const CURVES: usize = 400_000;
 
-/// The width and height that a curve is drawn in; it is stretched to what there is.
+/// The width and height of a curve's own coordinates; the page stretches them.
 const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 100.0;
 
-/// A part of the height is left free above and below.
+/// The part of the height that stays free above and below.
 const MARGIN: f64 = 0.06;
 
 /// A query's plot.
@@ -26,42 +26,42 @@ pub(super) struct Plot {
     pub(super) expr: String,
     pub(super) verdict: &'static str,
     pub(super) is_wrong: bool,
-    /// What is healthy and what is an alert, in words.
+    /// The healthy and alert bounds, in words.
     pub(super) bounds: String,
     pub(super) low: String,
     pub(super) high: String,
-    /// Where values are healthy: from the top, and how high.
+    /// The band of healthy values: its top and its height.
     pub(super) band: Option<(String, String)>,
     pub(super) curves: Vec<Curve>,
-    pub(super) says: String,
+    pub(super) summary: String,
     pub(super) entry: Option<String>,
 }
 
-/// A series.
+/// A series of a query.
 pub(super) struct Curve {
-    /// Which of the eight strokes it has.
+    /// Selects one of the eight strokes.
     pub(super) class: usize,
     pub(super) name: String,
     /// The lines, as `points` of an SVG polyline.
     pub(super) lines: Vec<String>,
-    /// Points without a neighbour.
+    /// Points with a gap on both sides.
     pub(super) dots: Vec<(String, String)>,
     pub(super) lowest: String,
     pub(super) highest: String,
     pub(super) last: String,
 }
 
-/// All plots.
+/// The plots of all queries.
 pub(super) struct Plots {
     pub(super) drawn: Vec<Plot>,
-    /// Queries that have no curve within the window, and why.
+    /// Queries without a curve in the window, and why.
     pub(super) rest: Vec<(String, &'static str)>,
-    /// How many have no room.
+    /// How many plots have no room.
     pub(super) more: usize,
 }
 
 impl Plots {
-    /// What is wrong comes first, then in the order of the profile.
+    /// Alerting and unhealthy queries first, then in the manifest's order.
     pub(super) fn of(manifest: &Manifest, series: &[Series], axis: Axis) -> Self {
         let mut queries: Vec<&QueryRecord> = manifest.queries.iter().collect();
         queries.sort_by_key(|query| rank(query.answer.verdict));
@@ -122,7 +122,7 @@ fn plot(query: &QueryRecord, own: &[&Series], axis: Axis) -> Plot {
         format!(" Worst {} {unit} at {} ({labels}).", safe::line(&worst.value, 40), super::super::time(worst.at))
     });
     let more = if more > 0 { format!(" {more} more series are not drawn.") } else { String::new() };
-    let scrapes = if query.answer.of_scrapes { " By two scrapes, as of the collection." } else { "" };
+    let scrapes = if query.answer.of_scrapes { " From two scrapes, at the time of the collection." } else { "" };
     let word = words::verdict(query.answer.verdict);
     Plot {
         id: safe::line(&query.id, 80),
@@ -136,7 +136,7 @@ fn plot(query: &QueryRecord, own: &[&Series], axis: Axis) -> Plot {
         high: number(high, unit),
         band: healthy.and_then(|healthy| scale.band(healthy)),
         curves,
-        says: format!("It says: {word}.{}{more}{scrapes}", worst.unwrap_or_default()),
+        summary: format!("Verdict: {word}.{}{more}{scrapes}", worst.unwrap_or_default()),
         entry: query.entry.clone(),
     }
 }
@@ -148,7 +148,7 @@ fn bounds(query: &QueryRecord) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// From which value to which one a plot goes.
+/// The lowest and highest value of a plot.
 #[derive(Clone, Copy)]
 struct Scale {
     low: f64,
@@ -156,9 +156,9 @@ struct Scale {
 }
 
 impl Scale {
-    /// How far from the top a value is, from 0 to 1.
+    /// A value's distance from the top, from 0 to 1.
     fn part(self, value: f64) -> f64 {
-        // Halved, so that no difference of two numbers is too large for one.
+        // Halved, so that the difference of two large numbers does not overflow.
         let part = (self.high / 2.0 - value / 2.0) / (self.high / 2.0 - self.low / 2.0);
         MARGIN + part.clamp(0.0, 1.0) * (1.0 - 2.0 * MARGIN)
     }
@@ -175,7 +175,7 @@ impl Scale {
 
 fn curve(class: usize, series: &Series, axis: Axis, scale: Scale, step: i64, unit: &str) -> Curve {
     let within: Vec<(i64, f64)> = series.points.iter().copied().filter(|point| axis.part(point.0).is_some()).collect();
-    // What was thinned has longer steps.
+    // A thinned curve has longer steps than the query.
     let usual = within.first().zip(within.last()).map_or(0, |(first, last)| (last.0 - first.0) / within.len() as i64);
     let longest = step.max(usual).saturating_mul(5) / 2;
     let (mut lines, mut dots) = (Vec::new(), Vec::new());
@@ -206,14 +206,14 @@ fn curve(class: usize, series: &Series, axis: Axis, scale: Scale, step: i64, uni
     }
 }
 
-/// Labels as PromQL writes them, without the name.
+/// Labels as in PromQL, without the metric's name.
 fn named(labels: &std::collections::BTreeMap<String, String>) -> String {
     let label = |(name, value): (&String, &String)| format!("{name}={value:?}");
     let all: Vec<String> = labels.iter().filter(|(name, _)| *name != "__name__").map(label).collect();
-    if all.is_empty() { "all together".to_owned() } else { all.join(", ") }
+    if all.is_empty() { "all series".to_owned() } else { all.join(", ") }
 }
 
-/// A number as people read it: four digits that count.
+/// A number with four significant digits, and its unit.
 fn number(value: f64, unit: &str) -> String {
     let size = value.abs();
     let text = match size {

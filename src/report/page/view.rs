@@ -1,4 +1,4 @@
-//! What the page's sections show: the identity, findings, the baseline and pods.
+//! Owns the rows of the page's sections: identity, checklist, findings, baseline and pods.
 
 use super::Moment;
 use crate::{
@@ -11,27 +11,27 @@ use crate::{
 };
 use std::collections::{BTreeMap, HashMap};
 
-/// At most so many findings, pods, quotes of a finding, and rows of any other table.
+/// The most findings, pods, pieces of evidence per finding, and rows of any other table.
 const FINDINGS: usize = 60;
 const PODS: usize = 300;
 const QUOTES: usize = 6;
 pub(super) const ROWS: usize = 200;
 
-/// What is longer than this is cut, in characters.
+/// The longest quote, in characters.
 const QUOTE: usize = 1200;
 
-/// A line of who and when this is.
-pub(super) struct Identity {
+/// A row of the incident's identity.
+pub(super) struct IdentityRow {
     pub(super) name: &'static str,
     pub(super) value: String,
     pub(super) note: Option<String>,
     pub(super) times: Vec<Moment>,
 }
 
-/// Who and when this is.
-pub(super) fn identity(manifest: &Manifest, facts: &Facts) -> Vec<Identity> {
+/// Which trust domain, which region, which time, which clusters.
+pub(super) fn identity(manifest: &Manifest, facts: &Facts) -> Vec<IdentityRow> {
     let unknown = || "unknown".to_owned();
-    let says = |name, value: Option<&String>, source: Option<&String>| Identity {
+    let known = |name, value: Option<&String>, source: Option<&String>| IdentityRow {
         name,
         value: value.cloned().unwrap_or_else(unknown),
         note: source.map(|source| format!("from {source}")),
@@ -39,27 +39,27 @@ pub(super) fn identity(manifest: &Manifest, facts: &Facts) -> Vec<Identity> {
     };
     let at = |name, from, to| {
         let times = if from == to { vec![Moment(from)] } else { vec![Moment(from), Moment(to)] };
-        Identity { name, value: String::new(), note: None, times }
+        IdentityRow { name, value: String::new(), note: None, times }
     };
-    let text = |name, value: String| Identity { name, value, note: None, times: Vec::new() };
+    let text = |name, value: String| IdentityRow { name, value, note: None, times: Vec::new() };
     let mut rows = vec![
-        says("Trust domain", manifest.trust_domain.as_ref(), manifest.trust_domain_source.as_ref()),
-        says("Deployment", manifest.trust_domain_deployment.as_ref(), None),
-        says("Region", manifest.region.as_ref(), manifest.region_source.as_ref()),
+        known("Trust domain", manifest.trust_domain.as_ref(), manifest.trust_domain_source.as_ref()),
+        known("Deployment", manifest.trust_domain_deployment.as_ref(), None),
+        known("Region", manifest.region.as_ref(), manifest.region_source.as_ref()),
     ];
     rows.push(match words::incident(manifest) {
         Some((start, end)) => at("Incident", start, end),
-        None => text("Incident", "no moment was named".to_owned()),
+        None => text("Incident", "no time given".to_owned()),
     });
     rows.push(at("Window", manifest.window_start, manifest.window_end));
     let versions = words::versions(facts);
     let more = versions.len().saturating_sub(8);
     let mut tags: Vec<String> = versions.iter().take(8).map(|(tag, pods)| format!("{tag} ({pods})")).collect();
     tags.extend((more > 0).then(|| format!("and {more} more")));
-    rows.push(Identity {
-        name: "Servers' images",
+    rows.push(IdentityRow {
+        name: "Server images",
         value: if tags.is_empty() { unknown() } else { tags.join(", ") },
-        note: (!tags.is_empty()).then(|| "container, tag and on how many pods".to_owned()),
+        note: (!tags.is_empty()).then(|| "container and tag (number of pods)".to_owned()),
         times: Vec::new(),
     });
     let clusters = manifest.clusters.iter().take(20).map(|cluster| {
@@ -73,12 +73,12 @@ pub(super) fn identity(manifest: &Manifest, facts: &Facts) -> Vec<Identity> {
     rows.extend(manifest.ticket.clone().map(|ticket| text("Ticket", ticket)));
     rows.push(at("Collected", manifest.started, manifest.finished.unwrap_or(manifest.started)));
     let by = format!("{} {}, {} {}", manifest.tool, manifest.tool_version, manifest.profile, manifest.profile_version);
-    rows.push(text("Program, profile", by));
+    rows.push(text("Tool, profile", by));
     rows
 }
 
 /// An item of the checklist.
-pub(super) struct Check {
+pub(super) struct CheckView {
     pub(super) state: &'static str,
     pub(super) class: &'static str,
     pub(super) text: String,
@@ -87,7 +87,7 @@ pub(super) struct Check {
     pub(super) command: Option<String>,
 }
 
-pub(super) fn checklist(manifest: &Manifest) -> Vec<Check> {
+pub(super) fn checklist(manifest: &Manifest) -> Vec<CheckView> {
     let check = |item: &crate::bundle::ChecklistItem| {
         let (state, class) = match item.state {
             CheckState::Yes => ("yes", "good"),
@@ -98,16 +98,16 @@ pub(super) fn checklist(manifest: &Manifest) -> Vec<Check> {
         let all: Vec<&str> = item.detail.split("; ").filter(|detail| !detail.is_empty()).collect();
         let details = all.iter().take(super::super::DETAILS).map(|detail| safe::line(detail, 400)).collect();
         let more = all.len().saturating_sub(super::super::DETAILS);
-        Check { state, class, text: item.text.clone(), details, more, command: item.command.clone() }
+        CheckView { state, class, text: item.text.clone(), details, more, command: item.command.clone() }
     };
     manifest.checklist.iter().map(check).collect()
 }
 
-/// A finding with what is shown of it.
-pub(super) struct Found<'a> {
+/// A finding, as much as the page shows of it.
+pub(super) struct FindingView<'a> {
     pub(super) finding: &'a Finding,
     pub(super) severity: &'static str,
-    pub(super) is_lead: bool,
+    pub(super) is_root_cause: bool,
     pub(super) since: Option<Moment>,
     pub(super) until: Option<Moment>,
     pub(super) pods: Option<String>,
@@ -116,12 +116,13 @@ pub(super) struct Found<'a> {
     pub(super) quotes: Vec<Quote>,
     pub(super) more: usize,
     pub(super) next: &'a [Step],
-    /// Titles of those that it is the cause of.
-    pub(super) explains: Vec<String>,
-    pub(super) explained_by: Option<String>,
+    /// The titles of its consequences.
+    pub(super) consequences: Vec<String>,
+    /// The title of the finding that explains it.
+    pub(super) cause: Option<String>,
 }
 
-/// A piece of evidence.
+/// A piece of evidence: a log line, a status or a query's value.
 pub(super) struct Quote {
     pub(super) text: String,
     pub(super) at: Option<Moment>,
@@ -132,14 +133,14 @@ pub(super) struct Quote {
     pub(super) entry: Option<String>,
 }
 
-/// The findings, and how many have no room.
-pub(super) fn findings<'a>(findings: &'a Findings) -> (Vec<Found<'a>>, usize) {
+/// The findings, root cause first, and how many have no room.
+pub(super) fn findings<'a>(findings: &'a Findings) -> (Vec<FindingView<'a>>, usize) {
     let titles: HashMap<&str, &str> =
         findings.findings.iter().map(|finding| (finding.id.as_str(), finding.title.as_str())).collect();
     let title = |id: &String| titles.get(id.as_str()).map(|title| safe::line(title, 200));
-    let found = |finding: &'a Finding| Found {
+    let found = |finding: &'a Finding| FindingView {
         severity: words::severity(finding.severity),
-        is_lead: findings.lead.as_ref() == Some(&finding.id),
+        is_root_cause: findings.lead.as_ref() == Some(&finding.id),
         since: finding.since.map(Moment),
         until: finding.until.map(Moment),
         pods: words::pods(finding),
@@ -148,8 +149,8 @@ pub(super) fn findings<'a>(findings: &'a Findings) -> (Vec<Found<'a>>, usize) {
         quotes: finding.shown_by.iter().take(QUOTES).map(quote).collect(),
         more: finding.shown_by.len().saturating_sub(QUOTES),
         next: finding.next.get(..finding.next.len().min(12)).unwrap_or_default(),
-        explains: finding.explains.iter().filter_map(title).take(12).collect(),
-        explained_by: finding.explained_by.as_ref().and_then(title),
+        consequences: finding.explains.iter().filter_map(title).take(12).collect(),
+        cause: finding.explained_by.as_ref().and_then(title),
         finding,
     };
     let more = findings.findings.len().saturating_sub(FINDINGS);
@@ -171,7 +172,7 @@ fn quote(shown: &Shown) -> Quote {
     }
 }
 
-/// How many findings there are of each severity, in words.
+/// `1 critical, 2 warning`, or `none`.
 pub(super) fn tally(findings: &Findings) -> String {
     let count = |severity| findings.findings.iter().filter(|finding| finding.severity == severity).count();
     let all = [Severity::Critical, Severity::Warning, Severity::Info];
@@ -184,15 +185,15 @@ pub(super) fn tally(findings: &Findings) -> String {
     if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
 }
 
-/// A line of the baseline.
-pub(super) struct Expected<'a> {
+/// A row of the baseline.
+pub(super) struct BaselineRow<'a> {
     pub(super) line: &'a BaselineLine,
     pub(super) state: &'static str,
     pub(super) class: &'static str,
     pub(super) entry: Option<String>,
 }
 
-pub(super) fn baseline<'a>(findings: &'a Findings) -> Vec<Expected<'a>> {
+pub(super) fn baseline<'a>(findings: &'a Findings) -> Vec<BaselineRow<'a>> {
     let expected = |line: &'a BaselineLine| {
         let BaselineLine { state, entry, .. } = line;
         let class = match state {
@@ -200,12 +201,12 @@ pub(super) fn baseline<'a>(findings: &'a Findings) -> Vec<Expected<'a>> {
             BaselineState::NotAsExpected => "warning",
             BaselineState::NotChecked => "unknown",
         };
-        Expected { line, state: words::baseline(*state), class, entry: entry.clone() }
+        BaselineRow { line, state: words::baseline(*state), class, entry: entry.clone() }
     };
     findings.baseline.iter().take(ROWS).map(expected).collect()
 }
 
-/// A pod.
+/// A row of the table of pods.
 pub(super) struct PodRow<'a> {
     pub(super) pod: &'a PodFacts,
     pub(super) created: Option<Moment>,
@@ -255,7 +256,7 @@ pub(super) fn pods(facts: &Facts) -> (Vec<PodRow<'_>>, usize) {
     (rows.collect(), more)
 }
 
-/// What a pod does, in a word or two, as kubectl has it.
+/// A pod's state in a word or two, as kubectl prints it.
 fn state(pod: &PodFacts) -> String {
     let waits = pod.containers.iter().filter_map(|container| container.state.as_ref());
     let reason = waits.filter(|state| state.kind == "waiting").map(|state| state.reason.as_str());
@@ -268,7 +269,7 @@ fn state(pod: &PodFacts) -> String {
     }
 }
 
-/// How a container's run before this one ended.
+/// How the container's previous run ended.
 fn last(container: &ContainerFacts) -> Option<String> {
     let state = container.last_state.as_ref()?;
     let code = state.exit_code.map(|code| format!(" (exit code {code})")).unwrap_or_default();

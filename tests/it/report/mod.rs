@@ -46,7 +46,7 @@ fn what_is_truly_absent_is_no_lack() {
     let api = world.serve();
     let bundle = Run::collect(&api).finish().exits(0).bundle();
     assert!(
-        bundle.text("README.txt").contains("What is missing\n---------------\nNothing that was asked for.\n"),
+        bundle.text("README.txt").contains("What is missing\n---------------\nNothing that was requested.\n"),
         "{}",
         bundle.text("README.txt")
     );

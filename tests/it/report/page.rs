@@ -88,7 +88,7 @@ fn the_page_says_what_was_found_in_its_order() {
         "It began before the others",
         "spirldbg network-diagnostics",
         "A server restarts again and again",
-        "All of it in order",
+        "The timeline as a table",
         "Healthy baseline",
         "CrashLoopBackOff",
         "a new replica set",
@@ -102,7 +102,7 @@ fn the_page_says_what_was_found_in_its_order() {
     })
     .into();
     assert!(places.windows(2).filter(|pair| pair[0] > pair[1]).count() <= 2, "{places:?}");
-    assert!(text.contains("pods 3 of 3") && text.contains("pods 1 of 3"), "{text}");
+    assert!(text.contains("3 of 3 pods") && text.contains("1 of 3 pods"), "{text}");
 }
 
 #[test]

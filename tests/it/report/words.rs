@@ -40,7 +40,7 @@ fn the_markdown_fits_a_ticket_and_has_the_lead_first() {
             "Issuance affected: yes",
             "Existing SVIDs work until they expire.",
             "**critical**: The control plane cannot be reached",
-            "Shown by: `stream to control plane ended: rpc error",
+            "Evidence: `stream to control plane ended: rpc error",
             "spirldbg network-diagnostics`",
             "**warning**: A server restarts again and again",
             "What support asks for",
