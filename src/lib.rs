@@ -13,6 +13,7 @@ pub mod describe;
 pub mod exit;
 pub mod facts;
 pub mod findings;
+pub mod kubelet_log;
 pub mod plan;
 pub mod profile;
 pub mod promql;

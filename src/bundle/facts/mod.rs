@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 
 mod ordered;
 
+pub use crate::kubelet_log::Level;
+
 /// Version of the format.
 pub const FORMAT: u32 = 1;
 
@@ -47,24 +49,6 @@ pub struct Facts {
     /// Ids of the patterns that the logs were searched for; a hit of one that is not among them cannot be.
     #[serde(default)]
     pub patterns: Vec<String>,
-}
-
-/// A log line's level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Of a panic, or of what ends the process.
-    Fatal,
-    /// An error.
-    Error,
-    /// A warning.
-    Warn,
-    /// Info.
-    Info,
-    /// Debug and below.
-    Debug,
-    /// The line has none, or none that is known.
-    None,
 }
 
 /// One log.

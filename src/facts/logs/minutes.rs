@@ -1,22 +1,16 @@
-//! Owns the stamps that lines begin with, how many lines of each level there are in each minute, and when its first
-//! error was.
+//! Owns how many lines of each level a log has in each minute, and when the minute's first error was.
 
 use crate::bundle::facts::{Level, Minute};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
-/// Longest stamp.
-const STAMP: usize = 36;
-/// A stamp up to its minute: `2026-11-26T15:04`, and up to its second.
-const UP_TO_MINUTE: usize = 16;
-const UP_TO_SECOND: usize = 19;
-/// Minutes that are told apart: those of a week. What is of another one is added to the last.
+/// Most minutes that are counted, as many as a week has. Lines of more minutes count for the last one.
 const MOST: usize = 7 * 24 * 60;
 const LEVELS: [Level; 6] = [Level::Fatal, Level::Error, Level::Warn, Level::Info, Level::Debug, Level::None];
 
 type Counts = [u64; LEVELS.len()];
 
-/// What there is of a minute.
+/// The lines of one minute.
 #[derive(Debug, Default)]
 struct Tally {
     counts: Counts,
@@ -30,82 +24,32 @@ impl Tally {
     }
 }
 
-/// How many lines there are.
+/// The lines of one log, by minute.
 #[derive(Debug, Default)]
 pub(super) struct Minutes {
+    /// By minutes since 1970.
     minutes: BTreeMap<i64, Tally>,
-    /// The last line's minute, as its stamp writes it, and its number.
-    text: [u8; UP_TO_MINUTE],
+    /// The minute of the last line.
     minute: Option<i64>,
-    /// What was counted of it.
+    /// The lines of that minute since the minute before.
     tally: Tally,
-    /// Of lines before any that has a stamp.
+    /// Lines before the first timestamp.
     without: Tally,
 }
 
-/// Parts a line into the node's stamp and what the container wrote.
-pub(super) fn part(line: &[u8]) -> (Option<&[u8]>, &[u8]) {
-    let has_shape = line.len() > UP_TO_MINUTE && line[0].is_ascii_digit() && line[4] == b'-' && line[10] == b'T';
-    let head = line.get(..STAMP).unwrap_or(line);
-    match memchr::memchr(b' ', head).filter(|_| has_shape) {
-        Some(at) => (line.get(..at), line.get(at + 1..).unwrap_or_default()),
-        None => (None, line),
-    }
-}
-
-/// The moment of a stamp.
-pub(super) fn moment(stamp: &[u8]) -> Option<DateTime<Utc>> {
-    let stamp = std::str::from_utf8(stamp).ok()?;
-    DateTime::parse_from_rfc3339(stamp).ok().map(|at| at.with_timezone(&Utc))
-}
-
-/// The seconds and nanoseconds of a stamp in UTC: `05.123456789Z`; none where it is written in another way.
-fn seconds(stamp: &[u8]) -> Option<(i64, u32)> {
-    let digits = |digits: &[u8]| {
-        digits
-            .iter()
-            .try_fold(0u32, |sum, digit| Some(sum * 10 + u32::from(digit.is_ascii_digit().then(|| digit - b'0')?)))
-    };
-    let second = digits(stamp.get(UP_TO_MINUTE..UP_TO_SECOND)?.strip_prefix(b":")?).filter(|second| *second < 60)?;
-    let fraction = match stamp.get(UP_TO_SECOND..)?.strip_suffix(b"Z")? {
-        [] => &[][..],
-        [b'.', fraction @ ..] if (1..=9).contains(&fraction.len()) => fraction,
-        _ => return None,
-    };
-    let scale = 10u32.pow(9 - u32::try_from(fraction.len()).ok()?);
-    Some((i64::from(second), digits(fraction)? * scale))
-}
-
 impl Minutes {
-    /// Counts a line; one without a stamp is of the minute of the line before it.
-    pub(super) fn count(&mut self, stamp: Option<&[u8]>, level: Level) {
-        if let Some(stamp) = stamp.filter(|stamp| !self.is_same(stamp))
-            && let Some(at) = moment(stamp)
-        {
+    /// Counts a line. One without a timestamp counts for the minute of the line before.
+    pub(super) fn count(&mut self, at: Option<DateTime<Utc>>, level: Level) {
+        let minute = at.map(|at| at.timestamp().div_euclid(60)).or(self.minute);
+        if minute != self.minute {
             self.flush();
-            self.minute = Some(at.timestamp().div_euclid(60));
-            self.text.copy_from_slice(&stamp[..UP_TO_MINUTE]);
-            if !stamp.ends_with(b"Z") {
-                self.text = [0; UP_TO_MINUTE];
-            }
+            self.minute = minute;
         }
         let tally = if self.minute.is_some() { &mut self.tally } else { &mut self.without };
         tally.counts[level as usize] += 1;
-        if level <= Level::Error && self.tally.first_error.is_none() {
-            self.tally.first_error = stamp.and_then(|stamp| self.at(stamp));
+        if level <= Level::Error {
+            tally.first_error = tally.first_error.or(at);
         }
-    }
-
-    /// Whether a stamp is of the last line's minute: only what is UTC has the same one whenever it has the same text.
-    fn is_same(&self, stamp: &[u8]) -> bool {
-        stamp.starts_with(&self.text) && stamp.ends_with(b"Z")
-    }
-
-    /// The moment of a stamp. That of the last line's minute is had sooner.
-    pub(super) fn at(&self, stamp: &[u8]) -> Option<DateTime<Utc>> {
-        let near = self.minute.filter(|_| self.is_same(stamp)).zip(seconds(stamp));
-        let near = near.and_then(|(minute, (second, nano))| DateTime::from_timestamp(minute * 60 + second, nano));
-        near.or_else(|| moment(stamp))
     }
 
     fn flush(&mut self) {
@@ -116,7 +60,7 @@ impl Minutes {
         self.minutes.entry(minute).or_default().add(&tally);
     }
 
-    /// How many lines of each level there are, in all and by the minute.
+    /// The number of lines of each level, in all and by minute.
     pub(super) fn finish(mut self) -> (BTreeMap<Level, u64>, Vec<Minute>) {
         self.flush();
         let mut all = self.without;
@@ -142,27 +86,8 @@ mod tests {
         assert!(LEVELS.iter().enumerate().all(|(at, level)| *level as usize == at));
     }
 
-    #[test]
-    fn lines_are_parted_from_their_stamp() {
-        let (stamp, text) = part(b"2026-11-26T15:04:05.123456789Z hello you");
-        assert_eq!((stamp.and_then(moment).map(|at| at.timestamp()), text), (Some(1_795_705_445), &b"hello you"[..]));
-        assert_eq!(part(b"2026-11-26T15:04:05+02:00 "), (Some(&b"2026-11-26T15:04:05+02:00"[..]), &b""[..]));
-        for none in ["", "hello you", "2026-11-26T15:04:05Z", "2026", &"2026-11-26T".repeat(9)] {
-            assert_eq!(part(none.as_bytes()), (None, none.as_bytes()), "{none}");
-        }
-    }
-
-    #[test]
-    fn a_moment_that_is_had_sooner_is_the_same() {
-        let mut minutes = Minutes::default();
-        minutes.count(Some(b"2026-11-26T15:04:00Z"), Level::Info);
-        let near = ["05Z", "59.9Z", "05.123456789Z", "05.000000001Z", "60Z", "60.5Z"];
-        let odd = ["05.Z", "05.1234567891Z", "5Z", "0aZ", "05+02:00", "05.1+00:00", "99Z", "05.12 Z", "-1Z", "Z"];
-        for second in near.iter().chain(&odd) {
-            let stamp = format!("2026-11-26T15:04:{second}");
-            assert_eq!(minutes.at(stamp.as_bytes()), moment(stamp.as_bytes()), "{stamp}");
-        }
-        assert!(near[..4].iter().all(|second| seconds(format!("2026-11-26T15:04:{second}").as_bytes()).is_some()));
+    fn at(stamp: &str) -> Option<DateTime<Utc>> {
+        DateTime::parse_from_rfc3339(stamp).ok().map(|at| at.to_utc())
     }
 
     #[test]
@@ -175,7 +100,7 @@ mod tests {
             ("2026-11-26T15:05:00Z", Level::Warn),
             ("2026-11-26T15:06:00.25Z", Level::Fatal),
         ];
-        lines.iter().for_each(|(stamp, level)| minutes.count(Some(stamp.as_bytes()), *level));
+        lines.iter().for_each(|(stamp, level)| minutes.count(at(stamp), *level));
         let (_, minutes) = minutes.finish();
         let first = |at: usize| minutes[at].first_error.map(|at| at.timestamp_subsec_millis());
         assert_eq!((first(0), first(1), first(2)), (Some(500), None, Some(250)));
@@ -188,9 +113,9 @@ mod tests {
         for stamp in
             ["2026-11-26T15:04:05Z", "2026-11-26T17:04:59+02:00", "2026-11-26T17:04:59+01:00", "2026-99-26T15:04:00Z"]
         {
-            minutes.count(Some(stamp.as_bytes()), Level::Warn);
+            minutes.count(at(stamp), Level::Warn);
         }
-        minutes.count(Some(b"2026-11-26T15:04:07Z"), Level::Error);
+        minutes.count(at("2026-11-26T15:04:07Z"), Level::Error);
         minutes.count(None, Level::Error);
         let (levels, minutes) = minutes.finish();
         assert_eq!(levels, BTreeMap::from([(Level::Info, 1), (Level::Warn, 4), (Level::Error, 2)]));
@@ -203,8 +128,7 @@ mod tests {
     fn more_minutes_than_a_week_has_are_one() {
         let mut minutes = Minutes::default();
         for minute in 0..MOST + 500 {
-            let at = DateTime::from_timestamp(minute as i64 * 60, 0).expect("a moment");
-            minutes.count(Some(at.to_rfc3339().as_bytes()), Level::Info);
+            minutes.count(DateTime::from_timestamp(minute as i64 * 60, 0), Level::Info);
         }
         let (levels, minutes) = minutes.finish();
         assert_eq!(levels, BTreeMap::from([(Level::Info, MOST as u64 + 500)]));

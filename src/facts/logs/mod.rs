@@ -6,9 +6,7 @@
 //! However long a log is, its facts take about 100 kB at most, and those of its minutes.
 
 mod errors;
-mod level;
 mod mask;
-mod members;
 mod minutes;
 mod pattern;
 mod ready;
@@ -28,6 +26,7 @@ use self::{
 };
 use crate::{
     bundle::facts::{Level, Line, LogFacts},
+    kubelet_log::{self, Block, LineSplitter, Stamp},
     redact::Clean,
 };
 use chrono::{DateTime, Utc};
@@ -53,8 +52,7 @@ const INFO_SAMPLE: u64 = 32;
 pub struct Extract {
     patterns: Arc<Patterns>,
     incident: Option<DateTime<Utc>>,
-    /// The beginning of a line, when the chunk ended within it; at most [`LONGEST`].
-    rest: Vec<u8>,
+    splitter: LineSplitter,
     /// Room for a copy of what is looked at.
     lower: Vec<u8>,
     /// The last lines before what is looked at, cut.
@@ -64,8 +62,8 @@ pub struct Extract {
     last: Option<DateTime<Utc>>,
     /// How many lines there were that might have been looked at as a sample.
     candidates: u64,
-    /// Whether the last line that others do not belong to was above info.
-    is_severe: bool,
+    /// The level of the last line that does not continue another.
+    level: Level,
     /// The last line, while more may belong to it.
     pending: Option<Pending>,
     minutes: Minutes,
@@ -100,13 +98,13 @@ impl Extract {
         Self {
             patterns: patterns.clone(),
             incident,
-            rest: Vec::new(),
+            splitter: LineSplitter::new(LONGEST),
             lower: Vec::new(),
             before: Vec::new(),
             began: None,
             last: None,
             candidates: 0,
-            is_severe: false,
+            level: Level::None,
             pending: None,
             minutes: Minutes::default(),
             templates: Templates::default(),
@@ -116,83 +114,69 @@ impl Extract {
         }
     }
 
-    /// Looks at the next clean bytes, wherever they were cut.
+    /// Reads the next clean bytes, wherever they were cut.
     pub fn push(&mut self, clean: &Clean) {
-        let mut bytes = clean.as_bytes();
-        if !self.rest.is_empty() {
-            let end = memchr::memchr(b'\n', bytes);
-            let (tail, behind) = bytes.split_at(end.unwrap_or(bytes.len()));
-            self.hold(tail);
-            if end.is_none() {
-                return;
-            }
-            let line = std::mem::take(&mut self.rest);
-            self.lines(&line);
-            bytes = behind.get(1..).unwrap_or_default();
-        }
-        let (whole, tail) = bytes.split_at(memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1));
-        self.lines(whole);
-        self.hold(tail);
-    }
-
-    /// Keeps the beginning of a line that has not ended.
-    fn hold(&mut self, tail: &[u8]) {
-        let room = LONGEST.saturating_sub(self.rest.len());
-        self.rest.extend_from_slice(tail.get(..room).unwrap_or(tail));
+        let mut splitter = std::mem::take(&mut self.splitter);
+        splitter.push(clean.as_bytes()).into_iter().for_each(|block| self.lines(block));
+        self.splitter = splitter;
     }
 
     /// Looks at whole lines.
-    fn lines(&mut self, block: &[u8]) {
+    fn lines(&mut self, block: Block<'_>) {
+        let block = block.without_rest();
+        let bytes = block.bytes();
+        if bytes.is_empty() {
+            return;
+        }
         let mut lower = std::mem::take(&mut self.lower);
         lower.clear();
-        lower.extend_from_slice(block);
+        lower.extend_from_slice(bytes);
         lower.make_ascii_lowercase();
         let patterns = self.patterns.clone();
         let mut word = patterns.find(&lower, 0);
         let mut from = 0;
-        while let Some((before, rest)) = block.split_at_checked(from).filter(|(_, rest)| !rest.is_empty()) {
-            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        for part in block.parts() {
             if word.is_some_and(|at| at < from) {
                 word = patterns.find(&lower, from);
             }
-            let line = rest.get(..length.min(LONGEST)).unwrap_or(rest);
+            let end = from + part.bytes.len();
+            let line = part.text().get(..LONGEST).unwrap_or(part.text());
             let lower = lower.get(from..from + line.len()).unwrap_or_default();
-            self.line(before, line, lower, word.is_some_and(|at| at < from + length));
-            from += length + 1;
+            self.line(bytes.get(..from).unwrap_or_default(), line, lower, word.is_some_and(|at| at < end));
+            from = end;
         }
-        self.before = self.last_lines(block);
+        self.before = self.last_lines(bytes);
         self.lower = lower;
     }
 
     /// Looks at a line, which is there in lower case, too, and at those before it where it is an error. A word that
     /// is looked for in any line is in it only where `has_word`.
     fn line(&mut self, before: &[u8], line: &[u8], lower: &[u8], has_word: bool) {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let (stamp, text) = minutes::part(line);
-        let text = level::bare(text);
+        let (stamp, text) = kubelet_log::split(line);
+        let (at, text) = (stamp.map(Stamp::at), kubelet_log::without_bom(text));
         // No word is looked for in a stamp.
-        let lower = lower.get(line.len() - text.len()..line.len()).unwrap_or_default();
-        let level = level::of(text);
-        let has_none = level == Level::None || self.is_severe && level::is_goroutine(text);
-        if has_none && level::goes_on(text) {
-            self.minutes.count(stamp, Level::None);
+        let lower = lower.get(line.len() - text.len()..).unwrap_or_default();
+        let level = kubelet_log::level(text);
+        if kubelet_log::continues(text, level, self.level) {
+            self.minutes.count(at, Level::None);
             return self.belongs(text, has_word);
         }
-        self.minutes.count(stamp, level);
+        self.minutes.count(at, level);
         self.settle();
-        self.is_severe = level <= Level::Warn;
-        self.began = self.began.or_else(|| stamp.and_then(minutes::moment));
+        self.level = level;
+        self.began = self.began.or(at);
         let is_sample = matches!(level, Level::Info | Level::None) && {
             self.candidates += 1;
             self.candidates % INFO_SAMPLE == 1
         };
-        let is_of_templates = self.is_severe || is_sample;
-        let is_looked_for = has_word || self.is_severe;
+        let is_severe = level <= Level::Warn;
+        let is_of_templates = is_severe || is_sample;
+        let is_looked_for = has_word || is_severe;
         let may_be = if is_looked_for { self.patterns.may_be(lower, level) } else { MayBe::default() };
         if !is_of_templates && !may_be.is_ready && may_be.patterns.is_empty() {
             return;
         }
-        self.last = stamp.and_then(|stamp| self.minutes.at(stamp)).or(self.last);
+        self.last = at.or(self.last);
         let before = if level <= Level::Error { self.last_lines(before) } else { Vec::new() };
         let (text, head, may_be) = (text.to_vec(), text.len(), Some(may_be));
         self.pending = self.last.map(|at| Pending { at, level, text, head, before, may_be, is_of_templates });
@@ -253,8 +237,8 @@ impl Extract {
     /// What was found. Where the log lies and whose it is, is for its collector to say.
     #[must_use]
     pub fn finish(mut self) -> LogFacts {
-        let line = std::mem::take(&mut self.rest);
-        self.lines(&line);
+        let mut splitter = std::mem::take(&mut self.splitter);
+        self.lines(splitter.finish());
         self.settle();
         let (levels, minutes) = self.minutes.finish();
         let untemplated = self.templates.missed;
@@ -292,8 +276,8 @@ fn backwards(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// A line with its stamp, if it has one.
 fn line_of(line: &[u8]) -> Option<Line> {
-    let (stamp, text) = minutes::part(line);
-    Some(Line { at: stamp.and_then(minutes::moment)?, text: cut(&lossy(level::bare(text)), LINE) })
+    let (stamp, text) = kubelet_log::split(line);
+    Some(Line { at: stamp?.at(), text: cut(&lossy(kubelet_log::without_bom(text)), LINE) })
 }
 
 /// Bytes as text; nearly all of them are.

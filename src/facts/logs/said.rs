@@ -1,6 +1,6 @@
 //! Owns what a line says: its logger, message, error and fields, whether it is JSON or written for a console.
 
-use super::{level, members::Members};
+use crate::kubelet_log::{self, Members};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -116,13 +116,13 @@ fn text_of(value: &str) -> Cow<'_, str> {
 /// Level, logger and message of a console's line. Its parts are parted by tabs, as zap does; what is not is a
 /// message alone.
 fn console(head: &str) -> [Option<Cow<'_, str>>; 3] {
-    let plain: Cow<'_, str> = match level::plain(head.as_bytes()) {
+    let plain: Cow<'_, str> = match kubelet_log::without_colors(head.as_bytes()) {
         Cow::Borrowed(_) => Cow::Borrowed(head),
         Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
     };
     let parts: Vec<&str> = plain.split('\t').take_while(|part| !part.starts_with('{')).collect();
     let owned = |text: &str| Some(Cow::Owned(text.to_owned()));
-    let Some(at) = parts.iter().take(3).position(|part| level::word(part.as_bytes()).is_some()) else {
+    let Some(at) = parts.iter().take(3).position(|part| kubelet_log::level_word(part.as_bytes()).is_some()) else {
         return [None, None, Some(plain)];
     };
     let (said, behind) = (parts.get(at).copied().unwrap_or_default(), parts.get(at + 1..).unwrap_or_default());

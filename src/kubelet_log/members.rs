@@ -1,18 +1,19 @@
-//! Owns the members of a JSON object in text, found without parsing what they hold. A line may be cut, or end in
-//! something else: what can be told of it is.
+//! Owns the members of a JSON object in text, found without parsing their values. A line may be cut, or end in
+//! something else; its members up to there are found.
 
 use std::ops::Range;
 
-/// The members of an object in their order: where each has its key, as it is written, and its value.
-pub(super) struct Members<'a> {
+/// The members of an object, in order: where in the text the key stands, without its quotes, and where the value.
+pub struct Members<'a> {
     text: &'a [u8],
-    /// Where the brace or the comma before the next key is, as long as there is one.
+    /// Where the brace or the comma before the next key is, if there is a next key.
     next: Option<usize>,
 }
 
 impl<'a> Members<'a> {
-    /// Those of the object that `text` begins with.
-    pub(super) fn of(text: &'a [u8]) -> Self {
+    /// The members of the object that `text` begins with.
+    #[must_use]
+    pub fn of(text: &'a [u8]) -> Self {
         Self { text, next: text.starts_with(b"{").then_some(0) }
     }
 }
@@ -42,7 +43,7 @@ impl Members<'_> {
     }
 }
 
-/// Most strings are shorter than this (bytes), and sooner looked through one by one.
+/// Most strings are shorter than this (bytes), and faster to search byte by byte.
 const FEW: usize = 24;
 
 /// The length of the string, with its quotes, that `text` begins with.

@@ -1,27 +1,51 @@
-//! Owns the level of a line, told from its bytes without parsing it, and whether it goes on with the line before.
+//! Owns the level of a line, read from its bytes without parsing it, and whether a line continues the one before.
 
-use super::members::Members;
-use crate::bundle::facts::Level;
+use super::Members;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+
+/// A log line's level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Of a panic, or of what ends the process.
+    Fatal,
+    /// An error.
+    Error,
+    /// A warning.
+    Warn,
+    /// Info.
+    Info,
+    /// Debug and below.
+    Debug,
+    /// The line has none, or none that is known.
+    None,
+}
 
 /// What some editors put before a text.
 const BOM: &[u8] = b"\xef\xbb\xbf";
-/// So much of a line that is no JSON may stand before its level.
+/// So much of a line that is not JSON may stand before its level (bytes).
 const HEAD: usize = 160;
-/// Words that may stand before the level of such a line, and it: a date, a time, a zone.
+/// Most words of such a line up to its level: a date, a time, a zone, a thread, the level.
 const WORDS: usize = 5;
-/// What a Go program's last words begin with.
+/// The members of a JSON line that name its level, in any case.
+const NAMES: [&[u8]; 5] = [b"level", b"severity", b"lvl", b"levelname", b"log.level"];
+/// What the last words of a Go program begin with.
 const LAST_WORDS: [&[u8]; 2] = [b"panic: ", b"fatal error: "];
-/// Other lines of a stack.
+/// What other lines of a stack begin with.
 const STACK: [&[u8]; 6] = [b"created by ", b"[signal ", b"runtime stack:", b"exit status ", b"Caused by: ", b"..."];
 
-/// A line without what may stand before it.
-pub(super) fn bare(text: &[u8]) -> &[u8] {
+/// A text without a byte order mark before it.
+#[must_use]
+pub fn without_bom(text: &[u8]) -> &[u8] {
     text.strip_prefix(BOM).unwrap_or(text)
 }
 
-/// The level of a line without its stamp.
-pub(super) fn of(text: &[u8]) -> Level {
+/// The level of a line without its timestamp. The first four KiB of it are enough for nearly all.
+#[must_use]
+pub fn level(text: &[u8]) -> Level {
+    let text = without_bom(text);
     match text.first() {
         Some(b'{') => of_object(text),
         // A part of something: `  "error": "refused"` says no level.
@@ -30,9 +54,10 @@ pub(super) fn of(text: &[u8]) -> Level {
     }
 }
 
-/// The level that a word says, in any case.
-pub(super) fn word(word: &[u8]) -> Option<Level> {
-    const WORDS: [(&[u8], Level); 19] = [
+/// The level that a word names, in any case.
+#[must_use]
+pub fn level_word(word: &[u8]) -> Option<Level> {
+    const WORDS: [(&[u8], Level); 26] = [
         (b"info", Level::Info),
         (b"debug", Level::Debug),
         (b"error", Level::Error),
@@ -52,22 +77,29 @@ pub(super) fn word(word: &[u8]) -> Option<Level> {
         (b"information", Level::Info),
         (b"informational", Level::Info),
         (b"severe", Level::Error),
+        (b"inf", Level::Info),
+        (b"dbg", Level::Debug),
+        (b"wrn", Level::Warn),
+        (b"ftl", Level::Fatal),
+        (b"pnc", Level::Fatal),
+        (b"trc", Level::Debug),
+        (b"verbose", Level::Debug),
     ];
     WORDS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, level)| *level)
 }
 
 fn of_object(text: &[u8]) -> Level {
-    // As zap writes it: all others are found, and later.
+    // As zap writes it; other forms are found below.
     let first = text.strip_prefix(b"{\"level\":\"").and_then(|text| text.split(|byte| *byte == b'"').next());
-    if let Some(level) = first.and_then(word) {
+    if let Some(level) = first.and_then(level_word) {
         return level;
     }
     let (mut is_event, mut severity) = (false, None);
     for (key, value) in Members::of(text) {
         let (key, value) = (text.get(key).unwrap_or_default(), text.get(value).unwrap_or_default());
-        let is_level = [&b"level"[..], b"severity", b"lvl"].iter().any(|name| key.eq_ignore_ascii_case(name));
-        let said = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).filter(|_| is_level);
-        if let Some(level) = said.and_then(word) {
+        let is_level = NAMES.iter().any(|name| key.eq_ignore_ascii_case(name));
+        let value_text = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).filter(|_| is_level);
+        if let Some(level) = value_text.and_then(level_word) {
             return level;
         }
         is_event |= key == b"class_uid";
@@ -91,7 +123,7 @@ fn of_event(severity: &[u8]) -> Level {
 }
 
 fn of_console(text: &[u8]) -> Option<Level> {
-    if LAST_WORDS.iter().any(|start| text.starts_with(start)) || is_goroutine(text) {
+    if LAST_WORDS.iter().any(|start| text.starts_with(start)) || is_goroutine_start(text) {
         return Some(Level::Fatal);
     }
     if let [level, m, d, a, y, b' ', ..] = text
@@ -100,7 +132,7 @@ fn of_console(text: &[u8]) -> Option<Level> {
     {
         return [Level::Info, Level::Warn, Level::Error, Level::Fatal].get(at).copied();
     }
-    let head = plain(text.get(..HEAD).unwrap_or(text));
+    let head = without_colors(text.get(..HEAD).unwrap_or(text));
     let mut is_behind_time = false;
     let mut rest = &*head;
     for _ in 0..WORDS {
@@ -110,15 +142,16 @@ fn of_console(text: &[u8]) -> Option<Level> {
         let bare = trim(whole);
         let is_set_off = bare.len() < whole.len() || behind.first() == Some(&b'\t');
         let is_capital = bare.iter().all(u8::is_ascii_uppercase);
-        if let Some(level) = word(bare).filter(|_| is_capital || is_set_off || is_behind_time) {
+        if let Some(level) = level_word(bare).filter(|_| is_capital || is_set_off || is_behind_time) {
             return Some(level);
         }
         let pair = whole.iter().position(|byte| *byte == b'=').map(|at| whole.split_at(at));
         if let Some((b"level" | b"lvl" | b"severity", value)) = pair {
-            return word(trim(value));
+            return level_word(trim(value));
         }
         is_behind_time = is_time(bare);
-        if !is_behind_time && pair.is_none() {
+        let is_bracketed = whole.starts_with(b"[") && whole.ends_with(b"]");
+        if !is_behind_time && !is_bracketed && pair.is_none() {
             break;
         }
         rest = behind;
@@ -134,14 +167,15 @@ fn trim(word: &[u8]) -> &[u8] {
     word.get(from..to).unwrap_or_default()
 }
 
-/// Whether a word is a date, a time or a zone, as far as its letters say.
+/// Whether a word is a date, a time or a zone, judged by its letters alone.
 fn is_time(word: &[u8]) -> bool {
-    let is_part = |byte: &u8| byte.is_ascii_digit() || b":-/.,+TZ".contains(byte);
+    let is_part = |byte: &u8| byte.is_ascii_digit() || b":-/.,+TZAPM".contains(byte);
     word == b"UTC" || word.first().is_some_and(u8::is_ascii_digit) && word.len() >= 5 && word.iter().all(is_part)
 }
 
 /// Text without the codes that colour it.
-pub(super) fn plain(text: &[u8]) -> Cow<'_, [u8]> {
+#[must_use]
+pub fn without_colors(text: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(0x1b, text).is_none() {
         return Cow::Borrowed(text);
     }
@@ -162,17 +196,27 @@ pub(super) fn plain(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-pub(super) fn is_goroutine(text: &[u8]) -> bool {
+/// Whether a line of this level continues the line before, which has the level `before`: it is indented, begins with a
+/// closing bracket, or is a line of a stack.
+#[must_use]
+pub fn continues(text: &[u8], level: Level, before: Level) -> bool {
+    match level {
+        Level::None => is_continuation(text),
+        // The stack of a panic, and not the first sign of one.
+        _ => before <= Level::Warn && is_goroutine_start(text),
+    }
+}
+
+fn is_continuation(text: &[u8]) -> bool {
+    let is_inner = matches!(text.first(), None | Some(b' ' | b'\t' | b'}' | b')' | b']'));
+    is_inner || STACK.iter().any(|start| text.starts_with(start)) || is_frame(text)
+}
+
+/// Whether a line begins the stack of a goroutine: `goroutine 7 [running]:`.
+fn is_goroutine_start(text: &[u8]) -> bool {
     let behind = text.strip_prefix(b"goroutine ").map(|text| text.trim_ascii_start());
     let digits = behind.map_or(0, |text| text.iter().take_while(|byte| byte.is_ascii_digit()).count());
     digits > 0 && behind.and_then(|text| text.get(digits..)).is_some_and(|text| text.starts_with(b" ["))
-}
-
-/// Whether a line that has no level looks like one that goes on with what the line before began: indented, a
-/// closing bracket, or a line of a stack.
-pub(super) fn goes_on(text: &[u8]) -> bool {
-    let is_open = matches!(text.first(), None | Some(b' ' | b'\t' | b'}' | b')' | b']'));
-    is_open || STACK.iter().any(|start| text.starts_with(start)) || is_goroutine(text) || is_frame(text)
 }
 
 /// Whether it is a function of a Go stack: `main.(*server).run(0x1, {0x2, 0x3})`, or without arguments.
@@ -193,7 +237,7 @@ mod tests {
     #[track_caller]
     fn are(level: Level, lines: &[&str]) {
         for line in lines {
-            assert_eq!(of(bare(line.as_bytes())), level, "{line}");
+            assert_eq!(super::level(line.as_bytes()), level, "{line}");
         }
     }
 
@@ -237,6 +281,15 @@ mod tests {
     }
 
     #[test]
+    fn other_loggers_are_understood() {
+        are(Info, &["3:04PM \u{1b}[32mINF\u{1b}[0m x"]);
+        are(Warn, &["3:04PM WRN x", "2026-11-26 15:04:05 [main] WARN com.example.Main - x"]);
+        are(Warn, &[r#"{"@timestamp":"x","log.level":"warn"}"#, r#"{"asctime":"x","levelname":"WARNING"}"#]);
+        are(Debug, &["[worker-1] TRC x", "time=x level=trace msg=\"level of error\""]);
+        are(None, &["[main] an ERROR", "ERROR_CODE 5", "[1] x"]);
+    }
+
+    #[test]
     fn klog_and_go_say_it_in_their_own_way() {
         are(Error, &["E1126 15:04:05.123456       1 reflector.go:138] failed"]);
         are(Warn, &["W1126 15:04:05.123 1 x.go:1] x"]);
@@ -266,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_a_stack_go_on() {
+    fn lines_of_a_stack_continue_the_line_before() {
         let lines = [
             "",
             "\t/src/main.go:12 +0x1d",
@@ -283,10 +336,11 @@ mod tests {
             "[signal SIGSEGV: segmentation violation]",
         ];
         for line in lines {
-            assert!(goes_on(line.as_bytes()), "{line}");
+            assert!(continues(line.as_bytes(), super::level(line.as_bytes()), Error), "{line}");
         }
         for line in ["Starting the server", "{\"level\":\"info\"}", "done.", "see example.org for more (really)", "x"] {
-            assert!(!goes_on(line.as_bytes()), "{line}");
+            assert!(!continues(line.as_bytes(), super::level(line.as_bytes()), Error), "{line}");
         }
+        assert!(!continues(b"goroutine 1 [running]:", Fatal, Info));
     }
 }
