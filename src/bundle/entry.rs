@@ -1,27 +1,23 @@
 //! Owns one entry while it is written.
 
 use super::{
-    error::BundleError,
-    layout::EntryPath,
-    pack::Packer,
-    spool::Spool,
-    writer::{Core, Written},
+    compress::Compressor, error::BundleError, layout::EntryPath, partial::PartialBundle, spool::Spool, stored::Written,
 };
 use crate::redact::Clean;
 use std::sync::Arc;
 
 /// One entry being written. Dropped unfinished, it never existed, and its path is free again.
 pub struct EntryWriter {
-    core: Arc<Core>,
+    core: Arc<PartialBundle>,
     path: EntryPath,
-    packer: Option<Packer<Spool>>,
+    compressor: Option<Compressor<Spool>>,
     acknowledged: bool,
 }
 
 impl EntryWriter {
-    pub(super) fn new(core: Arc<Core>, path: EntryPath) -> Self {
-        let packer = Some(Packer::new(core.spool()));
-        Self { core, path, packer, acknowledged: false }
+    pub(super) fn new(core: Arc<PartialBundle>, path: EntryPath) -> Self {
+        let compressor = Some(Compressor::new(core.spool()));
+        Self { core, path, compressor, acknowledged: false }
     }
 
     /// The path it was begun under.
@@ -51,14 +47,14 @@ impl EntryWriter {
     /// When they cannot be spooled. The entry is lost then, and all its later calls fail; the bundle
     /// is unharmed.
     pub fn write(&mut self, clean: &Clean) -> Result<(), BundleError> {
-        let Some(packer) = &mut self.packer else {
+        let Some(compressor) = &mut self.compressor else {
             return Err(BundleError::Broken { path: self.path.to_string() });
         };
-        let wrote = packer.write(clean.as_bytes());
+        let wrote = compressor.write(clean.as_bytes());
         wrote.map_err(|error| {
             let at = self.spool_path();
             // Frees the disk at once: what is in the spool is of no use any more.
-            self.packer = None;
+            self.compressor = None;
             BundleError::io("spool an entry to", &at, error)
         })
     }
@@ -70,10 +66,10 @@ impl EntryWriter {
     /// When it cannot be appended; the entries before it are unharmed, and it never existed.
     pub fn finish(mut self) -> Result<Written, BundleError> {
         let at = self.spool_path();
-        let Some(packer) = self.packer.take() else {
+        let Some(compressor) = self.compressor.take() else {
             return Err(BundleError::Broken { path: self.path.to_string() });
         };
-        let packed = packer.finish(self.core.time);
+        let packed = compressor.finish(self.core.time);
         let packed = packed.map_err(|e| BundleError::io("spool an entry to", &at, e))?;
         let written = self.core.admit(self.path.clone(), packed)?;
         self.acknowledged = true;
@@ -81,7 +77,7 @@ impl EntryWriter {
     }
 
     fn spool_path(&self) -> std::path::PathBuf {
-        self.packer.as_ref().map(|p| p.sink().path().to_owned()).unwrap_or_default()
+        self.compressor.as_ref().map(|p| p.sink().path().to_owned()).unwrap_or_default()
     }
 }
 

@@ -203,11 +203,22 @@ impl BundleError {
         }
     }
 
+    /// `path` is not as it was written.
+    pub(super) fn damaged(path: &Path, why: &str) -> Self {
+        Self::Damaged { path: path.to_owned(), why: why.to_owned() }
+    }
+
     /// `source`, met while trying to do `doing` to `path`.
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         if is_full(&source) { Self::DiskFull { doing, path, source } } else { Self::Io { doing, path, source } }
     }
+}
+
+/// Whether an error of reading an entry is one of its contents, not of the disk.
+pub(super) fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
 }
 
 /// Whether `error` says that there is no room.

@@ -8,7 +8,7 @@
 use super::{
     coverage::{ContainerCoverage, Coverage},
     error::BundleError,
-    fit::Fitted,
+    fitted::Fitted,
     layout::EntryPath,
     queries::{Backend, QueryRecord},
     stamp,

@@ -2,7 +2,7 @@
 //! with a checksum of its own, so that whatever a killed process left can be trusted line by line.
 
 use super::{
-    hex,
+    hash::hex,
     storage::{Stay, Storage, StoreFile},
 };
 use chrono::{DateTime, Utc};

@@ -1,9 +1,13 @@
 //! Owns what a single name may look like in a path: making it safe, making it short, and the name
 //! of the bundle itself.
 
+use super::hash;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use std::fmt;
+
+/// Longest path in the zip, the bundle's folder included, in characters (all of them ASCII).
+pub const MAX_PATH: usize = 180;
 
 /// Sets a hash off from the name it belongs to. No unchanged name has one, so no name that was
 /// changed can meet one that was not.
@@ -71,7 +75,7 @@ pub(super) fn segment(name: &str) -> String {
 
 /// The first hex digits of the SHA-256 of `text`.
 fn digest(text: &str) -> String {
-    let mut out = super::hex(&Sha256::digest(text.as_bytes()));
+    let mut out = hash::hex(&Sha256::digest(text.as_bytes()));
     out.truncate(HASH);
     out
 }
@@ -144,7 +148,7 @@ fn ending(part: &str) -> &str {
 /// A path of which no step of [`CAPS`] is short enough: by its hash alone.
 pub(super) fn by_hash(path: &str) -> String {
     let last = path.rsplit('/').next().unwrap_or(path);
-    let hash = super::hex(&Sha256::digest(path.as_bytes()));
+    let hash = hash::hex(&Sha256::digest(path.as_bytes()));
     format!("long/{}{}", &hash[..32], ending(last))
 }
 
@@ -206,7 +210,7 @@ impl BundleName {
 
     /// The name of a bundle of which neither is known yet: `escalation-<started>`.
     #[must_use]
-    pub fn unsettled(started: DateTime<Utc>) -> Self {
+    pub fn provisional(started: DateTime<Utc>) -> Self {
         Self(format!("escalation-{}", compact(started)))
     }
 

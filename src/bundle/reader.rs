@@ -153,7 +153,7 @@ impl BundleReader {
         let mut out = Vec::new();
         entry.read_to_end(&mut out).map_err(|e| {
             if e.kind() == io::ErrorKind::InvalidData || e.kind() == io::ErrorKind::UnexpectedEof {
-                damaged(&self.path, &format!("{path}: {e}"))
+                BundleError::damaged(&self.path, &format!("{path}: {e}"))
             } else {
                 BundleError::io("read", &self.path, e)
             }
@@ -180,7 +180,8 @@ impl BundleReader {
                 return Err(refuse("its manifest.json does not say which format it is".to_owned()));
             }
         }
-        serde_json::from_slice(&text).map_err(|e| damaged(&self.path, &format!("manifest.json cannot be read: {e}")))
+        serde_json::from_slice(&text)
+            .map_err(|e| BundleError::damaged(&self.path, &format!("manifest.json cannot be read: {e}")))
     }
 }
 
@@ -252,10 +253,6 @@ fn split(name: &str) -> Option<(&str, &str)> {
         return None;
     }
     name.split_once('/')
-}
-
-pub(super) fn damaged(path: &Path, why: &str) -> BundleError {
-    BundleError::Damaged { path: path.to_owned(), why: why.to_owned() }
 }
 
 /// The contents of one entry. Never gives more bytes than were declared.

@@ -2,6 +2,7 @@
 //! directory.
 
 use super::{
+    destination::beside,
     error::BundleError,
     storage::{Stay, Storage, StoreFile},
 };
@@ -29,7 +30,7 @@ pub(super) struct Reserve {
 impl Reserve {
     /// Sets room aside beside the bundle.
     pub(super) fn create(storage: &Arc<dyn Storage>, partial: &Path) -> Result<Self, BundleError> {
-        let path = super::place::beside(partial, ".reserve");
+        let path = beside(partial, ".reserve");
         let file = storage.create(&path, Stay::Scratch);
         let file = file.map_err(|e| BundleError::io("set room aside in", &path, e))?;
         let mut reserve = Self { storage: Arc::clone(storage), path, file, len: 0 };

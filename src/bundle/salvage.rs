@@ -5,18 +5,20 @@
 //! be killed too, nothing is lost.
 
 use super::{
-    error::BundleError,
+    destination::{Destination, beside},
+    error::{BundleError, is_damage},
+    final_paths::FinalPaths,
     format::{Ended, EntryRecord, Manifest},
+    hash,
     journal::{self, Line},
     layout::{self, EntryPath},
     names::{BundleName, NamePart},
-    place::{Destination, beside},
+    partial::Finished,
     reader::EntryReader,
-    record::{DosTime, Facts, LOCAL_FIXED, LOCAL_MARK, Local},
-    settle::Settled,
     storage::{Section, StoreFile},
-    verify::{hash, is_damage},
-    writer::{BundleWriter, Finished, Written},
+    stored::Written,
+    writer::BundleWriter,
+    zip_headers::{DosTime, EntryHeader, LOCAL_FIXED, LOCAL_MARK, LocalHeader},
 };
 use chrono::{DateTime, Utc};
 use std::{
@@ -90,7 +92,7 @@ pub fn salvage(partial: &Path, to: &Destination) -> Result<Salvaged, BundleError
 /// An entry that was read to its end.
 struct Found {
     written: Written,
-    facts: Facts,
+    header: EntryHeader,
     /// Where its compressed contents begin.
     data: u64,
 }
@@ -137,16 +139,16 @@ impl<'a> Source<'a> {
                     let path = path.with_names(entry.names);
                     // The header in the file is not asked: it may have been torn when it got its
                     // final name, and all it says is here.
-                    let facts = Facts {
+                    let header = EntryHeader {
                         crc: entry.crc32,
                         compressed: entry.compressed,
                         bytes: entry.bytes,
                         time: DosTime::of(self.started.unwrap_or_default()),
                     };
                     let data = entry.offset.saturating_add(entry.header);
-                    let why = match self.check(facts, data)? {
+                    let why = match self.check(header, data)? {
                         Ok(sha256) if sha256 == entry.sha256 => {
-                            self.add(path, facts, data, sha256);
+                            self.add(path, header, data, sha256);
                             self.end = self.end.max(data + entry.compressed);
                             continue;
                         }
@@ -160,10 +162,10 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    fn add(&mut self, path: EntryPath, facts: Facts, data: u64, sha256: String) {
-        let (bytes, compressed) = (facts.bytes, facts.compressed);
+    fn add(&mut self, path: EntryPath, header: EntryHeader, data: u64, sha256: String) {
+        let (bytes, compressed) = (header.bytes, header.compressed);
         let written = Written { path, bytes, compressed, sha256 };
-        self.found.push(Found { written, facts, data });
+        self.found.push(Found { written, header, data });
     }
 
     /// Looks for whole entries behind those the journal knows.
@@ -179,13 +181,13 @@ impl<'a> Source<'a> {
             let inner = local.name.split_once('/').map(|(_, inner)| EntryPath::new(inner));
             let Some(Ok(path)) = inner else { continue };
             let data = offset + local.len;
-            let Ok(sha256) = self.check(local.facts, data)? else {
+            let Ok(sha256) = self.check(local.header, data)? else {
                 continue;
             };
-            at = data + local.facts.compressed;
+            at = data + local.header.compressed;
             if seen.insert(path.as_str().to_ascii_lowercase()) {
-                self.started = self.started.or_else(|| local.facts.time.read());
-                self.add(path, local.facts, data, sha256);
+                self.started = self.started.or_else(|| local.header.time.read());
+                self.add(path, local.header, data, sha256);
             }
         }
         // What the journal had wrong may have been found whole behind it.
@@ -213,29 +215,29 @@ impl<'a> Source<'a> {
     }
 
     /// The local header at `offset`, when there is one of ours and its contents are in the file.
-    fn local(&self, offset: u64) -> Result<Option<Local>, BundleError> {
+    fn local(&self, offset: u64) -> Result<Option<LocalHeader>, BundleError> {
         let mut fixed = [0; LOCAL_FIXED];
         if self.read_up_to(&mut fixed, offset)? < LOCAL_FIXED {
             return Ok(None);
         }
-        let Some((name, extra)) = Local::lengths(&fixed) else {
+        let Some((name, extra)) = LocalHeader::lengths(&fixed) else {
             return Ok(None);
         };
         let mut rest = vec![0; name + extra];
         if self.read_up_to(&mut rest, offset + LOCAL_FIXED as u64)? < rest.len() {
             return Ok(None);
         }
-        let local = Local::read(&fixed, &rest);
+        let local = LocalHeader::read(&fixed, &rest);
         Ok(local.filter(|l| {
-            let end = (offset + l.len).checked_add(l.facts.compressed);
+            let end = (offset + l.len).checked_add(l.header.compressed);
             end.is_some_and(|end| end <= self.len)
         }))
     }
 
     /// SHA-256 of an entry's contents, or what is wrong with them.
-    fn check(&self, facts: Facts, data: u64) -> Result<Result<String, String>, BundleError> {
-        let section = Section::new(Arc::clone(&self.file), data, facts.compressed);
-        match hash(EntryReader::new(section, false, facts.bytes, facts.crc)) {
+    fn check(&self, header: EntryHeader, data: u64) -> Result<Result<String, String>, BundleError> {
+        let section = Section::new(Arc::clone(&self.file), data, header.compressed);
+        match hash::of_reader(EntryReader::new(section, false, header.bytes, header.crc)) {
             Ok(sha256) => Ok(Ok(sha256)),
             Err(e) if is_damage(&e) => Ok(Err(e.to_string())),
             Err(e) => Err(BundleError::io("read", self.path, e)),
@@ -265,8 +267,8 @@ impl<'a> Source<'a> {
         let name = name(&base, &self.found);
         let writer = BundleWriter::create(to, started)?;
         for one in &self.found {
-            let from = Section::new(Arc::clone(&self.file), one.data, one.facts.compressed);
-            if let Err(error) = writer.copy(one.written.clone(), one.facts, from) {
+            let from = Section::new(Arc::clone(&self.file), one.data, one.header.compressed);
+            if let Err(error) = writer.copy(one.written.clone(), one.header, from) {
                 // The partial bundle still has all of it.
                 writer.abandon();
                 return Err(error);
@@ -281,8 +283,8 @@ impl<'a> Source<'a> {
     fn base(&self) -> Manifest {
         let manifest = self.found.iter().find(|f| f.written.path.as_str() == layout::MANIFEST);
         let written = manifest.and_then(|found| {
-            let section = Section::new(Arc::clone(&self.file), found.data, found.facts.compressed);
-            let entry = EntryReader::new(section, false, found.facts.bytes, found.facts.crc);
+            let section = Section::new(Arc::clone(&self.file), found.data, found.header.compressed);
+            let entry = EntryReader::new(section, false, found.header.bytes, found.header.crc);
             serde_json::from_reader(io::BufReader::new(entry)).ok()
         });
         let draft = || self.draft.clone().and_then(|draft| serde_json::from_value(draft).ok());
@@ -302,7 +304,7 @@ fn name(base: &Manifest, found: &[Found]) -> BundleName {
 }
 
 /// README.txt and manifest.json of a salvaged bundle.
-fn last_files(mut base: Manifest, settled: &Settled, lost: &[(String, String)]) -> Vec<(EntryPath, Vec<u8>)> {
+fn last_files(mut base: Manifest, settled: &FinalPaths, lost: &[(String, String)]) -> Vec<(EntryPath, Vec<u8>)> {
     // What had been said of an entry stays, under the path it has now; what it is, is measured.
     let mut known = std::mem::take(&mut base.entries);
     let mut moved = BTreeMap::new();

@@ -2,8 +2,8 @@
 //! a file beside the bundle when they are not. Never in a shared temporary folder.
 
 use super::{
+    compress::Sink,
     error::BundleError,
-    pack::Sink,
     storage::{Section, Stay, Storage, StoreFile},
 };
 use std::{

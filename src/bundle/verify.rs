@@ -1,16 +1,14 @@
 //! Owns the check of a whole bundle: every byte against its hash, and the manifest against the zip.
 
 use super::{
-    error::BundleError,
+    error::{BundleError, is_damage},
     format::Ended,
-    hex,
+    hash,
     layout::MANIFEST,
-    reader::{BundleReader, EntryReader},
+    reader::BundleReader,
 };
-use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
-    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -105,7 +103,7 @@ pub fn verify(path: &Path) -> Result<Report, BundleError> {
     for info in reader.entries() {
         bytes += info.bytes;
         let damaged = |why: String| Problem::Damaged { path: info.path.clone(), why };
-        let hash = match hash(reader.open_entry(&info.path)?) {
+        let hash = match hash::of_reader(reader.open_entry(&info.path)?) {
             Ok(hash) => hash,
             Err(e) if is_damage(&e) => {
                 problems.push(damaged(e.to_string()));
@@ -135,22 +133,4 @@ pub fn verify(path: &Path) -> Result<Report, BundleError> {
         ended: manifest.ended,
         problems,
     })
-}
-
-/// Whether an error of reading an entry is one of its contents, not of the disk.
-pub(super) fn is_damage(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
-    matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
-}
-
-/// SHA-256 of all an entry holds, lower-case hex.
-pub(super) fn hash(mut entry: EntryReader) -> io::Result<String> {
-    let mut sha = Sha256::new();
-    let mut chunk = vec![0; 64 * 1024];
-    loop {
-        match entry.read(&mut chunk)? {
-            0 => return Ok(hex(&sha.finalize())),
-            n => sha.update(&chunk[..n]),
-        }
-    }
 }

@@ -4,7 +4,7 @@
 use super::Run;
 use crate::{
     bundle::{
-        Backend, CheckState, ChecklistItem, ClusterInfo, Judged, Manifest, Outcome, QueryRecord, Settled, TaskRecord,
+        Backend, CheckState, ChecklistItem, ClusterInfo, FinalPaths, Judged, Manifest, Outcome, QueryRecord, TaskRecord,
     },
     facts::verdict,
     plan::What,
@@ -21,7 +21,7 @@ pub(super) fn backend(run: &Run, cluster: &ClusterInfo) -> Option<Backend> {
 }
 
 /// Every question, with what its answer says.
-pub(super) fn records(run: &Run, settled: &Settled) -> Vec<QueryRecord> {
+pub(super) fn records(run: &Run, settled: &FinalPaths) -> Vec<QueryRecord> {
     let record = |record: &super::Record| {
         let What::Query(query) = &record.task.what else { return None };
         let of_rule = |text: fn(&QueryRule) -> String| query.rule.as_deref().map(text).unwrap_or_default();

@@ -4,7 +4,7 @@
 use super::{Earlier, answers, earlier::Carriage};
 use crate::{
     bundle::{
-        ContainerCoverage, Coverage, EntryRecord, Gap, GapCause, Interval, Manifest, Outcome, Settled, TaskRecord,
+        ContainerCoverage, Coverage, EntryRecord, FinalPaths, Gap, GapCause, Interval, Manifest, Outcome, TaskRecord,
     },
     facts::coverage::Timeline,
 };
@@ -12,7 +12,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::{HashMap, HashSet};
 
 /// Adds to `manifest`, made of what the run itself got, what it has of `earlier`.
-pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriage, settled: &Settled) {
+pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriage, settled: &FinalPaths) {
     let was = earlier.manifest();
     let at = was.started.to_rfc3339_opts(SecondsFormat::Secs, true);
     let listed = listed(manifest);

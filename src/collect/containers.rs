@@ -3,7 +3,7 @@
 
 use super::{Container, Record, Run};
 use crate::{
-    bundle::{ContainerCoverage, GapCause, Interval, LogRun, Outcome, Settled},
+    bundle::{ContainerCoverage, FinalPaths, GapCause, Interval, LogRun, Outcome},
     facts::coverage::{self, Life, Log, Stopped},
     plan::{Request, Runs, What},
 };
@@ -22,7 +22,7 @@ enum Which {
 }
 
 /// The coverage of every container, sorted by name.
-pub(super) fn coverage(request: &Request, run: &Run, settled: &Settled) -> Vec<ContainerCoverage> {
+pub(super) fn coverage(request: &Request, run: &Run, settled: &FinalPaths) -> Vec<ContainerCoverage> {
     let window = Interval { from: request.window.start, to: request.window.end };
     let logs: HashMap<Key<'_>, &Record> =
         run.records.iter().filter_map(|record| key(record).map(|key| (key, record))).collect();
@@ -93,7 +93,7 @@ fn runs<'a>(
     all
 }
 
-fn log_runs(container: &Container, logs: &HashMap<Key<'_>, &Record>, settled: &Settled) -> Vec<LogRun> {
+fn log_runs(container: &Container, logs: &HashMap<Key<'_>, &Record>, settled: &FinalPaths) -> Vec<LogRun> {
     let path = |record: &Record| Some(settled.record(&record.done.entries.first()?.path)?.path);
     let run = |(run, _, record): &(crate::plan::Run, bool, Option<&Record>)| LogRun {
         started: run.started,
@@ -103,7 +103,7 @@ fn log_runs(container: &Container, logs: &HashMap<Key<'_>, &Record>, settled: &S
     runs(container, logs).iter().map(run).collect()
 }
 
-fn life(container: &Container, request: &Request, logs: &HashMap<Key<'_>, &Record>, settled: &Settled) -> Life {
+fn life(container: &Container, request: &Request, logs: &HashMap<Key<'_>, &Record>, settled: &FinalPaths) -> Life {
     let Container { seen, runs: told, gone, .. } = container;
     let with_log = |(run, previous, record): &(crate::plan::Run, bool, Option<&Record>)| coverage::Run {
         started: run.started,
@@ -132,7 +132,7 @@ fn not_planned(request: &Request, previous: bool) -> Log {
 }
 
 /// What became of a log. What its collector did not say follows from the outcome.
-fn of_record(record: &Record, settled: &Settled) -> Log {
+fn of_record(record: &Record, settled: &FinalPaths) -> Log {
     let done = &record.done;
     let not = |cause, text: String| Log::Not(Stopped { cause, text });
     if done.entries.iter().any(|entry| settled.record(&entry.path).is_none()) {

@@ -154,7 +154,7 @@ impl Earlier {
     pub fn carry(&self, bundle: &BundleWriter, redactor: &Redactor) -> (Carriage, Option<BundleError>) {
         let continued = self.continued.lock().unwrap_or_else(PoisonError::into_inner);
         let so_far = bundle.so_far();
-        let held = Held { bundle, settled: so_far.by_settled(), so_far: &so_far };
+        let held = Held { bundle, settled: so_far.by_final_path(), so_far: &so_far };
         let changed = self.changed(&held);
         let mut carriage = Carriage::default();
         for record in &self.manifest().entries {

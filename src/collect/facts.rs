@@ -4,7 +4,7 @@
 use super::{Carriage, Earlier, Run};
 use crate::{
     bundle::{
-        EntryPath, GonePod, Manifest, Settled,
+        EntryPath, FinalPaths, GonePod, Manifest,
         facts::{Change, Facts},
     },
     facts::{
@@ -27,7 +27,7 @@ const MOST_LOGS: usize = 10_000;
 pub fn facts(
     run: &mut Run,
     manifest: &Manifest,
-    settled: &Settled,
+    settled: &FinalPaths,
     earlier: Option<&(Arc<Earlier>, Carriage)>,
     patterns: &Patterns,
 ) -> Facts {

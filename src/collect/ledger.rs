@@ -4,8 +4,8 @@
 use super::{Carriage, Container, Earlier, Entry, Record, Run, answers, completed, containers};
 use crate::{
     bundle::{
-        BundleName, CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, GapCause, IdentityClaim, IdentityKind,
-        Manifest, NamePart, Settled, TaskRecord,
+        BundleName, CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, FinalPaths, GapCause, IdentityClaim,
+        IdentityKind, Manifest, NamePart, TaskRecord,
     },
     facts::{
         coverage, gone,
@@ -109,7 +109,7 @@ impl Ledger {
 
     /// The manifest, with every path as it is in the bundle.
     #[must_use]
-    pub fn manifest(&self, request: &Request, run: &Run, settled: &Settled) -> Manifest {
+    pub fn manifest(&self, request: &Request, run: &Run, settled: &FinalPaths) -> Manifest {
         let mut manifest = self.draft(request, run);
         let mut entries: BTreeMap<String, EntryRecord> =
             settled.records().into_iter().map(|record| (record.path.clone(), record)).collect();
@@ -265,7 +265,12 @@ fn claims(claims: &[IdentityClaim]) -> Vec<IdentityClaim> {
     distinct
 }
 
-fn fill(entries: &mut BTreeMap<String, EntryRecord>, settled: &Settled, entry: &Entry, task: &str) -> Option<String> {
+fn fill(
+    entries: &mut BTreeMap<String, EntryRecord>,
+    settled: &FinalPaths,
+    entry: &Entry,
+    task: &str,
+) -> Option<String> {
     let path = settled.record(&entry.path)?.path;
     let record = entries.get_mut(&path)?;
     task.clone_into(&mut record.task);
@@ -277,7 +282,7 @@ fn fill(entries: &mut BTreeMap<String, EntryRecord>, settled: &Settled, entry: &
     Some(path)
 }
 
-fn task(record: &Record, settled: &Settled, entries: &mut BTreeMap<String, EntryRecord>) -> TaskRecord {
+fn task(record: &Record, settled: &FinalPaths, entries: &mut BTreeMap<String, EntryRecord>) -> TaskRecord {
     let id = format!("{}/{}", record.cluster, record.task.id());
     let paths = record.done.entries.iter().filter_map(|entry| fill(entries, settled, entry, &id)).collect();
     self::record(record, paths)

@@ -11,11 +11,12 @@ use super::{
 };
 use crate::{
     bundle::{
-        BundleError, BundleWriter, Destination, Finished, Fitted, Settled, hex,
-        pack::{Packed, Packer},
-        record::{DosTime, Facts},
+        BundleError, BundleWriter, Destination, FinalPaths, Finished, Fitted,
+        compress::{Compressed, Compressor},
+        hash::hex,
         spool::Spool,
-        writer::Written,
+        stored::Written,
+        zip_headers::{DosTime, EntryHeader},
     },
     redact::Clean,
 };
@@ -49,7 +50,7 @@ impl<'a> Copying<'a> {
     pub(super) fn make(mut self, logs: &[Log<'a>], room: u64) -> Result<(Finished, Fitted), BundleError> {
         let made = self.write(logs, room);
         if made.is_err() {
-            self.writer.discard();
+            self.writer.clone().abandon();
         }
         made
     }
@@ -70,7 +71,7 @@ impl<'a> Copying<'a> {
         }
         self.source.go_on()?;
         let partial = self.writer.partial().to_owned();
-        let files = |settled: &Settled| {
+        let files = |settled: &FinalPaths| {
             // A full disk has taken entries back: the copy would lack what it says it has.
             let full = || BundleError::io("finish", &partial, io::ErrorKind::StorageFull.into());
             settled.dropped().is_empty().then_some(last.files).ok_or_else(full)
@@ -107,19 +108,19 @@ impl<'a> Copying<'a> {
         if info.stored {
             let spool = self.writer.spool();
             let failed = spool.failed();
-            let mut packer = Packer::new(spool);
-            self.source.read(info, |chunk| packer.write(chunk).map_err(&failed))?;
-            let Packed { sink, facts, sha256 } = packer.finish(self.time).map_err(&failed)?;
-            return self.append(piece, sink, facts, sha256);
+            let mut compressor = Compressor::new(spool);
+            self.source.read(info, |chunk| compressor.write(chunk).map_err(&failed))?;
+            let Compressed { sink, header, sha256 } = compressor.finish(self.time).map_err(&failed)?;
+            return self.append(piece, sink, header, sha256);
         }
-        let facts = Facts { crc: info.crc, compressed: info.compressed, bytes: info.bytes, time: self.time };
-        let written = Written { path, bytes: facts.bytes, compressed: facts.compressed, sha256 };
-        self.writer.copy(written, facts, self.source.reader().compressed(info))
+        let header = EntryHeader { crc: info.crc, compressed: info.compressed, bytes: info.bytes, time: self.time };
+        let written = Written { path, bytes: header.bytes, compressed: header.compressed, sha256 };
+        self.writer.copy(written, header, self.source.reader().compressed(info))
     }
 
-    fn append(&self, piece: &Piece<'_>, sink: Spool, facts: Facts, sha256: String) -> Result<(), BundleError> {
-        let written = Written { path: piece.path.clone(), bytes: facts.bytes, compressed: facts.compressed, sha256 };
-        self.writer.copy(written, facts, sink.reader())
+    fn append(&self, piece: &Piece<'_>, sink: Spool, header: EntryHeader, sha256: String) -> Result<(), BundleError> {
+        let written = Written { path: piece.path.clone(), bytes: header.bytes, compressed: header.compressed, sha256 };
+        self.writer.copy(written, header, sink.reader())
     }
 
     /// Thins a log to the ranks below `cut`; nothing of it is in the copy yet.
@@ -127,7 +128,7 @@ impl<'a> Copying<'a> {
         let start = self.source.manifest().window_start;
         let spool = self.writer.spool();
         let failed = spool.failed();
-        let mut thinner = Thinner::new(Packer::new(spool), cut, stamp_of(start));
+        let mut thinner = Thinner::new(Compressor::new(spool), cut, stamp_of(start));
         let mut lines = Lines::new(&self.levels, Near::of(self.source.manifest()), start, &log.measured.long);
         self.source.read(log.piece.info, |chunk| lines.push(chunk, |part| thinner.take(part)).map_err(&failed))?;
         lines.finish(|part| thinner.take(part)).map_err(&failed)?;
@@ -143,7 +144,7 @@ impl<'a> Copying<'a> {
 
     /// Takes a thinned log into the copy.
     pub(super) fn take(&mut self, log: &Log<'a>, sink: Spool, thinned: Thinned) -> Result<(), BundleError> {
-        self.append(log.piece, sink, thinned.facts, thinned.sha256.clone())?;
+        self.append(log.piece, sink, thinned.header, thinned.sha256.clone())?;
         self.shape.settle(log.path(), thinned);
         Ok(())
     }
@@ -152,9 +153,9 @@ impl<'a> Copying<'a> {
     pub(super) fn take_marker(&mut self, log: &Log<'a>) -> Result<(), BundleError> {
         let spool = self.writer.spool();
         let failed = spool.failed();
-        let mut packer = Packer::new(spool);
-        packer.write(log.measured.marker.as_bytes()).map_err(&failed)?;
-        let Packed { sink, facts, sha256 } = packer.finish(self.time).map_err(&failed)?;
-        self.append(log.piece, sink, facts, sha256)
+        let mut compressor = Compressor::new(spool);
+        compressor.write(log.measured.marker.as_bytes()).map_err(&failed)?;
+        let Compressed { sink, header, sha256 } = compressor.finish(self.time).map_err(&failed)?;
+        self.append(log.piece, sink, header, sha256)
     }
 }

@@ -57,24 +57,6 @@ impl LeftOut {
     pub(super) fn add_all(&mut self, other: &Self) {
         Level::ALL.into_iter().for_each(|level| self.add(level, other.of(level)));
     }
-
-    /// How many lines there are.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.debug + self.info + self.warn + self.error
-    }
-
-    /// `1200 debug and 3 info`; empty when there are none.
-    #[must_use]
-    pub fn words(&self) -> String {
-        let named = [(self.debug, "debug"), (self.info, "info"), (self.warn, "warn"), (self.error, "error")];
-        let words: Vec<String> =
-            named.iter().filter(|(lines, _)| *lines > 0).map(|(lines, level)| format!("{lines} {level}")).collect();
-        match words.split_last() {
-            Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-            _ => words.concat(),
-        }
-    }
 }
 
 /// What finds levels.

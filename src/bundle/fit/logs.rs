@@ -37,7 +37,7 @@ impl<'a> Log<'a> {
 
     /// What it takes at least, compressed.
     pub(super) fn least(&self) -> u64 {
-        self.measured.least.facts.compressed
+        self.measured.least.header.compressed
     }
 }
 
@@ -75,7 +75,7 @@ struct Attempt {
 
 impl Attempt {
     fn size(&self) -> u64 {
-        self.thinned.facts.compressed
+        self.thinned.header.compressed
     }
 }
 

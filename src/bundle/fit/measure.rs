@@ -9,9 +9,10 @@ use super::{
     thin::{Thinned, marker},
 };
 use crate::bundle::{
-    BundleError, LeftOut, hex,
-    pack::{Count, Packer},
-    record::DosTime,
+    BundleError, LeftOut,
+    compress::{Compressor, Count},
+    hash::hex,
+    zip_headers::DosTime,
 };
 use sha2::{Digest, Sha256};
 use std::io;
@@ -145,10 +146,10 @@ impl Tally<'_> {
             sizes.push((u16::try_from(rank).unwrap_or(u16::MAX), u32::try_from(size).unwrap_or(u32::MAX)));
         }
         let marker = marker(&self.first.unwrap_or(self.last), &self.last, &self.lines);
-        let mut packer = Packer::new(Count(0));
-        packer.write(marker.as_bytes())?;
-        let least = packer.finish(DosTime::default())?;
-        let least = Thinned::of_marker(least.facts, least.sha256, self.lines);
+        let mut compressor = Compressor::new(Count(0));
+        compressor.write(marker.as_bytes())?;
+        let least = compressor.finish(DosTime::default())?;
+        let least = Thinned::of_marker(least.header, least.sha256, self.lines);
         Ok(Measured { sizes, long: self.long, marker, least })
     }
 }
@@ -157,21 +158,21 @@ impl Tally<'_> {
 #[derive(Default)]
 struct Sample {
     seen: u64,
-    packer: Option<Packer<Count>>,
+    compressor: Option<Compressor<Count>>,
 }
 
 impl Sample {
     fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
         let is_in = self.seen % CYCLE < SAMPLE;
         self.seen += bytes.len() as u64;
-        if is_in { self.packer.get_or_insert_with(|| Packer::new(Count(0))).write(bytes) } else { Ok(()) }
+        if is_in { self.compressor.get_or_insert_with(|| Compressor::new(Count(0))).write(bytes) } else { Ok(()) }
     }
 
     /// Compressed bytes for each byte, times [`WHOLE`]; none when there was too little to say.
     fn ratio(self) -> io::Result<Option<u64>> {
-        let Some(packer) = self.packer else { return Ok(None) };
-        let facts = packer.finish(DosTime::default())?.facts;
-        Ok((facts.bytes >= LEAST).then(|| facts.compressed * WHOLE / facts.bytes))
+        let Some(compressor) = self.compressor else { return Ok(None) };
+        let header = compressor.finish(DosTime::default())?.header;
+        Ok((header.bytes >= LEAST).then(|| header.compressed * WHOLE / header.bytes))
     }
 }
 

@@ -11,7 +11,6 @@
 //! the room, `thin` leaves lines out; `say` has the manifest, `later` what is not known of it.
 
 mod copying;
-mod fitted;
 mod later;
 mod level;
 mod lines;
@@ -22,11 +21,12 @@ mod source;
 mod thin;
 mod write;
 
-use super::{error::BundleError, format::Manifest, place::Destination, reader::BundleReader, writer::Finished};
+use super::{
+    destination::Destination, error::BundleError, fitted::Fitted, format::Manifest, partial::Finished,
+    reader::BundleReader,
+};
 use crate::redact::Clean;
 use std::{fs, path::Path};
-
-pub use fitted::{Fitted, LeftOut};
 
 /// What a copy says of itself, which this room cannot make: nothing in it makes clean bytes.
 pub struct Words<'a> {

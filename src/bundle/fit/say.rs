@@ -9,10 +9,10 @@ use super::{
 use crate::{
     bundle::{
         CheckState, Coverage, EntryRecord, Fitted, Gap, GapCause, Interval, LeftOut, Manifest,
+        compress::{Compressor, Count},
+        final_paths::PLACEHOLDER,
         layout::{self, EntryPath},
-        pack::{Count, Packer},
-        record::{self, DosTime, Facts},
-        settle::PLACEHOLDER,
+        zip_headers::{self, DosTime, EntryHeader},
     },
     redact::Clean,
 };
@@ -45,9 +45,9 @@ pub(super) struct Last {
 }
 
 impl<'a> Shape<'a> {
-    fn facts(&self, piece: &Piece<'_>, time: DosTime) -> Facts {
-        let whole = || Facts { crc: piece.info.crc, compressed: self.size(piece), bytes: piece.info.bytes, time };
-        self.thinned.get(piece.record.path.as_str()).map_or_else(whole, |thinned| thinned.facts)
+    fn header(&self, piece: &Piece<'_>, time: DosTime) -> EntryHeader {
+        let whole = || EntryHeader { crc: piece.info.crc, compressed: self.size(piece), bytes: piece.info.bytes, time };
+        self.thinned.get(piece.record.path.as_str()).map_or_else(whole, |thinned| thinned.header)
     }
 
     /// What all of an entry takes in the copy, compressed.
@@ -59,7 +59,7 @@ impl<'a> Shape<'a> {
     pub(super) fn settle(&mut self, path: &'a str, thinned: Thinned) {
         if thinned.left_out.total() == 0 {
             self.thinned.remove(path);
-            self.packed.insert(path, thinned.facts.compressed);
+            self.packed.insert(path, thinned.header.compressed);
         } else {
             self.thinned.insert(path, thinned);
         }
@@ -77,7 +77,7 @@ impl<'a> Shape<'a> {
         manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
         let text = (words.manifest)(&manifest);
         let (of_manifest, _) = packed(&text, time);
-        let kept = self.kept.iter().map(|piece| (piece.record.path.as_str(), self.facts(piece, time)));
+        let kept = self.kept.iter().map(|piece| (piece.record.path.as_str(), self.header(piece, time)));
         let last = [(layout::README, of_readme), (layout::MANIFEST, of_manifest)];
         let total = total(source.name.as_str(), kept.chain(last));
         let files = vec![(layout::readme(), readme), (layout::manifest(), text)];
@@ -193,8 +193,8 @@ impl<'a> Shape<'a> {
 
 /// Says of a log what it is now. What it lacked before, it lacks still.
 fn thin(record: &mut EntryRecord, thinned: &Thinned, max: u64) {
-    record.bytes = thinned.facts.bytes;
-    record.compressed = thinned.facts.compressed;
+    record.bytes = thinned.header.bytes;
+    record.compressed = thinned.header.compressed;
     record.sha256.clone_from(&thinned.sha256);
     let coverage = record.coverage.take().unwrap_or_default();
     let mut gap = format!("{} lines were left out to fit {max} bytes", thinned.left_out.words());
@@ -243,24 +243,24 @@ fn without(intervals: &[Interval], others: &[Interval]) -> Vec<Interval> {
 }
 
 /// What an entry of these bytes has in its headers, and its SHA-256.
-fn packed(clean: &Clean, time: DosTime) -> (Facts, String) {
-    let mut packer = Packer::new(Count(0));
+fn packed(clean: &Clean, time: DosTime) -> (EntryHeader, String) {
+    let mut compressor = Compressor::new(Count(0));
     // Counting compressed bytes reaches no disk: there is nothing that could fail.
-    let packed = packer.write(clean.as_bytes()).and_then(|()| packer.finish(time));
-    let none = Facts { crc: 0, compressed: 0, bytes: 0, time };
-    packed.map_or((none, String::new()), |packed| (packed.facts, packed.sha256))
+    let packed = compressor.write(clean.as_bytes()).and_then(|()| compressor.finish(time));
+    let none = EntryHeader { crc: 0, compressed: 0, bytes: 0, time };
+    packed.map_or((none, String::new()), |packed| (packed.header, packed.sha256))
 }
 
 /// Size of a zip of these entries, in this order, below a folder of this name.
-fn total<'a>(folder: &str, entries: impl Iterator<Item = (&'a str, Facts)>) -> u64 {
+fn total<'a>(folder: &str, entries: impl Iterator<Item = (&'a str, EntryHeader)>) -> u64 {
     let mut end = 0;
-    let placed: Vec<(String, Facts, u64)> = entries
-        .map(|(path, facts)| {
+    let placed: Vec<(String, EntryHeader, u64)> = entries
+        .map(|(path, header)| {
             let at = end;
-            end += facts.local_len(PLACEHOLDER.len() + 1 + path.len()) as u64 + facts.compressed;
-            (format!("{folder}/{path}"), facts, at)
+            end += header.local_len(PLACEHOLDER.len() + 1 + path.len()) as u64 + header.compressed;
+            (format!("{folder}/{path}"), header, at)
         })
         .collect();
-    let directory = record::directory(placed.iter().map(|(name, facts, at)| (name.as_str(), *facts, *at)), end);
+    let directory = zip_headers::directory(placed.iter().map(|(name, header, at)| (name.as_str(), *header, *at)), end);
     end + directory.len() as u64
 }

@@ -3,10 +3,10 @@
 
 use super::{Watch, later};
 use crate::bundle::{
-    BundleError, BundleName, BundleReader, EntryInfo, EntryReader, EntryRecord, Manifest, Outcome, hash_file,
+    BundleError, BundleName, BundleReader, EntryInfo, EntryReader, EntryRecord, Manifest, Outcome,
+    error::is_damage,
+    hash,
     layout::{self, EntryPath},
-    reader::damaged,
-    verify::is_damage,
 };
 use std::{
     collections::HashMap,
@@ -64,7 +64,7 @@ impl<'a> Source<'a> {
         let path = reader.path();
         let read = |error| BundleError::io("read", path, error);
         let file = File::open(path).map_err(read)?;
-        let sha256 = hash_file(&file, bytes).map_err(read)?;
+        let sha256 = hash::of_file(&file, bytes).map_err(read)?;
         let name = BundleName::of_folder(reader.folder()).unwrap_or_else(|| name(reader.manifest()));
         Ok(Self { path, reader, watch, name, bytes, sha256 })
     }
@@ -101,7 +101,7 @@ impl<'a> Source<'a> {
         let mut records = HashMap::new();
         for record in &manifest.entries {
             if records.insert(record.path.as_str(), record).is_some() {
-                return Err(damaged(self.path, &format!("its manifest names {} twice", record.path)));
+                return Err(BundleError::damaged(self.path, &format!("its manifest names {} twice", record.path)));
             }
             if self.reader.info(&record.path).is_none() {
                 remarks.push(format!("{} was taken out of the full bundle before this copy was made.", record.path));
@@ -189,12 +189,12 @@ impl<'a> Source<'a> {
             return Ok(());
         }
         let why = format!("the SHA-256 of {} is {sha256}, not {}", piece.record.path, piece.record.sha256);
-        Err(damaged(self.path, &why))
+        Err(BundleError::damaged(self.path, &why))
     }
 
     pub(super) fn failed(&self, info: &EntryInfo, error: io::Error) -> BundleError {
         if is_damage(&error) {
-            damaged(self.path, &format!("{}: {error}", info.path))
+            BundleError::damaged(self.path, &format!("{}: {error}", info.path))
         } else {
             BundleError::io("read", self.path, error)
         }

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::bundle::{
     LeftOut,
-    pack::{Packed, Packer, Sink},
-    record::{DosTime, Facts},
+    compress::{Compressed, Compressor, Sink},
+    zip_headers::{DosTime, EntryHeader},
 };
 use std::io;
 
@@ -26,7 +26,7 @@ const SPAN: u64 = 60_000;
 /// What became of a log.
 #[derive(Clone, Debug)]
 pub(super) struct Thinned {
-    pub(super) facts: Facts,
+    pub(super) header: EntryHeader,
     pub(super) sha256: String,
     /// Lines that are still there; markers are not counted.
     pub(super) kept: u64,
@@ -38,8 +38,8 @@ pub(super) struct Thinned {
 
 impl Thinned {
     /// A log of which all lines are left out.
-    pub(super) fn of_marker(facts: Facts, sha256: String, left_out: LeftOut) -> Self {
-        Self { facts, sha256, kept: 0, left_out, first: None, last: None }
+    pub(super) fn of_marker(header: EntryHeader, sha256: String, left_out: LeftOut) -> Self {
+        Self { header, sha256, kept: 0, left_out, first: None, last: None }
     }
 }
 
@@ -53,7 +53,7 @@ struct Gap {
 
 /// Takes a log's lines in order, and leaves what is kept of them compressed in a sink.
 pub(super) struct Thinner<S> {
-    packer: Packer<S>,
+    compressor: Compressor<S>,
     /// The first rank that is left out.
     cut: usize,
     /// Stands for the timestamp that lines ahead of any do not have.
@@ -69,9 +69,9 @@ pub(super) struct Thinner<S> {
 
 impl<S: Sink> Thinner<S> {
     /// Keeps the lines of a rank below `cut`.
-    pub(super) fn new(packer: Packer<S>, cut: usize, start: Stamp) -> Self {
+    pub(super) fn new(compressor: Compressor<S>, cut: usize, start: Stamp) -> Self {
         Self {
-            packer,
+            compressor,
             cut,
             start,
             gap: None,
@@ -103,7 +103,7 @@ impl<S: Sink> Thinner<S> {
             self.held.extend_from_slice(part.bytes);
             return Ok(());
         }
-        self.packer.write(part.bytes)
+        self.compressor.write(part.bytes)
     }
 
     fn leave_out(&mut self, part: &Part<'_>) {
@@ -116,8 +116,8 @@ impl<S: Sink> Thinner<S> {
 
     fn close(&mut self) -> io::Result<()> {
         if let Some(gap) = self.gap.take() {
-            self.packer.write(marker(&gap.first, &gap.last, &gap.lines).as_bytes())?;
-            self.packer.write(&self.held)?;
+            self.compressor.write(marker(&gap.first, &gap.last, &gap.lines).as_bytes())?;
+            self.compressor.write(&self.held)?;
             self.held.clear();
         }
         Ok(())
@@ -125,9 +125,9 @@ impl<S: Sink> Thinner<S> {
 
     pub(super) fn finish(mut self, time: DosTime) -> io::Result<(S, Thinned)> {
         self.close()?;
-        let Self { packer, kept, left_out, first, last, .. } = self;
-        let Packed { sink, facts, sha256 } = packer.finish(time)?;
-        Ok((sink, Thinned { facts, sha256, kept, left_out, first, last }))
+        let Self { compressor, kept, left_out, first, last, .. } = self;
+        let Compressed { sink, header, sha256 } = compressor.finish(time)?;
+        Ok((sink, Thinned { header, sha256, kept, left_out, first, last }))
     }
 }
 

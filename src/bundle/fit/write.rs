@@ -13,8 +13,8 @@ use super::{
 };
 use crate::bundle::{
     BundleError, Destination, Finished, Fitted,
-    pack::{Count, Packer},
-    record::DosTime,
+    compress::{Compressor, Count},
+    zip_headers::DosTime,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -111,7 +111,7 @@ fn measure<'a>(
     for piece in pieces {
         let measured = measurer.measure(source, piece)?;
         let whole = shape.size(piece);
-        if whole > measured.least.facts.compressed + WORTH {
+        if whole > measured.least.header.compressed + WORTH {
             logs.push(Log { piece, whole, measured });
         } else {
             shape.kept.push(piece);
@@ -127,10 +127,10 @@ fn packed<'a>(source: &Source<'_>, pieces: &'a [Piece<'a>]) -> Result<HashMap<&'
     let mut sizes = HashMap::new();
     for piece in pieces.iter().filter(|piece| piece.info.stored) {
         let failed = |error| BundleError::io("measure", source.path(), error);
-        let mut packer = Packer::new(Count(0));
-        source.read(piece.info, |chunk| packer.write(chunk).map_err(failed))?;
-        let facts = packer.finish(DosTime::default()).map_err(failed)?.facts;
-        sizes.insert(piece.record.path.as_str(), facts.compressed);
+        let mut compressor = Compressor::new(Count(0));
+        source.read(piece.info, |chunk| compressor.write(chunk).map_err(failed))?;
+        let header = compressor.finish(DosTime::default()).map_err(failed)?.header;
+        sizes.insert(piece.record.path.as_str(), header.compressed);
     }
     Ok(sizes)
 }

@@ -8,18 +8,16 @@
 //! own name is known (`settle`).
 
 use super::{
-    BundleError,
+    error::BundleError,
     names::{compact, segment},
 };
 use chrono::{DateTime, Utc};
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-mod settlement;
+mod shortening;
 
-pub(super) use settlement::{Settlement, candidates};
-
-/// Longest path in the zip, the bundle's folder included, in characters (all of them ASCII).
-pub const MAX_PATH: usize = 180;
+pub use super::names::MAX_PATH;
+pub(super) use shortening::{Shortening, candidates};
 
 /// Longest path an entry may have before shortening. Names in Kubernetes have at most 253
 /// characters and a path has at most five of them.
@@ -136,7 +134,7 @@ impl EntryPath {
     }
 
     /// The full names that cannot be read off `settled`, the path as it stands in the zip: what
-    /// belongs into [`super::EntryRecord::names`].
+    /// belongs into [`super::format::EntryRecord::names`].
     #[must_use]
     pub fn changed_names(&self, settled: &str) -> BTreeMap<String, String> {
         let shown = |name: &str| {

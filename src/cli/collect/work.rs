@@ -3,7 +3,7 @@
 use super::{Arguments, end_after, reports};
 use crate::{
     bundle::{
-        BundleError, BundleWriter, ClusterInfo, Destination, Ended, EntryPath, Finished, Manifest, Settled, SoFar,
+        BundleError, BundleWriter, ClusterInfo, Destination, Ended, EntryPath, FinalPaths, Finished, Manifest, SoFar,
         facts::Facts, findings::Findings, layout,
     },
     cli::{Failure, progress::Bar, reach::Reached},
@@ -229,7 +229,7 @@ impl Work<'_> {
         manifest: &mut Manifest,
         (facts, found): (&Facts, &Findings),
         so_far: &SoFar,
-        settled: &Settled,
+        settled: &FinalPaths,
     ) -> Vec<(EntryPath, Clean)> {
         let redactor = &self.redactor;
         let mut files = Vec::new();

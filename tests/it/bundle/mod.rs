@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use kubectl_escalate::{
     bundle::{
-        BundleError, BundleName, BundleWriter, Destination, Ended, EntryPath, Finished, Manifest, NamePart, Settled,
+        BundleError, BundleName, BundleWriter, Destination, Ended, EntryPath, FinalPaths, Finished, Manifest, NamePart,
         Written, layout,
     },
     redact::{Clean, Key, Redactor},
@@ -88,7 +88,7 @@ fn put(bundle: &BundleWriter, path: EntryPath, bytes: &[u8]) -> Result<Written, 
 }
 
 /// README.txt and the manifest, as the collector makes them.
-fn last(settled: &Settled) -> Vec<(EntryPath, Clean)> {
+fn last(settled: &FinalPaths) -> Vec<(EntryPath, Clean)> {
     let mut manifest = Manifest::new(started(), started(), started());
     manifest.trust_domain = Some("example.org".into());
     manifest.complete = true;

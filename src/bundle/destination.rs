@@ -91,14 +91,14 @@ pub(super) fn beside(path: &Path, more: &str) -> PathBuf {
 }
 
 /// Where one bundle grows, and where it will be.
-pub(super) struct Place {
+pub(super) struct OutputPaths {
     pub(super) folder: PathBuf,
     pub(super) partial: PathBuf,
     /// The final name, when the user chose it.
     target: Option<PathBuf>,
 }
 
-impl Place {
+impl OutputPaths {
     /// Finds a place and creates the partial file and its journal there.
     pub(super) fn open(
         storage: &Arc<dyn Storage>,
@@ -125,7 +125,7 @@ impl Place {
             let source = io::Error::from(io::ErrorKind::StorageFull);
             return Err(BundleError::io("begin a bundle in", &folder, source));
         }
-        let name = BundleName::unsettled(started);
+        let name = BundleName::provisional(started);
         for n in 1..=TRIES {
             let base = match &target {
                 Some(file) if n == 1 => file.clone(),

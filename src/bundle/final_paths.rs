@@ -6,12 +6,13 @@
 //! that says nothing. So nothing moves, however large the bundle is.
 
 use super::{
+    compress,
     format::EntryRecord,
-    layout::{self, EntryPath, Settlement},
+    layout::{self, EntryPath, Shortening},
     names::{BundleName, by_hash},
-    record::{self, Facts, PADDING_MIN},
     storage::StoreFile,
-    writer::Written,
+    stored::{Stored, Written},
+    zip_headers::{self, PADDING_MIN},
 };
 use crate::redact::Clean;
 use std::{
@@ -26,48 +27,29 @@ pub(super) const PLACEHOLDER: &str =
 
 const _: () = assert!(PLACEHOLDER.len() >= BundleName::MAX + PADDING_MIN);
 
-/// An entry in the partial bundle.
-#[derive(Clone, Debug)]
-pub(super) struct Stored {
-    /// Shared with whoever reads or settles it.
-    pub(super) written: Arc<Written>,
-    pub(super) facts: Facts,
-    /// Where its header begins.
-    pub(super) offset: u64,
-    /// Length of that header.
-    pub(super) header: usize,
-}
-
-impl Stored {
-    /// The byte after its last.
-    pub(super) fn end(&self) -> u64 {
-        self.offset + self.header as u64 + self.facts.compressed
-    }
-}
-
 /// The bundle once its name is known: where each entry is.
-pub struct Settled {
+pub struct FinalPaths {
     name: BundleName,
-    settlement: Settlement,
+    shortening: Shortening,
     entries: BTreeMap<EntryPath, (Arc<Written>, String)>,
     dropped: Vec<Written>,
 }
 
-impl Settled {
+impl FinalPaths {
     pub(super) fn new(name: &BundleName, stored: &[Stored], dropped: Vec<Written>) -> Self {
         let paths = stored.iter().map(|s| s.written.path.as_str());
-        let settlement = Settlement::of(name, paths);
-        let mut settled = Self { name: name.clone(), settlement, entries: BTreeMap::new(), dropped };
+        let shortening = Shortening::of(name, paths);
+        let mut settled = Self { name: name.clone(), shortening, entries: BTreeMap::new(), dropped };
         let mut taken = HashSet::new();
         for one in stored {
-            let path = settled.settle(&one.written.path, &mut taken);
+            let path = settled.unique(&one.written.path, &mut taken);
             settled.entries.insert(one.written.path.clone(), (one.written.clone(), path));
         }
         settled
     }
 
-    fn settle(&self, path: &EntryPath, taken: &mut HashSet<String>) -> String {
-        let settled = self.settlement.settle(path.as_str());
+    fn unique(&self, path: &EntryPath, taken: &mut HashSet<String>) -> String {
+        let settled = self.shortening.shorten(path.as_str());
         if taken.insert(settled.to_ascii_lowercase()) {
             return settled;
         }
@@ -85,7 +67,7 @@ impl Settled {
     #[must_use]
     pub fn path(&self, path: &EntryPath) -> String {
         let known = self.entries.get(path).map(|(_, settled)| settled.clone());
-        known.unwrap_or_else(|| self.settlement.settle(path.as_str()))
+        known.unwrap_or_else(|| self.shortening.shorten(path.as_str()))
     }
 
     /// One record for every acknowledged entry, sorted by path, with path, names, sizes and hash
@@ -118,7 +100,7 @@ impl Settled {
 
     pub(super) fn measure_bytes(&self, path: &EntryPath, bytes: &[u8]) -> EntryRecord {
         // Counting compressed bytes reaches no disk: there is nothing that could fail.
-        let (compressed, sha256) = super::pack::measure(bytes).unwrap_or_default();
+        let (compressed, sha256) = compress::measure(bytes).unwrap_or_default();
         let settled = self.path(path);
         let mut record = EntryRecord::new(settled, bytes.len() as u64, compressed, sha256);
         record.names = path.changed_names(&record.path);
@@ -138,11 +120,11 @@ impl Settled {
         for one in stored {
             let name = format!("{}/{}", self.name, self.path(&one.written.path));
             debug_assert!(name.len() <= layout::MAX_PATH);
-            file.write_at(&one.facts.local(&name, one.header), one.offset)?;
+            file.write_at(&one.header.local(&name, one.header_len), one.offset)?;
             names.push(name);
         }
-        let entries = stored.iter().zip(&names).map(|(s, n)| (n.as_str(), s.facts, s.offset));
-        Ok(record::directory(entries, end))
+        let entries = stored.iter().zip(&names).map(|(s, n)| (n.as_str(), s.header, s.offset));
+        Ok(zip_headers::directory(entries, end))
     }
 }
 

@@ -1,16 +1,15 @@
 //! Owns how the paths of a bundle are shortened once its name is known, for the whole to fit.
 
-use super::MAX_PATH;
-use crate::bundle::names::{BundleName, CAPS, Cap, by_hash, shorten};
+use crate::bundle::names::{BundleName, CAPS, Cap, MAX_PATH, by_hash, shorten};
 
-/// Where every entry of a bundle ends up once its name is known.
+/// How far the paths of one bundle are shortened.
 #[derive(Clone, Debug)]
-pub(in crate::bundle) struct Settlement {
+pub(in crate::bundle) struct Shortening {
     budget: usize,
     cap: Option<Cap>,
 }
 
-impl Settlement {
+impl Shortening {
     /// The gentlest one under which all of `paths` fit below a folder of `name`. One step is taken
     /// for the whole bundle, so that the files of one pod stay in one folder.
     pub(in crate::bundle) fn of<'a>(name: &BundleName, paths: impl Iterator<Item = &'a str> + Clone) -> Self {
@@ -27,10 +26,10 @@ impl Settlement {
     }
 
     /// The path of `inner` in the bundle's folder.
-    pub(in crate::bundle) fn settle(&self, inner: &str) -> String {
+    pub(in crate::bundle) fn shorten(&self, inner: &str) -> String {
         let mut path = self.cap.map_or_else(|| inner.to_owned(), |cap| shortened(inner, cap));
         if path.len() > self.budget {
-            path = settle(inner, self.budget);
+            path = fit_into(inner, self.budget);
         }
         path
     }
@@ -40,8 +39,8 @@ const LAST_CAP: Cap = CAPS[CAPS.len() - 1];
 
 /// `inner` shortened, if need be, to at most `budget` characters: its names by [`CAPS`], or, when
 /// they all are short and it still is too long, to a hash. Nothing else is looked at, so the same
-/// path and budget always give the same. Expects the text of an [`EntryPath`]: ASCII.
-fn settle(inner: &str, budget: usize) -> String {
+/// path and budget always give the same. Expects the text of an [`EntryPath`](super::EntryPath): ASCII.
+fn fit_into(inner: &str, budget: usize) -> String {
     if inner.len() <= budget {
         return inner.to_owned();
     }

@@ -36,7 +36,7 @@ const MODE: u32 = 0o100_644 << 16;
 
 /// What the headers of one entry say, but for its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Facts {
+pub(super) struct EntryHeader {
     /// CRC-32 of the contents.
     pub(super) crc: u32,
     /// Size in the zip, in bytes.
@@ -47,7 +47,7 @@ pub(super) struct Facts {
     pub(super) time: DosTime,
 }
 
-impl Facts {
+impl EntryHeader {
     /// Whether the sizes need the larger form.
     fn large(&self) -> bool {
         self.compressed >= u64::from(u32::MAX) || self.bytes >= u64::from(u32::MAX)
@@ -121,12 +121,12 @@ impl Facts {
     }
 }
 
-/// The central directory and its end, to be written at `at`: name, facts and place of every entry.
-pub(super) fn directory<'a>(entries: impl Iterator<Item = (&'a str, Facts, u64)>, at: u64) -> Vec<u8> {
+/// The central directory and its end, to be written at `at`: name, header and place of every entry.
+pub(super) fn directory<'a>(entries: impl Iterator<Item = (&'a str, EntryHeader, u64)>, at: u64) -> Vec<u8> {
     let mut out = Out(Vec::new());
     let mut count = 0_u64;
-    for (name, facts, offset) in entries {
-        facts.central(name, offset, &mut out);
+    for (name, header, offset) in entries {
+        header.central(name, offset, &mut out);
         count += 1;
     }
     let size = out.0.len() as u64;
@@ -161,16 +161,16 @@ pub(super) fn directory<'a>(entries: impl Iterator<Item = (&'a str, Facts, u64)>
 
 /// A local header as read back.
 #[derive(Debug)]
-pub(super) struct Local {
+pub(super) struct LocalHeader {
     /// The whole name.
     pub(super) name: String,
     /// What it says.
-    pub(super) facts: Facts,
+    pub(super) header: EntryHeader,
     /// Its length in bytes; the contents follow.
     pub(super) len: u64,
 }
 
-impl Local {
+impl LocalHeader {
     /// Lengths of the name and of the extra fields, when `fixed` begins a header of this program's.
     pub(super) fn lengths(fixed: &[u8; LOCAL_FIXED]) -> Option<(usize, usize)> {
         let input = In(fixed);
@@ -182,7 +182,7 @@ impl Local {
     pub(super) fn read(fixed: &[u8; LOCAL_FIXED], rest: &[u8]) -> Option<Self> {
         let (name, extra) = Self::lengths(fixed)?;
         let input = In(fixed);
-        let mut facts = Facts {
+        let mut header = EntryHeader {
             crc: input.u32(14)?,
             compressed: u64::from(input.u32(18)?),
             bytes: u64::from(input.u32(22)?),
@@ -192,13 +192,13 @@ impl Local {
         while let (Some(id), Some(len)) = (In(fields).u16(0), In(fields).u16(2)) {
             let body = fields.get(4..4 + usize::from(len))?;
             if id == ZIP64 {
-                facts.bytes = In(body).u64(0)?;
-                facts.compressed = In(body).u64(8)?;
+                header.bytes = In(body).u64(0)?;
+                header.compressed = In(body).u64(8)?;
             }
             fields = &fields[4 + body.len()..];
         }
         let text = std::str::from_utf8(rest.get(..name)?).ok()?;
-        Some(Self { name: text.to_owned(), facts, len: (LOCAL_FIXED + name + extra) as u64 })
+        Some(Self { name: text.to_owned(), header, len: (LOCAL_FIXED + name + extra) as u64 })
     }
 }
 
@@ -269,23 +269,23 @@ impl In<'_> {
 mod tests {
     use super::*;
 
-    fn facts(bytes: u64, compressed: u64) -> Facts {
+    fn header(bytes: u64, compressed: u64) -> EntryHeader {
         let at = DateTime::from_timestamp(1_795_362_121, 0).unwrap_or_default();
-        Facts { crc: 0xdead_beef, compressed, bytes, time: DosTime::of(at) }
+        EntryHeader { crc: 0xdead_beef, compressed, bytes, time: DosTime::of(at) }
     }
 
     #[test]
     fn a_local_header_keeps_its_length_under_a_shorter_name() {
         for (bytes, compressed) in [(0, 2), (70_000, 900), (5 << 32, 3 << 32), (5 << 32, 12)] {
-            let facts = facts(bytes, compressed);
+            let header = header(bytes, compressed);
             let long = "x".repeat(96);
-            let len = facts.local_len(long.len());
+            let len = header.local_len(long.len());
             for name in [&long[..], &long[..92], "a/b"] {
-                let header = facts.local(name, len);
-                assert_eq!(header.len(), len);
-                let (fixed, rest) = header.split_first_chunk().expect("a whole header");
-                let back = Local::read(fixed, rest).expect("a header of ours");
-                assert_eq!((back.name.as_str(), back.facts, back.len), (name, facts, len as u64));
+                let local = header.local(name, len);
+                assert_eq!(local.len(), len);
+                let (fixed, rest) = local.split_first_chunk().expect("a whole header");
+                let back = LocalHeader::read(fixed, rest).expect("a header of ours");
+                assert_eq!((back.name.as_str(), back.header, back.len), (name, header, len as u64));
             }
         }
     }
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn places_beyond_four_gigabytes_take_the_larger_form() {
-        let entry = facts(10, 12);
+        let entry = header(10, 12);
         let at = 5_u64 << 32;
         let out = directory([("f/a", entry, at - 100)].into_iter(), at);
         assert_eq!(In(&out).u32(42), Some(u32::MAX));

@@ -2,8 +2,8 @@
 //! that the same contents always give the same bytes, however they arrived.
 
 use super::{
-    hex,
-    record::{DosTime, Facts},
+    hash::hex,
+    zip_headers::{DosTime, EntryHeader},
 };
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use sha2::{Digest, Sha256};
@@ -56,7 +56,7 @@ impl Drop for Deflate {
 }
 
 /// Takes contents in, leaves them compressed in a sink.
-pub(super) struct Packer<S> {
+pub(super) struct Compressor<S> {
     block: Vec<u8>,
     deflate: Deflate,
     out: Vec<u8>,
@@ -65,14 +65,14 @@ pub(super) struct Packer<S> {
     sink: S,
 }
 
-/// What a [`Packer`] made.
-pub(super) struct Packed<S> {
+/// What a [`Compressor`] made.
+pub(super) struct Compressed<S> {
     pub(super) sink: S,
-    pub(super) facts: Facts,
+    pub(super) header: EntryHeader,
     pub(super) sha256: String,
 }
 
-impl<S: Sink> Packer<S> {
+impl<S: Sink> Compressor<S> {
     pub(super) fn new(sink: S) -> Self {
         Self {
             block: Vec::new(),
@@ -109,12 +109,16 @@ impl<S: Sink> Packer<S> {
     }
 
     /// Ends the contents.
-    pub(super) fn finish(mut self, time: DosTime) -> io::Result<Packed<S>> {
+    pub(super) fn finish(mut self, time: DosTime) -> io::Result<Compressed<S>> {
         self.flush(FlushCompress::Finish)?;
         self.sink.push(&self.out)?;
-        let facts =
-            Facts { crc: self.crc.sum(), compressed: self.sink.len(), bytes: self.deflate.get().total_in(), time };
-        Ok(Packed { sink: self.sink, facts, sha256: hex(&self.sha.finalize()) })
+        let header = EntryHeader {
+            crc: self.crc.sum(),
+            compressed: self.sink.len(),
+            bytes: self.deflate.get().total_in(),
+            time,
+        };
+        Ok(Compressed { sink: self.sink, header, sha256: hex(&self.sha.finalize()) })
     }
 
     fn flush(&mut self, mode: FlushCompress) -> io::Result<()> {
@@ -153,10 +157,10 @@ impl<S: Sink> Packer<S> {
 
 /// Compressed size in bytes and SHA-256 of `bytes`, as an entry of them would have.
 pub(super) fn measure(bytes: &[u8]) -> io::Result<(u64, String)> {
-    let mut packer = Packer::new(Count(0));
-    packer.write(bytes)?;
-    let packed = packer.finish(DosTime::default())?;
-    Ok((packed.facts.compressed, packed.sha256))
+    let mut compressor = Compressor::new(Count(0));
+    compressor.write(bytes)?;
+    let packed = compressor.finish(DosTime::default())?;
+    Ok((packed.header.compressed, packed.sha256))
 }
 
 impl Sink for Vec<u8> {

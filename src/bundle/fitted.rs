@@ -1,4 +1,4 @@
-//! What the manifest of a smaller copy says of it.
+//! Owns what the manifest of a smaller copy says of it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,4 +40,24 @@ pub struct LeftOut {
     /// Errors and worse.
     #[serde(default)]
     pub error: u64,
+}
+
+impl LeftOut {
+    /// How many lines there are.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.debug + self.info + self.warn + self.error
+    }
+
+    /// `1200 debug and 3 info`; empty when there are none.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let named = [(self.debug, "debug"), (self.info, "info"), (self.warn, "warn"), (self.error, "error")];
+        let words: Vec<String> =
+            named.iter().filter(|(lines, _)| *lines > 0).map(|(lines, level)| format!("{lines} {level}")).collect();
+        match words.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+            _ => words.concat(),
+        }
+    }
 }

@@ -1,0 +1,36 @@
+//! Owns what is known of an entry that is in the partial bundle: what it is, and where.
+
+use super::{layout::EntryPath, zip_headers::EntryHeader};
+use std::sync::Arc;
+
+/// An acknowledged entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its path as asked for; where it ends up is known once the bundle is [`FinalPaths`].
+    pub path: EntryPath,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its size in the zip, in bytes.
+    pub compressed: u64,
+    /// SHA-256 of its contents, lower-case hex.
+    pub sha256: String,
+}
+
+/// An entry in the partial bundle.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    /// Shared with whoever reads or settles it.
+    pub(super) written: Arc<Written>,
+    pub(super) header: EntryHeader,
+    /// Where its header begins.
+    pub(super) offset: u64,
+    /// Length of that header.
+    pub(super) header_len: usize,
+}
+
+impl Stored {
+    /// The byte after its last.
+    pub(super) fn end(&self) -> u64 {
+        self.offset + self.header_len as u64 + self.header.compressed
+    }
+}
