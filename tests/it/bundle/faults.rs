@@ -1,6 +1,7 @@
 //! Disks that fail: every write of a run in its turn, and disks of every size that is too small.
 
 use super::{clean, dense, finish, log, ls, put, started, to};
+use crate::support::needs::{self, SmallDisk};
 use kubectl_escalate::{
     bundle::{
         BundleError, BundleReader, BundleWriter, EntryPath, Finished, Written, layout, salvage,
@@ -273,42 +274,35 @@ fn what_has_to_make_room_for_the_manifest_is_named_in_it() {
 /// A disk for this test alone, as small as a disk can be.
 #[cfg(target_os = "linux")]
 #[test]
-#[ignore = "needs root, to mount a small tmpfs"]
 fn a_real_disk_that_is_full() {
-    use std::process::Command;
     let dir = tempdir().expect("a folder");
-    let mount = |args: &[&str]| {
-        let done = Command::new(args[0]).args(&args[1..]).arg(dir.path()).status();
-        assert!(done.expect("a program").success(), "{args:?}: is this root?");
-    };
-    mount(&["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs"]);
-    let outcome = std::panic::catch_unwind(|| {
-        let bundle = BundleWriter::create(&to(dir.path()), started()).expect("room to begin");
-        let mut acknowledged = Vec::new();
-        let mut full = 0;
-        for n in 0..30 {
-            match put(&bundle, layout::note(n), &dense(2 << 20)) {
-                Ok(written) => acknowledged.push(written),
-                Err(error) => {
-                    assert!(error.is_disk_full(), "{error:?}");
-                    full += 1;
-                }
+    let Some(_disk) = SmallDisk::mount(dir.path()) else { return };
+    let bundle = BundleWriter::create(&to(dir.path()), started()).expect("room to begin");
+    let mut acknowledged = Vec::new();
+    let mut full = 0;
+    for n in 0..30 {
+        match put(&bundle, layout::note(n), &dense(2 << 20)) {
+            Ok(written) => acknowledged.push(written),
+            Err(error) => {
+                assert!(error.is_disk_full(), "{error:?}");
+                full += 1;
             }
         }
-        assert!(full > 0 && !acknowledged.is_empty());
-        let partial = bundle.partial().to_owned();
-        let run = Run { acknowledged, partial, finished: finish(bundle), calls: 0 };
-        assert!(run.finished.is_ok(), "{:?}", run.finished);
-        assert_nothing_lost(dir.path(), &run, "a full tmpfs");
-    });
-    mount(&["umount"]);
-    outcome.expect("nothing was lost");
+    }
+    assert!(full > 0 && !acknowledged.is_empty());
+    let partial = bundle.partial().to_owned();
+    let run = Run { acknowledged, partial, finished: finish(bundle), calls: 0 };
+    assert!(run.finished.is_ok(), "{:?}", run.finished);
+    assert_nothing_lost(dir.path(), &run, "a full tmpfs");
 }
 
 /// A limit on the size of a file, which no reserve beside it can help with.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_limit_on_the_size_of_a_file() {
+    if !needs::programs(&[("bash", "bash")]) {
+        return;
+    }
     let dir = tempdir().expect("a folder");
     // The shell's unit is 1024 bytes. SIGXFSZ is ignored, for else the first write would end it.
     let exe = std::env::current_exe().expect("this program");

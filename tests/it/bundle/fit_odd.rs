@@ -9,6 +9,7 @@ use super::{
     },
     ls, name, started,
 };
+use crate::support::needs;
 use chrono::TimeDelta;
 use kubectl_escalate::bundle::{BundleError, BundleReader, Destination, Manifest, Watch, fit, layout};
 use proptest::prelude::*;
@@ -292,6 +293,9 @@ fn whoever_does_not_want_it_any_more_is_left_with_nothing_of_it() {
 #[cfg(target_os = "linux")]
 #[test]
 fn without_room_there_is_no_copy_and_nothing_of_it() {
+    if !needs::programs(&[("bash", "bash")]) {
+        return;
+    }
     let dir = tempdir().expect("a folder");
     let log = lines(1500, 1).into_iter().enumerate().map(|(n, mut line)| {
         line.text.pop();

@@ -2,6 +2,7 @@
 
 use crate::support::{
     Api, Gate, Piece, Reply, Run, World,
+    needs::SmallDisk,
     run::{Bundle, files},
     world::{LOG, POD},
 };
@@ -210,7 +211,6 @@ fn a_bundle_that_is_there_is_never_written_over() {
 }
 
 #[test]
-#[ignore = "needs root, to mount a small disk"]
 fn a_full_disk_ends_the_run_with_a_bundle() {
     let api = World::one().serve();
     let noise: Vec<u8> = {
@@ -225,18 +225,14 @@ fn a_full_disk_ends_the_run_with_a_bundle() {
     let run = Run::new(["collect", "--incident-time", crate::support::run::INCIDENT, "--to", "out"])
         .context("prod", &api.url());
     let out = run.out();
-    let mount = |program: &str, arguments: &[&str]| {
-        let done = std::process::Command::new(program).args(arguments).arg(&out).status().expect(program);
-        assert!(done.success(), "{program}");
-    };
-    mount("mount", &["-t", "tmpfs", "-o", "size=20m", "tmpfs"]);
+    let Some(disk) = SmallDisk::mount(&out) else { return };
     let ended = run.finish();
     let held = ended.files();
     let opened = (ended.code == Some(3)).then(|| Bundle::open(&ended.out().join(&held[0])));
     let told = opened.as_ref().map(|bundle| (bundle.manifest().ended, bundle.manifest().tasks.len()));
     let names_a_path = opened.as_ref().is_some_and(|bundle| bundle.holds(&out.to_string_lossy()));
     drop(opened);
-    mount("umount", &[]);
+    drop(disk);
     assert_eq!(told.map(|told| told.0), Some(Ended::DiskFull), "{held:?} {}", ended.stderr);
     assert_eq!(held.len(), 1);
     assert!(!names_a_path, "a bundle says nothing of where it was made");

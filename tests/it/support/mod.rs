@@ -4,6 +4,7 @@
 pub(crate) mod api;
 pub(crate) mod evidence;
 pub(crate) mod json;
+pub(crate) mod needs;
 pub(crate) mod prometheus;
 pub(crate) mod recorded;
 pub(crate) mod run;
