@@ -38,7 +38,7 @@ pub(super) fn verify(arguments: &Verify) -> Result<Exit, Failure> {
         if report.complete { "came to its end" } else { "was cut short" }
     ));
     report.problems.iter().for_each(|problem| print(&format!("{problem}\n")));
-    print(if report.is_sound() { "every file is as it was written\n" } else { "the bundle is damaged\n" });
+    print(if report.is_sound() { "all files are intact\n" } else { "the bundle is damaged\n" });
     Ok(if report.is_sound() { Exit::Complete } else { Exit::Incomplete })
 }
 

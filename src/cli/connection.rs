@@ -55,7 +55,7 @@ impl Flags {
         }
     }
 
-    /// A client for each context asked for, in order, with so many requests at once; those whose credentials cannot be had come
+    /// A client for each context asked for, in order, with so many requests at once; those whose credentials cannot be obtained come
     /// with the reason.
     pub(super) async fn connect(
         &self,

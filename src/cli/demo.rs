@@ -57,7 +57,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let recording = Arc::new(recording);
     let manifest = recording.manifest();
     eprintln!(
-        "this is a recording of {}, replayed: no cluster is asked, and ages are as they were then",
+        "replaying a recording of {}: no cluster is contacted, and ages are as of then",
         text(manifest.started)
     );
     let words = words(manifest, arguments);
@@ -65,7 +65,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let parsed = command.try_get_matches_from(words).and_then(|matches| collect::Arguments::from_arg_matches(&matches));
     let collect = parsed.map_err(Failure::usage)?;
     let exit = collect::run(&collect, &Clusters::Recording(Recording(recording.clone()))).await?;
-    eprintln!("look at   report.html in it first, which says what is wrong; README.txt says what else there is");
+    eprintln!("look at  report.html first: it shows what is wrong; README.txt explains the other files");
     Ok(exit)
 }
 

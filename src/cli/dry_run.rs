@@ -22,12 +22,12 @@ pub(super) async fn print_plan(
     arguments: &Arguments,
 ) -> Result<Exit, Failure> {
     if reached.is_empty() {
-        return Err(Failure::no_bundle("there is no plan, for no cluster was reached"));
+        return Err(Failure::no_bundle("there is no plan, because no cluster was reached"));
     }
     let mut text = String::new();
     let mut clusters = Vec::new();
     text.push_str(
-        "dry run: asked for the version, what is served, and the lists that the plan needs; nothing was written\n",
+        "dry run: requested version, discovery and the lists that planning needs; nothing was written\n",
     );
     text.push_str(&format!("profile  {} {}\n", request.profile.name, request.profile.version));
     text.push_str(&format!("limits   {}\n", arguments.limits_text()));
@@ -112,12 +112,12 @@ fn line(planned: &Planned) -> String {
     let required = if task.required { "required" } else { "" };
     let request = match &planned.without {
         None if matches!(&task.what, What::Scrape(scrape) if scrape.not_before.is_some()) => {
-            format!("{}, where no Prometheus answers for the servers", task.request())
+            format!("{}, if no Prometheus answers for the servers", task.request())
         }
         None => task.request(),
-        Some(Without::Absent(cause)) => format!("not asked: {cause}"),
+        Some(Without::Absent(cause)) => format!("not requested: {cause}"),
         Some(Without::Skipped(cause)) => format!("skipped: {cause}"),
-        Some(Without::Failed(causes)) => format!("cannot be asked: {}", causes.join(": ")),
+        Some(Without::Failed(causes)) => format!("cannot be requested: {}", causes.join(": ")),
     };
     format!("  {required:<9} {:<44} {request}\n", task.target())
 }

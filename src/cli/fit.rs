@@ -67,7 +67,7 @@ pub(super) fn told(copy: &Fit, max: u64) -> String {
     match copy {
         Fit::Already { bytes } => {
             format!(
-                "fitted   {} is no more than {}: there is no copy, send the bundle itself\n",
+                "fitted   no copy needed: the bundle has {}, no more than {}; send the bundle itself\n",
                 size(*bytes),
                 size(max)
             )
@@ -78,7 +78,7 @@ pub(super) fn told(copy: &Fit, max: u64) -> String {
             let given_up: Vec<String> = files.into_iter().chain(lines).collect();
             let given_up = if given_up.is_empty() { "nothing".to_owned() } else { given_up.join(", ") };
             format!(
-                "fitted   {} of at most {}, sha256 {}\ngave up  {given_up}; README.txt says what, and the full bundle has it\n",
+                "fitted   {} of at most {}, sha256 {}\nleft out {given_up}; README.txt lists them, and the full bundle has them\n",
                 size(finished.bytes),
                 size(max),
                 finished.sha256,

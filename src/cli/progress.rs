@@ -95,7 +95,7 @@ impl Progress for Bar {
 
     fn waits(&self) {
         if std::io::stderr().is_terminal() {
-            self.bar.println("all but the second scrape of the servers is there; Ctrl-C leaves that out");
+            self.bar.println("waiting for the second scrape of the servers; Ctrl-C skips it");
         }
     }
 

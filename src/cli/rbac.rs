@@ -61,13 +61,13 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         manifests.extend(roles(&rights, &arguments.name, arguments.user.as_deref()));
     }
     let mut text = String::from(
-        "# What `kubectl-escalate collect` may do with these roles: read, and nothing else. Without\n\
-         # the ClusterRole there is still a bundle, with the nodes and definitions named as missing.\n",
+        "# With these roles, `kubectl-escalate collect` can only read. Without the ClusterRole there is still a\n\
+         # bundle, which lists the nodes and definitions as missing.\n",
     );
     if request.prometheus == Ask::Find && !request.profile.queries.is_empty() {
         text.push_str(
-            "# A Prometheus is asked through the API server with what `--prometheus NAMESPACE/SERVICE` adds, or\n\
-             # without any right by its address.\n",
+            "# To query a Prometheus through the API server, add `--prometheus NAMESPACE/SERVICE`; by its URL, it needs\n\
+             # no right.\n",
         );
     }
     for manifest in manifests {

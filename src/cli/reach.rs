@@ -71,7 +71,7 @@ impl Arguments {
                 let answered = match connection {
                     // The words may hold a path of this machine: the bundle only says that it was so.
                     Err(why) => {
-                        Err(Trouble::Unreached { why, causes: vec!["its credentials could not be had".to_owned()] })
+                        Err(Trouble::Unreached { why, causes: vec!["its credentials could not be obtained".to_owned()] })
                     }
                     Ok(connection) => ask(self, request, connection, info.clone()).await,
                 };
@@ -179,7 +179,7 @@ async fn ask(
     let namespaces = if info.namespaces.is_empty() { "none".to_owned() } else { info.namespaces.join(", ") };
     eprintln!("context {}, user {}: namespace {namespaces} ({})", connection.context, connection.user, found.how);
     for namespace in &found.doubtful {
-        eprintln!("whether the namespace {namespace} exists cannot be told: you may not read namespaces");
+        eprintln!("cannot tell whether the namespace {namespace} exists: you may not read namespaces");
     }
     Ok(Reached { name: info.name.clone(), skew: skew.unwrap_or_default(), connection, discovery, found, info })
 }

@@ -107,16 +107,16 @@ pub(super) fn checklist(manifest: &Manifest, queries: usize, again: &str) -> Che
     if had > 0 {
         let is = |judged: Judged| answered().filter(|record| record.answer.verdict == judged).count();
         let counts = [
-            (is(Judged::Alert), "with something wrong"),
-            (is(Judged::Unhealthy), "not as in health"),
-            (is(Judged::Healthy), "as in health"),
-            (is(Judged::Gaps), "as in health where there is data, with gaps"),
-            (is(Judged::Value), "with nothing that is known to be wrong"),
-            (is(Judged::NoData), "without data, which is no all-clear"),
+            (is(Judged::Alert), "alerting"),
+            (is(Judged::Unhealthy), "unhealthy"),
+            (is(Judged::Healthy), "healthy"),
+            (is(Judged::Gaps), "healthy where there is data, with gaps"),
+            (is(Judged::Value), "without a known problem"),
+            (is(Judged::NoData), "without data, which does not show health"),
         ];
         let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}"));
         let by = if answered().all(|record| record.answer.is_as_of_now()) {
-            " by what was scraped and listed, as of the collection"
+            " from scrapes and objects, at the time of the collection"
         } else {
             ""
         };
@@ -139,14 +139,14 @@ pub(super) fn checklist(manifest: &Manifest, queries: usize, again: &str) -> Che
     }
     if scraped > 0 {
         details.push(format!(
-            "what /metrics of {scraped} pod(s) answered, as of the collection, which says nothing of the time before"
+            "/metrics of {scraped} pod(s), at the time of the collection: nothing about the time before"
         ));
     }
     if has_queries {
         details.push("the PromQL is in clusters/*/metrics/queries.txt".to_owned());
     }
     if details.is_empty() {
-        details.push("the profile asks for none".to_owned());
+        details.push("the profile has no queries".to_owned());
     }
     let is_unasked = has_queries && had < asked.max(1);
     let command = (!whom.is_empty() || is_unasked).then(|| format!("{again} --prometheus URL"));

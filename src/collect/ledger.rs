@@ -123,7 +123,7 @@ impl Ledger {
             settled
                 .dropped()
                 .iter()
-                .map(|lost| format!("{} was gathered, and lost to a full disk", lost.path.as_str())),
+                .map(|lost| format!("{} was collected, but lost to a full disk", lost.path.as_str())),
         );
         manifest.entries = entries.into_values().collect();
         manifest.containers = containers::coverage(request, run, settled);
@@ -235,7 +235,7 @@ fn onset(request: &Request, run: &Run) -> Option<Onset> {
     }
     let restart = |container: &Container| {
         let (runs, at) = (&container.runs, container.runs.previous?.ended?);
-        let what = format!("{}/{} ended and was started again", runs.pod, runs.container);
+        let what = format!("{}/{} ended and restarted", runs.pod, runs.container);
         window.contains(at).then_some(Onset { at, what })
     };
     let restarts = run.containers.iter().filter_map(restart);
@@ -334,7 +334,7 @@ fn who(manifest: &Manifest) -> ChecklistItem {
         .map(|claim| format!("{} ({})", claim.value, claim.source))
         .collect();
     if manifest.region.is_none() && !hints.is_empty() {
-        detail.push_str(&format!("; a hint at the region: {}", hints.join(", ")));
+        detail.push_str(&format!("; hint for the region: {}", hints.join(", ")));
     }
     let state = match (&manifest.trust_domain, &manifest.region) {
         (Some(_), Some(_)) => CheckState::Yes,
@@ -352,7 +352,7 @@ fn priority(manifest: &Manifest) -> ChecklistItem {
         Some(false) => (CheckState::Yes, "no production workload is affected"),
         None => (
             CheckState::No,
-            "not said; tell support whether production workloads fail to get certificates, which makes it urgent",
+            "unknown; tell support whether production workloads fail to get certificates, which makes it urgent",
         ),
     };
     item("priority", "priority", state, detail.to_owned(), None)

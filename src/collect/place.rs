@@ -38,13 +38,13 @@ pub struct Found {
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
     /// The user's namespaces do not exist.
-    #[error("there is no namespace {}; `kubectl get namespaces` lists those there are", .0.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(" and no "))]
+    #[error("there is no namespace {}; `kubectl get namespaces` lists the existing ones", .0.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(" and no "))]
     NoNamespace(Vec<String>),
     /// More than one deployment was found, and none was chosen.
     #[error("{} deployments were found; choose one with -n, or take all with -A", .0.len())]
     Several(Vec<(String, usize)>),
     /// `-A`, and nothing that the profile matches.
-    #[error("no namespace of this cluster is one that the profile matches; name one with -n")]
+    #[error("no namespace of this cluster matches the profile; name one with -n")]
     Nothing,
     /// The API server did not answer.
     #[error(transparent)]
@@ -128,7 +128,7 @@ async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> 
         let context = places.context.clone().unwrap_or_else(|| "default".to_owned());
         let why =
             if forbidden { "listing over the cluster is forbidden" } else { "no server was found by label or name" };
-        return Ok(([(context, BTreeSet::new())].into(), format!("the context's namespace, for {why}")));
+        return Ok(([(context, BTreeSet::new())].into(), format!("the context's namespace, because {why}")));
     }
     if found.len() > 1 && !places.all && profile.select.namespaces.is_empty() {
         return Err(PlaceError::Several(found.into_iter().map(|(name, pods)| (name, pods.len())).collect()));

@@ -80,7 +80,7 @@ pub fn logs_lack(manifest: &Manifest) -> Option<String> {
         many => (format!("{many} pods"), "were", "their logs"),
     };
     let more = if pods.len() > NAMED { ", …" } else { "" };
-    Some(format!("{count} {were} deleted before the collection, and {logs} went along: {}{more}", named.join(", ")))
+    Some(format!("{count} {were} deleted before the collection, with {logs}: {}{more}", named.join(", ")))
 }
 
 #[cfg(test)]

@@ -55,20 +55,20 @@ pub fn text(
     let has = |is_of_now: bool| answered.iter().any(|it| it.entry.is_some() && it.answer.is_as_of_now() == is_of_now);
     let mut asked = match &cluster.prometheus {
         Some(backend) if has(false) => {
-            format!("asked of {}: {}; the answers are in queries/<name>.json", backend.at, backend.why)
+            format!("queried {}: {}; the answers are in queries/<name>.json", backend.at, backend.why)
         }
-        Some(backend) => format!("{} was found and not asked: these are the questions, not their answers", backend.at),
-        None => "nothing was asked of a Prometheus: these are the questions, not their answers".to_owned(),
+        Some(backend) => format!("{} was found but not queried: these are the queries without answers", backend.at),
+        None => "no Prometheus was queried: these are the queries without answers".to_owned(),
     };
     if has(true) {
-        asked.push_str("; what scrapes and objects say in its place is as of the collection");
+        asked.push_str("; answers from scrapes and objects describe the time of the collection");
     }
     let mut text = format!(
         "# PromQL of profile {} {} for cluster {}, to paste into Grafana's Explore or Prometheus.\n\
          # Window: {} to {}{}. Rates are over {RANGE}.\n\
          # {}.\n\
-         # No data is no all-clear: it may also mean that a metric is not there, or has other labels. Where one\n\
-         # Prometheus has several clusters, add the label that tells them apart.\n",
+         # No data does not show health: a metric may be missing, or have other labels. If one Prometheus has\n\
+         # several clusters, add the label that tells them apart.\n",
         profile.name,
         profile.version,
         line(&cluster.name),
@@ -81,7 +81,7 @@ pub fn text(
     let others = namespace.iter().filter(|it| !identity.contains(it));
     for (label, values) in identity.iter().chain(others) {
         text.push_str(&match values.is_empty() {
-            true => format!("# Not narrowed by {label}, whose value is not known.\n"),
+            true => format!("# Not narrowed by {label}: its value is unknown.\n"),
             false => format!("# {label}: {}.\n", line(&values.join(", "))),
         });
     }

@@ -184,15 +184,15 @@ pub fn words(record: &QueryRecord) -> String {
     let bound = |bound: &Option<String>| bound.as_ref().map(|bound| format!(" ({bound})")).unwrap_or_default();
     let mut words = match answer.verdict {
         Judged::Alert => format!("ALERT{}", bound(alert)),
-        Judged::Unhealthy => format!("not as in health{}", bound(healthy)),
-        Judged::Healthy => format!("as in health{}", bound(healthy)),
-        Judged::Gaps => format!("as in health{} where there is data", bound(healthy)),
+        Judged::Unhealthy => format!("unhealthy{}", bound(healthy)),
+        Judged::Healthy => format!("healthy{}", bound(healthy)),
+        Judged::Gaps => format!("healthy{} where there is data", bound(healthy)),
         Judged::NoData => match &record.needs {
-            Some(needs) => format!("no data (its metrics take {needs})"),
+            Some(needs) => format!("no data (its metrics need {needs})"),
             None => "no data".to_owned(),
         },
         Judged::Value if !record.narrowed && alert.is_some() => {
-            "of all servers there, for nothing tells ours from others".to_owned()
+            "of all servers there: nothing tells ours apart".to_owned()
         }
         Judged::Value if alert.is_some() => format!("no alert{}", bound(alert)),
         Judged::Value => "no bound".to_owned(),
@@ -213,18 +213,18 @@ pub fn words(record: &QueryRecord) -> String {
         words.push_str(&format!(", with data at {} of {} moments", answer.steps_with_data, answer.steps));
     }
     if answer.partial {
-        words.push_str(", of a part of the data");
+        words.push_str(", from a part of the data");
     }
     if answer.of_scrapes {
         let apart = record.step_seconds;
         words.push_str(&format!(
-            ", by two scrapes {apart} s apart as of {}, which say nothing of the time before",
+            ", from two scrapes {apart} s apart at {}, which say nothing about the time before",
             utc(record.end)
         ));
     }
     if answer.of_objects {
         words.push_str(&format!(
-            ", by what the API server said at {}, which says little of the time before",
+            ", from the objects at {}, which say little about the time before",
             utc(record.end)
         ));
     }

@@ -69,9 +69,9 @@ fn otherwise(case: &Case<'_>, wrong: &Matcher, line: &mut BaselineLine) {
         // Objects say all there is of restarts; that lines say nothing is no word for calls.
         Seen::No if wrong.pod.is_some() => {
             line.state = BaselineState::AsExpected;
-            "nothing that was collected says otherwise".clone_into(&mut line.why);
+            "nothing in the evidence says otherwise".clone_into(&mut line.why);
         }
-        Seen::No => line.why.push_str("; nothing that was collected says otherwise"),
+        Seen::No => line.why.push_str("; nothing in the evidence says otherwise"),
         Seen::Unknown(why) if line.why.is_empty() => line.why = why,
         Seen::Unknown(why) => line.why = format!("{}; {why}", line.why),
     }

@@ -138,13 +138,13 @@ fn issuance(case: &Case<'_>, findings: &[Finding]) -> Issuance {
     match (asked.is_empty(), lacks.is_empty()) {
         (true, _) => Issuance {
             state: IssuanceState::NotChecked,
-            why: "the profile has no query that could tell".to_owned(),
+            why: "the profile has no query for it".to_owned(),
             shown_by: Vec::new(),
         },
         (false, false) => Issuance { state: IssuanceState::NotChecked, why: lacks.join("; "), shown_by: Vec::new() },
         (false, true) => Issuance {
             state: IssuanceState::NotAffected,
-            why: "what was asked for was minted, over all of the window".to_owned(),
+            why: "all requested SVIDs were minted over the whole window".to_owned(),
             shown_by: asked.into_iter().flatten().flatten().take(evidence::MOST_SHOWN).collect(),
         },
     }

@@ -80,9 +80,9 @@ fn why(findings: &[Finding], lead: Option<&String>, effects: &BTreeSet<String>, 
     };
     let titles: Vec<&str> = findings.iter().filter(|it| effects.contains(&it.id)).map(|it| it.title.as_str()).collect();
     let explains = match titles.as_slice() {
-        [] => "none of the other findings explains it".to_owned(),
-        [one] => format!("it explains another finding: {one}"),
-        many => format!("it explains {} of the other findings: {}", many.len(), many.join("; ")),
+        [] => "no other finding explains it".to_owned(),
+        [one] => format!("it explains 1 other finding: {one}"),
+        many => format!("it explains {} other findings: {}", many.len(), many.join("; ")),
     };
     if roots < 2 {
         return explains;
@@ -97,5 +97,5 @@ fn why(findings: &[Finding], lead: Option<&String>, effects: &BTreeSet<String>, 
         (false, true) => "the earliest",
         (false, false) => "the first",
     };
-    format!("{explains}; of {roots} that nothing explains it is {than}")
+    format!("{explains}; of {roots} unexplained findings, it is {than}")
 }

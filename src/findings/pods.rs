@@ -82,7 +82,7 @@ fn container_meets(case: &Case<'_>, pod: &PodFacts, of: &ContainerFacts, wanted:
     if !wanted.waiting.is_empty() {
         let waits = |run: &&RunState| run.kind == "waiting" && wanted.waiting.contains(&run.reason);
         let state = of.state.as_ref().filter(waits).filter(|_| pod.deleted.is_none())?;
-        words.push(format!("container {} waits: {}", of.name, reason(state)));
+        words.push(format!("container {} is waiting: {}", of.name, reason(state)));
         since = ends().filter_map(|run| run.finished).min().or(pod.created);
     }
     if !(wanted.terminated.is_empty() && wanted.exit_codes.is_empty()) {
@@ -92,7 +92,7 @@ fn container_meets(case: &Case<'_>, pod: &PodFacts, of: &ContainerFacts, wanted:
         };
         let run = ends().filter(is_recent).find(is)?;
         let code = run.exit_code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
-        words.push(format!("container {} ended{code}: {}", of.name, reason(run)));
+        words.push(format!("container {} ended{code}: {}{}", of.name, reason(run), memory_limit(of, run)));
         since = since.into_iter().chain(run.finished).min();
     }
     if let Some(restarts) = wanted.restarts {
@@ -100,10 +100,16 @@ fn container_meets(case: &Case<'_>, pod: &PodFacts, of: &ContainerFacts, wanted:
         if of.restarts < restarts {
             return None;
         }
-        words.push(format!("container {} was restarted {} times", of.name, of.restarts));
+        words.push(format!("container {} restarted {} times", of.name, of.restarts));
         since = since.into_iter().chain(last.finished).min();
     }
     Some(about(pod, Some(of), words, since))
+}
+
+/// ` (limit 96Mi)` for a run that was OOM-killed, if the container has a memory limit.
+fn memory_limit(of: &ContainerFacts, run: &RunState) -> String {
+    let limit = of.limits.get("memory").filter(|_| run.reason == "OOMKilled");
+    limit.map(|limit| format!(" (limit {})", amount("memory", *limit))).unwrap_or_default()
 }
 
 fn reason(run: &RunState) -> String {

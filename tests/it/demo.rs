@@ -23,7 +23,7 @@ fn demo(more: &[&std::ffi::OsStr]) -> Ended {
 #[test]
 fn it_ends_with_a_bundle_in_hand_and_asks_nobody() {
     let ended = demo(&[]).exits(0);
-    assert!(ended.stderr.contains("no cluster is asked") && ended.stderr.contains("README.txt"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no cluster is contacted") && ended.stderr.contains("README.txt"), "{}", ended.stderr);
     assert!(ended.stdout.trim_end().ends_with(".zip"), "{}", ended.stdout);
     let bundle = ended.bundle();
     assert!(bundle.manifest().complete);
@@ -53,4 +53,49 @@ fn any_bundle_can_take_its_place() {
     let other = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/unschedulable.zip");
     let bundle = demo(&["--bundle".as_ref(), other.as_os_str()]).bundle();
     assert_eq!(outcomes(&bundle.manifest().tasks).len(), outcomes(&Bundle::open(&other).manifest().tasks).len());
+}
+
+/// What differs from run to run: ages, the name's time, sizes and hashes.
+fn masked(text: &str) -> Vec<String> {
+    let masks = [
+        (r"  \d+ (d|h|min|s)( \d+ (h|min|s))? ago", "  AGE ago"),
+        (r"-\d{8}T\d{6}Z\.zip", "-TIME.zip"),
+        (r"[\d.]+ (k|M)?B", "SIZE"),
+        (r"sha256 [0-9a-f]{64}", "sha256 HASH"),
+    ];
+    let masks = masks.map(|(mask, with)| (regex_automata::meta::Regex::new(mask).expect("a pattern"), with));
+    let line = |line: &str| {
+        masks.iter().fold(line.trim_end().to_owned(), |line, (mask, with)| {
+            let mut out = String::new();
+            let mut rest = 0;
+            for found in mask.find_iter(&line) {
+                out.push_str(&line[rest..found.start()]);
+                out.push_str(with);
+                rest = found.end();
+            }
+            out + &line[rest..]
+        })
+    };
+    text.trim().lines().map(line).collect()
+}
+
+/// A line of dots in the README stands for lines that are left out.
+#[test]
+fn the_readme_shows_what_demo_prints() {
+    let ended = demo(&[]).exits(0);
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("the README");
+    let (_, block) = readme.split_once("$ kubectl escalate demo\n").expect("a run");
+    let (block, _) = block.split_once("```").expect("its end");
+    let path = std::path::Path::new(ended.stdout.trim()).file_name().expect("a name").to_string_lossy().into_owned();
+    let printed = format!("{}\n./{path}", ended.stderr.trim());
+    let (shown, printed_lines) = (masked(block), masked(&printed));
+    let mut rest = printed_lines.as_slice();
+    let parts: Vec<&[String]> = shown.split(|line| line.trim() == "...").collect();
+    for (number, part) in parts.iter().enumerate() {
+        let at = rest.windows(part.len()).position(|window| window == *part);
+        let at = at.unwrap_or_else(|| panic!("demo does not print:\n{}\n\nbut:\n{printed}", part.join("\n")));
+        assert!(number > 0 || at == 0, "demo prints more before:\n{printed}");
+        rest = &rest[at + part.len()..];
+    }
+    assert!(rest.is_empty(), "demo prints more at the end:\n{printed}");
 }

@@ -11,6 +11,7 @@ mod demo;
 mod describe;
 mod exit;
 mod findings;
+mod language;
 mod log_facts;
 mod objects;
 mod plan;

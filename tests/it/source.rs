@@ -117,7 +117,7 @@ echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",
     let (first, second) = (World::one().serve(), World::one().serve());
     let run = Run::collect(&first).context("other", &second.url()).login(LOGIN);
     let ended = run.args(["--context", "prod", "--context", "other"]).finish().exits(3);
-    assert!(ended.stderr.contains("credentials could not be had"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("credentials could not be obtained"), "{}", ended.stderr);
     let bundle = ended.bundle();
     assert!(bundle.manifest().clusters.iter().any(|cluster| cluster.error.is_some()));
     assert!(!bundle.holds("jane-corp"), "what the login program was called with, or said");

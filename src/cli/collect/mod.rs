@@ -151,9 +151,9 @@ pub(super) async fn run(arguments: &Arguments, clusters: &Clusters) -> Result<Ex
             Err(match stop.reason() {
                 Some(StopReason::Interrupted) => Failure {
                     exit: Exit::Interrupted,
-                    text: "interrupted before anything was gathered; there is no bundle".to_owned(),
+                    text: "interrupted before anything was collected; there is no bundle".to_owned(),
                 },
-                _ => Failure::no_bundle("no bundle was made, for no cluster was reached"),
+                _ => Failure::no_bundle("there is no bundle, because no cluster was reached"),
             })
         }
         Ok((reached, unreached)) => {
@@ -202,17 +202,17 @@ fn listen(stopper: &Arc<Stopper>, skip: &Skip) -> JoinHandle<()> {
     tokio::spawn(async move {
         interrupted().await;
         if skip.now() {
-            eprintln!("the second scrape is left out");
+            eprintln!("skipping the second scrape");
             // One Ctrl-C may come twice.
             tokio::time::sleep(Duration::from_millis(200)).await;
             interrupted().await;
         }
-        eprintln!("interrupted: closing the bundle with what is there; once more to leave at once");
+        eprintln!("interrupted: finishing the bundle with what was collected; press Ctrl-C again to exit now");
         on_signal.stop(StopReason::Interrupted);
         // One Ctrl-C may come twice: to the process, and to the group that it is in.
         tokio::time::sleep(Duration::from_millis(200)).await;
         interrupted().await;
-        eprintln!("left at once: `kubectl-escalate salvage NAME.zip.partial` makes a bundle of what was there");
+        eprintln!("exited; `kubectl-escalate salvage NAME.zip.partial` recovers a bundle of what was collected");
         std::process::exit(Exit::Interrupted.code().into());
     })
 }
@@ -367,7 +367,7 @@ impl Arguments {
 
     pub(super) fn limits_text(&self) -> String {
         format!(
-            "deadline {}, {} logs at a node and {} requests at a cluster at once, {} of log a container, {} s without a byte",
+            "deadline {}, at once {} logs per node and {} requests per cluster, {} per log, {} s without data",
             humantime(self.deadline),
             self.node_streams,
             self.cluster_streams,

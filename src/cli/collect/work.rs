@@ -74,12 +74,12 @@ impl Work<'_> {
     pub(super) async fn wait(&self, made: Made) -> Made {
         let until = self.request.window.end.to_rfc3339_opts(SecondsFormat::Secs, true);
         let path = made.finished.path.display().to_string();
-        eprintln!("{path} has what there is until now; the logs are followed until {until}, Ctrl-C ends that");
+        eprintln!("{path} has what was collected so far; following the logs until {until}, Ctrl-C to stop");
         match self.complete(&made).await {
             Ok(completed) => completed,
             Err(failure) => {
                 eprintln!("kubectl-escalate: {}", failure.text);
-                eprintln!("what was there before the logs were followed is in {path}");
+                eprintln!("{path} has what was collected before the logs were followed");
                 made
             }
         }
@@ -98,7 +98,7 @@ impl Work<'_> {
         deadline.abort();
         let completed = completed?;
         if !completed.has_all {
-            eprintln!("it has not all that the first bundle has, which stays: {}", path.display());
+            eprintln!("it lacks something that the first bundle has, which is kept: {}", path.display());
             return Ok(completed);
         }
         let finished = completed.finished.in_place_of(&made.finished).map_err(Failure::no_bundle)?;

@@ -189,7 +189,7 @@ impl Window {
     pub fn unfinished(&self, now: DateTime<Utc>, waits: bool) -> Option<String> {
         let what = match waits {
             true => "the logs are followed until then",
-            false => "what comes until then is not in this run, unless it waits for it (--wait)",
+            false => "what happens until then is not in this bundle, unless the run waits for it (--wait)",
         };
         if self.end <= now {
             return waits.then(|| "the window is over, so there is nothing to wait for".to_owned());

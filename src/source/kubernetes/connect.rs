@@ -70,7 +70,7 @@ pub enum ConnectError {
         known: String,
     },
     /// The credentials could not be had.
-    #[error("the credentials of context \"{context}\" could not be had: {why}")]
+    #[error("the credentials of context \"{context}\" could not be obtained: {why}")]
     Credentials {
         /// The context.
         context: String,

@@ -21,7 +21,7 @@ pub enum SourceError {
     Unreachable(#[source] Box<kube::Error>),
     /// The credentials could not be had or renewed. What the login program said may name the user
     /// and paths of this machine, so it is no part of the chain of causes.
-    #[error("the credentials could not be had or renewed")]
+    #[error("the credentials could not be obtained or renewed")]
     Credentials {
         /// For the terminal only.
         detail: String,

@@ -112,7 +112,7 @@ fn second_scrapes_are_planned_for_where_no_prometheus_answers() {
     let planned = second(&["--scrape-gap", "10s"]);
     assert_eq!(planned.len(), 2, "{planned:#?}");
     for line in planned {
-        assert!(line.contains("/proxy/metrics, where no Prometheus answers for the servers"), "{line}");
+        assert!(line.contains("/proxy/metrics, if no Prometheus answers for the servers"), "{line}");
     }
     assert_eq!(second(&["--scrape-gap", "0s"]).len(), 0);
 }

@@ -448,6 +448,6 @@ fn a_pod_that_only_events_tell_of_is_named() {
     let bundle = ended.bundle();
     let [gone] = &bundle.manifest().gone_pods[..] else { panic!("{:#?}", bundle.manifest().gone_pods) };
     assert_eq!((gone.pod.as_str(), gone.node.as_deref()), ("spirl-server-7f9c-zzzzz", Some("node-a")));
-    let said = "1 pod was deleted before the collection, and its log went along: spirl-server-7f9c-zzzzz (Killing at 2024-03-05T14:02:00Z on node-a)";
+    let said = "1 pod was deleted before the collection, with its log: spirl-server-7f9c-zzzzz (Killing at 2024-03-05T14:02:00Z on node-a)";
     assert!(ended.stderr.contains(said) && bundle.text("README.txt").contains(said), "{}", ended.stderr);
 }

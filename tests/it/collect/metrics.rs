@@ -94,7 +94,7 @@ fn what_had_no_turn_before_the_deadline_is_told() {
     assert_eq!(bundle.outcome("query/mint-success", Outcome::TimedOut).started, None);
     let (state, detail, command) = check(&bundle);
     assert!(state != CheckState::Yes && command.is_some(), "{detail}");
-    assert!(bundle.text(&metrics("queries.txt")).contains("was found and not asked"));
+    assert!(bundle.text(&metrics("queries.txt")).contains("was found but not queried"));
 }
 
 #[test]

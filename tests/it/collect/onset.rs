@@ -78,7 +78,7 @@ fn so_is_the_first_alert_that_began_within_the_window_and_fires() {
 fn so_is_the_first_restart_when_it_came_first() {
     let at = ago(12);
     let item = logs_of(Some(at), &[(ago(4), 40)]);
-    assert!(item.detail.contains(&format!("{POD}/server ended and was started again")), "{item:?}");
+    assert!(item.detail.contains(&format!("{POD}/server ended and restarted")), "{item:?}");
     assert!(!item.detail.contains("go from"), "{item:?}");
     assert!(item.command.expect("a command").ends_with(&format!("--incident-time {}", stamp(at))));
 }

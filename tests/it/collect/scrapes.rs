@@ -55,7 +55,7 @@ fn what_goes_wrong_between_them_is_shown() {
     assert_eq!(file["answer"]["result"][0]["values"][0][1], "0.5", "{file}");
     let text = bundle.text(&metrics("queries.txt"));
     assert!(
-        text.contains("by two scrapes 1 s apart as of") && text.contains("since the servers started 205"),
+        text.contains("from two scrapes 1 s apart at") && text.contains("since the servers started 205"),
         "{text}"
     );
     // What the servers themselves do not have is no scrape's to answer.
@@ -84,7 +84,7 @@ fn they_never_say_that_all_is_well() {
     assert!(text.contains("no alert (< 0.99), worst 1 at"), "{text}");
     // What is to be pasted is of minutes.
     assert!(text.contains("[5m]") && !text.contains("ms]"), "{text}");
-    assert!(text.contains("no data (its metrics take emitLatencyMetrics"), "{text}");
+    assert!(text.contains("no data (its metrics need emitLatencyMetrics"), "{text}");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn an_interrupt_leaves_out_the_second_and_nothing_else() {
     // What was answered is dealt with in milliseconds; before that an interrupt would be one of all.
     std::thread::sleep(std::time::Duration::from_secs(2));
     running.signal(Signal::INT);
-    running.hears("the second scrape is left out");
+    running.hears("skipping the second scrape");
     let ended = running.finish().exits(0);
     let bundle = ended.bundle();
     assert!(bundle.manifest().complete);

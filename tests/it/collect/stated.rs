@@ -39,7 +39,7 @@ fn what_they_state_is_an_answer_as_of_now() {
     // Nothing states a use of memory, so nothing is said of it.
     assert!(bundle.manifest().queries.iter().all(|record| record.id != "memory"));
     let text = bundle.text(&metrics("queries.txt"));
-    assert!(text.contains("ALERT (> 0), worst 1 of") && text.contains("by what the API server said at"), "{text}");
+    assert!(text.contains("ALERT (> 0), worst 1 of") && text.contains("from the objects at"), "{text}");
     let (state, detail, _) = check(&bundle);
     assert_eq!(state, CheckState::Partial, "{detail}");
     let samples = bundle.text(&metrics("samples.openmetrics"));

@@ -113,7 +113,7 @@ fn a_log_is_followed_across_whatever_ends_its_stream() {
     assert_whole(&bundle, &log);
     assert_eq!(files(&ended.out()).len(), 1, "the first bundle has become the whole one");
     assert_eq!(bundle.manifest().ended, Ended::Finished);
-    assert!(ended.stderr.contains("has what there is until now; the logs are followed until"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("has what was collected so far; following the logs until"), "{}", ended.stderr);
     let follows = api.asked().iter().filter(|asked| asked.parameter("follow") == "true").count();
     assert!(follows >= 4, "{follows} streams");
 }

@@ -42,7 +42,7 @@ fn evidence_is_quoted_with_its_place_time_count_and_value() {
 
     let findings = Case::well().ended("OOMKilled", 137, 3).judge();
     let oom = &of(&findings, "oom-killed").shown_by[0];
-    assert!(oom.quote.contains("ended with exit code 137: OOMKilled"), "{}", oom.quote);
+    assert!(oom.quote.contains("ended with exit code 137: OOMKilled (limit 512Mi)"), "{}", oom.quote);
     assert_eq!(oom.at, Some(ago(15)));
 }
 

@@ -53,7 +53,7 @@ fn slow_mints_are_explained_by_the_processor() {
     let case = slow(Case::well()).query("cpu-throttled", Judged::Value, "0.6", &[]);
     let findings = case.judge();
     assert_eq!(wrong(&findings), ["cpu-saturated", "mints-slow"]);
-    assert!(findings.lead_why.starts_with("it explains another finding"), "{}", findings.lead_why);
+    assert!(findings.lead_why.starts_with("it explains 1 other finding"), "{}", findings.lead_why);
     assert_eq!(slow(Case::well()).lead().as_deref(), Some("mints-slow"));
 }
 
