@@ -58,7 +58,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let manifest = recording.manifest();
     eprintln!(
         "replaying a recording of {}: no cluster is contacted, and ages are as of then",
-        text(manifest.started)
+        manifest.started.to_rfc3339_opts(SecondsFormat::Secs, true)
     );
     let words = words(manifest, arguments);
     let command = collect::Arguments::augment_args(clap::Command::new("collect"));

@@ -26,9 +26,7 @@ pub(super) async fn print_plan(
     }
     let mut text = String::new();
     let mut clusters = Vec::new();
-    text.push_str(
-        "dry run: requested version, discovery and the lists that planning needs; nothing was written\n",
-    );
+    text.push_str("dry run: requested version, discovery and the lists that planning needs; nothing was written\n");
     text.push_str(&format!("profile  {} {}\n", request.profile.name, request.profile.version));
     text.push_str(&format!("limits   {}\n", arguments.limits_text()));
     for cluster in reached {

@@ -70,9 +70,10 @@ impl Arguments {
                 };
                 let answered = match connection {
                     // The words may hold a path of this machine: the bundle only says that it was so.
-                    Err(why) => {
-                        Err(Trouble::Unreached { why, causes: vec!["its credentials could not be obtained".to_owned()] })
-                    }
+                    Err(why) => Err(Trouble::Unreached {
+                        why,
+                        causes: vec!["its credentials could not be obtained".to_owned()],
+                    }),
                     Ok(connection) => ask(self, request, connection, info.clone()).await,
                 };
                 (info, answered)

@@ -223,10 +223,7 @@ pub fn words(record: &QueryRecord) -> String {
         ));
     }
     if answer.of_objects {
-        words.push_str(&format!(
-            ", from the objects at {}, which say little about the time before",
-            utc(record.end)
-        ));
+        words.push_str(&format!(", from the objects at {}, which say little about the time before", utc(record.end)));
     }
     if let Some(since) = &answer.since_start {
         words.push_str(&format!("; since the servers started {}{}", short(&since.value), of(&since.labels)));

@@ -13,7 +13,10 @@ pub fn text(found: &Findings) -> String {
     let issuance = words::issuance(&found.issuance);
     let mut text = String::new();
     // Text from the evidence cannot start a line of its own.
-    let mut line = |words: &str| text.push_str(&format!("{}\n", safe::line(words, usize::MAX).trim_end()));
+    let mut line = |words: &str| {
+        let indent = words.len() - words.trim_start_matches(' ').len();
+        text.push_str(&format!("{:indent$}{}\n", "", safe::line(words, usize::MAX)));
+    };
     line(&format!("issuance affected: {issuance}. {}", words::why(&found.issuance)));
     line(&format!("          {}", words::UNTIL_EXPIRY));
     if found.lead.is_none() {

@@ -134,7 +134,10 @@ fn what_is_over_is_shown_by_the_prometheus_and_not_acquitted_by_scrapes() {
         assert!(that_are(&scraped, verdict).is_empty(), "{verdict}: {:#}", scraped.manifest["queries"]);
     }
     let queries = scraped.text("metrics/queries.txt");
-    assert!(queries.contains("no alert (< 0.99)") && queries.contains("say nothing about the time before"), "{queries}");
+    assert!(
+        queries.contains("no alert (< 0.99)") && queries.contains("say nothing about the time before"),
+        "{queries}"
+    );
 }
 
 #[test]

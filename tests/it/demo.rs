@@ -23,7 +23,11 @@ fn demo(more: &[&std::ffi::OsStr]) -> Ended {
 #[test]
 fn it_ends_with_a_bundle_in_hand_and_asks_nobody() {
     let ended = demo(&[]).exits(0);
-    assert!(ended.stderr.contains("no cluster is contacted") && ended.stderr.contains("README.txt"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("no cluster is contacted") && ended.stderr.contains("README.txt"),
+        "{}",
+        ended.stderr
+    );
     assert!(ended.stdout.trim_end().ends_with(".zip"), "{}", ended.stdout);
     let bundle = ended.bundle();
     assert!(bundle.manifest().complete);
