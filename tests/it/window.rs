@@ -309,7 +309,7 @@ fn a_window_may_end_in_the_future_and_says_so() {
     assert_eq!(window.end, utc("2026-11-22T15:15:00Z"));
     assert_eq!(
         window.unfinished(now, false).unwrap(),
-        "the window ends in 15 min, at 2026-11-22T15:15:00Z; what comes until then is not in this run, unless it waits for it (--wait)"
+        "the window ends in 15 min, at 2026-11-22T15:15:00Z; what happens until then is not in this bundle, unless the run waits for it (--wait)"
     );
     assert_eq!(
         window.unfinished(now, true).unwrap(),

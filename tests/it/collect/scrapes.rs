@@ -59,7 +59,7 @@ fn what_goes_wrong_between_them_is_shown() {
     assert!(bundle.manifest().queries.iter().all(|record| record.id != "restarts" || !record.answer.of_scrapes));
     let (state, detail, _) = check(&bundle);
     assert_eq!(state, CheckState::Partial, "{detail}");
-    assert!(detail.contains("by what was scraped and listed, as of the collection"), "{detail}");
+    assert!(detail.contains("from scrapes and objects, at the time of the collection"), "{detail}");
 }
 
 fn has_scraped(bundle: &Bundle) -> bool {

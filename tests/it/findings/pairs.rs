@@ -22,7 +22,7 @@ fn a_control_plane_that_is_away_explains_a_bundle_that_is_not_assembled() {
         assert_eq!(of("bundle-cache-down").explained_by.as_deref(), Some("control-plane-outbound"));
         assert!(of("control-plane-outbound").explains.contains(&"bundle-cache-down".to_owned()));
         assert_eq!(findings.findings[0].id, "control-plane-outbound");
-        assert!(findings.lead_why.contains("it explains") && findings.lead_why.contains("not assembled"));
+        assert!(findings.lead_why.contains("it explains") && findings.lead_why.contains("cannot be assembled"));
         // What is there only explains what is there.
         let ids: Vec<&String> = findings.findings.iter().map(|it| &it.id).collect();
         assert!(findings.findings.iter().flat_map(|it| &it.explains).all(|id| ids.contains(&id)));

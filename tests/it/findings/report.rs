@@ -56,7 +56,7 @@ fn a_bundle_is_judged_again_as_text_and_as_json() {
     let path = bundle(folder.path(), &case, true);
     let text = report(&path).finish().exits(0).stdout;
     let places: Vec<usize> =
-        ["issuance affected: ", "warning   Servers do not reach", "info      Debug logging is on", "baseline  "]
+        ["issuance affected: ", "warning   Servers cannot reach", "info      Debug logging is on", "baseline  "]
             .iter()
             .map(|words| text.find(words).unwrap_or_else(|| panic!("{words} in {text}")))
             .collect();
