@@ -61,7 +61,7 @@ pub(super) async fn collect(site: &Site, task: &Task, query: &QueryTask) -> Done
 fn judge(site: &Site, query: &QueryTask) -> Judge {
     let Question { end, range, .. } = &query.question;
     let (start, step) = range.unwrap_or((*end, TimeDelta::seconds(1)));
-    let bounds = query.rule.as_ref().map_or((None, None), |rule| rule.bounds());
+    let bounds = query.rule.as_ref().map_or((None, None), |rule| rule.thresholds());
     let incident = site.request.window.incident.map(|incident| (incident.start, incident.end));
     Judge::new(bounds, (start, *end), step, incident)
 }

@@ -191,7 +191,7 @@ pub(super) fn judged(
     (is_partial, warnings): (bool, Vec<String>),
 ) -> Verdict {
     let incident = request.window.incident.map(|incident| (incident.start, incident.end));
-    let mut judge = Judge::new(rule.bounds(), (at, at), TimeDelta::seconds(1), incident);
+    let mut judge = Judge::new(rule.thresholds(), (at, at), TimeDelta::seconds(1), incident);
     for (labels, value) in values {
         judge.hear(labels, &[(at.timestamp_millis() as f64 / 1000.0, value)]);
     }

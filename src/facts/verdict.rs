@@ -5,7 +5,7 @@
 use super::coverage::utc;
 use crate::{
     bundle::{Judged, QueryRecord, Reading, Verdict},
-    profile::Bound,
+    profile::Threshold,
     promql::{Labels, NAME},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 /// Hears an answer, series by series.
 #[derive(Clone, Debug)]
 pub struct Judge {
-    healthy: Option<Bound>,
-    alert: Option<Bound>,
+    healthy: Option<Threshold>,
+    alert: Option<Threshold>,
     /// Seconds since 1970.
     start: f64,
     step: f64,
@@ -51,7 +51,7 @@ impl Judge {
     /// Of an answer for moments from `start` to `end`, `step` apart, held against these bounds.
     #[must_use]
     pub fn new(
-        (healthy, alert): (Option<Bound>, Option<Bound>),
+        (healthy, alert): (Option<Threshold>, Option<Threshold>),
         (start, end): (DateTime<Utc>, DateTime<Utc>),
         step: TimeDelta,
         incident: Option<(DateTime<Utc>, DateTime<Utc>)>,

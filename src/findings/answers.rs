@@ -8,7 +8,7 @@ use crate::{
     bundle::{Judged, QueryRecord, Reading, findings::Shown},
     facts::verdict,
     profile::{
-        Bound,
+        Threshold,
         rules::{QueryIs, QueryMatch},
     },
 };
@@ -100,7 +100,7 @@ fn is_well(record: &QueryRecord) -> bool {
     if answer.partial {
         return false;
     }
-    let healthy = record.healthy.as_ref().and_then(|bound| bound.parse::<Bound>().ok());
+    let healthy = record.healthy.as_ref().and_then(|bound| bound.parse::<Threshold>().ok());
     let holds = |reading: &Option<Reading>| {
         let value = reading.as_ref().and_then(|reading| reading.value.parse().ok());
         healthy.zip(value).is_some_and(|(bound, value)| bound.holds(value))
@@ -118,7 +118,7 @@ fn answer(case: &Case<'_>, wanted: &QueryMatch, record: &QueryRecord) -> Seen {
         return Seen::Unknown(unanswered(case, record));
     }
     let met = |is: bool| if is { Seen::yes(evidence(record, answer.worst.as_ref())) } else { Seen::No };
-    if let Some(bound) = wanted.value.as_ref().and_then(|bound| bound.parse::<Bound>().ok()) {
+    if let Some(bound) = wanted.value.as_ref().and_then(|bound| bound.parse::<Threshold>().ok()) {
         let worst = answer.worst.as_ref().and_then(|worst| worst.value.parse::<f64>().ok());
         return match worst {
             Some(value) if bound.holds(value) => labelled(wanted, record),

@@ -10,7 +10,7 @@ use crate::{
         findings::Shown,
     },
     profile::{
-        Bound,
+        Threshold,
         rules::{ContainerKind, EnvMatch, PodMatch, ResourcesMatch, UsageMatch},
     },
 };
@@ -177,7 +177,7 @@ fn amount(name: &str, value: f64) -> String {
 
 pub(super) fn usage(case: &Case<'_>, wanted: &UsageMatch) -> Seen {
     let UsageMatch { resource, of_limit } = wanted;
-    let bound = of_limit.parse::<Bound>().ok();
+    let bound = of_limit.parse::<Threshold>().ok();
     let part = |of: &ContainerFacts| {
         let limit = of.limits.get(resource).filter(|limit| **limit > 0.0)?;
         Some(of.usage.get(resource)? / limit)

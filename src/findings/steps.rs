@@ -3,7 +3,7 @@
 use super::{answers, case::Case, evidence::Evidence};
 use crate::{
     bundle::{BundleName, NamePart, findings::Step},
-    profile::{VARIABLES, rules::NextStep},
+    profile::rules::{COMMAND_VARIABLES, NextStep},
 };
 
 /// The steps of a rule, for what shows that it holds.
@@ -22,7 +22,7 @@ fn fill(case: &Case<'_>, command: &str, evidence: &Evidence) -> Option<String> {
     while let Some((before, after)) = rest.split_once('$') {
         out.push_str(before);
         // The longer names first: CONTAINER begins as CONTEXT does not, but a later one might.
-        let name = VARIABLES.iter().filter(|name| after.starts_with(**name)).max_by_key(|name| name.len());
+        let name = COMMAND_VARIABLES.iter().filter(|name| after.starts_with(**name)).max_by_key(|name| name.len());
         let Some(name) = name else {
             out.push('$');
             rest = after;

@@ -1,12 +1,17 @@
-//! Finds a profile's text, reads it and checks it. Owns [`Profile`], the only
-//! form in which the rest of the program sees one, and its errors.
+//! Owns [`Profile`], the only form in which the rest of the program sees a profile: finds its text, reads it and checks
+//! it. A profile that breaks a rule is refused with every problem.
 
-use super::{model::Spec, validate};
+use super::{
+    model::Spec,
+    pattern,
+    problem::{Problem, Problems},
+    validate,
+};
 use crate::yaml;
 use regex_automata::meta::Regex;
 use sha2::{Digest, Sha256};
 use std::{
-    fmt, fs,
+    fs,
     io::{self, Read as _},
     ops::Deref,
     path::PathBuf,
@@ -18,7 +23,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("agent", include_str!("../../profiles/agent.yaml")),
 ];
 
-/// The profiles that come with the program: name and text.
+/// The profiles that come with the program: the name and the YAML of each.
 pub fn embedded() -> &'static [(&'static str, &'static str)] {
     EMBEDDED
 }
@@ -26,7 +31,7 @@ pub fn embedded() -> &'static [(&'static str, &'static str)] {
 /// The largest file that is read as a profile, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// A profile that holds to every rule. Its keys are read through [`Spec`], and nothing can change them.
+/// A profile that breaks no rule. Its keys are read through [`Spec`], and nothing can change them.
 #[derive(Debug, Clone)]
 pub struct Profile {
     spec: Spec,
@@ -36,8 +41,11 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Loads a profile by the name of an embedded one, or from a file: a value
-    /// with a `/`, or ending in `.yaml` or `.yml`, is a file's path.
+    /// Loads an embedded profile by its name, or one from a file. A value that contains a `/`, or ends in `.yaml` or
+    /// `.yml`, is the path of a file.
+    ///
+    /// # Errors
+    /// When no embedded profile has the name, or the file cannot be read, or its text is refused.
     pub fn load(name_or_file: &str) -> Result<Profile, ProfileError> {
         if is_file(name_or_file) {
             let text =
@@ -47,30 +55,31 @@ impl Profile {
         Profile::built_in(name_or_file)
     }
 
-    /// Reads one that comes with the program, by its name; no file of this machine, whatever is called so.
+    /// Loads an embedded profile by its name, and never a file.
     ///
     /// # Errors
-    /// [`ProfileError::Unknown`] when there is none of that name.
-    pub fn built_in(of: &str) -> Result<Profile, ProfileError> {
-        match EMBEDDED.iter().find(|(name, _)| *name == of) {
+    /// [`ProfileError::Unknown`] when no embedded profile has the name.
+    pub fn built_in(name: &str) -> Result<Profile, ProfileError> {
+        match EMBEDDED.iter().find(|(known, _)| *known == name) {
             Some((name, text)) => Profile::parse(&format!("profiles/{name}.yaml"), text),
-            None => Err(ProfileError::Unknown { name: of.to_owned() }),
+            None => Err(ProfileError::Unknown { name: name.to_owned() }),
         }
     }
 
-    /// Reads and checks a profile's text. `source_name` is what errors call it.
+    /// Reads and checks the YAML of a profile. Errors call the text `source_name`.
+    ///
+    /// # Errors
+    /// [`ProfileError::Invalid`] with every problem of the text.
     pub fn parse(source_name: &str, text: &str) -> Result<Profile, ProfileError> {
         let refused = |problems| ProfileError::Invalid { source_name: source_name.to_owned(), problems };
         let spec: Spec = yaml::from_str(text).map_err(|error| refused(vec![Problem::of_yaml(error)]))?;
-        let problems = validate::problems(&spec);
+        let mut problems = Problems::default();
+        validate::spec(&mut problems, &spec);
         if !problems.is_empty() {
-            let mut located: Vec<Problem> = problems.into_iter().map(|found| found.located(text)).collect();
-            located.sort_by_key(|problem| (problem.line, problem.column));
-            return Err(refused(located));
+            return Err(refused(problems.located(text)));
         }
-        // Checked by `validate`; here only kept.
-        let namespaces =
-            spec.select.namespace_pattern.as_deref().and_then(|pattern| validate::whole_name(pattern).ok());
+        // `validate` refuses an expression that does not compile.
+        let namespaces = spec.select.namespace_pattern.as_deref().and_then(|pattern| pattern::whole(pattern).ok());
         Ok(Profile { spec, namespaces, sha256: hex(&Sha256::digest(text.as_bytes())), source: source_name.to_owned() })
     }
 
@@ -79,12 +88,13 @@ impl Profile {
         &self.sha256
     }
 
-    /// Where the text came from, for errors on this machine. It can be a path of the user's, so it never goes into a bundle.
+    /// Where the text came from, for errors on this machine. It can be a local path, so it never goes into a bundle.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Whether a namespace is the workload's own: named in `select.namespaces`, or matched as a whole by `select.namespacePattern`.
+    /// Whether a namespace is the workload's own: it is in `select.namespaces`, or `select.namespacePattern` matches its
+    /// whole name.
     pub fn owns_namespace(&self, namespace: &str) -> bool {
         self.spec.select.namespaces.iter().any(|own| own == namespace)
             || self.namespaces.as_ref().is_some_and(|pattern| pattern.is_match(namespace))
@@ -99,12 +109,12 @@ impl Deref for Profile {
     }
 }
 
-/// Why there is no profile.
+/// Why a profile cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// No embedded profile has this name.
     #[error(
-        "no profile is called `{name}`; there are {}; a file is given by a path with a `/` or ending in .yaml",
+        "there is no profile named `{name}`; use {}, or give a file by a path that contains `/` or ends in `.yaml`",
         known()
     )]
     Unknown {
@@ -114,51 +124,19 @@ pub enum ProfileError {
     /// The file could not be read.
     #[error("cannot read the profile {}: {cause}", path.display())]
     Unreadable {
-        /// The file.
+        /// The path as it was given.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
-    /// The text is refused, for each of these reasons.
+    /// The text has problems. Printed as one `NAME:LINE:COLUMN: MESSAGE` a line.
     #[error("{}", lines(source_name, problems))]
     Invalid {
-        /// What the text is called.
+        /// What errors call the text: a path, or `profiles/NAME.yaml` for an embedded profile.
         source_name: String,
-        /// Every reason found, in the text's order.
+        /// Every problem, in the text's order.
         problems: Vec<Problem>,
     },
-}
-
-/// One reason why a profile's text is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The line, from 1, where it is known.
-    pub line: Option<usize>,
-    /// The column, from 1, where it is known.
-    pub column: Option<usize>,
-    /// What is wrong and what to write instead.
-    pub message: String,
-}
-
-impl Problem {
-    fn of_yaml(error: yaml::Error) -> Problem {
-        // serde says `field`; whoever writes YAML says key.
-        let message = error
-            .message
-            .replace("unknown field `", "unknown key `")
-            .replace("missing field `", "missing key `")
-            .replace("duplicate field `", "duplicate key `");
-        Problem { line: error.line, column: error.column, message }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let (Some(line), Some(column)) = (self.line, self.column) {
-            write!(f, "{line}:{column}: ")?;
-        }
-        f.write_str(&self.message)
-    }
 }
 
 /// The JSON Schema of a profile, as published in `profiles/schema.json`.
@@ -166,12 +144,15 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(Spec)
 }
 
-/// Reads a file that is a profile's size, so that a path given by mistake is not read for minutes.
+/// Reads a file of at most [`LARGEST`] bytes, so that a path given by mistake is not read for minutes.
 fn read(path: &str) -> io::Result<String> {
     let mut text = String::new();
     fs::File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LARGEST {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is too large for a profile, over 1 MiB"));
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "the file is too large for a profile (over 1 MiB); check the path",
+        ));
     }
     Ok(text)
 }
@@ -184,7 +165,7 @@ fn is_file(value: &str) -> bool {
 }
 
 fn known() -> String {
-    EMBEDDED.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
+    EMBEDDED.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
 }
 
 fn lines(source_name: &str, problems: &[Problem]) -> String {

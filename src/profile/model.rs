@@ -1,14 +1,14 @@
-//! What a profile says, as types: the keys a writer may use, in the order the
-//! documentation explains them.
+//! Owns the keys of a profile, as types, in the order of docs/PROFILES.md. The findings' keys are in `rules`.
 //!
-//! Every struct refuses a key it does not know, and every absent optional key
-//! means "not asked for", so that a profile never collects more than its text
-//! shows. Rules that span several keys live in `validate`.
+//! Every struct refuses a key that it does not know, and an optional key that is absent means "do not collect", so that
+//! a profile never collects more than its text shows. Rules that involve several keys are in `validate`.
+//! The doc comments become the descriptions in profiles/schema.json.
 
 use super::{
-    bound::Bound,
+    defaults::{is_default, is_false},
     name::{ResourceName, WorkloadName},
     rules::{BaselineRule, FindingRule},
+    threshold::Threshold,
 };
 use crate::promql::{Query, QueryError};
 use schemars::JsonSchema;
@@ -352,10 +352,10 @@ impl QueryRule {
         self.two_scrapes == TwoScrapes::Same
     }
 
-    /// What its value is held against: in health, and when something is wrong.
-    pub fn bounds(&self) -> (Option<Bound>, Option<Bound>) {
-        let bound = |text: &Option<String>| text.as_ref()?.parse().ok();
-        (bound(&self.healthy), bound(&self.alert))
+    /// The comparisons `healthy` and `alert`.
+    pub fn thresholds(&self) -> (Option<Threshold>, Option<Threshold>) {
+        let threshold = |text: &Option<String>| text.as_ref()?.parse().ok();
+        (threshold(&self.healthy), threshold(&self.alert))
     }
 }
 
@@ -415,12 +415,4 @@ pub enum NarrowedBy {
 
 fn metrics_path() -> String {
     "/metrics".to_owned()
-}
-
-pub(super) fn is_false(value: &bool) -> bool {
-    !value
-}
-
-pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }

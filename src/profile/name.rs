@@ -1,5 +1,5 @@
-//! Names that a profile writes as one text: resources and workloads. Owns what
-//! may be named at all, and so keeps Secrets out of whatever is planned.
+//! Owns the names that a profile writes, above all [`ResourceName`], which no value of can name Secrets. So nothing that
+//! is planned from a profile asks for any.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -19,7 +19,10 @@ pub struct ResourceName {
 }
 
 impl ResourceName {
-    /// Checks both parts. `group` is empty for the core group.
+    /// Makes a name of its two parts. `group` is empty for the core group.
+    ///
+    /// # Errors
+    /// When it names Secrets, has a wildcard, or is not a name that Kubernetes allows.
     pub fn new(plural: &str, group: &str) -> Result<ResourceName, NameError> {
         let whole = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
         if whole.contains('*') {
@@ -76,17 +79,17 @@ impl FromStr for ResourceName {
 /// Why a text does not name a resource or a workload that may be collected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Asks for Secrets.
-    #[error("`{0}` asks for secrets, which are never collected")]
+    /// It names Secrets.
+    #[error("`{0}` names Secrets, which are never collected; remove it")]
     Secret(String),
-    /// Asks for everything, Secrets included.
-    #[error("`{0}` takes in everything, secrets included; name each resource")]
+    /// It has a wildcard, which would include Secrets.
+    #[error("`{0}` matches every resource, including Secrets; list each resource by its name")]
     Wildcard(String),
-    /// Not of kubectl's form.
-    #[error("`{0}` is no resource; write the plural and the group, as in `pods` or `deployments.apps`")]
+    /// It does not have kubectl's form, `PLURAL.GROUP`.
+    #[error("`{0}` is not a resource name; write the plural and the group, for example `pods` or `deployments.apps`")]
     Form(String),
-    /// Not `kind/name`.
-    #[error("`{0}` is no workload; write kind and name, as in `daemonset/spirl-agent`")]
+    /// It does not have the form `KIND/NAME`, or the kind is not one that can be selected.
+    #[error("`{0}` is not a workload; write `deployment/NAME`, `daemonset/NAME` or `statefulset/NAME`")]
     Workload(String),
 }
 
@@ -135,7 +138,7 @@ pub struct WorkloadName {
 }
 
 impl WorkloadName {
-    /// The kind.
+    /// The kind, as in `daemonset/`.
     pub fn kind(&self) -> WorkloadKind {
         self.kind
     }
@@ -248,4 +251,29 @@ pub fn is_dns_label(text: &str) -> bool {
         && !text.starts_with('-')
         && !text.ends_with('-')
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// Whether `text` is the path of an endpoint, which may have a query but no `..` part.
+pub fn is_path(text: &str) -> bool {
+    text.starts_with('/')
+        && text.bytes().all(|b| b.is_ascii_graphic() && !b"#%\\".contains(&b))
+        && !text.split(['/', '?']).any(|part| part == "..")
+}
+
+/// Whether `text` can name a metric.
+pub(super) fn is_metric(text: &str) -> bool {
+    is_metric_label(&text.replace(':', "_"))
+}
+
+/// Whether `text` can name a metric's label or an environment variable.
+pub(super) fn is_metric_label(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Whether `text` can name any object, so that it is one segment of a request's path.
+pub(super) fn is_object_name(text: &str) -> bool {
+    !matches!(text, "" | "." | "..")
+        && text.len() <= 253
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b))
 }

@@ -1,6 +1,6 @@
 //! Owns the curves for the plots: reads a query's answer, keeps its worst series, and thins their points.
 
-use crate::{bundle::QueryRecord, profile::Bound};
+use crate::{bundle::QueryRecord, profile::Threshold};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -124,7 +124,7 @@ impl<'de> Visitor<'de> for Within<'_> {
 
 /// Whether low values are bad for this query.
 fn is_low_bad(query: &QueryRecord) -> bool {
-    let bound = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Bound>().ok());
+    let bound = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Threshold>().ok());
     match (bound(&query.alert), bound(&query.healthy)) {
         (Some(alert), _) => alert.is_below(),
         (None, Some(healthy)) => healthy.is_above(),

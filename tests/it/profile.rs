@@ -144,16 +144,16 @@ fn mistakes_are_told_with_line_and_column() {
         ("objects: [{resource: pods}]\nobjekts: []\n", "x.yaml:6:1: unknown key `objekts`, expected one of `name`"),
         ("objects: [{resource: pods}]\nobjects: []\n", "x.yaml:1:1: duplicate key `objects`"),
         ("objects: [{required: true}]\n", "x.yaml:5:11: missing key `resource`"),
-        ("objects: [{resource: Pods}]\n", "x.yaml:5:22: `Pods` is no resource; write the plural"),
+        ("objects: [{resource: Pods}]\n", "x.yaml:5:22: `Pods` is not a resource name; write the plural"),
         (
             "objects: [{resource: pods, required: yes please}]\n",
             "x.yaml:5:38: invalid type: string \"yes please\", expected a boolean",
         ),
         (
             "objects: [{resource: nodes, scope: all}]\n",
-            "x.yaml:5:36: unknown variant `all`, expected `namespace` or `used`",
+            "x.yaml:5:36: unknown value `all`, expected `namespace` or `used`",
         ),
-        ("objects: []\n", "x.yaml:5:10: no objects are asked for"),
+        ("objects: []\n", "x.yaml:5:10: list at least `resource: pods`"),
         (
             "objects: [{resource: pods}]\nqueries:\n- {id: a, scenario: s, measures: m, unit: ratio, expr: 'sum('}\n",
             "x.yaml:7:56: \"sum(\" is no PromQL",
@@ -164,43 +164,48 @@ fn mistakes_are_told_with_line_and_column() {
         ),
         (
             "objects: [{resource: pods}]\nqueries:\n- {id: a, scenario: s, measures: m, unit: ratio, alert: '0.5', expr: up}\n",
-            "x.yaml:7:57: `0.5` is no comparison with a number; write one such as `> 0.99`",
+            "x.yaml:7:57: `0.5` is not a comparison; write an operator and a number, for example `> 0.99`",
         ),
         (
             "objects: [{resource: pods}]\nqueries:\n- {id: a, scenario: s, measures: m, unit: ratio, lookback: soon, expr: up}\n",
-            "x.yaml:7:60: `soon` is no duration",
+            "x.yaml:7:60: `soon` is not a duration",
+        ),
+        (
+            "objects: [{resource: pods}]\nqueries:\n- {id: a, scenario: s, measures: m, unit: ratio, lookback: 200000000y, expr: up}\n",
+            "x.yaml:7:60: `200000000y` is too long; write at most `1y`",
+        ),
+        (
+            "objects: [{resource: pods}]\nqueries:\n- {id: a, scenario: s, measures: m, unit: ratio, step: 2y, expr: up}\n",
+            "x.yaml:7:56: `2y` is too long; write at most `1y`",
         ),
         (
             "objects: [{resource: pods}]\nqueries:\n- {id: A, scenario: s, measures: m, unit: ratio, expr: up}\n",
-            "x.yaml:7:8: `A` is no query's name",
+            "x.yaml:7:8: `A` is not a valid query name",
         ),
-        ("objects: [{resource: nodes}]\n", "x.yaml:5:22: `nodes` means every node of the cluster; add `scope: used`"),
-        ("objects: [{resource: pods}, {resource: pods}]\n", "x.yaml:5:40: `pods` is asked for twice"),
+        ("objects: [{resource: nodes}]\n", "x.yaml:5:22: `nodes` selects every node of the cluster; add `scope: used`"),
+        ("objects: [{resource: pods}, {resource: pods}]\n", "x.yaml:5:40: `pods` is listed twice"),
         (
             "objects: [{resource: pods, labels: 'a=b=c'}]\n",
-            "x.yaml:5:36: `a=b=c` is no label selector: `b=c` is no label's value",
+            "x.yaml:5:36: `a=b=c` is not a label selector: `b=c` is not a label value",
         ),
         (
             "objects: [{resource: pods, labels: a=b, names: [x]}]\n",
-            "x.yaml:5:11: of `labels`, `names` and `scope: used`, give one",
+            "x.yaml:5:11: `labels`, `names` and `scope: used` exclude each other",
         ),
-        ("objects: [{resource: pods, names: ['../x']}]\n", "x.yaml:5:36: `../x` is no object's name"),
-        ("objects: [{resource: pods}]\nscrapes: [{name: a, port: 0}]\n", "x.yaml:6:27: ports count from 1"),
+        ("objects: [{resource: pods, names: ['../x']}]\n", "x.yaml:5:36: `../x` is not an object name"),
+        ("objects: [{resource: pods}]\nscrapes: [{name: a, port: 0}]\n", "x.yaml:6:27: write a port from 1 to 65535"),
         (
             "objects: [{resource: pods}]\nscrapes: [{name: a, port: 70000}]\n",
             "x.yaml:6:27: invalid value: integer `70000`",
         ),
         (
             "objects: [{resource: pods}]\nscrapes: [{name: a, port: 1, path: /a/../b}]\n",
-            "x.yaml:6:36: `/a/../b` is no path",
+            "x.yaml:6:36: `/a/../b` is not a path",
         ),
-        ("objects: [{resource: pods}]\nidentity: {infoMetric: a-b}\n", "x.yaml:6:24: `a-b` is no metric's name"),
+        ("objects: [{resource: pods}]\nidentity: {infoMetric: a-b}\n", "x.yaml:6:24: `a-b` is not a metric name"),
         ("objects: [{resource: pods}]\nlogs: {current: true}\n", "x.yaml:6:17: invalid type: boolean `true`"),
         ("objects: [{resource: pods}\n", "x.yaml:6:1: "),
-        (
-            "objects: [{resource: pods}]\n---\nname: y\n",
-            "x.yaml: deserializing from YAML containing more than one document",
-        ),
+        ("objects: [{resource: pods}]\n---\nname: y\n", "x.yaml: the file contains several YAML documents; keep one"),
     ] {
         let message = refused(&format!("{HEAD}{body}"));
         assert!(message.starts_with(expected), "\n{message}\nis not\n{expected}");
@@ -212,18 +217,18 @@ fn mistakes_are_told_with_line_and_column() {
 fn selections_that_mean_too_much_or_nothing_are_refused() {
     let with = |select: &str| format!("name: x\nversion: 1\nobjects: [{{resource: pods}}]\nselect: {select}\n");
     for (select, expected) in [
-        ("{}", "x.yaml:4:9: nothing is selected"),
+        ("{}", "x.yaml:4:9: this selects no pods"),
         ("{labels: ['']}", "x.yaml:4:19: an empty label selector selects everything"),
-        ("{labels: ['!app']}", "x.yaml:4:19: `!app` only leaves pods out"),
-        ("{labels: ['app!=x,tier notin (a)']}", "x.yaml:4:19: `app!=x,tier notin (a)` only leaves pods out"),
-        ("{labels: [app in a]}", "x.yaml:4:19: `app in a` is no label selector: `app in a` is no label's name"),
-        ("{labels: [app=a], namespacePattern: '('}", "x.yaml:4:45: `(` is no regular expression: unclosed group"),
-        ("{labels: [app=a], namespacePattern: '.*'}", "x.yaml:4:45: `.*` takes in the namespace default"),
-        ("{labels: [app=a], namespacePattern: 'a)|(b'}", "x.yaml:4:45: `a)|(b` is no regular expression"),
-        ("{labels: [app=a], namespaces: ['*']}", "x.yaml:4:40: `*` is no namespace"),
-        ("{labels: [app=a], limit: 0}", "x.yaml:4:34: a limit of 0 collects nothing"),
-        ("{workloads: [replicaset/x]}", "x.yaml:4:22: `replicaset/x` is no workload"),
-        ("{workloads: [deployment/]}", "x.yaml:4:22: `deployment/` is no workload"),
+        ("{labels: ['!app']}", "x.yaml:4:19: `!app` only excludes pods"),
+        ("{labels: ['app!=x,tier notin (a)']}", "x.yaml:4:19: `app!=x,tier notin (a)` only excludes pods"),
+        ("{labels: [app in a]}", "x.yaml:4:19: `app in a` is not a label selector: `app in a` is not a label key"),
+        ("{labels: [app=a], namespacePattern: '('}", "x.yaml:4:45: `(` is not a regular expression: unclosed group"),
+        ("{labels: [app=a], namespacePattern: '.*'}", "x.yaml:4:45: `.*` matches the namespace default"),
+        ("{labels: [app=a], namespacePattern: 'a)|(b'}", "x.yaml:4:45: `a)|(b` is not a regular expression"),
+        ("{labels: [app=a], namespaces: ['*']}", "x.yaml:4:40: `*` is not a namespace"),
+        ("{labels: [app=a], limit: 0}", "x.yaml:4:34: a limit of 0 selects no pods"),
+        ("{workloads: [replicaset/x]}", "x.yaml:4:22: `replicaset/x` is not a workload"),
+        ("{workloads: [deployment/]}", "x.yaml:4:22: `deployment/` is not a workload"),
     ] {
         let message = refused(&with(select));
         assert!(message.starts_with(expected), "\n{message}\nis not\n{expected}");

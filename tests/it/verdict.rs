@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use kubectl_escalate::{
     bundle::{Judged, Verdict},
     facts::verdict::Judge,
-    profile::Bound,
+    profile::Threshold,
     promql::Labels,
 };
 
@@ -14,7 +14,7 @@ fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(START + seconds, 0).expect("a time")
 }
 
-fn bound(text: &str) -> Option<Bound> {
+fn bound(text: &str) -> Option<Threshold> {
     (!text.is_empty()).then(|| text.parse().expect("a bound"))
 }
 

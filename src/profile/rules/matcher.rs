@@ -1,8 +1,9 @@
-//! The matchers: each looks at one kind of evidence, and knows by itself when that is not there.
+//! Owns the matchers: the conditions of a finding rule. Each looks at one kind of evidence. What they conclude is in the
+//! room `findings`.
 
 use crate::{
     bundle::facts::Level,
-    profile::model::{is_default, is_false},
+    profile::defaults::{is_default, is_false},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! What a profile concludes from the evidence, as types: rules whose conditions are small typed matchers over facts
-//! and answers, and the lines of the healthy baseline.
+//! Owns the keys of a profile that conclude something from the evidence: finding rules, whose conditions are typed
+//! matchers over facts and answers, and the lines of the healthy baseline.
 
 mod matcher;
 
@@ -9,7 +9,7 @@ pub use matcher::{
     WorkloadMatch,
 };
 
-use super::model::is_default;
+use super::defaults::is_default;
 use crate::bundle::findings::Severity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,9 @@ pub enum IssuanceSaid {
     /// Some SVIDs are not minted, or none can be.
     Affected,
 }
+
+/// The variables that the `command` of a [`NextStep`] may contain, without their `$`.
+pub(crate) const COMMAND_VARIABLES: [&str; 6] = ["CONTEXT", "NAMESPACE", "POD", "CONTAINER", "BUNDLE", "QUERY"];
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -3,7 +3,7 @@
 use super::axis::{Axis, percent};
 use crate::{
     bundle::{Judged, Manifest, QueryRecord},
-    profile::Bound,
+    profile::Threshold,
     report::{Series, safe, words},
 };
 use std::fmt::Write as _;
@@ -105,10 +105,10 @@ fn rank(verdict: Judged) -> usize {
 }
 
 fn plot(query: &QueryRecord, own: &[&Series], axis: Axis) -> Plot {
-    let bound = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Bound>().ok());
+    let bound = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Threshold>().ok());
     let (healthy, alert) = (bound(&query.healthy), bound(&query.alert));
     let values = own.iter().flat_map(|one| &one.points).filter(|point| axis.part(point.0).is_some());
-    let values = values.map(|point| point.1).chain(healthy.map(Bound::number)).chain(alert.map(Bound::number));
+    let values = values.map(|point| point.1).chain(healthy.map(Threshold::number)).chain(alert.map(Threshold::number));
     let (low, high) = values.fold((0.0_f64, f64::MIN), |(low, high), value| (low.min(value), high.max(value)));
     let high = if high > low { high } else { low + 1.0 };
     let scale = Scale { low, high };
@@ -163,7 +163,7 @@ impl Scale {
         MARGIN + part.clamp(0.0, 1.0) * (1.0 - 2.0 * MARGIN)
     }
 
-    fn band(self, healthy: Bound) -> Option<(String, String)> {
+    fn band(self, healthy: Threshold) -> Option<(String, String)> {
         let at = self.part(healthy.number());
         match (healthy.is_below(), healthy.is_above()) {
             (true, _) => Some((percent(at), percent(1.0 - at))),

@@ -25,7 +25,7 @@ fn refuse(arguments: &[&str], says: &[&str]) {
 
 #[test]
 fn a_profile_that_is_unknown() {
-    refuse(&["--profile", "no-such"], &["no profile is called `no-such`", "`trust-domain-server`"]);
+    refuse(&["--profile", "no-such"], &["there is no profile named `no-such`", "`trust-domain-server`"]);
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! What a value is held against: `> 0.99`.
+//! Owns [`Threshold`]: the comparison that a profile writes for a value, such as `> 0.99`.
 
 use std::str::FromStr;
 
-/// A comparison with a number.
+/// A comparison with a finite number, as in `> 0.99`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bound {
+pub struct Threshold {
     operator: Operator,
     number: f64,
 }
@@ -19,7 +19,7 @@ enum Operator {
     Greater,
 }
 
-/// The longer ones first: `<=` begins as `<` does.
+/// The longer ones come first, because `<=` begins with `<`.
 const OPERATORS: [(&str, Operator); 6] = [
     ("<=", Operator::AtMost),
     (">=", Operator::AtLeast),
@@ -29,7 +29,7 @@ const OPERATORS: [(&str, Operator); 6] = [
     (">", Operator::Greater),
 ];
 
-impl FromStr for Bound {
+impl FromStr for Threshold {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -40,14 +40,14 @@ impl FromStr for Bound {
     }
 }
 
-impl Bound {
+impl Threshold {
     /// The number that values are compared with.
     #[must_use]
     pub fn number(self) -> f64 {
         self.number
     }
 
-    /// Whether a value compares so. What is no number compares as nothing.
+    /// Whether the comparison is true of `value`. It is never true of NaN.
     #[must_use]
     pub fn holds(self, value: f64) -> bool {
         let Self { operator, number } = self;
@@ -62,13 +62,13 @@ impl Bound {
         }
     }
 
-    /// Whether values compare so that are small enough; the others do that are large enough, or any but one.
+    /// Whether it is an upper limit: `<` or `<=`.
     #[must_use]
     pub fn is_below(self) -> bool {
         matches!(self.operator, Operator::Less | Operator::AtMost)
     }
 
-    /// Whether values compare so that are large enough.
+    /// Whether it is a lower limit: `>` or `>=`.
     #[must_use]
     pub fn is_above(self) -> bool {
         matches!(self.operator, Operator::Greater | Operator::AtLeast)

@@ -1,18 +1,20 @@
-//! Checks the label selectors of a profile, before a cluster has to.
+//! Owns the check of a label selector as `kubectl -l` takes it, before a cluster has to refuse it.
 
-/// What a selector's text amounts to.
-pub(super) struct Selector {
-    /// Whether it asks for the presence of anything, so that it does not mean nearly all there is.
-    pub(super) selects: bool,
+use super::name::is_subdomain;
+
+/// What a valid selector selects.
+pub(super) struct LabelSelector {
+    /// Whether a requirement asks for a label to be present. Without one, nearly every object is selected.
+    pub(super) is_positive: bool,
 }
 
-/// Checks a selector as `kubectl -l` takes it, and says what is wrong with it.
-pub(super) fn check(text: &str) -> Result<Selector, String> {
-    let wrong = |why: &str| Err(format!("`{text}` is no label selector: {why}"));
+/// Checks a selector. The error says what is wrong and what to write instead.
+pub(super) fn check(text: &str) -> Result<LabelSelector, String> {
+    let wrong = |why: &str| Err(format!("`{text}` is not a label selector: {why}"));
     if text.trim().is_empty() {
         return Err("an empty label selector selects everything; write one such as `app=spirl-server`".to_owned());
     }
-    let mut selects = false;
+    let mut is_positive = false;
     for requirement in requirements(text) {
         let requirement = requirement.trim();
         let (key, values, positive) = if let Some(key) = requirement.strip_prefix('!') {
@@ -22,29 +24,29 @@ pub(super) fn check(text: &str) -> Result<Selector, String> {
         } else if let Some((key, value)) = requirement.split_once("==").or_else(|| requirement.split_once('=')) {
             (key, vec![value], true)
         } else if let Some((head, rest)) = requirement.split_once('(') {
-            let Some(list) = rest.strip_suffix(')') else { return wrong("a list has to end in `)`") };
+            let Some(list) = rest.strip_suffix(')') else { return wrong("end the list with `)`") };
             let mut head = head.split_whitespace();
-            let positive = match (head.next(), head.next(), head.next()) {
+            let (key, positive) = match (head.next(), head.next(), head.next()) {
                 (Some(key), Some("in"), None) => (key, true),
                 (Some(key), Some("notin"), None) => (key, false),
-                _ => return wrong("a list goes with `in` or `notin`, as in `app in (a, b)`"),
+                _ => return wrong("write a key and `in` or `notin` before a list, for example `app in (a, b)`"),
             };
-            (positive.0, list.split(',').collect(), positive.1)
+            (key, list.split(',').collect(), positive)
         } else {
             (requirement, Vec::new(), true)
         };
         if !is_label_key(key.trim()) {
-            return wrong(&format!("`{}` is no label's name", key.trim()));
+            return wrong(&format!("`{}` is not a label key", key.trim()));
         }
         if let Some(value) = values.iter().map(|value| value.trim()).find(|value| !is_label_value(value)) {
-            return wrong(&format!("`{value}` is no label's value"));
+            return wrong(&format!("`{value}` is not a label value"));
         }
-        selects |= positive;
+        is_positive |= positive;
     }
-    Ok(Selector { selects })
+    Ok(LabelSelector { is_positive })
 }
 
-/// Splits at the commas outside of lists.
+/// The requirements of a selector: its parts between the commas that are outside of lists.
 pub(super) fn requirements(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let (mut from, mut depth) = (0, 0_usize);
@@ -63,10 +65,10 @@ pub(super) fn requirements(text: &str) -> Vec<&str> {
     found
 }
 
-/// Whether `text` may name a label or an annotation: `prefix/name`, or the name alone.
+/// Whether `text` can be the key of a label or an annotation: `NAME` or `PREFIX/NAME`.
 pub(super) fn is_label_key(text: &str) -> bool {
     match text.split_once('/') {
-        Some((prefix, name)) => super::name::is_subdomain(prefix) && !name.is_empty() && is_label_value(name),
+        Some((prefix, name)) => is_subdomain(prefix) && !name.is_empty() && is_label_value(name),
         None => !text.is_empty() && is_label_value(text),
     }
 }
