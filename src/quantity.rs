@@ -1,9 +1,9 @@
-//! Owns numbers as Kubernetes writes quantities: `250m`, `512Mi`, `1e3`. Pure.
+//! Owns the parsing of Kubernetes' quantities: `250m`, `512Mi`, `1e3`.
 //!
 //! The grammar is that of
 //! <https://github.com/kubernetes/apimachinery/blob/v0.34.0/pkg/api/resource/quantity.go>.
 
-/// The number; none of what is no quantity.
+/// The number that a quantity stands for; `None` if the text is no quantity.
 #[must_use]
 pub fn parse(text: &str) -> Option<f64> {
     const UNITS: [(&str, f64); 15] = [
@@ -28,7 +28,7 @@ pub fn parse(text: &str) -> Option<f64> {
         unit.and_then(|(unit, times)| Some((text.strip_suffix(unit)?, *times))).unwrap_or((text, 1.0));
     let is_number = number.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
     let number: f64 = number.parse().ok().filter(|_| is_number)?;
-    // A thousandth has no binary form; the quotient of whole numbers comes nearer than the product.
+    // 0.001 has no exact binary form, so a division is more precise than a multiplication.
     let value = if times < 1.0 { number / (1.0 / times).round() } else { number * times };
     value.is_finite().then_some(value)
 }

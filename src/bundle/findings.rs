@@ -1,6 +1,6 @@
-//! Owns `findings.json`: what the profile's rules made of the facts, in the order in which to read it.
+//! Owns the format of `findings.json`: which rules of the profile match the facts, in reading order.
 //!
-//! As with the manifest, reading denies nothing, and no known field ever changes its meaning.
+//! As in the manifest, readers ignore unknown fields, and a known field never changes its meaning.
 
 use super::{facts::Change, stamp};
 use chrono::{DateTime, Utc};
@@ -16,28 +16,28 @@ pub struct Findings {
     /// Name of the profile whose rules these are.
     #[serde(default)]
     pub profile: String,
-    /// Its version.
+    /// Version of that profile.
     #[serde(default)]
     pub profile_version: String,
-    /// The moment that "now" means in here: the collection's end (UTC).
+    /// The end of the collection (UTC). Ages and durations are measured from it.
     #[serde(with = "stamp")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
     /// Whether new SVIDs are minted.
     pub issuance: Issuance,
-    /// The finding that explains the others, by its id; none where nothing above "info" was found.
+    /// Id of the root cause: the finding that no other explains. `null` if no finding is above "info".
     #[serde(default)]
-    pub lead: Option<String>,
-    /// Why that one leads.
+    pub root_cause: Option<String>,
+    /// Why this finding is the root cause.
     #[serde(default)]
-    pub lead_why: String,
-    /// What was found: causes before symptoms, then the more severe first.
+    pub root_cause_why: String,
+    /// The findings: the root cause, then its consequences, then the rest, the most severe first.
     #[serde(default)]
     pub findings: Vec<Finding>,
-    /// Rules whose evidence is not there.
+    /// Rules that could not be checked, because evidence is missing.
     #[serde(default)]
     pub not_checked: Vec<NotChecked>,
-    /// Rules that were looked at with all their evidence, and did not apply, by id.
+    /// Ids of the rules that were checked with all their evidence and did not match.
     #[serde(default)]
     pub not_found: Vec<String>,
     /// The healthy baseline, line by line.
@@ -48,14 +48,14 @@ pub struct Findings {
     pub changes: Vec<Change>,
 }
 
-/// Whether new SVIDs are minted. Workloads keep those they have until these expire, whatever is said here.
+/// Whether new SVIDs are minted. Workloads keep the SVIDs that they have until these expire, in any case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Issuance {
-    /// In one word.
+    /// Affected, not affected, or not checked.
     pub state: IssuanceState,
-    /// By what that is known, or why it is not.
+    /// How this is known, or why it is not.
     pub why: String,
-    /// What shows it.
+    /// The evidence for it.
     #[serde(default)]
     pub shown_by: Vec<Shown>,
 }
@@ -64,15 +64,15 @@ pub struct Issuance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IssuanceState {
-    /// Some are not, or none can be.
+    /// Some or all SVIDs are not minted.
     Affected,
-    /// All that were asked for were minted, over all of the window.
+    /// A Prometheus shows that all requested SVIDs were minted, during the whole window.
     NotAffected,
-    /// It cannot be told.
+    /// The evidence does not tell.
     NotChecked,
 }
 
-/// How bad it is.
+/// How severe a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
@@ -80,49 +80,49 @@ pub enum Severity {
     Critical,
     /// Something is wrong.
     Warning,
-    /// Worth knowing.
+    /// Worth knowing; not a problem by itself.
     Info,
 }
 
-/// A rule of the profile that the facts meet.
+/// A rule of the profile that matches the evidence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The rule's id.
     pub id: String,
-    /// How bad it is.
+    /// How severe it is; at least as severe as its worst consequence.
     pub severity: Severity,
-    /// The runbook's scenario, in the profile's words.
+    /// The runbook's scenario, as the profile names it.
     #[serde(default)]
     pub scenario: String,
-    /// What is wrong, in a line.
+    /// What is wrong, in one line.
     pub title: String,
-    /// What it means, in a sentence or a few.
+    /// What it means, in a few sentences.
     #[serde(default)]
     pub means: String,
-    /// Since when (UTC): the first time that the evidence shows it.
+    /// The first time that the evidence shows it (UTC).
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub since: Option<DateTime<Utc>>,
-    /// When the evidence last shows it (UTC).
+    /// The last time that the evidence shows it (UTC).
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub until: Option<DateTime<Utc>>,
-    /// The pods that show it, as `cluster/namespace/pod`; empty where it is not about pods.
+    /// The affected pods, as `cluster/namespace/pod`; empty if the finding is not about pods.
     #[serde(default)]
     pub pods: Vec<String>,
-    /// How many server pods there are.
+    /// Number of server pods that were collected.
     #[serde(default)]
     pub of_pods: u64,
-    /// What shows it, the most telling first.
+    /// The evidence, the most telling first.
     #[serde(default)]
     pub shown_by: Vec<Shown>,
-    /// What to do, in this order.
+    /// What to do next, in this order.
     #[serde(default)]
     pub next: Vec<Step>,
-    /// Findings, by id, that this one is the cause of.
+    /// Ids of the findings that this one causes.
     #[serde(default)]
     pub explains: Vec<String>,
-    /// The finding, by id, that is the cause of this one.
+    /// Id of the finding that causes this one.
     #[serde(default)]
     pub explained_by: Option<String>,
 }
@@ -130,28 +130,28 @@ pub struct Finding {
 /// A piece of evidence: a line of a file, or a query's answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Shown {
-    /// What it says, word for word: a log line without its stamp, an event, a field of an object and its value.
+    /// The text, word for word: a log line without its timestamp, an event, or a field of an object with its value.
     pub quote: String,
-    /// The file that it is in, inside the bundle's folder.
+    /// Path of the file that contains it, inside the bundle's folder.
     #[serde(default)]
     pub entry: Option<String>,
-    /// When it was said (UTC).
+    /// Time of the line, the event or the value (UTC).
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub at: Option<DateTime<Utc>>,
-    /// How often the like was said; 1 where it was counted once or not at all.
+    /// Number of similar lines or events; 1 if they were not counted.
     #[serde(default = "one")]
     pub times: u64,
-    /// The query that answers it, by its id.
+    /// Id of the query, if this is a query's answer.
     #[serde(default)]
     pub query: Option<String>,
-    /// Its PromQL.
+    /// PromQL of that query.
     #[serde(default)]
     pub expr: Option<String>,
-    /// Its worst value, with its unit.
+    /// The worst value of the answer, with its unit.
     #[serde(default)]
     pub value: Option<String>,
-    /// The labels of that value.
+    /// Labels of the series with that value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
@@ -160,22 +160,22 @@ fn one() -> u64 {
     1
 }
 
-/// Something to do.
+/// A step to take.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
-    /// What, in a sentence.
+    /// What to do, in one sentence.
     pub text: String,
-    /// The command for it, ready to be pasted into a shell.
+    /// The command to run, ready to paste into a shell.
     #[serde(default)]
     pub command: Option<String>,
 }
 
-/// A rule whose evidence is not there.
+/// A rule that could not be checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NotChecked {
     /// The rule's id.
     pub id: String,
-    /// What it would have found.
+    /// What it looks for.
     pub title: String,
     /// Why it was not checked.
     pub why: String,
@@ -184,24 +184,24 @@ pub struct NotChecked {
 /// A line of the healthy baseline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BaselineLine {
-    /// Its id.
+    /// The line's id in the profile.
     pub id: String,
-    /// What is looked at.
+    /// The signal that is checked.
     pub signal: String,
-    /// What is expected of it.
+    /// The healthy value, in words.
     pub expected: String,
-    /// Whether it is so.
+    /// Whether the signal is as expected.
     pub state: BaselineState,
-    /// What it is, with its unit, where it is known.
+    /// The value with its unit, if it is known.
     #[serde(default)]
     pub value: Option<String>,
-    /// By what that is known, or why it is not.
+    /// How this is known, or why it is not.
     #[serde(default)]
     pub why: String,
-    /// The query that answers it, by its id.
+    /// Id of the query that answers it.
     #[serde(default)]
     pub query: Option<String>,
-    /// The file that shows it, inside the bundle's folder.
+    /// Path of the file that shows it, inside the bundle's folder.
     #[serde(default)]
     pub entry: Option<String>,
 }
@@ -210,10 +210,10 @@ pub struct BaselineLine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BaselineState {
-    /// As expected, over all of the window.
+    /// As expected, during the whole window.
     AsExpected,
     /// Not as expected.
     NotAsExpected,
-    /// There is nothing to tell it by.
+    /// There is no evidence to check it with.
     NotChecked,
 }

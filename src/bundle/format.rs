@@ -179,10 +179,18 @@ impl Manifest {
     /// # Errors
     /// None that a manifest made of these types can cause; serde's signature is kept.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut out = serde_json::to_vec_pretty(self)?;
-        out.push(b'\n');
-        Ok(out)
+        to_json(self)
     }
+}
+
+/// The bytes of a JSON file in a bundle: indented by two spaces, with a newline at the end.
+///
+/// # Errors
+/// Never for this crate's types; serde_json could refuse other values.
+pub fn to_json(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut out = serde_json::to_vec_pretty(value)?;
+    out.push(b'\n');
+    Ok(out)
 }
 
 /// A pod that only events tell of.

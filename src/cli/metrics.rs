@@ -103,7 +103,7 @@ impl Flags {
         if let Some(path) = &self.prometheus_ca {
             access = access.authority(text("--prometheus-ca", path)?.as_bytes()).map_err(Failure::usage)?;
         }
-        let prometheus = Prometheus::at(access, idle, stop.clone()).map_err(Failure::usage)?;
+        let prometheus = Prometheus::at_address(access, idle, stop.clone()).map_err(Failure::usage)?;
         Ok(Reach::Address(Box::new(prometheus)))
     }
 
@@ -141,7 +141,7 @@ impl Flags {
                 None => given.clone(),
             };
             for line in lines.lines().filter(|line| !line.trim().is_empty()) {
-                let (name, value) = prometheus::header(line).map_err(Failure::usage)?;
+                let (name, value) = prometheus::parse_header(line).map_err(Failure::usage)?;
                 headers.append(name, value);
             }
         }

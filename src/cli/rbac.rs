@@ -133,10 +133,14 @@ async fn of_prometheus(kubernetes: &Kubernetes, named: Named) -> Vec<Right> {
     let (port, tls) = match port {
         Some(port) => port,
         // Whoever prints the roles may see it; who collects then asks for the same.
-        None => prometheus::port(kubernetes, &namespace, &name).await.ok().flatten().unwrap_or(prometheus::PORT),
+        None => prometheus::service_port(kubernetes, &namespace, &name)
+            .await
+            .ok()
+            .flatten()
+            .unwrap_or(prometheus::DEFAULT_PORT),
     };
     let service = Service { namespace, name, port, tls };
-    let asked = Right::of_service(&service.namespace, service.proxied());
+    let asked = Right::of_service(&service.namespace, service.proxy_name());
     [Some(asked), looked_up].into_iter().flatten().collect()
 }
 

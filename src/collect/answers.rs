@@ -1,5 +1,5 @@
-//! What a manifest says of the questions to a Prometheus: whom, each with what its answer says, and the line of
-//! the checklist. Pure.
+//! Owns what the manifest says about queries: which Prometheus was asked, the verdict on each answer, and the line of the
+//! checklist.
 
 use super::Run;
 use crate::{
@@ -12,15 +12,15 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// So many answers that show something wrong are told in the checklist.
-const TOLD: usize = 5;
+/// Most alerting answers that the checklist names.
+const MOST_NAMED: usize = 5;
 
-/// Which Prometheus was asked in a cluster.
+/// The Prometheus that was asked in a cluster.
 pub(super) fn backend(run: &Run, cluster: &ClusterInfo) -> Option<Backend> {
     run.records.iter().filter(|record| record.cluster == cluster.name).find_map(|record| record.done.backend.clone())
 }
 
-/// Every question, with what its answer says.
+/// Every query, with the verdict on its answer.
 pub(super) fn records(run: &Run, settled: &FinalPaths) -> Vec<QueryRecord> {
     let record = |record: &super::Record| {
         let What::Query(query) = &record.task.what else { return None };
@@ -50,7 +50,7 @@ pub(super) fn records(run: &Run, settled: &FinalPaths) -> Vec<QueryRecord> {
         })
     };
     let mut records: Vec<_> = run.records.iter().filter_map(record).collect();
-    // What has no value beside what objects state has nothing to say.
+    // If objects answer a query, the answer of the Prometheus had no value.
     let key = |record: &QueryRecord| (record.cluster.clone(), record.id.clone());
     let stated: BTreeSet<_> = records.iter().filter(|record| record.answer.of_objects).map(key).collect();
     records.retain(|record| record.answer.of_objects || !stated.contains(&key(record)));
@@ -58,13 +58,13 @@ pub(super) fn records(run: &Run, settled: &FinalPaths) -> Vec<QueryRecord> {
     records
 }
 
-/// The questions of an earlier manifest that this one has no answer to.
+/// Adds the answers of an earlier manifest that are better than this one's, with the new paths of their files.
 pub(super) fn earlier(manifest: &mut Manifest, was: &Manifest, path: impl Fn(&str) -> Option<String>) {
-    // What a backend has forgotten by now, or has a part of, it had then.
+    // A backend may have deleted samples since.
     let worth = |record: &QueryRecord| match record.answer.verdict {
         Judged::NotAnswered => 0,
         Judged::NoData => 1,
-        // Of another time than the window's, and each of its own.
+        // As of a collection, not of the window.
         Judged::Alert if record.answer.is_as_of_now() => 3,
         _ if record.answer.is_as_of_now() => 2,
         _ if record.answer.partial => 4,
@@ -87,7 +87,7 @@ pub(super) fn earlier(manifest: &mut Manifest, was: &Manifest, path: impl Fn(&st
     }
 }
 
-/// Whether the bundle has metric values and their PromQL, and how to get what it lacks.
+/// Whether the bundle has metric values and their PromQL, and the command that gets what is missing.
 pub(super) fn checklist(manifest: &Manifest, queries: usize, again: &str) -> ChecklistItem {
     let of_kind = |kind: &'static str| manifest.tasks.iter().filter(move |task| task.kind == kind);
     let scraped = of_kind("scrape").filter(|task| task.outcome == Outcome::Collected).count();
@@ -123,9 +123,9 @@ pub(super) fn checklist(manifest: &Manifest, queries: usize, again: &str) -> Che
         details.push(format!("{had} of {asked} queries answered{by}: {}", counts.collect::<Vec<_>>().join(", ")));
         let wrong = answered().filter(|record| record.answer.verdict == Judged::Alert);
         let wrong: Vec<_> = wrong.map(|record| format!("{}: {}", record.id, verdict::words(record))).collect();
-        details.extend(wrong.iter().take(TOLD).map(|words| words.replace("; ", ", ")));
-        if wrong.len() > TOLD {
-            details.push(format!("{} more, in queries.txt", wrong.len() - TOLD));
+        details.extend(wrong.iter().take(MOST_NAMED).map(|words| words.replace("; ", ", ")));
+        if wrong.len() > MOST_NAMED {
+            details.push(format!("{} more, in queries.txt", wrong.len() - MOST_NAMED));
         }
     }
     for cluster in &manifest.clusters {

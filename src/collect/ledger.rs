@@ -9,7 +9,7 @@ use crate::{
     },
     facts::{
         coverage, gone,
-        identity::{self, settle},
+        identity::{JoinedClaims, join},
         onset::{self, Onset},
     },
     plan::Request,
@@ -61,8 +61,7 @@ impl Ledger {
             [one] => Some(one),
             _ => Some("multi"),
         };
-        let part =
-            |settled: &identity::Settled, unknown| NamePart::of(settled.values.iter().map(String::as_str), unknown);
+        let part = |claims: &JoinedClaims, unknown| NamePart::of(claims.values.iter().map(String::as_str), unknown);
         BundleName::new(&part(&trust_domain(request, run), namespace), &part(&region(request, run), None), self.started)
     }
 
@@ -72,8 +71,8 @@ impl Ledger {
     pub fn draft(&self, request: &Request, run: &Run) -> Manifest {
         let window = &request.window;
         let (trust_domain, region) = (trust_domain(request, run), region(request, run));
-        let deployment = settle(&run.claims, IdentityKind::Deployment, None);
-        let joined = |settled: &identity::Settled| (!settled.values.is_empty()).then(|| settled.values.join(", "));
+        let deployment = join(&run.claims, IdentityKind::Deployment, None);
+        let joined = |claims: &JoinedClaims| (!claims.values.is_empty()).then(|| claims.values.join(", "));
         let mut manifest = Manifest::new(self.started, window.start, window.end);
         manifest.trust_domain = joined(&trust_domain);
         manifest.trust_domain_source = trust_domain.source;
@@ -101,7 +100,7 @@ impl Ledger {
                 .filter(|claim| claim.cluster.as_deref() == Some(cluster.name.as_str()))
                 .cloned()
                 .collect();
-            cluster.region = joined(&settle(&of_cluster, IdentityKind::Region, None));
+            cluster.region = joined(&join(&of_cluster, IdentityKind::Region, None));
             cluster.prometheus = answers::backend(run, cluster);
         }
         manifest
@@ -218,13 +217,13 @@ impl Ledger {
     }
 }
 
-fn trust_domain(request: &Request, run: &Run) -> identity::Settled {
+fn trust_domain(request: &Request, run: &Run) -> JoinedClaims {
     let said = request.trust_domain.as_deref().map(|said| (said, "--trust-domain"));
-    settle(&run.claims, IdentityKind::TrustDomain, said)
+    join(&run.claims, IdentityKind::TrustDomain, said)
 }
 
-fn region(request: &Request, run: &Run) -> identity::Settled {
-    settle(&run.claims, IdentityKind::Region, request.region.as_deref().map(|said| (said, "--region")))
+fn region(request: &Request, run: &Run) -> JoinedClaims {
+    join(&run.claims, IdentityKind::Region, request.region.as_deref().map(|said| (said, "--region")))
 }
 
 /// When it may have begun, where no incident was named.

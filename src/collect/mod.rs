@@ -32,5 +32,5 @@ pub use reach::{Named, Reach};
 pub(crate) use run::lists_pods;
 pub use run::{Collect, Container, Limits, Record, Run, run};
 pub use site::{Done, Entry, FollowedLogs, Progress, Shown, Site};
-pub(crate) use site::{Piped, Stated, Writing};
+pub(crate) use site::{Piped, Writing};
 pub use skip::Skip;

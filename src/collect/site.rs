@@ -8,12 +8,13 @@ use crate::{
     },
     facts::{
         coverage::Log,
-        gone::Told,
-        identity::Names,
+        gone::MentionedPods,
+        identity::IdentityNames,
         logs::Patterns,
-        objects::{Ground, ObjectFacts},
+        object_series::AllObjectSeries,
+        objects::{ObjectContext, ObjectFacts},
         onset::Onset,
-        queries, stated,
+        queries,
         two_scrapes::Scraped,
     },
     plan::{Known, LogTask, Place, Planned, Pod, Request, Resource, Right, Task},
@@ -71,34 +72,6 @@ pub trait FollowedLogs: Send + Sync {
     fn finish<'a>(&self, site: &'a Site, task: &'a Task, log: &'a LogTask) -> Option<BoxFuture<'a, Done>>;
 }
 
-/// So much of what a list's objects state is held: that of some three thousand pods.
-const MOST_STATED: usize = 60_000;
-
-/// What a cluster's objects state in numbers.
-#[derive(Debug, Default)]
-pub struct Stated {
-    /// By object.
-    pub(crate) objects: Vec<stated::Stated>,
-    /// Whether these are not all.
-    pub(crate) is_cut: bool,
-    series: usize,
-}
-
-impl Stated {
-    /// Holds what one more object states.
-    pub(crate) fn add(&mut self, of: impl FnOnce() -> stated::Stated) {
-        self.is_cut |= self.series >= MOST_STATED;
-        if self.is_cut {
-            return;
-        }
-        let of = of();
-        if !of.is_empty() {
-            self.series += of.len();
-            self.objects.push(of);
-        }
-    }
-}
-
 /// One cluster, as the collectors see it.
 #[derive(Clone)]
 pub struct Site {
@@ -118,8 +91,8 @@ pub struct Site {
     pub bundle: BundleWriter,
     /// Who is shown how it goes.
     pub progress: Arc<dyn Progress>,
-    /// Names that identity is read by.
-    pub names: Arc<Names>,
+    /// IdentityNames that identity is read by.
+    pub names: Arc<IdentityNames>,
     /// Variables of containers whose plain values are facts.
     pub env: Arc<BTreeSet<String>>,
     /// The collection's start, by this machine's clock.
@@ -143,7 +116,7 @@ pub struct Site {
     /// That one, when it is found.
     pub prometheus: Arc<OnceLock<Prometheus>>,
     /// What its objects state in numbers, once they are listed.
-    pub stated: Arc<Mutex<Stated>>,
+    pub object_series: Arc<Mutex<AllObjectSeries>>,
     /// Metrics that two scrapes may answer questions by.
     pub wanted: Arc<BTreeSet<String>>,
     /// The time between them; zero for one alone.
@@ -162,8 +135,8 @@ impl Site {
     }
 
     /// What is known of the cluster before its objects come.
-    pub(crate) fn ground(&self) -> Ground {
-        Ground::new(&self.cluster, &self.request, &self.place, &self.env, self.started + self.skew)
+    pub(crate) fn object_context(&self) -> ObjectContext {
+        ObjectContext::new(&self.cluster, &self.request, &self.place, &self.env, self.started + self.skew)
     }
 
     /// What these claims say of the workload here, and its Prometheus.
@@ -172,21 +145,19 @@ impl Site {
         queries::known(&self.request, claims, (&self.cluster, namespaces), backend)
     }
 
-    /// Notes what listed objects state, and whether the list was all there.
-    pub(crate) fn state(&self, more: Stated, is_whole: bool) {
-        let mut stated = self.stated();
-        stated.is_cut |= more.is_cut || !is_whole && !more.objects.is_empty();
-        stated.objects.extend(more.objects);
+    /// Adds the series of a list's objects, and whether the whole list was read.
+    pub(crate) fn add_object_series(&self, series: AllObjectSeries, is_whole: bool) {
+        self.object_series().join(series, is_whole);
     }
 
-    /// When they stated it: when the pods were asked for, which are most of them.
-    pub(crate) fn stated_at(&self) -> DateTime<Utc> {
+    /// When the objects were listed: the time of the list of pods, which are most of them.
+    pub(crate) fn objects_listed_at(&self) -> DateTime<Utc> {
         self.seen.get().copied().unwrap_or_else(|| self.now())
     }
 
-    /// What they have stated so far.
-    pub(crate) fn stated(&self) -> MutexGuard<'_, Stated> {
-        self.stated.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The series of the objects that were listed so far.
+    pub(crate) fn object_series(&self) -> MutexGuard<'_, AllObjectSeries> {
+        self.object_series.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a whole small entry.
@@ -301,7 +272,7 @@ pub struct Done {
     /// Pods that were seen.
     pub pods: Vec<Pod>,
     /// The pods that events tell of.
-    pub told: Option<Told>,
+    pub told: Option<MentionedPods>,
     /// What it says about who this is.
     pub claims: Vec<IdentityClaim>,
     /// Which Prometheus was found.

@@ -4,7 +4,7 @@ use super::metadata_of;
 use crate::{
     bundle::layout,
     collect::{Done, Site},
-    facts::{identity, objects::Extract},
+    facts::{identity, objects::ObjectReader},
     plan::{GetTask, Task},
 };
 use serde_json::Value;
@@ -27,8 +27,8 @@ pub(super) async fn collect(site: &Site, task: &Task, get: &GetTask) -> Done {
     }
     let (clean, mut counts) = site.redactor.object(object);
     let claims = if is_node { identity::of_labels(&site.names, &clean, "node", &site.cluster) } else { Vec::new() };
-    let mut objects = Extract::new(site.ground());
-    objects.object(&get.resource, &get.resource.short(), &clean);
+    let mut objects = ObjectReader::new(site.object_context());
+    objects.add(&get.resource, &get.resource.short(), &clean);
     let objects = Some(Box::new(objects.into_facts()));
     let path = match get.namespace.as_deref() {
         None if is_node => layout::node_yaml(&site.cluster, &get.name),

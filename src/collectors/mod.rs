@@ -4,10 +4,12 @@
 //! knows none of them, and the bundle's entries, and nothing of zip.
 
 mod about;
+mod answer_file;
 mod discovery;
 mod follow;
 mod get;
 mod list;
+mod local_answers;
 mod log;
 mod metadata;
 mod prometheus;
@@ -15,10 +17,9 @@ mod query;
 mod samples;
 mod scrape;
 mod version;
-mod weigh;
 
 pub use follow::follow;
-pub use weigh::weigh;
+pub use local_answers::answer_without_prometheus;
 
 use crate::{
     collect::{Done, Site},

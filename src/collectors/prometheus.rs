@@ -9,7 +9,7 @@ use crate::{
     promql::Labels,
     source::{
         kubernetes::SourceError,
-        prometheus::{self, PORT, PREFIXES, Prometheus, PrometheusError, Service},
+        prometheus::{self, DEFAULT_PORT, PREFIXES, Prometheus, PrometheusError, Service},
     },
 };
 use futures_util::future::join_all;
@@ -86,12 +86,12 @@ pub(super) async fn collect(site: &Site, task: &Task, find: &FindTask) -> Done {
     let (candidates, is_named) = match &site.reach {
         Reach::Address(prometheus) => (vec![(**prometheus).clone()], true),
         Reach::Service(Some(named), headers) => match service(site, named).await {
-            Ok(service) => (vec![Prometheus::behind(site.kubernetes.clone(), service, headers.clone())], true),
+            Ok(service) => (vec![Prometheus::behind_service(site.kubernetes.clone(), service, headers.clone())], true),
             Err(done) => return *done,
         },
         Reach::Service(None, headers) => {
             let namespaces: Vec<String> = site.place.namespaces.keys().cloned().collect();
-            let found = match prometheus::find(&site.kubernetes, &namespaces).await {
+            let found = match prometheus::find_services(&site.kubernetes, &namespaces).await {
                 Ok(found) => found,
                 Err(error) => return Done::failed(&error, task),
             };
@@ -99,7 +99,7 @@ pub(super) async fn collect(site: &Site, task: &Task, find: &FindTask) -> Done {
                 return none_found(&found, task);
             }
             more = (found.more > 0).then(|| format!("{} more services were not asked", found.more));
-            let behind = |service| Prometheus::behind(site.kubernetes.clone(), service, headers.clone());
+            let behind = |service| Prometheus::behind_service(site.kubernetes.clone(), service, headers.clone());
             (found.services.into_iter().map(behind).collect(), false)
         }
     };
@@ -123,12 +123,12 @@ async fn service(site: &Site, named: &Named) -> Result<Service, Box<Done>> {
     let Named { namespace, name, port } = named.clone();
     let (port, tls) = match port {
         Some(port) => port,
-        None => match prometheus::port(&site.kubernetes, &namespace, &name).await {
-            Ok(port) => port.unwrap_or(PORT),
+        None => match prometheus::service_port(&site.kubernetes, &namespace, &name).await {
+            Ok(port) => port.unwrap_or(DEFAULT_PORT),
             // For whoever may ask it and not look it up.
-            Err(error) if error.code() == Some(403) => PORT,
+            Err(error) if error.code() == Some(403) => DEFAULT_PORT,
             Err(error) => {
-                let hint = Some("name another with --prometheus NAMESPACE/SERVICE:PORT".to_owned());
+                let hint = Some("name another with --prometheus NAMESPACE/SERVICE:DEFAULT_PORT".to_owned());
                 return Err(Box::new(Done { causes: error.causes(), hint, ..Done::new(Outcome::Failed) }));
             }
         },
@@ -136,7 +136,7 @@ async fn service(site: &Site, named: &Named) -> Result<Service, Box<Done>> {
     Ok(Service { namespace, name, port, tls })
 }
 
-fn none_found(found: &prometheus::Found, task: &Task) -> Done {
+fn none_found(found: &prometheus::FoundServices, task: &Task) -> Done {
     let name = "name one with --prometheus URL or --prometheus NAMESPACE/SERVICE".to_owned();
     match &found.refused {
         Some(error) => {
@@ -155,7 +155,7 @@ async fn ask(prometheus: &Prometheus, find: &FindTask) -> Candidate {
     let prefixes = prometheus.service().map_or(PREFIXES.to_vec(), Service::prefixes);
     let mut first = None;
     for prefix in prefixes {
-        let mut below = prometheus.below(prefix);
+        let mut below = prometheus.with_prefix(prefix);
         let mut answered = holds(&below, find).await;
         if let (Err(PrometheusError::Foreign { code: 400, text }), Some(tls)) = (&answered, below.with_tls())
             && text.contains("HTTPS")
@@ -164,7 +164,7 @@ async fn ask(prometheus: &Prometheus, find: &FindTask) -> Candidate {
             answered = holds(&below, find).await;
         }
         match answered {
-            Err(error) if error.is_elsewhere() && error.code().is_some() => {
+            Err(error) if error.is_no_prometheus() && error.code().is_some() => {
                 first.get_or_insert((below, error));
             }
             answered => return Candidate { prometheus: below, answered },
@@ -331,10 +331,10 @@ fn none_chosen(asked: &[Candidate], is_named: bool) -> Done {
 /// What became of a question that was not answered.
 pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> Done {
     let (outcome, hint) = match error {
-        PrometheusError::Way(error) => {
+        PrometheusError::Transport(error) => {
             let right = || {
                 let service = prometheus.service()?;
-                Some(Right::of_service(&service.namespace, service.proxied()))
+                Some(Right::of_service(&service.namespace, service.proxy_name()))
             };
             let mut done = Done::refused(error, right);
             if done.outcome == Outcome::TimedOut && done.hint.is_none() {
@@ -353,10 +353,10 @@ pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> Done {
         PrometheusError::Foreign { code: 400, text } if text.to_lowercase().contains("certificate") => {
             (Outcome::Forbidden, Some(credentials(prometheus)))
         }
-        PrometheusError::Elsewhere { to, is_here: true } => {
+        PrometheusError::Redirected { to, is_same_host: true } => {
             (Outcome::Failed, Some(format!("give that as its address: --prometheus {to}, up to what /api begins")))
         }
-        PrometheusError::Elsewhere { .. } | PrometheusError::Foreign { code: 300..=399, .. } => {
+        PrometheusError::Redirected { .. } | PrometheusError::Foreign { code: 300..=399, .. } => {
             (Outcome::Failed, Some(credentials(prometheus)))
         }
         PrometheusError::TooLarge { .. } | PrometheusError::Refused { .. } | PrometheusError::Parse(_) => {

@@ -1,17 +1,17 @@
-//! The samples that the questions are about, in OpenMetrics, as
-//! `promtool tsdb create-blocks-from openmetrics` loads them into a Prometheus of one's own.
+//! Owns the collector of samples: those that the queries need, in OpenMetrics, so that
+//! `promtool tsdb create-blocks-from openmetrics` loads them into another Prometheus.
 
 use super::prometheus;
 use crate::{
     bundle::{BLOCK, BundleError, Outcome, layout},
     collect::{Done, Entry, Piped, Record, Run, Site},
     facts::{
-        scraped,
-        stated::Stated,
-        two_scrapes::{Scraped, number},
+        exposition::{write_series, write_value},
+        object_series::{AllObjectSeries, ObjectSeries},
+        two_scrapes::Scraped,
     },
     plan::{Known, SamplesTask, Task, What},
-    promql::{Labels, NAME},
+    promql::Labels,
     redact::{Clean, Counts, Joined, Redactor},
     source::prometheus::{Answer, PrometheusError, Series},
 };
@@ -20,9 +20,9 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 use std::time::Duration;
 
-/// So many series are redacted at once.
+/// Series that are redacted at once.
 const AT_ONCE: usize = 256;
-/// More is no file that anybody loads.
+/// Most bytes of the file.
 const LIMIT: u64 = 1 << 30;
 
 pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
@@ -32,15 +32,15 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
         Ok(writing) => writing,
         Err(error) => return error.into(),
     };
-    // Its lines are ten times what came: they are packed while more comes.
+    // The lines are ten times as large as the answer, so they are compressed on another thread.
     let writing = Piped::new(writing);
     let mut file = File::new(&site.redactor, writing, &samples.labels);
     let mut missing: Vec<String> = Vec::new();
     let mut failed = None;
-    // The next is asked while one is taken, for a Prometheus reads a while before it answers.
+    // The next query is sent while an answer is read, because a Prometheus reads for a while before it answers.
     let asked = stream::iter(samples.questions.clone()).map(|question| {
         let prometheus = prometheus.clone();
-        // On its own, or its time would run out while another's samples are taken.
+        // On its own task; otherwise it would time out while another answer is read.
         let asked = tokio::spawn(async move { (prometheus.ask(&question).await, question) });
         async move { asked.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) }
     });
@@ -61,8 +61,8 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
                 missing.push(format!("{}: {}", question.expr, error.causes().join(": ")));
                 let done = prometheus::failed(prometheus, &error);
                 let is_away = matches!(done.outcome, Outcome::Cancelled | Outcome::Forbidden | Outcome::TimedOut);
-                // What does not answer once will not answer for all that are left.
-                let is_over = is_away || error.is_elsewhere() || site.stop.reason().is_some();
+                // It would not answer the other queries either.
+                let is_over = is_away || error.is_no_prometheus() || site.stop.reason().is_some();
                 failed.get_or_insert(done);
                 if is_over {
                     break;
@@ -72,21 +72,22 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
     }
     let odd = file.odd;
     if file.samples == 0 {
-        // An entry that is not finished never was.
+        // An unfinished entry does not become part of the bundle.
         return match failed {
             Some(done) => done,
             None if !missing.is_empty() => Done { causes: missing, ..Done::new(Outcome::Failed) },
             None => {
-                let causes = vec!["there is no sample of the metrics asked for".to_owned()];
+                let causes = vec!["the Prometheus has no sample of these metrics".to_owned()];
                 Done { causes, ..Done::new(Outcome::Empty) }
             }
         };
     }
     if odd > 0 {
-        missing
-            .push(format!("{odd} native histograms, which OpenMetrics cannot say; the queries' answers have theirs"));
+        missing.push(format!(
+            "{odd} native histograms, which OpenMetrics cannot express; the answers to the queries have them"
+        ));
     }
-    file.stated(&site.stated().objects, site.stated_at());
+    file.objects(&site.object_series(), site.objects_listed_at());
     match file.end() {
         Ok(entry) if missing.is_empty() => Done::collected(vec![entry]),
         Ok(entry) => Done { causes: missing, entries: vec![entry], ..Done::new(Outcome::Truncated) },
@@ -94,34 +95,33 @@ pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
     }
 }
 
-/// Writes what was scraped and what objects state, where no Prometheus gave samples; nothing where that is nothing.
+/// Writes the samples of scrapes and objects, if no Prometheus gave any. `None` if there are none.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If the file cannot be written.
 pub(super) fn write(
     site: &Site,
     known: &Known,
     scrapes: &[Scraped],
-    stated: &[Stated],
+    series: &AllObjectSeries,
 ) -> Result<Option<Entry>, BundleError> {
     let labels = known.labels();
     let writing = site.begin(layout::samples(&site.cluster), env!("CARGO_PKG_NAME"))?;
     let mut file = File::new(&site.redactor, Piped::new(writing), &labels);
     for scrape in scrapes {
-        file.samples(scrape.targeted(), scrape.at);
+        file.samples(scrape.with_target(), scrape.at);
     }
-    file.stated(stated, site.stated_at());
+    file.objects(series, site.objects_listed_at());
     if file.samples == 0 { Ok(None) } else { file.end().map(Some) }
 }
 
-/// Adds what [`write`] wrote to the task that was to get samples, or one of its own.
+/// Adds the file of [`write`] to the task of the samples, or to a new one.
 pub(super) fn add(site: &Site, known: &Known, (entry, started): (Entry, DateTime<Utc>), run: &mut Run) {
     let is_ours = |it: &&mut Record| it.cluster == site.cluster && matches!(it.task.what, What::Samples(_));
     if let Some(Record { done, .. }) = run.records.iter_mut().find(is_ours) {
-        // Those of the Prometheus are missing still.
+        // The samples of the Prometheus are still missing.
         done.outcome = Outcome::Truncated;
-        done.causes
-            .insert(0, "it has what was scraped and what objects state, and nothing of the Prometheus".to_owned());
+        done.causes.insert(0, "it has only the samples of scrapes and objects, none of the Prometheus".to_owned());
         done.entries.push(entry);
         return;
     }
@@ -131,13 +131,13 @@ pub(super) fn add(site: &Site, known: &Known, (entry, started): (Entry, DateTime
     run.records.push(Record { cluster, task, started: Some(started), duration: Duration::ZERO, done });
 }
 
-/// Why the samples of a metric were not all taken.
+/// Why not all samples of a metric were read.
 enum Ended {
     Answer(PrometheusError),
     Full,
 }
 
-/// Takes the samples of one metric; gives whether a part is missing.
+/// Reads the samples of one metric. Returns whether a part is missing.
 async fn metric(site: &Site, mut answer: Answer, partial: bool, file: &mut File<'_>) -> Result<bool, Ended> {
     while let Some(series) = answer.next().await.map_err(Ended::Answer)? {
         site.progress.bytes(answer.arrived());
@@ -145,7 +145,7 @@ async fn metric(site: &Site, mut answer: Answer, partial: bool, file: &mut File<
             file.series(&one)?;
         }
     }
-    Ok(partial || answer.head().is_partial)
+    Ok(partial || answer.notes().is_partial)
 }
 
 /// `samples.openmetrics` while it is written.
@@ -166,25 +166,25 @@ impl<'a> File<'a> {
         Self { redactor, writing, block, counts, labels, written: 0, samples: 0, odd: 0 }
     }
 
-    /// Adds what objects state.
-    fn stated(&mut self, stated: &[Stated], at: DateTime<Utc>) {
-        self.samples(stated.iter().flat_map(Stated::series), at);
+    /// Adds the series of objects.
+    fn objects(&mut self, series: &AllObjectSeries, at: DateTime<Utc>) {
+        self.samples(series.objects.iter().flat_map(ObjectSeries::series), at);
     }
 
-    /// Adds what was scraped or stated: it was taken from what is clean.
+    /// Adds samples that were read from clean evidence.
     fn samples(&mut self, samples: impl Iterator<Item = (Labels, f64)>, at: DateTime<Utc>) {
         let time = format!("{}.{:03}", at.timestamp(), at.timestamp_subsec_millis());
         let ours = self.labels;
-        let mut samples = samples.map(|(labels, value)| (line_of(&with_ours(&labels, ours)), value)).peekable();
+        let mut samples = samples.map(|(labels, value)| (write_series(&with_ours(&labels, ours)), value)).peekable();
         while samples.peek().is_some() {
             let (names, values): (Vec<String>, Vec<f64>) = samples.by_ref().take(AT_ONCE).unzip();
             for (name, value) in self.clean(&names).iter().zip(values) {
-                self.line(name, &number(value), &time);
+                self.line(name, &write_value(value), &time);
             }
         }
     }
 
-    /// What begins lines, redacted: all at once, but one by one where that leaves other lines than there were.
+    /// Redacts the series of lines: all at once, or one by one if that changes the number of lines.
     fn clean(&mut self, names: &[String]) -> Vec<Clean> {
         let (clean, counts) = self.redactor.text(names.join("\n").as_bytes());
         let lines: Vec<Clean> = clean.lines().collect();
@@ -212,17 +212,17 @@ impl<'a> File<'a> {
     fn series(&mut self, series: &Series) -> Result<(), Ended> {
         self.odd += u64::from(series.histograms.is_some());
         let name = self.name(&series.metric.iter().collect());
-        for (at, value) in series.written().map_err(Ended::Answer)? {
+        for (at, value) in series.point_texts().map_err(Ended::Answer)? {
             self.line(&name, value, at);
         }
         if self.written > LIMIT { Err(Ended::Full) } else { Ok(()) }
     }
 
-    /// The series' name and labels, as a line begins with.
+    /// Redacts the labels of a series, and writes them as a line begins.
     fn name(&mut self, labels: &Labels) -> Clean {
         let (clean, counts) = self.redactor.object(json!(with_ours(labels, self.labels)));
         self.counts.merge(&counts);
-        self.redacted(&line_of(&serde_json::from_value(clean.into_value()).unwrap_or_default()))
+        self.redacted(&write_series(&serde_json::from_value(clean.into_value()).unwrap_or_default()))
     }
 
     fn write(&mut self, block: Clean) {
@@ -238,44 +238,8 @@ impl<'a> File<'a> {
     }
 }
 
-/// The labels, and those that each has.
+/// The labels, and those that every sample gets.
 fn with_ours(labels: &Labels, ours: &[(String, String)]) -> Labels {
     let ours = ours.iter().map(|(label, value)| (label.as_str(), value.as_str()));
     ours.chain(labels.iter()).collect()
-}
-
-/// What a line begins with.
-fn line_of(labels: &Labels) -> String {
-    let name = labels.get(NAME).unwrap_or_default();
-    let mut line = String::new();
-    // Names beyond the old letters are written among the labels.
-    let mut between = match is_word(name, true) {
-        true => {
-            line.extend([name, "{"]);
-            ""
-        }
-        false => {
-            line.push('{');
-            scraped::quote(&mut line, name);
-            ","
-        }
-    };
-    for (label, value) in labels.iter().filter(|(label, _)| *label != NAME) {
-        line.push_str(between);
-        match is_word(label, false) {
-            true => line.push_str(label),
-            false => scraped::quote(&mut line, label),
-        }
-        line.push('=');
-        scraped::quote(&mut line, value);
-        between = ",";
-    }
-    line.push('}');
-    line
-}
-
-/// Whether a name has the letters that names had from the beginning.
-fn is_word(name: &str, is_metric: bool) -> bool {
-    let first = |char: char| char.is_ascii_alphabetic() || char == '_' || is_metric && char == ':';
-    name.starts_with(first) && name.chars().all(|char| first(char) || char.is_ascii_digit())
 }

@@ -3,7 +3,7 @@
 use crate::{
     bundle::{Outcome, layout},
     collect::{Done, Site},
-    facts::{identity::Extract, scraped, two_scrapes::Scraped},
+    facts::{exposition::SampleReader, identity::IdentityReader, two_scrapes::Scraped},
     plan::{ScrapeTask, Task},
     source::{BodyStream, kubernetes::SourceError},
 };
@@ -95,8 +95,8 @@ async fn ask(site: &Site, task: &Task, scrape: &ScrapeTask) -> Done {
         Err(done) => return *done,
     };
     let at = Utc::now();
-    let (mut redact, mut extract, mut received) = (site.redactor.stream(), Extract::of_scrape(&site.names), 0);
-    let mut samples = scraped::Extract::of(site.wanted.clone());
+    let (mut redact, mut extract, mut received) = (site.redactor.stream(), IdentityReader::of_scrape(&site.names), 0);
+    let mut samples = SampleReader::new(site.wanted.clone());
     let number = u32::from(scrape.not_before.is_some());
     let path = layout::scrape(&site.cluster, &scrape.namespace, &scrape.pod, number);
     let mut entry = match site.begin(path, &source) {

@@ -1,6 +1,7 @@
-//! What deskribe 0.2.0 prints otherwise than kubectl 1.37 does, set right: over its text, and where
-//! that does not tell, over the object. Each function goes when a later deskribe needs it no more;
-//! the comparison on a real cluster (`tests/cluster/describe.rs`) says when.
+//! Owns the corrections to deskribe 0.2.0, the newest release, where it differs from kubectl 1.37. They change its text,
+//! and look at the object where the text is not enough. Each function names the file of deskribe in which it could be
+//! fixed instead; it can be deleted with a release that has the fix. `tests/cluster/describe.rs` compares both on a real
+//! cluster, and fails without the correction.
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -8,8 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::{borrow::Cow, fmt::Write as _};
 
-/// `text` as kubectl prints it. `object` gives the object as JSON; it is asked only when it is needed.
-pub(super) fn set_right(kind: &str, text: String, object: impl FnOnce() -> Option<Bytes>) -> String {
+/// Corrects the description of an object of this kind. `object` reads the object's JSON, only if it is needed.
+pub(super) fn corrected(kind: &str, text: String, object: impl FnOnce() -> Option<Bytes>) -> String {
     match kind {
         "Node" => without_proxy_version(text),
         "Pod" => pod(text, object),
@@ -20,7 +21,7 @@ pub(super) fn set_right(kind: &str, text: String, object: impl FnOnce() -> Optio
     }
 }
 
-/// kubectl prints it no more, since no kubelet reports it.
+/// `node.rs`: kubectl no longer prints the version of kube-proxy.
 fn without_proxy_version(mut text: String) -> String {
     if let Some(at) = text.find("\n  Kube-Proxy Version:") {
         let end = text[at + 1..].find('\n').map_or(text.len(), |end| at + 1 + end);
@@ -29,17 +30,18 @@ fn without_proxy_version(mut text: String) -> String {
     text
 }
 
+/// The corrections of pods.
 fn pod(mut text: String, object: impl FnOnce() -> Option<Bytes>) -> String {
     let raw = object();
     let raw = raw.as_deref().unwrap_or_default();
-    if text.contains(REFERENCE)
-        && let Ok(Referred { metadata }) = serde_json::from_slice(raw)
+    if text.contains(METADATA_REFERENCE)
+        && let Ok(PodMetadata { metadata }) = serde_json::from_slice(raw)
     {
-        text = without_references(&text, &metadata);
+        text = without_metadata_values(&text, &metadata);
     }
-    let has_zeros = memmem::find_iter(raw, b":\"0").any(|at| raw.get(at + 3).is_some_and(u8::is_ascii_digit));
-    if has_zeros && let Ok(object) = serde_json::from_slice::<Value>(raw) {
-        text = with_zeros(&text, &object);
+    let has_leading_zeros = memmem::find_iter(raw, b":\"0").any(|at| raw.get(at + 3).is_some_and(u8::is_ascii_digit));
+    if has_leading_zeros && let Ok(object) = serde_json::from_slice::<Value>(raw) {
+        text = with_leading_zeros(&text, &object);
     }
     if text.contains("EphemeralVolume (an inline") {
         text = claim_templates(&text);
@@ -47,12 +49,12 @@ fn pod(mut text: String, object: impl FnOnce() -> Option<Bytes>) -> String {
     containers(text, raw)
 }
 
-/// Containers of pods and of what has a template of them.
+/// The corrections of containers, in pods and pod templates.
 fn containers(text: String, raw: &[u8]) -> String {
     if !text.contains(" http-get ") && !text.contains(",path=\"") {
         return text;
     }
-    // The path `*` alone is left as it is.
+    // kubectl does not escape the path `*`.
     let has_star = memmem::find(raw, b"\"path\":\"*\"").is_some();
     by_line(&text, |line| match probe(line) {
         Some((head, address, rest)) => {
@@ -64,7 +66,7 @@ fn containers(text: String, raw: &[u8]) -> String {
     })
 }
 
-/// A line that tells of a probe by HTTP: what comes before its address, the address, and what after.
+/// A line about an HTTP probe, split into the texts before its address, the address, and after it.
 fn probe(line: &str) -> Option<(&str, &str, &str)> {
     let (head, rest) = split_once(line, " http-get ")?;
     if !["Liveness:", "Readiness:", "Startup:"].contains(&head.trim()) {
@@ -74,7 +76,8 @@ fn probe(line: &str) -> Option<(&str, &str, &str)> {
     Some((head, address, rest))
 }
 
-/// Go's URLs have these escaped in a path: https://pkg.go.dev/net/url#URL.EscapedPath.
+/// `containers.rs`: Go escapes these characters in the path of a URL, see
+/// <https://pkg.go.dev/net/url#URL.EscapedPath>.
 fn escaped(address: &str) -> String {
     address.chars().fold(String::with_capacity(address.len()), |mut out, letter| {
         // Writing to a String cannot fail.
@@ -86,7 +89,8 @@ fn escaped(address: &str) -> String {
     })
 }
 
-/// A mount's sub-path, quoted as JSON, in the quotes of Go.
+/// `containers.rs`: kubectl quotes the sub-path of a mount as Go does; deskribe, as JSON does. `None` if the line has no
+/// sub-path, or both are equal.
 fn sub_path(line: &str) -> Option<String> {
     let (head, rest) = split_once(line, ",path=\"")?;
     let is_mount = head.contains(" from ") && (head.ends_with("(rw") || head.ends_with("(ro"));
@@ -97,7 +101,7 @@ fn sub_path(line: &str) -> Option<String> {
     let path: String = serde_json::from_str(&format!("\"{}\"", &rest[..end])).ok()?;
     let quoted = path.chars().fold(String::new(), |mut out, letter| {
         let code = u32::from(letter);
-        // Behind a letter, `Debug` escapes what is not printable, which is what Go does not print either.
+        // After a letter, `Debug` escapes exactly the characters that Go does not print.
         let is_shown = format!("{:?}", format!("a{letter}")).contains(letter);
         let _ = match letter {
             '"' | '\\' => write!(out, "\\{letter}"),
@@ -111,28 +115,28 @@ fn sub_path(line: &str) -> Option<String> {
     Some(format!("{head},path=\"{quoted}{}", &rest[end..]))
 }
 
-/// How a variable that is a field of the pod's metadata is shown, behind its value.
-const REFERENCE: &str = " (v1:metadata.";
+/// The text after the value of a variable that refers to a field of the pod's metadata.
+const METADATA_REFERENCE: &str = " (v1:metadata.";
 
-/// As much of a pod as its variables refer to.
+/// The part of a pod that such variables refer to.
 #[derive(Deserialize)]
-struct Referred {
+struct PodMetadata {
     metadata: Value,
 }
 
-/// Of a pod's fields, kubectl resolves name and namespace alone in a variable.
-fn without_references(text: &str, metadata: &Value) -> String {
+/// `containers.rs`: of a pod's metadata, kubectl resolves only the name and the namespace in variables.
+fn without_metadata_values(text: &str, metadata: &Value) -> String {
     let value = |path: &str| match path.strip_suffix("']").and_then(|path| path.split_once("['")) {
         Some((part @ ("labels" | "annotations"), key)) => metadata[part][key].as_str(),
         Some(_) => None,
         None => (path == "uid").then(|| metadata["uid"].as_str()).flatten(),
     };
     let (mut out, mut from) = (String::with_capacity(text.len()), 0);
-    for at in memmem::find_iter(text.as_bytes(), REFERENCE) {
-        let path = &text[at + REFERENCE.len()..];
+    for at in memmem::find_iter(text.as_bytes(), METADATA_REFERENCE) {
+        let path = &text[at + METADATA_REFERENCE.len()..];
         let value = path.split_once(')').and_then(|(path, _)| value(path)).unwrap_or_default();
         out.push_str(&text[from..at]);
-        // The gap before an empty value is the one that its column has. A value may have such words in it, too.
+        // An empty value keeps the blanks of its column. The value itself may contain such a text, and is kept then.
         out.truncate(out.strip_suffix(value).map_or(out.len(), str::len));
         from = at;
     }
@@ -140,8 +144,8 @@ fn without_references(text: &str, metadata: &Value) -> String {
     out
 }
 
-/// Amounts that are written with leading zeros are printed as they are written.
-fn with_zeros(text: &str, object: &Value) -> String {
+/// `quantity.rs`: kubectl prints amounts with leading zeros as they are written.
+fn with_leading_zeros(text: &str, object: &Value) -> String {
     let (mut resources, mut part) = (&Value::Null, "");
     let spec = &object["spec"];
     let containers = ["initContainers", "containers", "ephemeralContainers"];
@@ -171,8 +175,8 @@ fn with_zeros(text: &str, object: &Value) -> String {
     })
 }
 
-/// The template of a claim within a pod, indented as kubectl does; the capacity of a volume that is
-/// named and that nobody has measured is printed as none.
+/// `volumes.rs`: kubectl indents the annotations of a claim template differently, and prints the capacity 0 for a named
+/// volume.
 fn claim_templates(text: &str) -> String {
     let (mut inside, mut is_named, mut values) = (false, false, usize::MAX);
     by_line(text, |line| {
@@ -196,12 +200,13 @@ fn claim_templates(text: &str) -> String {
     })
 }
 
-/// `str::split_once`, which makes ready for a long text at each line: these are many, and short.
+/// Like `str::split_once`, but faster for many short lines.
 fn split_once<'a>(line: &'a str, by: &str) -> Option<(&'a str, &'a str)> {
     let at = memmem::find(line.as_bytes(), by.as_bytes())?;
     Some((&line[..at], &line[at + by.len()..]))
 }
 
+/// The text with each line changed.
 fn by_line<'a>(text: &'a str, mut change: impl FnMut(&'a str) -> Cow<'a, str>) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {

@@ -1,8 +1,7 @@
-//! What `kubectl describe` prints, of every object that was collected: by the deskribe crate, over
-//! replay. No request leaves the process.
+//! Owns the descriptions of collected objects, as `kubectl describe` prints them: by the deskribe crate, over replay. No
+//! request leaves the process.
 //!
-//! deskribe is young and has one maintainer: it is used here and nowhere else, and held to kubectl by
-//! a test that compares both on a real cluster.
+//! deskribe is young and has one maintainer. Only this room uses it, and a test compares it with kubectl on a real cluster.
 
 mod kubectl;
 
@@ -21,30 +20,30 @@ use std::{
 /// One object, described.
 #[derive(Debug)]
 pub struct Described {
-    /// The object.
+    /// The object that is described.
     pub object: Object,
-    /// What kubectl would print, and below it what was not there to be told.
+    /// The description, and below it the objects that it would need but that were not collected.
     pub text: String,
 }
 
-/// Most threads that describe at once.
+/// Most threads.
 const MOST: usize = 4;
-/// Objects that a thread takes at a time.
+/// Objects that a thread takes at once.
 const BATCH: usize = 8;
-/// Batches that wait for a thread: while these are described, the next part is read.
+/// Batches that wait for a thread, so that the next part can be read meanwhile.
 const WAITING: usize = 4;
 
-/// Objects, and what they are described by.
+/// Objects, and the replay that describes them.
 type Batch = (Replay, Vec<Object>);
 
-/// Describes every object of `replay` as of `now`, in UTC, and gives each to `take`, from several
-/// threads and in no order. An object that cannot be described gets a line that says why.
+/// Describes every object of `replay` as of `now`, in UTC, and hands each description to `take`, from several threads and
+/// in any order. An object that cannot be described gets a line that says why.
 pub fn all(replay: &Replay, now: DateTime<Utc>, take: impl Fn(Described) + Sync) {
     let read = |part: Replay| batches(&part, &part.objects());
     through(replay.parts().flat_map(read), now, &take);
 }
 
-/// Like [`all`], of these objects.
+/// Like [`all`], for these objects only.
 pub fn each(replay: &Replay, objects: &[Object], now: DateTime<Utc>, take: impl Fn(Described) + Sync) {
     through(batches(replay, objects), now, &take);
 }
@@ -66,7 +65,7 @@ fn through(batches: impl Iterator<Item = Batch>, now: DateTime<Utc>, take: &(imp
                 scope.spawn(move || work(&receiver, options, take))
             })
             .collect();
-        // Or it would be waited on for ever where each of them panicked.
+        // Otherwise sending would block for ever if all threads panicked.
         drop(receiver);
         for batch in batches {
             if sender.send(batch).is_err() {
@@ -83,7 +82,7 @@ fn through(batches: impl Iterator<Item = Batch>, now: DateTime<Utc>, take: &(imp
 }
 
 fn work(batches: &Mutex<mpsc::Receiver<Batch>>, options: &RenderOptions, take: &(impl Fn(Described) + Sync)) {
-    // Nothing is ever waited for: the runtime is what the client's own layers want.
+    // Replay never waits; only the client's own layers need a runtime.
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
     let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).recv();
     while let Ok((replay, objects)) = next() {
@@ -93,13 +92,14 @@ fn work(batches: &Mutex<mpsc::Receiver<Batch>>, options: &RenderOptions, take: &
                 let text = describe(&client, &replay, &object, options).await;
                 take(Described { object, text });
             }
-            // Its layers end in a task of their own, which would hold what was read until the next batch comes.
+            // The client's layers end in a task of their own, which would hold the batch's data until the next batch.
             drop(client);
             tokio::task::yield_now().await;
         });
     }
 }
 
+/// The description of one object.
 async fn describe(client: &kube::Client, replay: &Replay, object: &Object, options: &RenderOptions) -> String {
     let Object { resource, namespace, name, metadata_only, .. } = object;
     let mut selected = DynamicObject::new(name, resource);
@@ -108,11 +108,11 @@ async fn describe(client: &kube::Client, replay: &Replay, object: &Object, optio
     let describing = async {
         let description = deskribe::gather(client.clone(), resource, &selected).await?;
         let text = description.render(options)?;
-        Ok(kubectl::set_right(&resource.kind, text, || replay.raw(object)))
+        Ok(kubectl::corrected(&resource.kind, text, || replay.raw(object)))
     };
     let described = match AssertUnwindSafe(describing).catch_unwind().await {
         Ok(described) => described,
-        Err(_) => Err("it is not as objects of its kind are".to_owned()),
+        Err(_) => Err("the object does not have the shape of its kind".to_owned()),
     };
     let mut text = match described {
         Ok(text) => text,

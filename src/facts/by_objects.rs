@@ -1,57 +1,42 @@
-//! What objects of the API server, as they were listed, say of the profile's queries: as of the collection, and never
-//! that all is well. Pure.
+//! Owns the answers by what listed objects state in numbers.
 
 use super::{
-    stated::Stated,
-    two_scrapes::{judged, vector},
+    local_answer::{LocalAnswer, evaluate, judge},
+    object_series::AllObjectSeries,
 };
 use crate::{
-    bundle::Verdict,
-    plan::{self, Known, Request},
+    plan::{self, AnsweredBy, Known, Request},
     profile::QueryRule,
-    promql::{Labels, NAME, Point, Query, Samples},
+    promql::{NAME, Point, Query, Samples},
 };
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 
-/// What they say of one query.
-#[derive(Clone, Debug)]
-pub struct Said {
-    /// The profile's words.
-    pub rule: QueryRule,
-    /// The question, filled in.
-    pub question: Query,
-    /// Its value, by labels: a number as a Prometheus writes it.
-    pub values: Vec<(Labels, String)>,
-    /// What that says.
-    pub verdict: Verdict,
-}
-
-/// What these series say at this moment, of each query that has a form for it and `is_wanted` by its id; whether there
-/// are more that are not known is told beside them. Each is worked out when it is asked for: one may have a value for
-/// each of thousands of pods.
-pub fn say(
+/// The answers by these series at this time, to each query that has a form for them and whose id `is_wanted`. Each is
+/// evaluated when the iterator reaches it, because an answer may have a value for each of thousands of pods.
+pub fn answers(
     request: &Request,
     known: &Known,
-    (stated, is_cut): (&[Stated], bool),
+    series: &AllObjectSeries,
     at: DateTime<Utc>,
     is_wanted: impl Fn(&str) -> bool,
-) -> impl Iterator<Item = Said> {
-    let say = move |(rule, question): (QueryRule, Query)| {
-        let metrics: BTreeSet<String> = question.metrics().into_iter().collect();
+) -> impl Iterator<Item = LocalAnswer> {
+    let answer = move |(rule, query): (QueryRule, Query)| {
+        let metrics: BTreeSet<String> = query.metrics().into_iter().collect();
         let (mut samples, mut names) = (Samples::default(), BTreeSet::new());
-        for (labels, value) in stated.iter().flat_map(|of| of.of(&metrics)) {
+        for (labels, value) in series.objects.iter().flat_map(|of| of.of(&metrics)) {
             names.extend(labels.get(NAME).filter(|name| !names.contains(*name)).map(str::to_owned));
             samples.push(&labels, Point { at: at.timestamp_millis(), value });
         }
-        let values = vector(&samples, &question, at.timestamp_millis())?;
-        let lacks = metrics.difference(&names).map(|name| format!("no object states {name}"));
-        let cut = is_cut.then(|| "not all objects were listed".to_owned());
-        let warnings = lacks.chain(cut).collect();
-        let mut verdict = judged(request, &rule, &values, at, (is_cut, warnings));
+        let values = evaluate(&samples, &query, at.timestamp_millis())?;
+        let absent = metrics.difference(&names).map(|name| format!("no object states {name}"));
+        let cut = series.is_cut.then(|| "not all objects were listed".to_owned());
+        let warnings = absent.chain(cut).collect();
+        let mut verdict = judge(request, &rule, &values, at, (series.is_cut, warnings));
         verdict.of_objects = true;
-        Some(Said { rule, question, values, verdict })
+        let by = AnsweredBy::Objects;
+        Some(LocalAnswer { rule, query, since_start: None, values, verdict, first: at, last: at, by })
     };
     let wanted = plan::of_objects(request, known).into_iter().filter(move |(rule, _)| is_wanted(&rule.id));
-    wanted.filter_map(say)
+    wanted.filter_map(answer)
 }

@@ -1,4 +1,4 @@
-//! Pods that are there no more, by the events that still tell of them. Pure.
+//! Owns deleted pods, as far as events still mention them.
 
 use super::coverage::utc;
 use crate::bundle::{GonePod, Manifest};
@@ -6,17 +6,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 
-/// Most pods that are remembered: a namespace in which more come and go within an hour has them in its
-/// events.
+/// Most pods that are held.
 const MOST: usize = 10_000;
 
-/// The pods that events tell of.
+/// The pods that events mention.
 #[derive(Debug, Default)]
-pub struct Told(BTreeMap<(String, String, String), GonePod>);
+pub struct MentionedPods(BTreeMap<(String, String, String), GonePod>);
 
-impl Told {
-    /// Looks at an event of the cluster, which was last seen at `last`.
-    pub fn see(&mut self, cluster: &str, event: &Value, last: DateTime<Utc>) {
+impl MentionedPods {
+    /// Adds an event of the cluster, which was last seen at `last`.
+    pub fn add_event(&mut self, cluster: &str, event: &Value, last: DateTime<Utc>) {
         let of = &event["involvedObject"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let key = (text(&of["namespace"]), text(&of["name"]), text(&of["uid"]));
@@ -45,27 +44,27 @@ impl Told {
         }
     }
 
-    /// Those that are not `there`, by UID, and were told of from `since` on, sorted by name. What was told
-    /// of first when the pods were `listed`, or later, is new and not gone; times are cut off to the second.
+    /// The pods whose UID is not among the listed ones and that events mention since `since`, sorted by name. A pod that
+    /// is first mentioned when the pods were `listed` or later is new, not deleted; events have whole seconds.
     pub fn gone(
         &self,
-        (there, listed): (&HashSet<String>, DateTime<Utc>),
+        (existing, listed): (&HashSet<String>, DateTime<Utc>),
         since: DateTime<Utc>,
     ) -> impl Iterator<Item = &GonePod> {
         let is_old = move |pod: &GonePod| pod.first + TimeDelta::seconds(1) <= listed;
-        self.0.values().filter(move |pod| pod.last >= since && is_old(pod) && !there.contains(&pod.uid))
+        self.0.values().filter(move |pod| pod.last >= since && is_old(pod) && !existing.contains(&pod.uid))
     }
 
-    /// Takes in what another list told.
+    /// Adds the pods of another list of events.
     pub fn join(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 }
 
-/// How many are named.
+/// Most pods that a text names.
 const NAMED: usize = 3;
 
-/// What is missing of the logs for pods that are gone: a line, without a semicolon, or none.
+/// Which logs of deleted pods are missing, in one line without a semicolon; `None` if none are.
 #[must_use]
 pub fn logs_lack(manifest: &Manifest) -> Option<String> {
     let pods = &manifest.gone_pods;
@@ -99,15 +98,15 @@ mod tests {
 
     #[test]
     fn pods_that_only_events_tell_of_are_gone() {
-        let mut told = Told::default();
-        told.see("prod", &event("a", "Started", 0, Some("node-a")), at(10));
-        told.see("prod", &event("b", "Scheduled", 5, None), at(5));
-        told.see("prod", &event("b", "Killing", 60, Some("node-b")), at(60));
-        told.see("prod", &event("b", "Pulled", 7, Some("node-c")), at(7));
-        told.see("prod", &event("c", "Killing", -900, None), at(-900));
-        told.see("prod", &event("d", "Scheduled", 61, None), at(61));
+        let mut told = MentionedPods::default();
+        told.add_event("prod", &event("a", "Started", 0, Some("node-a")), at(10));
+        told.add_event("prod", &event("b", "Scheduled", 5, None), at(5));
+        told.add_event("prod", &event("b", "Killing", 60, Some("node-b")), at(60));
+        told.add_event("prod", &event("b", "Pulled", 7, Some("node-c")), at(7));
+        told.add_event("prod", &event("c", "Killing", -900, None), at(-900));
+        told.add_event("prod", &event("d", "Scheduled", 61, None), at(61));
         let other = json!({ "involvedObject": { "kind": "Node", "uid": "n" }, "reason": "NodeReady" });
-        told.see("prod", &other, at(60));
+        told.add_event("prod", &other, at(60));
         let gone: Vec<_> = told.gone((&HashSet::from(["a".to_owned()]), at(61)), at(0)).collect();
         let [pod] = gone[..] else { panic!("{gone:?}") };
         let said = (pod.pod.as_str(), pod.node.as_deref(), pod.first, pod.last, pod.reason.as_str());

@@ -1,5 +1,5 @@
-//! Who this is: trust domain, deployment and region, each with where it was read. Nothing is
-//! guessed; where two sources disagree, both are kept.
+//! Owns the identity of the workload: claims about trust domain, deployment and region, each with its source. Nothing is
+//! guessed; if two sources disagree, both are kept.
 
 use crate::{
     bundle::{IdentityClaim, IdentityKind},
@@ -10,9 +10,9 @@ use crate::{
 use memchr::memmem::Finder;
 use std::collections::BTreeSet;
 
-/// The names that a profile says identity is read by.
+/// The names of labels, fields and variables from which a profile reads identity.
 #[derive(Clone, Debug)]
-pub struct Names {
+pub struct IdentityNames {
     info_metric: String,
     labels: Vec<(IdentityKind, String)>,
     fields: Vec<(IdentityKind, String)>,
@@ -20,8 +20,8 @@ pub struct Names {
     region_hints: Vec<String>,
 }
 
-impl Names {
-    /// Those of a profile.
+impl IdentityNames {
+    /// The names in a profile.
     #[must_use]
     pub fn of(profile: &Profile) -> Self {
         let identity = &profile.identity;
@@ -46,9 +46,9 @@ impl Names {
     }
 }
 
-/// The region that an object's labels name.
+/// The region in an object's labels.
 #[must_use]
-pub fn of_labels(names: &Names, object: &CleanJson, what: &str, cluster: &str) -> Vec<IdentityClaim> {
+pub fn of_labels(names: &IdentityNames, object: &CleanJson, what: &str, cluster: &str) -> Vec<IdentityClaim> {
     let object = object.value();
     let labels = &object["metadata"]["labels"];
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
@@ -63,9 +63,9 @@ pub fn of_labels(names: &Names, object: &CleanJson, what: &str, cluster: &str) -
     claim.into_iter().collect()
 }
 
-/// What a series' labels name, in the samples of a Prometheus that is `at` somewhere.
+/// The identity in the labels of a series, of the Prometheus with this address.
 #[must_use]
-pub fn of_series(names: &Names, labels: &Labels, at: &str, cluster: &str) -> Vec<IdentityClaim> {
+pub fn of_series(names: &IdentityNames, labels: &Labels, at: &str, cluster: &str) -> Vec<IdentityClaim> {
     let claim = |(what, label): &(IdentityKind, String)| {
         let value = labels.get(label)?.to_owned();
         let source = format!("{label} in {at}");
@@ -74,9 +74,9 @@ pub fn of_series(names: &Names, labels: &Labels, at: &str, cluster: &str) -> Vec
     names.labels.iter().filter_map(claim).collect()
 }
 
-/// The region that a pod's labels name, and what its variables hint at.
+/// The region in a pod's labels, and the hints in its environment variables.
 #[must_use]
-pub fn of_pod(names: &Names, pod: &CleanJson, cluster: &str) -> Vec<IdentityClaim> {
+pub fn of_pod(names: &IdentityNames, pod: &CleanJson, cluster: &str) -> Vec<IdentityClaim> {
     let mut claims = of_labels(names, pod, "pod", cluster);
     let containers = pod.value()["spec"]["containers"].as_array().into_iter().flatten();
     for env in containers.flat_map(|container| container["env"].as_array().into_iter().flatten()) {
@@ -94,57 +94,58 @@ pub fn of_pod(names: &Names, pod: &CleanJson, cluster: &str) -> Vec<IdentityClai
     claims
 }
 
-/// Reads claims out of a log or a scrape while it streams by, until each kind was found once.
+/// Reads claims from a log or a scrape while it streams by, until each kind was found once.
 #[derive(Debug)]
-pub struct Extract {
-    wanted: Vec<Wanted>,
+pub struct IdentityReader {
+    names: Vec<SearchedName>,
     found: Vec<(IdentityKind, String, String)>,
-    /// The last line's beginning, when the chunk ended within it; at most [`LONGEST_LINE`].
+    /// The start of a line that the last chunk did not finish; at most [`LONGEST_LINE`] bytes.
     rest: Vec<u8>,
 }
 
-/// Identity stands near a line's beginning; of longer lines the rest is not looked at.
+/// Most bytes of a line that are read; identity is near its start.
 const LONGEST_LINE: usize = 8 << 10;
 
 #[derive(Debug)]
-struct Wanted {
+struct SearchedName {
     kind: IdentityKind,
     name: String,
-    /// What stands before the value: `name="` in a scrape, `"name":"` in a log.
+    /// The text before the value: `name="` in a scrape, `"name":"` in a log.
     before: Finder<'static>,
-    /// A line that must begin like this for the claim to be the better one.
-    better: Option<Finder<'static>>,
+    /// The start of the line whose value is preferred: that of the info metric.
+    preferred: Option<Finder<'static>>,
 }
 
-impl Extract {
-    /// Of JSON log lines, by the profile's field names.
+impl IdentityReader {
+    /// For JSON log lines, by the profile's field names.
     #[must_use]
-    pub fn of_log(names: &Names) -> Self {
-        let wanted = names.fields.iter().map(|(kind, field)| Wanted {
+    pub fn of_log(names: &IdentityNames) -> Self {
+        let names = names.fields.iter().map(|(kind, field)| SearchedName {
             kind: *kind,
-            // A dotted name steps into an object; the innermost key is what stands before the value.
+            // A dotted name is a path of keys; the last key is before the value.
             name: field.clone(),
             before: finder(&format!("\"{}\":\"", field.rsplit('.').next().unwrap_or(field))),
-            better: None,
+            preferred: None,
         });
-        Self { wanted: wanted.collect(), found: Vec::new(), rest: Vec::new() }
+        Self { names: names.collect(), found: Vec::new(), rest: Vec::new() }
     }
 
-    /// Of Prometheus text, by the profile's label names.
+    /// For Prometheus' text format, by the profile's label names.
     #[must_use]
-    pub fn of_scrape(names: &Names) -> Self {
-        let wanted = names.labels.iter().map(|(kind, label)| Wanted {
+    pub fn of_scrape(names: &IdentityNames) -> Self {
+        let info_metric = &names.info_metric;
+        let names = names.labels.iter().map(|(kind, label)| SearchedName {
             kind: *kind,
             name: label.clone(),
             before: finder(&format!("{label}=\"")),
-            better: Some(finder(&format!("{}{{", names.info_metric))),
+            preferred: Some(finder(&format!("{info_metric}{{"))),
         });
-        Self { wanted: wanted.collect(), found: Vec::new(), rest: Vec::new() }
+        Self { names: names.collect(), found: Vec::new(), rest: Vec::new() }
     }
 
-    /// Looks at the next clean bytes.
+    /// Takes the next clean bytes.
     pub fn push(&mut self, clean: &Clean) {
-        if self.wanted.is_empty() {
+        if self.names.is_empty() {
             return;
         }
         let mut clean = clean.as_bytes();
@@ -156,31 +157,31 @@ impl Extract {
                 return;
             }
             let line = std::mem::take(&mut self.rest);
-            self.look(&line);
+            self.search(&line);
             clean = &clean[end..];
         }
         let whole = memchr::memrchr(b'\n', clean).map_or(0, |at| at + 1);
-        self.look(&clean[..whole]);
+        self.search(&clean[..whole]);
         let tail = &clean[whole..];
         self.rest.extend_from_slice(&tail[..tail.len().min(LONGEST_LINE)]);
     }
 
-    fn look(&mut self, lines: &[u8]) {
+    fn search(&mut self, lines: &[u8]) {
         let mut found = std::mem::take(&mut self.found);
-        self.wanted.retain(|wanted| {
-            let Some((value, is_better)) = wanted.find(lines) else { return true };
-            match found.iter_mut().find(|held| held.0 == wanted.kind) {
-                Some(held) if is_better => held.1 = value,
+        self.names.retain(|name| {
+            let Some((value, is_preferred)) = name.find(lines) else { return true };
+            match found.iter_mut().find(|held| held.0 == name.kind) {
+                Some(held) if is_preferred => held.1 = value,
                 Some(_) => {}
-                None => found.push((wanted.kind, value, wanted.name.clone())),
+                None => found.push((name.kind, value, name.name.clone())),
             }
-            // Another metric's label is taken until the info metric itself comes by.
-            wanted.better.is_some() && !is_better
+            // The label of another metric counts until the info metric is found.
+            name.preferred.is_some() && !is_preferred
         });
         self.found = found;
     }
 
-    /// What was found, as said by `source`, such as [`of_log`].
+    /// The claims that were found in `source`, such as [`of_log`].
     #[must_use]
     pub fn claims(self, source: &str, cluster: &str) -> Vec<IdentityClaim> {
         let claim = |(what, value, name): (IdentityKind, String, String)| IdentityClaim {
@@ -198,18 +199,19 @@ fn finder(text: &str) -> Finder<'static> {
     Finder::new(text).into_owned()
 }
 
-impl Wanted {
+impl SearchedName {
+    /// The value in these lines, and whether it is the preferred one.
     fn find(&self, lines: &[u8]) -> Option<(String, bool)> {
-        let better = self.better.as_ref().and_then(|start| start.find(lines));
-        let from = better.unwrap_or(0);
+        let preferred = self.preferred.as_ref().and_then(|start| start.find(lines));
+        let from = preferred.unwrap_or(0);
         let at = from + self.before.find(&lines[from..])? + self.before.needle().len();
         let value = lines[at..].split(|byte| *byte == b'"').next()?;
         let value = std::str::from_utf8(value).ok().filter(|value| !value.is_empty() && value.len() <= 255)?;
-        Some((value.to_owned(), better.is_some() || self.better.is_none()))
+        Some((value.to_owned(), preferred.is_some() || self.preferred.is_none()))
     }
 }
 
-/// The source of what a container's log says.
+/// A container's log, as the source of a claim.
 #[must_use]
 pub fn of_log(pod: &str, container: &str) -> String {
     format!("{OF_LOG}{pod}/{container}")
@@ -217,7 +219,8 @@ pub fn of_log(pod: &str, container: &str) -> String {
 
 const OF_LOG: &str = "the log of ";
 
-/// Where metrics or labels answer, a log gives hints only: a server writes of other trust domains, too.
+/// Turns the claims of logs into hints if metrics or labels claim the same kind, because a server also logs about other
+/// trust domains.
 pub fn prefer(claims: &mut [IdentityClaim]) {
     let is_log = |claim: &IdentityClaim| claim.source.contains(&format!(" in {OF_LOG}"));
     let better: BTreeSet<(IdentityKind, Option<String>)> = claims
@@ -230,25 +233,25 @@ pub fn prefer(claims: &mut [IdentityClaim]) {
     }
 }
 
-/// One answer to "who is this", and whether all agree.
+/// The claims of one kind, put together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settled {
-    /// All that was claimed, hints left out, in order.
+pub struct JoinedClaims {
+    /// All claimed values without hints, sorted. More than one means that sources disagree.
     pub values: Vec<String>,
-    /// The source of the first.
+    /// The source of the first value.
     pub source: Option<String>,
 }
 
-/// The claims of one kind, put together. What the user said counts alone.
+/// Joins the claims of one kind. The value of the user's flag replaces them all.
 #[must_use]
-pub fn settle(claims: &[IdentityClaim], what: IdentityKind, said: Option<(&str, &str)>) -> Settled {
-    if let Some((value, flag)) = said {
-        return Settled { values: vec![value.to_owned()], source: Some(flag.to_owned()) };
+pub fn join(claims: &[IdentityClaim], what: IdentityKind, flag: Option<(&str, &str)>) -> JoinedClaims {
+    if let Some((value, flag)) = flag {
+        return JoinedClaims { values: vec![value.to_owned()], source: Some(flag.to_owned()) };
     }
     let of_kind = || claims.iter().filter(|claim| claim.what == what && !claim.hint);
     let values: BTreeSet<&str> = of_kind().map(|claim| claim.value.as_str()).collect();
     let first = values.first().copied();
-    Settled {
+    JoinedClaims {
         source: of_kind().filter(|claim| Some(claim.value.as_str()) == first).map(|claim| claim.source.clone()).min(),
         values: values.into_iter().map(str::to_owned).collect(),
     }

@@ -1,26 +1,25 @@
-//! When it may have begun: an onset to propose where no incident was named, from the errors in the logs
-//! and from restarts. Pure.
+//! Owns the proposal of an incident's start, if the user named none: from jumps of errors in logs, and from restarts.
 
 use crate::bundle::facts::{Level, Minute};
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// So many errors in a minute are a jump, and so many times as many as there were before.
+/// Fewest errors in a minute that are a jump.
 const LEAST: u64 = 5;
+/// A jump has this many times the errors of the minutes before.
 const TIMES: u64 = 5;
-/// Minutes that have to lie before: the first ones of a log say nothing of what is usual.
+/// Fewest minutes of the log before a jump, without which the usual rate is unknown.
 const BEFORE: i64 = 3;
 
-/// A moment at which something changed, and what.
+/// A time at which something changed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Onset {
-    /// The moment.
+    /// The time (UTC).
     pub at: DateTime<Utc>,
-    /// What happened.
+    /// What happened, in words.
     pub what: String,
 }
 
-/// The first minute with many more errors than those before it had, in a log of `who` whose first line is of the
-/// moment `first`.
+/// The first minute with many more errors than the minutes before it, in the log of `who` that starts at `first`.
 #[must_use]
 pub fn jump(minutes: &[Minute], first: DateTime<Utc>, who: &str) -> Option<Onset> {
     let errors = |minute: &Minute| minute.levels.range(..=Level::Error).map(|(_, count)| count).sum::<u64>();
@@ -30,7 +29,7 @@ pub fn jump(minutes: &[Minute], first: DateTime<Utc>, who: &str) -> Option<Onset
         let (count, passed) = (errors(minute), number(minute.at) - number(first));
         let usual = before / u64::try_from(passed.max(1)).unwrap_or(1);
         if passed >= BEFORE && count >= LEAST && count >= (usual + 1) * TIMES {
-            let what = format!("errors of {who} go from {usual} a minute to {count}");
+            let what = format!("errors of {who} rise from {usual} to {count} a minute");
             return Some(Onset { at: minute.first_error.unwrap_or(minute.at), what });
         }
         before += count;
@@ -38,7 +37,7 @@ pub fn jump(minutes: &[Minute], first: DateTime<Utc>, who: &str) -> Option<Onset
     None
 }
 
-/// The earliest of what may have been the beginning. What happened within a minute of it is told with it.
+/// The earliest onset. One that follows within a minute is named with it.
 #[must_use]
 pub fn propose(mut onsets: Vec<Onset>) -> Option<Onset> {
     onsets.sort();
@@ -69,7 +68,10 @@ mod tests {
     #[test]
     fn a_jump_is_many_times_what_was_usual() {
         let jump = |counts: &[u64]| jump(&log(counts), at(0, 0), "pod/server").map(|onset| (onset.at, onset.what));
-        assert_eq!(jump(&[0, 0, 0, 0, 5]), Some((at(4, 7), "errors of pod/server go from 0 a minute to 5".to_owned())));
+        assert_eq!(
+            jump(&[0, 0, 0, 0, 5]),
+            Some((at(4, 7), "errors of pod/server rise from 0 to 5 a minute".to_owned()))
+        );
         assert_eq!(jump(&[2, 3, 2, 2, 20]).map(|jump| jump.0), Some(at(4, 7)));
         assert_eq!(jump(&[2, 3, 2, 2, 14, 9]), None, "not so many");
         assert_eq!(jump(&[50, 60, 50, 60, 50]), None, "as always");

@@ -1,5 +1,5 @@
-//! The questions to a Prometheus and what was answered, as text: what `queries.txt` has of one cluster, ready to
-//! paste into whatever asks one that we could not reach. Pure.
+//! Owns `queries.txt`: every query of a cluster with its verdict, ready to paste into a Prometheus that we could not
+//! reach.
 
 use super::{coverage::utc, verdict};
 use crate::{
@@ -10,8 +10,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 
-/// What these claims say of a cluster's workload. What is only hinted at is left out, and what the user said
-/// comes before what was found.
+/// What the claims say about a cluster's workload. Hints do not count, and the user's flags replace what was found.
 #[must_use]
 pub fn known(
     request: &Request,
@@ -20,16 +19,16 @@ pub fn known(
     backend: Option<&Backend>,
 ) -> Known {
     let found = |what: IdentityKind| {
-        let said = claims.iter().filter(|claim| claim.what == what && !claim.hint);
-        let here = said.filter(|claim| claim.cluster.as_deref().is_none_or(|of| of == cluster));
+        let of_kind = claims.iter().filter(|claim| claim.what == what && !claim.hint);
+        let here = of_kind.filter(|claim| claim.cluster.as_deref().is_none_or(|of| of == cluster));
         here.map(|claim| claim.value.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     };
-    let said = |said: &Option<String>, what| said.clone().map_or_else(|| found(what), |said| vec![said]);
+    let given_or_found = |flag: &Option<String>, what| flag.clone().map_or_else(|| found(what), |value| vec![value]);
     Known {
-        trust_domains: said(&request.trust_domain, IdentityKind::TrustDomain),
+        trust_domains: given_or_found(&request.trust_domain, IdentityKind::TrustDomain),
         deployments: found(IdentityKind::Deployment),
         namespaces,
-        regions: said(&request.region, IdentityKind::Region),
+        regions: given_or_found(&request.region, IdentityKind::Region),
         is_by_namespace: backend.is_some_and(|backend| backend.by_namespace),
         is_mixed: backend.is_some_and(|backend| backend.mixed),
         is_without_servers: backend.is_some_and(|backend| !backend.has_servers),
@@ -37,7 +36,7 @@ pub fn known(
     }
 }
 
-/// The text; none where nothing is to be asked.
+/// The text of the file; `None` if there are no queries.
 #[must_use]
 pub fn text(
     request: &Request,
@@ -99,8 +98,8 @@ pub fn text(
             scenario = &rule.scenario;
             text.push_str(&format!("\n## {scenario}\n"));
         }
-        // What was asked was narrowed by what was known then. What scrapes answer is of seconds, and of no use
-        // to paste.
+        // As it was sent, narrowed by what was known then; but the form for scrapes has ranges of seconds, which are
+        // of no use in a Prometheus.
         let asked = record(&rule.id).filter(|record| !record.answer.is_as_of_now());
         let expr = asked.map_or(&expr, |record| &record.expr);
         let answer = record(&rule.id).map(|it| answer(it)).unwrap_or_default();
@@ -109,6 +108,7 @@ pub fn text(
     Some(text)
 }
 
+/// A query's id, meaning, unit and bounds.
 fn about(rule: &QueryRule) -> String {
     let QueryRule { id, measures, unit, healthy, alert, lookback, .. } = rule;
     let mut about = format!("{id}: {measures}; {}", unit.words());
@@ -123,7 +123,7 @@ fn about(rule: &QueryRule) -> String {
     about
 }
 
-/// What was answered, as a comment of a line.
+/// The verdict, as a comment line.
 fn answer(record: &QueryRecord) -> String {
     let QueryRecord { start, end, step_seconds, .. } = record;
     if record.answer.of_objects {
@@ -132,11 +132,12 @@ fn answer(record: &QueryRecord) -> String {
     format!("# {} to {}, every {step_seconds} s: {}\n", utc(*start), utc(*end), verdict::words(record))
 }
 
-/// A text as one line: a name may have anything in it.
+/// A text as one line, because a name may contain anything.
 fn line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
 
+/// The text with its first letter in upper case.
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()

@@ -1,6 +1,5 @@
-//! What an answer to a query says: the worst value and when it was, the value at the incident, and whether
-//! either compares as when something is wrong. Pure; one series at a time, in memory that does not grow with
-//! their number.
+//! Owns the verdict on an answer to a query: its worst value, its value at the incident, and whether they violate the
+//! profile's bounds. It reads one series at a time, in memory that does not grow with their number.
 
 use super::coverage::utc;
 use crate::{
@@ -11,7 +10,7 @@ use crate::{
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
 
-/// Hears an answer, series by series.
+/// Judges an answer, series by series.
 #[derive(Clone, Debug)]
 pub struct Judge {
     healthy: Option<Threshold>,
@@ -19,28 +18,28 @@ pub struct Judge {
     /// Seconds since 1970.
     start: f64,
     step: f64,
-    /// Where the value of the incident is looked for: later than the first, not later than the second.
+    /// The incident: later than the first, not later than the second.
     incident: Option<(f64, f64)>,
-    /// What there is at each moment that was asked for.
-    moments: Vec<Moment>,
+    /// The steps of the query.
+    steps: Vec<Step>,
     series: u64,
     is_unhealthy: bool,
-    worst: Option<Worst>,
-    at_incident: Option<Worst>,
+    worst: Option<WorstValue>,
+    at_incident: Option<WorstValue>,
     alerts: Option<(f64, f64)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Moment {
+struct Step {
     has_data: bool,
     alerts: bool,
 }
 
-/// For how long there may be no value before it counts as a gap, in seconds.
+/// Missing values count as a gap from this many seconds on.
 const GAP: f64 = 300.0;
 
 #[derive(Clone, Debug)]
-struct Worst {
+struct WorstValue {
     badness: f64,
     at: f64,
     text: String,
@@ -48,7 +47,7 @@ struct Worst {
 }
 
 impl Judge {
-    /// Of an answer for moments from `start` to `end`, `step` apart, held against these bounds.
+    /// For an answer from `start` to `end` in steps of `step`, with these bounds (healthy, alert).
     #[must_use]
     pub fn new(
         (healthy, alert): (Option<Threshold>, Option<Threshold>),
@@ -63,9 +62,9 @@ impl Judge {
             alert,
             start: seconds(start),
             step,
-            // The value of a moment is that of the step before it.
+            // The value at a time is that of the last step before it.
             incident: incident.map(|(from, to)| (seconds(from) - step, seconds(to))),
-            moments: vec![Moment::default(); steps],
+            steps: vec![Step::default(); steps],
             series: 0,
             is_unhealthy: false,
             worst: None,
@@ -74,16 +73,16 @@ impl Judge {
         }
     }
 
-    /// Hears one series: seconds since 1970 and values as they were answered.
-    pub fn hear(&mut self, labels: &Labels, points: &[(f64, &str)]) {
+    /// Adds a series: seconds since 1970, and values as the backend wrote them.
+    pub fn add(&mut self, labels: &Labels, points: &[(f64, &str)]) {
         self.series += 1;
         for (at, text) in points {
             let Some(value) = number(text) else { continue };
             let step = ((at - self.start) / self.step).round();
             let alerts = self.alert.is_some_and(|bound| bound.holds(value));
-            if let Some(moment) = self.moments.get_mut(step.max(0.0) as usize) {
-                moment.has_data = true;
-                moment.alerts |= alerts;
+            if let Some(step) = self.steps.get_mut(step.max(0.0) as usize) {
+                step.has_data = true;
+                step.alerts |= alerts;
             }
             self.is_unhealthy |= self.healthy.is_some_and(|bound| !bound.holds(value));
             if alerts {
@@ -91,8 +90,8 @@ impl Judge {
                 self.alerts = Some((from.min(*at), to.max(*at)));
             }
             let badness = self.badness(value);
-            let worst = |held: &Option<Worst>| held.as_ref().is_none_or(|held| badness > held.badness);
-            let make = || Worst { badness, at: *at, text: (*text).to_owned(), labels: labels.clone() };
+            let worst = |held: &Option<WorstValue>| held.as_ref().is_none_or(|held| badness > held.badness);
+            let make = || WorstValue { badness, at: *at, text: (*text).to_owned(), labels: labels.clone() };
             if worst(&self.worst) {
                 self.worst = Some(make());
             }
@@ -103,28 +102,28 @@ impl Judge {
         }
     }
 
-    /// How far a value is in the direction of what is wrong.
+    /// How bad a value is: the higher, the worse.
     fn badness(&self, value: f64) -> f64 {
         match (self.alert, self.healthy) {
             (Some(alert), _) if alert.is_below() => -value,
             (Some(alert), _) if alert.is_above() => value,
             (None, Some(healthy)) if healthy.is_above() => -value,
             (None, Some(healthy)) if healthy.is_below() => value,
-            // Equal to something, or not: what alerts is worse than what does not.
+            // A bound of equality: a value that violates it is worse.
             (Some(bound), _) => f64::from(u8::from(bound.holds(value))),
             (None, Some(bound)) => f64::from(u8::from(!bound.holds(value))),
             (None, None) => value,
         }
     }
 
-    /// Whether there is no value at the incident, or for so long that anything may have been.
+    /// Whether there is no value at the incident, or none for at least [`GAP`].
     fn has_gaps(&self) -> bool {
-        let longest = self.moments.split(|moment| moment.has_data).map(<[_]>::len).max().unwrap_or(0);
+        let longest = self.steps.split(|step| step.has_data).map(<[_]>::len).max().unwrap_or(0);
         let missed = self.incident.is_some() && self.at_incident.is_none();
         missed || longest > 1 && longest as f64 * self.step >= GAP
     }
 
-    /// What it says. Of an answer that is not whole, or not of ours alone, nothing says that all is well.
+    /// The verdict. An answer that is partial, or also about other workloads, is never healthy.
     #[must_use]
     pub fn verdict(self, partial: bool, is_ours: bool, warnings: Vec<String>) -> Verdict {
         let judged = match (&self.worst, self.healthy) {
@@ -137,14 +136,14 @@ impl Judge {
             _ if self.has_gaps() => Judged::Gaps,
             _ => Judged::Healthy,
         };
-        let count = |is: fn(&Moment) -> bool| self.moments.iter().filter(|moment| is(moment)).count() as u64;
-        let (steps_with_data, alert_steps) = (count(|moment| moment.has_data), count(|moment| moment.alerts));
+        let count = |is: fn(&Step) -> bool| self.steps.iter().filter(|step| is(step)).count() as u64;
+        let (steps_with_data, alert_steps) = (count(|step| step.has_data), count(|step| step.alerts));
         let reading =
-            |worst: Worst| Reading { value: worst.text, at: moment(worst.at), labels: (&worst.labels).into() };
+            |worst: WorstValue| Reading { value: worst.text, at: moment(worst.at), labels: (&worst.labels).into() };
         Verdict {
             verdict: judged,
             series: self.series,
-            steps: self.moments.len() as u64,
+            steps: self.steps.len() as u64,
             steps_with_data,
             alert_steps,
             worst: self.worst.map(reading),
@@ -160,7 +159,7 @@ impl Judge {
     }
 }
 
-/// A value as it is answered; none for NaN, which says nothing.
+/// A value; `None` for NaN.
 fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|value: &f64| !value.is_nan())
 }
@@ -177,7 +176,7 @@ fn moment(seconds: f64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis((seconds * 1000.0).round() as i64).unwrap_or_default()
 }
 
-/// What an answer says, in a line: `ALERT (< 0.99), worst 0.41 at 14:03:15Z, 0.62 at the incident`.
+/// The verdict in one line: `ALERT (< 0.99), worst 0.41 at 14:03:15Z, 0.62 at the incident`.
 #[must_use]
 pub fn words(record: &QueryRecord) -> String {
     let QueryRecord { healthy, alert, answer, .. } = record;
@@ -199,18 +198,18 @@ pub fn words(record: &QueryRecord) -> String {
         Judged::NotAnswered => return "not answered".to_owned(),
     };
     if let Some(worst) = &answer.worst {
-        let labels = of(&worst.labels);
+        let labels = of_series(&worst.labels);
         let what = if matches!(answer.verdict, Judged::Value) && alert.is_none() { "highest" } else { "worst" };
-        words.push_str(&format!(", {what} {}{labels} at {}", short(&worst.value), utc(worst.at)));
+        words.push_str(&format!(", {what} {}{labels} at {}", rounded(&worst.value), utc(worst.at)));
     }
     if let Some(then) = &answer.at_incident {
-        words.push_str(&format!(", {} at the incident", short(&then.value)));
+        words.push_str(&format!(", {} at the incident", rounded(&then.value)));
     }
     if let Some((from, to)) = answer.alert_from.zip(answer.alert_to).filter(|(from, to)| from != to) {
-        words.push_str(&format!(", at {} moments from {} to {}", answer.alert_steps, utc(from), utc(to)));
+        words.push_str(&format!(", at {} steps from {} to {}", answer.alert_steps, utc(from), utc(to)));
     }
     if answer.steps_with_data > 0 && answer.steps_with_data < answer.steps {
-        words.push_str(&format!(", with data at {} of {} moments", answer.steps_with_data, answer.steps));
+        words.push_str(&format!(", with data at {} of {} steps", answer.steps_with_data, answer.steps));
     }
     if answer.partial {
         words.push_str(", from a part of the data");
@@ -226,15 +225,15 @@ pub fn words(record: &QueryRecord) -> String {
         words.push_str(&format!(", from the objects at {}, which say little about the time before", utc(record.end)));
     }
     if let Some(since) = &answer.since_start {
-        words.push_str(&format!("; since the servers started {}{}", short(&since.value), of(&since.labels)));
+        words.push_str(&format!("; since the servers started: {}{}", rounded(&since.value), of_series(&since.labels)));
     }
     answer.warnings.iter().for_each(|warning| words.push_str(&format!("; {warning}")));
-    // Values of labels may have anything in them.
+    // Label values may contain anything.
     words.replace(char::is_control, " ")
 }
 
-/// Of which series, in words.
-fn of(labels: &BTreeMap<String, String>) -> String {
+/// ` of name{label=value}`; empty for a series without labels.
+fn of_series(labels: &BTreeMap<String, String>) -> String {
     let name = labels.get(NAME).map_or("", String::as_str);
     let labels = labels.iter().filter(|(label, _)| *label != NAME);
     let labels: Vec<String> = labels.map(|(label, value)| format!("{label}={value}")).collect();
@@ -245,8 +244,8 @@ fn of(labels: &BTreeMap<String, String>) -> String {
     }
 }
 
-/// A number with as many digits as tell something.
-fn short(text: &str) -> String {
+/// A number with at most a few significant digits.
+fn rounded(text: &str) -> String {
     let Ok(value) = text.parse::<f64>() else { return text.to_owned() };
     if !value.is_finite() || text.len() <= 7 {
         return text.to_owned();

@@ -1,6 +1,6 @@
-//! The healthy baseline, line by line.
+//! Owns the healthy baseline: whether each of its lines is as expected.
 
-use super::{answers, case::Case, evidence::Seen};
+use super::{answers, context::EvalContext, evidence::MatchResult, matchers};
 use crate::{
     bundle::{
         Judged, QueryRecord,
@@ -10,13 +10,13 @@ use crate::{
     profile::rules::{BaselineRule, Matcher},
 };
 
-pub(super) fn lines(case: &Case<'_>) -> Vec<BaselineLine> {
-    case.profile.baseline.iter().map(|rule| line(case, rule)).collect()
+pub(super) fn lines(context: &EvalContext<'_>) -> Vec<BaselineLine> {
+    context.profile.baseline.iter().map(|rule| line(context, rule)).collect()
 }
 
-fn line(case: &Case<'_>, rule: &BaselineRule) -> BaselineLine {
+fn line(context: &EvalContext<'_>, rule: &BaselineRule) -> BaselineLine {
     let BaselineRule { id, signal, expected, query, wrong } = rule;
-    let record = query.as_ref().and_then(|id| worst(case, id));
+    let record = query.as_ref().and_then(|id| worst(context, id));
     let mut line = BaselineLine {
         id: id.clone(),
         signal: signal.clone(),
@@ -24,25 +24,25 @@ fn line(case: &Case<'_>, rule: &BaselineRule) -> BaselineLine {
         state: record.map_or(BaselineState::NotChecked, state),
         value: record.and_then(answers::value),
         why: match (record, query) {
-            (Some(record), _) if record.answer.verdict == Judged::NotAnswered => answers::unanswered(case, record),
+            (Some(record), _) if record.answer.verdict == Judged::NotAnswered => answers::unanswered(context, record),
             (Some(record), _) => verdict::words(record),
-            (None, Some(id)) => answers::not_asked(case, id),
+            (None, Some(id)) => answers::not_asked(context, id),
             (None, None) => String::new(),
         },
         query: record.map(|record| record.id.clone()),
         entry: record.and_then(|record| record.entry.clone()),
     };
     if let (BaselineState::NotChecked, Some(wrong)) = (line.state, wrong) {
-        otherwise(case, wrong, &mut line);
+        otherwise(context, wrong, &mut line);
     }
     line
 }
 
-/// Of several clusters, the one that is the farthest from what is expected.
-fn worst<'a>(case: &Case<'a>, id: &str) -> Option<&'a QueryRecord> {
-    let unasked = answers::unasked(case, id).is_some();
-    let is_open = |record: &&QueryRecord| !unasked || state(record) != BaselineState::AsExpected;
-    answers::records(case, id).filter(is_open).min_by_key(|record| match state(record) {
+/// Of the answers of several clusters, the one that is farthest from what is expected.
+fn worst<'a>(context: &EvalContext<'a>, id: &str) -> Option<&'a QueryRecord> {
+    let is_complete = answers::missing_answer(context, id).is_none();
+    let is_open = |record: &&QueryRecord| is_complete || state(record) != BaselineState::AsExpected;
+    answers::records(context, id).filter(is_open).min_by_key(|record| match state(record) {
         BaselineState::NotAsExpected => 0,
         BaselineState::NotChecked => 1,
         BaselineState::AsExpected => 2,
@@ -57,22 +57,22 @@ fn state(record: &QueryRecord) -> BaselineState {
     }
 }
 
-/// What the matcher says, where the query says nothing.
-fn otherwise(case: &Case<'_>, wrong: &Matcher, line: &mut BaselineLine) {
-    match case.matcher(wrong) {
-        Seen::Yes(evidence) => {
+/// Checks a line by its matcher, if its query did not answer.
+fn otherwise(context: &EvalContext<'_>, wrong: &Matcher, line: &mut BaselineLine) {
+    match matchers::matcher(context, wrong) {
+        MatchResult::Match(evidence) => {
             let first = evidence.shown.first();
             line.state = BaselineState::NotAsExpected;
             line.why = first.map(|shown| shown.quote.clone()).unwrap_or_default();
             line.entry = first.and_then(|shown| shown.entry.clone());
         }
-        // Objects say all there is of restarts; that lines say nothing is no word for calls.
-        Seen::No if wrong.pod.is_some() => {
+        // Objects are complete about restarts. Log lines are not complete about calls.
+        MatchResult::NoMatch if wrong.pod.is_some() => {
             line.state = BaselineState::AsExpected;
             "nothing in the evidence says otherwise".clone_into(&mut line.why);
         }
-        Seen::No => line.why.push_str("; nothing in the evidence says otherwise"),
-        Seen::Unknown(why) if line.why.is_empty() => line.why = why,
-        Seen::Unknown(why) => line.why = format!("{}; {why}", line.why),
+        MatchResult::NoMatch => line.why.push_str("; nothing in the evidence says otherwise"),
+        MatchResult::Unknown(why) if line.why.is_empty() => line.why = why,
+        MatchResult::Unknown(why) => line.why = format!("{}; {why}", line.why),
     }
 }

@@ -1,14 +1,13 @@
-//! What the objects around the pods show: events, autoscalers, what makes the pods, custom resources, endpoints.
+//! Owns the matchers over everything around the pods: events, autoscalers, workloads, custom resources, metrics endpoints.
 
 use super::{
-    case::{Case, condition, told},
-    evidence::{Evidence, Seen, quote},
+    context::{EvalContext, condition, condition_words},
+    evidence::{Evidence, MatchResult, pod_name, shown},
 };
 use crate::{
     bundle::{
         Outcome,
         facts::{AutoscalerFacts, EventFacts, PodFacts, WorkloadFacts},
-        findings::Shown,
     },
     profile::rules::{AutoscalerMatch, CustomResourceMatch, EventMatch, WorkloadMatch},
 };
@@ -16,14 +15,15 @@ use chrono::{DateTime, Utc};
 use regex_automata::meta::Regex;
 use std::collections::BTreeSet;
 
-pub(super) fn event(case: &Case<'_>, wanted: &EventMatch) -> Seen {
+/// Whether there are enough recent events of these reasons.
+pub(super) fn event(context: &EvalContext<'_>, wanted: &EventMatch) -> MatchResult {
     let note = wanted.note.as_ref().map(|note| Regex::new(note).ok());
     let is = |event: &&EventFacts| {
         let (about, name) = event.about.split_once('/').unwrap_or((&event.about, ""));
-        // Of a pod that is there it is known whether it is a server.
+        // Events about pods of other workloads do not count.
         let is_of_other = || {
             about == "Pod"
-                && case
+                && context
                     .facts
                     .pods
                     .iter()
@@ -33,29 +33,25 @@ pub(super) fn event(case: &Case<'_>, wanted: &EventMatch) -> Seen {
             && wanted.kind.as_ref().is_none_or(|kind| *kind == event.kind)
             && wanted.about.as_ref().is_none_or(|wanted| wanted == about)
             && note.as_ref().is_none_or(|note| note.as_ref().is_some_and(|note| note.is_match(event.note.as_str())))
-            && case.is_recent(event.last)
+            && context.is_recent(event.last)
             && !is_of_other()
     };
-    let mut events: Vec<&EventFacts> = case.facts.events.iter().filter(is).collect();
+    let mut events: Vec<&EventFacts> = context.facts.events.iter().filter(is).collect();
     let count = events.iter().fold(0_u64, |sum, event| sum.saturating_add(event.count.max(1)));
     if count < wanted.at_least {
         events.clear();
     }
     events.sort_by_key(|event| (std::cmp::Reverse(event.count), event.first));
-    Seen::of(events.into_iter().map(told_by), || case.lacks_list("events"))
+    MatchResult::from_evidence(events.into_iter().map(event_evidence), || context.missing_lists("events"))
 }
 
-fn told_by(event: &EventFacts) -> Evidence {
+/// An event as evidence.
+fn event_evidence(event: &EventFacts) -> Evidence {
     let EventFacts { cluster, namespace, about, reason, note, .. } = event;
-    let pod = about.strip_prefix("Pod/").map(|pod| format!("{cluster}/{namespace}/{pod}"));
+    let pod = about.strip_prefix("Pod/").map(|pod| pod_name(cluster, namespace, pod));
+    let words = format!("event about {about}: {reason}: {note}");
     Evidence {
-        shown: vec![Shown {
-            quote: quote(&format!("event about {about}: {reason}: {note}")),
-            entry: Some(event.entry.clone()).filter(|entry| !entry.is_empty()),
-            at: event.first,
-            times: event.count.max(1),
-            ..Shown::default()
-        }],
+        shown: vec![shown(&words, &event.entry, event.first, event.count.max(1))],
         since: event.first,
         until: event.last,
         pods: pod.into_iter().collect(),
@@ -63,19 +59,16 @@ fn told_by(event: &EventFacts) -> Evidence {
     }
 }
 
+/// Evidence in an object's file; `entry` is empty if there is none.
 fn object(entry: &str, words: &str, since: Option<DateTime<Utc>>) -> Evidence {
-    let entry = Some(entry.to_owned()).filter(|entry| !entry.is_empty());
-    Evidence {
-        shown: vec![Shown { quote: quote(words), entry, at: since, times: 1, ..Shown::default() }],
-        since,
-        ..Evidence::default()
-    }
+    Evidence { shown: vec![shown(words, entry, since, 1)], since, ..Evidence::default() }
 }
 
-pub(super) fn autoscaler(case: &Case<'_>, wanted: &AutoscalerMatch) -> Seen {
-    let meets = |it: &AutoscalerFacts| {
+/// Whether an autoscaler is at its maximum, or has a condition.
+pub(super) fn autoscaler(context: &EvalContext<'_>, wanted: &AutoscalerMatch) -> MatchResult {
+    let matches = |it: &AutoscalerFacts| {
         let AutoscalerFacts { entry, name, min, max, current, desired, .. } = it;
-        // One that may have so many pods only is no autoscaler.
+        // If minimum and maximum are equal, being at the maximum means nothing.
         let is_at_maximum = *max > *min && *max > 0 && current >= max && desired >= max;
         if wanted.at_maximum && !is_at_maximum {
             return None;
@@ -84,25 +77,26 @@ pub(super) fn autoscaler(case: &Case<'_>, wanted: &AutoscalerMatch) -> Seen {
             None => None,
             Some(wanted) => Some(condition(&it.conditions, wanted)?),
         };
-        let words = found.map(|found| format!(", {}", told(found))).unwrap_or_default();
+        let words = found.map(|found| format!(", {}", condition_words(found))).unwrap_or_default();
         let metrics = if it.metrics.is_empty() { String::new() } else { format!(", {}", it.metrics.join(", ")) };
         let words = format!("autoscaler {name}: {current} pods of at most {max}{metrics}{words}");
         let since = found.and_then(|found| found.since).or(it.last_scaled.filter(|_| wanted.at_maximum));
         Some(object(entry, &words, since))
     };
-    Seen::of(case.facts.autoscalers.iter().filter_map(meets), || {
-        case.lacks_list("horizontalpodautoscalers.autoscaling")
+    MatchResult::from_evidence(context.facts.autoscalers.iter().filter_map(matches), || {
+        context.missing_lists("horizontalpodautoscalers.autoscaling")
     })
 }
 
-pub(super) fn workload(case: &Case<'_>, wanted: &WorkloadMatch) -> Seen {
-    let meets = |it: &WorkloadFacts| {
+/// Whether a deployment or its like lacks pods, is new, or has a condition.
+pub(super) fn workload(context: &EvalContext<'_>, wanted: &WorkloadMatch) -> MatchResult {
+    let matches = |it: &WorkloadFacts| {
         let WorkloadFacts { entry, kind, name, wanted: pods, ready, created, .. } = it;
         if wanted.unavailable && ready >= pods {
             return None;
         }
         if let Some(age) = &wanted.younger_than
-            && (kind == "ReplicaSet" || created.is_none_or(|created| case.is_older(created, age)))
+            && (kind == "ReplicaSet" || created.is_none_or(|created| context.is_older(created, age)))
         {
             return None;
         }
@@ -110,35 +104,38 @@ pub(super) fn workload(case: &Case<'_>, wanted: &WorkloadMatch) -> Seen {
             None => None,
             Some(wanted) => Some(condition(&it.conditions, wanted)?),
         };
-        let words = found.map(|found| format!(", {}", told(found))).unwrap_or_default();
+        let words = found.map(|found| format!(", {}", condition_words(found))).unwrap_or_default();
         let since = found.and_then(|found| found.since).or(created.filter(|_| wanted.younger_than.is_some()));
         Some(object(entry, &format!("{kind} {name}: {ready} of {pods} pods are ready{words}"), since))
     };
-    // One that was made anew is no first installation of all.
+    // If another workload is older, this is not the first installation.
     let is_old = |it: &&WorkloadFacts| {
         let age = wanted.younger_than.as_ref();
-        it.kind != "ReplicaSet" && age.zip(it.created).is_some_and(|(age, created)| case.is_older(created, age))
+        it.kind != "ReplicaSet" && age.zip(it.created).is_some_and(|(age, created)| context.is_older(created, age))
     };
-    if case.facts.workloads.iter().any(|it| is_old(&it)) {
-        return Seen::No;
+    if context.facts.workloads.iter().any(|it| is_old(&it)) {
+        return MatchResult::NoMatch;
     }
     let kinds = ["deployments.apps", "statefulsets.apps", "daemonsets.apps", "replicasets.apps"];
-    let is_asked = |resource: &&&str| case.profile.objects.iter().any(|rule| rule.resource.to_string() == ***resource);
-    Seen::of(case.facts.workloads.iter().filter_map(meets), || {
-        let none = || Some("the profile collects nothing that makes pods".to_owned());
+    let is_asked =
+        |resource: &&&str| context.profile.objects.iter().any(|rule| rule.resource.to_string() == ***resource);
+    MatchResult::from_evidence(context.facts.workloads.iter().filter_map(matches), || {
+        let none =
+            || Some("the profile collects no deployments, stateful sets, daemon sets or replica sets".to_owned());
         let mut asked = kinds.iter().filter(is_asked).peekable();
-        if asked.peek().is_none() { none() } else { asked.find_map(|resource| case.lacks_list(resource)) }
+        if asked.peek().is_none() { none() } else { asked.find_map(|resource| context.missing_lists(resource)) }
     })
 }
 
-pub(super) fn custom_resource(case: &Case<'_>, wanted: &CustomResourceMatch) -> Seen {
+/// Whether a namespace with servers has no custom resource of a group.
+pub(super) fn custom_resource(context: &EvalContext<'_>, wanted: &CustomResourceMatch) -> MatchResult {
     let group = &wanted.missing;
     let ending = format!(".{group}");
-    let lists = || case.manifest.tasks.iter().filter(|task| task.kind == "list" && task.target.ends_with(&ending));
-    let lacks = || case.lack(group, |task| task.kind == "list" && task.target.ends_with(&ending));
-    let places: BTreeSet<(&str, &str)> = case.servers().map(|pod| (&*pod.cluster, &*pod.namespace)).collect();
+    let lists = || context.manifest.tasks.iter().filter(|task| task.kind == "list" && task.target.ends_with(&ending));
+    let missing_lists = || context.missing(group, |task| task.kind == "list" && task.target.ends_with(&ending));
+    let places: BTreeSet<(&str, &str)> = context.servers().map(|pod| (&*pod.cluster, &*pod.namespace)).collect();
     let is_there = |(cluster, namespace): &(&str, &str)| {
-        case.facts.custom_resources.iter().any(|it| {
+        context.facts.custom_resources.iter().any(|it| {
             it.cluster == *cluster
                 && it.namespace == *namespace
                 && it.resource.ends_with(&ending)
@@ -147,36 +144,42 @@ pub(super) fn custom_resource(case: &Case<'_>, wanted: &CustomResourceMatch) -> 
     };
     let missing: Vec<(&str, &str)> = places.into_iter().filter(|place| !is_there(place)).collect();
     if missing.is_empty() {
-        return case.lacks_list("pods").filter(|_| case.servers().next().is_none()).map_or(Seen::No, Seen::Unknown);
+        return context
+            .missing_lists("pods")
+            .filter(|_| context.servers().next().is_none())
+            .map_or(MatchResult::NoMatch, MatchResult::Unknown);
     }
-    if let Some(lack) = lacks() {
-        return Seen::Unknown(lack);
+    if let Some(why) = missing_lists() {
+        return MatchResult::Unknown(why);
     }
-    // What facts do not tell of and a list has was cut from them.
-    if lists().any(|task| task.outcome == Outcome::Collected) && case.facts.custom_resources.is_empty() {
-        return Seen::Unknown(format!("facts.json has nothing of {group}"));
+    // The list has objects that were cut from the facts.
+    if lists().any(|task| task.outcome == Outcome::Collected) && context.facts.custom_resources.is_empty() {
+        return MatchResult::Unknown(format!("facts.json has no facts about {group}"));
     }
     let is_served = lists().any(|task| task.outcome != Outcome::Absent);
-    let shown = missing.into_iter().map(|(_, namespace)| {
+    let evidence = missing.into_iter().map(|(_, namespace)| {
         let words = match is_served {
-            true => format!("there is no object of {group} in namespace {namespace}"),
+            true => format!("namespace {namespace} has no object of {group}"),
             false => format!("the API server does not serve {group}"),
         };
         object("", &words, None)
     });
-    Seen::of(shown, || None)
+    MatchResult::from_evidence(evidence, || None)
 }
 
-pub(super) fn scrape(case: &Case<'_>) -> Seen {
+/// Whether nothing listens on the metrics port of a ready server.
+pub(super) fn scrape(context: &EvalContext<'_>) -> MatchResult {
     let is_of = |id: &str, pod: &PodFacts| id.contains(&format!("/{}/{}/", pod.namespace, pod.pod));
-    let closed = case.manifest.tasks.iter().filter(|task| task.kind == "scrape" && task.outcome == Outcome::Absent);
-    let shown = closed.filter_map(|task| {
-        // One that does not run listens on nothing, and that is another matter.
-        let pod = case.servers().find(|pod| pod.is_ready() && is_of(&task.id, pod))?;
+    let closed = context.manifest.tasks.iter().filter(|task| task.kind == "scrape" && task.outcome == Outcome::Absent);
+    let evidence = closed.filter_map(|task| {
+        // A pod that is not ready need not listen.
+        let pod = context.servers().find(|pod| pod.is_ready() && is_of(&task.id, pod))?;
         let cause = task.causes.last().map_or("nothing listens", String::as_str);
         let mut found = object(&pod.entry, &format!("{}: {cause}", task.target), task.started);
-        found.pods.insert(format!("{}/{}/{}", pod.cluster, pod.namespace, pod.pod));
+        found.pods.insert(pod_name(&pod.cluster, &pod.namespace, &pod.pod));
         Some(found)
     });
-    Seen::of(shown, || case.lack("scrapes", |task| task.kind == "scrape" || task.target == "scrapes"))
+    MatchResult::from_evidence(shown, || {
+        context.missing("scrapes", |task| task.kind == "scrape" || task.target == "scrapes")
+    })
 }

@@ -1,49 +1,54 @@
-//! Causes before symptoms: which finding leads, and in which order the others follow.
+//! Owns the order of the findings: which one is the root cause, and which are its consequences.
 
 use crate::bundle::findings::{Finding, Severity};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// So much later than its effect a cause may be seen, for counters are looked at now and then only.
+/// A cause may first show this much later than its effect, because counters are read at intervals.
 const SLACK: TimeDelta = TimeDelta::minutes(5);
 
-/// Findings as they are to be read.
+/// Findings in the order in which to read them.
 pub(super) struct Ordered {
     pub(super) findings: Vec<Finding>,
-    pub(super) lead: Option<String>,
-    pub(super) lead_why: String,
+    /// The id of the root cause; `None` if no finding is above "info".
+    pub(super) root_cause: Option<String>,
+    /// Why this finding is the root cause, as a sentence without a full stop.
+    pub(super) root_cause_why: String,
 }
 
-/// Puts findings in order. The lead is one above "info" that none of the others explains: the most severe, then the
-/// earliest. A cause is as severe as what comes of it.
+/// Sorts findings: the root cause, then its consequences, then the rest. The root cause is a finding above "info" that
+/// no other finding explains; of several, the most severe, then the earliest. A cause is as severe as its worst
+/// consequence.
 pub(super) fn ordered(mut findings: Vec<Finding>) -> Ordered {
-    let known: BTreeMap<String, Severity> = findings.iter().map(|it| (it.id.clone(), it.severity)).collect();
-    let is_above = |id: &String| known.get(id).is_some_and(|severity| *severity < Severity::Info);
+    let severities: BTreeMap<String, Severity> = findings.iter().map(|it| (it.id.clone(), it.severity)).collect();
+    let is_above_info = |id: &String| severities.get(id).is_some_and(|severity| *severity < Severity::Info);
     let explains = |cause: &Finding| -> Vec<String> {
-        // What is only worth knowing is the cause of nothing that is wrong.
-        let effects = findings.iter().filter(|it| is_above(&cause.id) && it.id != cause.id && may_be(cause, it));
+        // A finding of severity "info" never explains a problem.
+        let effects =
+            findings.iter().filter(|it| is_above_info(&cause.id) && it.id != cause.id && can_cause(cause, it));
         let ids: BTreeSet<&String> = effects.map(|it| &it.id).collect();
         cause.explains.iter().filter(|id| ids.contains(id)).cloned().collect()
     };
     let explains: Vec<Vec<String>> = findings.iter().map(explains).collect();
     findings.iter_mut().zip(explains).for_each(|(finding, explains)| finding.explains = explains);
-    let effects: BTreeMap<String, BTreeSet<String>> =
-        findings.iter().map(|it| (it.id.clone(), closure(&findings, &it.id))).collect();
+    let consequences: BTreeMap<String, BTreeSet<String>> =
+        findings.iter().map(|it| (it.id.clone(), consequences_of(&findings, &it.id))).collect();
     for finding in &mut findings {
-        let worst = effects.get(&finding.id).into_iter().flatten().filter_map(|id| known.get(id)).min();
+        let ids = consequences.get(&finding.id).into_iter().flatten();
+        let worst = ids.filter_map(|id| severities.get(id)).min();
         if finding.severity < Severity::Info {
             finding.severity = worst.map_or(finding.severity, |worst| finding.severity.min(*worst));
         }
     }
     findings.sort_by_key(|it| (it.severity, it.since.is_none(), it.since));
     let is_explained = |id: &String| findings.iter().any(|other| other.explains.contains(id));
-    let roots: Vec<String> =
-        findings.iter().map(|it| &it.id).filter(|id| is_above(id) && !is_explained(id)).cloned().collect();
-    let lead = roots.first().cloned();
-    let of_lead = lead.as_ref().and_then(|lead| effects.get(lead)).cloned().unwrap_or_default();
+    let unexplained: Vec<String> =
+        findings.iter().map(|it| &it.id).filter(|id| is_above_info(id) && !is_explained(id)).cloned().collect();
+    let root_cause = unexplained.first().cloned();
+    let of_root = root_cause.as_ref().and_then(|root| consequences.get(root)).cloned().unwrap_or_default();
     findings.sort_by_key(|it| match () {
-        () if lead.as_ref() == Some(&it.id) => 0,
-        () if of_lead.contains(&it.id) => 1,
+        () if root_cause.as_ref() == Some(&it.id) => 0,
+        () if of_root.contains(&it.id) => 1,
         () => 2,
     });
     let causes: Vec<(String, Vec<String>)> = findings.iter().map(|it| (it.id.clone(), it.explains.clone())).collect();
@@ -51,20 +56,21 @@ pub(super) fn ordered(mut findings: Vec<Finding>) -> Ordered {
         let cause = causes.iter().find(|(_, explains)| explains.contains(&finding.id));
         finding.explained_by = cause.map(|(id, _)| id.clone());
     }
-    let lead_why = why(&findings, lead.as_ref(), &of_lead, roots.len());
-    Ordered { findings, lead, lead_why }
+    let root_cause_why = why(&findings, root_cause.as_ref(), &of_root, unexplained.len());
+    Ordered { findings, root_cause, root_cause_why }
 }
 
-/// Whether one can be the cause of the other: not if they are about other pods, or it came when that was over.
-fn may_be(cause: &Finding, effect: &Finding) -> bool {
+/// Whether one finding can cause the other: they share a pod (or one of them is about no pod), and the cause began
+/// before the effect ended.
+fn can_cause(cause: &Finding, effect: &Finding) -> bool {
     let are_apart =
         !cause.pods.is_empty() && !effect.pods.is_empty() && !cause.pods.iter().any(|pod| effect.pods.contains(pod));
     let is_late = cause.since.zip(effect.until).is_some_and(|(since, until)| since > until + SLACK);
     !are_apart && !is_late
 }
 
-/// All that a finding explains, by whichever way; itself is none of it.
-fn closure(findings: &[Finding], id: &str) -> BTreeSet<String> {
+/// The ids of all direct and indirect consequences of a finding, without its own id.
+fn consequences_of(findings: &[Finding], id: &str) -> BTreeSet<String> {
     let (mut known, mut left) = (BTreeSet::new(), vec![id.to_owned()]);
     while let Some(next) = left.pop() {
         let explains = findings.iter().find(|it| it.id == next).map(|it| it.explains.clone()).unwrap_or_default();
@@ -74,28 +80,29 @@ fn closure(findings: &[Finding], id: &str) -> BTreeSet<String> {
     known
 }
 
-fn why(findings: &[Finding], lead: Option<&String>, effects: &BTreeSet<String>, roots: usize) -> String {
-    let Some(lead) = lead.and_then(|lead| findings.iter().find(|it| it.id == *lead)) else {
+/// Why the root cause was chosen, of this number of unexplained findings.
+fn why(findings: &[Finding], root: Option<&String>, consequences: &BTreeSet<String>, unexplained: usize) -> String {
+    let Some(root) = root.and_then(|root| findings.iter().find(|it| it.id == *root)) else {
         return String::new();
     };
-    let titles: Vec<&str> = findings.iter().filter(|it| effects.contains(&it.id)).map(|it| it.title.as_str()).collect();
+    let titles: Vec<&str> =
+        findings.iter().filter(|it| consequences.contains(&it.id)).map(|it| it.title.as_str()).collect();
     let explains = match titles.as_slice() {
         [] => "no other finding explains it".to_owned(),
         [one] => format!("it explains 1 other finding: {one}"),
         many => format!("it explains {} other findings: {}", many.len(), many.join("; ")),
     };
-    if roots < 2 {
+    if unexplained < 2 {
         return explains;
     }
     let others =
-        findings.iter().filter(|it| it.id != lead.id && it.severity < Severity::Info && it.explained_by.is_none());
-    let is_most_severe = others.clone().all(|it| it.severity > lead.severity);
-    let has_earliest =
-        lead.since.is_some() && others.clone().all(|it| it.since.is_none_or(|at| Some(at) >= lead.since));
-    let than = match (is_most_severe, has_earliest) {
+        findings.iter().filter(|it| it.id != root.id && it.severity < Severity::Info && it.explained_by.is_none());
+    let is_most_severe = others.clone().all(|it| it.severity > root.severity);
+    let is_earliest = root.since.is_some() && others.clone().all(|it| it.since.is_none_or(|at| Some(at) >= root.since));
+    let rank = match (is_most_severe, is_earliest) {
         (true, _) => "the most severe",
         (false, true) => "the earliest",
         (false, false) => "the first",
     };
-    format!("{explains}; of {roots} unexplained findings, it is {than}")
+    format!("{explains}; of {unexplained} unexplained findings, it is {rank}")
 }

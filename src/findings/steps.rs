@@ -1,27 +1,27 @@
-//! What to do next, with what is known filled in.
+//! Owns the next steps of a finding: the commands of its rule, with their variables filled in.
 
-use super::{answers, case::Case, evidence::Evidence};
+use super::{answers, context::EvalContext, evidence::Evidence};
 use crate::{
     bundle::{BundleName, NamePart, findings::Step},
     profile::rules::{COMMAND_VARIABLES, NextStep},
 };
 
-/// The steps of a rule, for what shows that it holds.
-pub(super) fn filled(case: &Case<'_>, steps: &[NextStep], evidence: &Evidence) -> Vec<Step> {
+/// The steps of a rule, filled in from the evidence that matched.
+pub(super) fn filled(context: &EvalContext<'_>, steps: &[NextStep], evidence: &Evidence) -> Vec<Step> {
     let step = |step: &NextStep| Step {
         text: step.text.clone(),
-        command: step.command.as_ref().and_then(|command| fill(case, command, evidence)),
+        command: step.command.as_ref().and_then(|command| fill(context, command, evidence)),
     };
     steps.iter().map(step).collect()
 }
 
-/// A command with its variables filled in; none where it asks a query that was not asked.
-fn fill(case: &Case<'_>, command: &str, evidence: &Evidence) -> Option<String> {
+/// A command with its variables filled in; `None` if it needs a query that was not asked.
+fn fill(context: &EvalContext<'_>, command: &str, evidence: &Evidence) -> Option<String> {
     let mut out = String::with_capacity(command.len());
     let mut rest = command;
     while let Some((before, after)) = rest.split_once('$') {
         out.push_str(before);
-        // The longer names first: CONTAINER begins as CONTEXT does not, but a later one might.
+        // The longest name that fits, in case one name begins with another.
         let name = COMMAND_VARIABLES.iter().filter(|name| after.starts_with(**name)).max_by_key(|name| name.len());
         let Some(name) = name else {
             out.push('$');
@@ -29,16 +29,16 @@ fn fill(case: &Case<'_>, command: &str, evidence: &Evidence) -> Option<String> {
             continue;
         };
         rest = after.get(name.len()..).unwrap_or_default();
-        match (value(case, name, evidence), *name) {
+        match (value(context, name, evidence), *name) {
             (Some(value), _) => out.push_str(&quoted(&value)),
             (None, "QUERY") => return None,
-            // Without one, kubectl takes its own.
+            // Without `--context CONTEXT`, kubectl uses the current one.
             (None, "CONTEXT") => {
                 let word = out.rfind(' ').map_or(0, |at| at + 1);
                 out.truncate(word);
                 rest = rest.trim_start();
             }
-            // For whoever runs it to fill in.
+            // The reader fills it in.
             (None, name) => out.push_str(name),
         }
     }
@@ -46,8 +46,8 @@ fn fill(case: &Case<'_>, command: &str, evidence: &Evidence) -> Option<String> {
     Some(out)
 }
 
-fn value(case: &Case<'_>, name: &str, evidence: &Evidence) -> Option<String> {
-    let manifest = case.manifest;
+fn value(context: &EvalContext<'_>, name: &str, evidence: &Evidence) -> Option<String> {
+    let manifest = context.manifest;
     let place: Vec<&str> = match &evidence.container {
         Some((pod, _)) => Some(pod),
         None => evidence.pods.first(),
@@ -66,41 +66,41 @@ fn value(case: &Case<'_>, name: &str, evidence: &Evidence) -> Option<String> {
             namespace.map(|namespace| (*namespace).to_owned()).or_else(|| only().cloned())
         }
         "POD" => {
-            let first = || case.servers().next().map(|pod| pod.pod.clone());
+            let first = || context.servers().next().map(|pod| pod.pod.clone());
             pod.map(|pod| (*pod).to_owned()).or_else(first)
         }
         "CONTAINER" => {
             let own = || {
-                let of = case.servers().flat_map(|pod| &pod.containers).find(|of| of.kind.is_empty());
+                let of = context.servers().flat_map(|pod| &pod.containers).find(|of| of.kind.is_empty());
                 of.map(|of| of.name.clone())
             };
             evidence.container.as_ref().map(|(_, container)| container.clone()).or_else(own)
         }
-        "BUNDLE" => Some(format!("{}.zip", bundle(case))),
+        "BUNDLE" => Some(format!("{}.zip", bundle_name(context))),
         "QUERY" => {
             let asked = evidence.shown.iter().find_map(|shown| shown.expr.clone());
-            let of_minting = || case.profile.minting.iter().find_map(|id| answers::records(case, id).next());
+            let of_minting = || context.profile.minting.iter().find_map(|id| answers::records(context, id).next());
             asked.or_else(|| of_minting().map(|record| record.expr.clone()))
         }
         _ => None,
     }
 }
 
-/// The bundle's name, unless it was given another.
-fn bundle(case: &Case<'_>) -> BundleName {
-    let manifest = case.manifest;
+/// The default name of the bundle.
+fn bundle_name(context: &EvalContext<'_>) -> BundleName {
+    let manifest = context.manifest;
     let mut namespaces = manifest.clusters.iter().flat_map(|cluster| &cluster.namespaces);
     let namespace = match (namespaces.next(), namespaces.next()) {
         (Some(_), Some(_)) => Some("multi"),
         (first, _) => first.map(String::as_str),
     };
-    let part = |said: &Option<String>, unknown: Option<&str>| {
-        NamePart::of(said.iter().flat_map(|said| said.split(", ")), unknown)
+    let part = |value: &Option<String>, unknown: Option<&str>| {
+        NamePart::of(value.iter().flat_map(|value| value.split(", ")), unknown)
     };
     BundleName::new(&part(&manifest.trust_domain, namespace), &part(&manifest.region, None), manifest.started)
 }
 
-/// A word as a shell takes it, whatever is in it.
+/// A word quoted for a shell, whatever it contains.
 fn quoted(word: &str) -> String {
     let word = word.replace(char::is_control, " ");
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./:@%+,".contains(char);

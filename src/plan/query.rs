@@ -3,7 +3,7 @@
 use super::{Place, Planned, Request, Task, What, Without};
 use crate::{
     profile::{NarrowedBy, QueryRule},
-    promql::{self, Query, Wanted},
+    promql::{self, Query, RawSelector},
 };
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use std::time::Duration;
@@ -399,15 +399,16 @@ fn samples(request: &Request, known: &Known, now: DateTime<Utc>) -> SamplesTask 
         Some((rule.query(RANGE).ok()?, narrowings.by(rule), before))
     });
     let profile: Vec<_> = profile.collect();
-    let mut wanted = promql::raw(profile.iter().map(|(query, narrowing, before)| (query, *narrowing, *before)));
+    let mut wanted =
+        promql::raw_selectors(profile.iter().map(|(query, narrowing, before)| (query, *narrowing, *before)));
     // Of what is more than can be read here the value is there, and not what it is made of. A metric of the
     // profile's stays as the profile has it: the user's may be of the whole cluster, and a day of that is much.
     let named: Vec<String> = request.profile.queries.iter().flat_map(QueryRule::metrics).collect();
     let own: Vec<Query> = request.queries.iter().filter_map(|(_, expr)| Query::parse(expr).ok()).collect();
     let own = own.iter().filter(|query| query.metrics().iter().all(|metric| !named.contains(metric)));
-    wanted.extend(promql::raw(own.map(|query| (query, &as_asked, Duration::ZERO))));
+    wanted.extend(promql::raw_selectors(own.map(|query| (query, &as_asked, Duration::ZERO))));
     let end = request.window.end.min(now);
-    let question = |Wanted { selector, reach }: Wanted| {
+    let question = |RawSelector { selector, reach }: RawSelector| {
         let reach = TimeDelta::from_std(reach).unwrap_or_default();
         // A step more, for it is whole steps that reach the start.
         let span = (end - request.window.start + reach).num_seconds().max(1) + 2 * STEPS[4];

@@ -1,15 +1,15 @@
-//! Owns aggregation: what becomes of the series of a group.
+//! Owns aggregations, such as `sum by (pod)`.
 
 use super::{
-    eval::{EvalError, Value},
     labels::Labels,
     samples::Sample,
     sum::{extreme, mean, quantile, sum, variance},
+    value::{EvalError, Value},
 };
 use promql_parser::parser::AggregateExpr;
 use std::collections::BTreeMap;
 
-/// What is done with a group.
+/// An aggregation operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Op {
     Avg,
@@ -44,6 +44,7 @@ impl Op {
     }
 }
 
+/// The value of an aggregation over a vector.
 pub(super) fn value(expr: &AggregateExpr, param: Option<f64>, vector: Vec<Sample>) -> Result<Value, EvalError> {
     let Some(op) = Op::read(&expr.op.to_string()) else { return Err(EvalError::Type(expr.to_string())) };
     let mut groups: BTreeMap<Labels, Vec<Sample>> = BTreeMap::new();
@@ -52,7 +53,7 @@ pub(super) fn value(expr: &AggregateExpr, param: Option<f64>, vector: Vec<Sample
         groups.entry(group).or_default().push(sample);
     }
     let param = param.unwrap_or(f64::NAN);
-    // What Go cannot count to is an error there.
+    // Prometheus refuses what does not fit its integer.
     if matches!(op, Op::Topk | Op::Bottomk) && (param.is_nan() || param >= i64::MAX as f64) {
         return Err(EvalError::Parameter(param.to_string()));
     }
@@ -79,7 +80,7 @@ pub(super) fn value(expr: &AggregateExpr, param: Option<f64>, vector: Vec<Sample
     Ok(Value::Vector(out))
 }
 
-/// The `count` greatest or least; NaN comes last either way.
+/// The `count` greatest or least samples; NaN always comes last.
 fn first(mut samples: Vec<Sample>, count: f64, greatest: bool) -> Vec<Sample> {
     samples.sort_by(|one, other| {
         let (one, other) = (one.value, other.value);

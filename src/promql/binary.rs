@@ -1,55 +1,56 @@
-//! Owns operators between two sides, and which series of one are matched with which of the other.
+//! Owns binary operators, and which series of their two sides match.
 
 use super::{
-    eval::{EvalError, Value, unique},
     labels::Labels,
     samples::Sample,
+    value::{EvalError, Value, unique},
 };
 use promql_parser::parser::{BinModifier, BinaryExpr, LabelModifier, VectorMatchCardinality as Card};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// What an operator does with two numbers.
+/// An operator on two numbers.
 #[derive(Clone, Copy)]
 enum Op {
-    Makes(fn(f64, f64) -> f64),
-    Compares(fn(&f64, &f64) -> bool),
+    Arithmetic(fn(f64, f64) -> f64),
+    Comparison(fn(&f64, &f64) -> bool),
 }
 
 impl Op {
     fn read(name: &str) -> Option<Self> {
         Some(match name {
-            "+" => Self::Makes(|one, other| one + other),
-            "-" => Self::Makes(|one, other| one - other),
-            "*" => Self::Makes(|one, other| one * other),
-            "/" => Self::Makes(|one, other| one / other),
-            "%" => Self::Makes(|one, other| one % other),
-            "^" => Self::Makes(f64::powf),
-            "atan2" => Self::Makes(f64::atan2),
-            "==" => Self::Compares(f64::eq),
-            "!=" => Self::Compares(f64::ne),
-            ">" => Self::Compares(f64::gt),
-            ">=" => Self::Compares(f64::ge),
-            "<" => Self::Compares(f64::lt),
-            "<=" => Self::Compares(f64::le),
+            "+" => Self::Arithmetic(|one, other| one + other),
+            "-" => Self::Arithmetic(|one, other| one - other),
+            "*" => Self::Arithmetic(|one, other| one * other),
+            "/" => Self::Arithmetic(|one, other| one / other),
+            "%" => Self::Arithmetic(|one, other| one % other),
+            "^" => Self::Arithmetic(f64::powf),
+            "atan2" => Self::Arithmetic(f64::atan2),
+            "==" => Self::Comparison(f64::eq),
+            "!=" => Self::Comparison(f64::ne),
+            ">" => Self::Comparison(f64::gt),
+            ">=" => Self::Comparison(f64::ge),
+            "<" => Self::Comparison(f64::lt),
+            "<=" => Self::Comparison(f64::le),
             _ => return None,
         })
     }
 
-    /// What it gives: of a comparison that filters, what is `kept` or nothing.
-    fn of(self, one: f64, other: f64, kept: f64, returns_bool: bool) -> Option<f64> {
+    /// The result. A comparison without `bool` filters: its result is `kept`, or `None`.
+    fn apply(self, one: f64, other: f64, kept: f64, returns_bool: bool) -> Option<f64> {
         match self {
-            Self::Makes(makes) => Some(makes(one, other)),
-            Self::Compares(compares) if returns_bool => Some(f64::from(u8::from(compares(&one, &other)))),
-            Self::Compares(compares) => compares(&one, &other).then_some(kept),
+            Self::Arithmetic(compute) => Some(compute(one, other)),
+            Self::Comparison(compares) if returns_bool => Some(f64::from(u8::from(compares(&one, &other)))),
+            Self::Comparison(compares) => compares(&one, &other).then_some(kept),
         }
     }
 
-    /// Whether what it gives is no value of the metric any more.
-    fn unnames(self, returns_bool: bool) -> bool {
-        returns_bool || matches!(self, Self::Makes(_))
+    /// Whether the result loses the metric's name.
+    fn drops_name(self, returns_bool: bool) -> bool {
+        returns_bool || matches!(self, Self::Arithmetic(_))
     }
 }
 
+/// The value of a binary operator on its two sides.
 pub(super) fn value(expr: &BinaryExpr, left: Value, right: Value) -> Result<Value, EvalError> {
     let returns_bool = expr.return_bool();
     let name = expr.op.to_string();
@@ -58,15 +59,15 @@ pub(super) fn value(expr: &BinaryExpr, left: Value, right: Value) -> Result<Valu
         return of_sets(&name, expr.modifier.as_ref(), left, right);
     }
     let op = Op::read(&name).ok_or_else(wrong)?;
-    // A comparison keeps the series' value also where that is on the right.
+    // A comparison keeps the series' value, even if that is on the right.
     let with = |sample: Sample, one: f64, other: f64| {
-        let value = op.of(one, other, sample.value, returns_bool)?;
-        let labels = if op.unnames(returns_bool) { sample.labels.unnamed() } else { sample.labels };
+        let value = op.apply(one, other, sample.value, returns_bool)?;
+        let labels = if op.drops_name(returns_bool) { sample.labels.unnamed() } else { sample.labels };
         Some(Sample { labels, value })
     };
     match (left, right) {
         (Value::Scalar(one), Value::Scalar(other)) => {
-            op.of(one, other, one, returns_bool).map(Value::Scalar).ok_or_else(wrong)
+            op.apply(one, other, one, returns_bool).map(Value::Scalar).ok_or_else(wrong)
         }
         (Value::Vector(left), Value::Scalar(other)) => unique(
             left.into_iter()
@@ -89,7 +90,7 @@ pub(super) fn value(expr: &BinaryExpr, left: Value, right: Value) -> Result<Valu
     }
 }
 
-/// The labels by which the series of two sides are matched.
+/// The labels by which series of the two sides match.
 fn signature(modifier: Option<&BinModifier>, labels: &Labels) -> Labels {
     match modifier.and_then(|modifier| modifier.matching.as_ref()) {
         Some(matching) => labels.picked(matching),
@@ -97,6 +98,7 @@ fn signature(modifier: Option<&BinModifier>, labels: &Labels) -> Labels {
     }
 }
 
+/// `and`, `or` and `unless`.
 fn of_sets(name: &str, modifier: Option<&BinModifier>, left: &[Sample], right: &[Sample]) -> Result<Value, EvalError> {
     let signatures = |side: &[Sample]| -> BTreeSet<Labels> {
         side.iter().map(|sample| signature(modifier, &sample.labels)).collect()
@@ -114,6 +116,7 @@ fn of_sets(name: &str, modifier: Option<&BinModifier>, left: &[Sample], right: &
     unique(of_left.chain(of_right).cloned().collect())
 }
 
+/// An operator on the matching series of two vectors.
 fn of_vectors(
     op: Op,
     modifier: Option<&BinModifier>,
@@ -145,10 +148,10 @@ fn of_vectors(
         let signature = signature(modifier, &sample.labels);
         let Some(other) = ones.get(&signature) else { continue };
         let (one, two) = if is_swapped { (other.value, sample.value) } else { (sample.value, other.value) };
-        let value = op.of(one, two, one, returns_bool);
-        let labels = if op.unnames(returns_bool) { sample.labels.unnamed() } else { sample.labels };
+        let value = op.apply(one, two, one, returns_bool);
+        let labels = if op.drops_name(returns_bool) { sample.labels.unnamed() } else { sample.labels };
         let labels = match (included, modifier.and_then(|modifier| modifier.matching.as_ref())) {
-            // What the other has not is of no value.
+            // A label that the other side lacks becomes empty.
             (Some(included), _) => {
                 let theirs = included.labels.iter().map(|name| (name.as_str(), other.labels.get(name).unwrap_or("")));
                 labels.iter().chain(theirs).collect()

@@ -1,10 +1,11 @@
-//! Owns the functions of vectors and numbers.
+//! Owns the functions of vectors and scalars.
 
 use super::{
-    eval::{EvalError, Evaluator, Value, strip, unnamed},
+    eval::Evaluator,
     histogram,
-    labels::Labels,
+    labels::{Labels, NAME},
     samples::Sample,
+    value::{EvalError, Value, strip, unnamed},
 };
 use promql_parser::{
     label::MatchOp,
@@ -34,10 +35,12 @@ const KNOWN: &[&str] = &[
     "vector",
 ];
 
+/// Whether [`value`] knows a function.
 pub(super) fn is_known(name: &str) -> bool {
     KNOWN.contains(&name)
 }
 
+/// The value of a function call.
 pub(super) fn value(at: &Evaluator<'_>, call: &Call) -> Result<Value, EvalError> {
     let args: Vec<&Expr> = call.args.args.iter().map(|arg| &**arg).collect();
     let wrong = || EvalError::Type(call.to_string());
@@ -69,7 +72,7 @@ pub(super) fn value(at: &Evaluator<'_>, call: &Call) -> Result<Value, EvalError>
             [one] => Ok(Value::Scalar(one.value)),
             _ => Ok(Value::Scalar(f64::NAN)),
         },
-        // When a series was last seen is known of a selector only: what is made of it is of the moment.
+        // Only a selector knows when a series was last scraped; other values have the time of evaluation.
         "timestamp" => match strip(arg(0)?) {
             Expr::VectorSelector(selector) => {
                 let seen = at.select(selector).into_iter();
@@ -89,7 +92,7 @@ pub(super) fn value(at: &Evaluator<'_>, call: &Call) -> Result<Value, EvalError>
     }
 }
 
-/// By Go's minimum and maximum, of which an infinity is either also with NaN.
+/// Clamps as Go's minimum and maximum do, for which an infinity wins over NaN.
 fn clamp(vector: Vec<Sample>, least: f64, most: f64) -> Result<Value, EvalError> {
     if most < least {
         return Ok(Value::Vector(Vec::new()));
@@ -110,14 +113,14 @@ fn clamp(vector: Vec<Sample>, least: f64, most: f64) -> Result<Value, EvalError>
     unnamed(vector.into_iter().map(|it| Sample { value: of(it.value), ..it }))
 }
 
-/// The labels that a series which is not there would have for sure.
+/// The labels that a missing series would certainly have.
 pub(super) fn absent(selector: &VectorSelector) -> Labels {
-    let mut said = BTreeSet::new();
-    let matchers = selector.matchers.matchers.iter().filter(|matcher| matcher.name != super::NAME);
-    let sure = matchers.map(|matcher| {
-        // Of two that say what a label is, neither is sure.
-        let is_sure = matches!(matcher.op, MatchOp::Equal) && said.insert(&matcher.name);
-        (matcher.name.as_str(), if is_sure { matcher.value.as_str() } else { "" })
+    let mut named = BTreeSet::new();
+    let matchers = selector.matchers.matchers.iter().filter(|matcher| matcher.name != NAME);
+    let certain = matchers.map(|matcher| {
+        // If two matchers name one label, neither is certain.
+        let is_certain = matches!(matcher.op, MatchOp::Equal) && named.insert(&matcher.name);
+        (matcher.name.as_str(), if is_certain { matcher.value.as_str() } else { "" })
     });
-    sure.collect()
+    certain.collect()
 }

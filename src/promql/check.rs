@@ -1,17 +1,21 @@
-//! Owns the limits of what is evaluated: whatever is not in these lists is refused by its name.
+//! Owns which parts of PromQL are evaluated. Everything else is refused, by its name.
 
-use super::{aggregate, call, eval::strip, over_time};
-use promql_parser::parser::{Expr, VectorSelector, value::ValueType};
+use super::{aggregate, call, over_time, value::strip};
+use promql_parser::{
+    parser::{Expr, VectorSelector, value::ValueType},
+    util,
+};
+use std::time::Duration;
 
-/// What an expression as a whole uses that is not evaluated here.
+/// The unsupported part of a whole expression, by its name in PromQL; `None` if all is supported.
 pub(super) fn whole(expr: &Expr) -> Option<String> {
     match strip(expr) {
-        Expr::MatrixSelector(_) => Some("a range for its value".to_owned()),
+        Expr::MatrixSelector(_) => Some("a range as its value".to_owned()),
         expr => unsupported(expr),
     }
 }
 
-/// A duration that is a mere number, or has one too long in it, by its text.
+/// A duration in the text that the parser cannot be given, as `the duration 5`; `None` if there is none.
 pub(super) fn odd_duration(text: &str) -> Option<String> {
     let (mut rest, mut is_next) = (text, false);
     while let Some(first) = rest.chars().next() {
@@ -25,7 +29,7 @@ pub(super) fn odd_duration(text: &str) -> Option<String> {
             _ => first.len_utf8(),
         };
         let (token, after) = rest.split_at(end);
-        // A subquery has two of them.
+        // A subquery has two durations.
         if is_next && token.split(':').any(|part| is_odd_duration(part.trim_start_matches(['+', '-']))) {
             return Some(format!("the duration {token}"));
         }
@@ -36,13 +40,21 @@ pub(super) fn odd_duration(text: &str) -> Option<String> {
     None
 }
 
-/// Whether a duration has no unit, or more digits than are counted.
+/// Whether a duration has no unit, or a number with more than nine digits.
 pub(super) fn is_odd_duration(text: &str) -> bool {
     let is_long = text.split(|char: char| !char.is_ascii_digit()).any(|digits| digits.len() > 9);
     is_long || text.parse::<f64>().is_ok()
 }
 
-/// Where a text in quotes ends.
+/// A duration as PromQL writes it, such as `5m`; `None` if the text is no duration, or a duration of 0.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
+    // The parser panics on some of these.
+    let text = Some(text).filter(|text| !is_odd_duration(text))?;
+    util::parse_duration(text).ok().filter(|duration| !duration.is_zero())
+}
+
+/// The end of a quoted string that the text begins with.
 fn quoted(text: &str, quote: char) -> usize {
     let mut is_escaped = false;
     for (at, char) in text.char_indices().skip(1) {
@@ -56,7 +68,7 @@ fn quoted(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// What an expression uses that is not evaluated here, by its name in PromQL; none where all is.
+/// The unsupported part of an expression, by its name in PromQL; `None` if all is supported.
 pub(super) fn unsupported(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Aggregate(it) => {
@@ -76,14 +88,14 @@ pub(super) fn unsupported(expr: &Expr) -> Option<String> {
         Expr::Subquery(_) => Some("a subquery".to_owned()),
         Expr::Extension(_) => Some("an extension".to_owned()),
         Expr::NumberLiteral(_) => None,
-        Expr::StringLiteral(_) => Some("a text".to_owned()),
+        Expr::StringLiteral(_) => Some("a string".to_owned()),
         Expr::VectorSelector(it) => selector(it),
         Expr::MatrixSelector(it) => selector(&it.vs),
         Expr::Call(it) => {
             let name = it.func.name;
             let is_known = call::is_known(name) || over_time::Function::read(name).is_some();
             let unknown = (!is_known).then(|| format!("{name}()"));
-            // The parser lets these pass.
+            // The parser accepts these with a scalar.
             let takes_vector = ["exp", "ln", "log2", "log10"].contains(&name);
             let of_number = it.args.first().is_some_and(|arg| arg.value_type() == ValueType::Scalar);
             let wrong = (takes_vector && of_number).then(|| format!("{name}() of a number"));
@@ -92,9 +104,10 @@ pub(super) fn unsupported(expr: &Expr) -> Option<String> {
     }
 }
 
+/// The unsupported part of a selector.
 fn selector(selector: &VectorSelector) -> Option<String> {
     if selector.at.is_some() {
         return Some("the @ modifier".to_owned());
     }
-    (!selector.matchers.or_matchers.is_empty()).then(|| "`or` within braces".to_owned())
+    (!selector.matchers.or_matchers.is_empty()).then(|| "`or` in braces".to_owned())
 }

@@ -1,44 +1,16 @@
-//! Owns the walk through an expression, and what its parts give.
+//! Owns the evaluation of an expression at one time.
 
 use super::{
     aggregate, binary, call,
     labels::Labels,
     over_time,
     samples::{Millis, Point, Sample, Samples},
+    value::{EvalError, Value, strip, unnamed},
 };
 use promql_parser::parser::{Call, Expr, Offset, VectorSelector};
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
-/// What an expression gives at one moment.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// A number.
-    Scalar(f64),
-    /// A number for each of some series.
-    Vector(Vec<Sample>),
-}
-
-/// Why an expression has no value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EvalError {
-    /// Two series would have the same labels.
-    #[error("two series of the result have the same labels: {0:?}")]
-    Duplicate(Labels),
-    /// Several series of the side of which there is to be one match one of the other's.
-    #[error("several series match on the side of which there is to be one, by {0:?}")]
-    ManyToMany(Labels),
-    /// Several series of both sides match.
-    #[error("several series match one, and neither group_left nor group_right is said: {0:?}")]
-    ManyToOne(Labels),
-    /// A number of series that is none.
-    #[error("{0} is no number of series")]
-    Parameter(String),
-    /// The parser let pass what has no meaning.
-    #[error("{0} is of another type than what is done with it")]
-    Type(String),
-}
-
-/// One evaluation.
+/// Evaluates expressions over samples at one time. It calls `call`, whose functions evaluate their arguments with it.
 #[derive(Clone, Copy)]
 pub(super) struct Evaluator<'a> {
     pub(super) samples: &'a Samples,
@@ -88,14 +60,14 @@ impl Evaluator<'_> {
         }
     }
 
-    /// The last values of the series that are meant, and when they were.
+    /// The last sample of each selected series, with its time.
     pub(super) fn select(&self, selector: &VectorSelector) -> Vec<(Sample, Millis)> {
-        let last = self.samples.last(selector, self.before(selector)).into_iter();
+        let last = self.samples.last(selector, self.time_of(selector)).into_iter();
         last.map(|(labels, point)| (Sample { labels: labels.clone(), value: point.value }, point.at)).collect()
     }
 
-    /// The moment that a selector means.
-    fn before(&self, selector: &VectorSelector) -> Millis {
+    /// The time that a selector asks for: that of the evaluation, shifted by its offset.
+    fn time_of(&self, selector: &VectorSelector) -> Millis {
         match selector.offset {
             None => self.at,
             Some(Offset::Pos(by)) => self.at.saturating_sub(millis(by)),
@@ -116,7 +88,7 @@ impl Evaluator<'_> {
             .filter(|arg| !matches!(strip(arg), Expr::MatrixSelector(_)))
             .map(|arg| self.scalar(arg))
             .collect::<Result<_, _>>()?;
-        let to = self.before(&selector.vs);
+        let to = self.time_of(&selector.vs);
         let from = to.saturating_sub(millis(selector.range));
         let found = self.samples.range(&selector.vs, from, to);
         if function == over_time::Function::Absent {
@@ -130,23 +102,5 @@ impl Evaluator<'_> {
         };
         let values = found.into_iter().filter_map(value);
         if function.keeps_name() { Ok(Value::Vector(values.collect())) } else { unnamed(values) }
-    }
-}
-
-pub(super) fn strip(expr: &Expr) -> &Expr {
-    if let Expr::Paren(it) = expr { strip(&it.expr) } else { expr }
-}
-
-/// Samples without the name of their metric, which they are not of any more.
-pub(super) fn unnamed(samples: impl Iterator<Item = Sample>) -> Result<Value, EvalError> {
-    unique(samples.map(|sample| Sample { labels: sample.labels.unnamed(), ..sample }).collect())
-}
-
-/// Each set of labels once.
-pub(super) fn unique(samples: Vec<Sample>) -> Result<Value, EvalError> {
-    let mut seen = BTreeSet::new();
-    match samples.iter().find(|sample| !seen.insert(&sample.labels)) {
-        Some(sample) => Err(EvalError::Duplicate(sample.labels.clone())),
-        None => Ok(Value::Vector(samples)),
     }
 }

@@ -1,18 +1,18 @@
-//! Owns quantiles of histograms that have a series for each bucket.
+//! Owns quantiles of classic histograms, which have a series for each bucket.
 //!
 //! <https://github.com/prometheus/prometheus/blob/v3.16.0/promql/quantile.go> (BucketQuantile).
 
 use super::{
-    eval::{EvalError, Value, unnamed},
     labels::Labels,
     samples::Sample,
-    sum::beyond,
+    sum::out_of_range,
+    value::{EvalError, Value, unnamed},
 };
 use std::{cmp::Ordering, collections::BTreeMap};
 
-/// The label that says up to what a bucket counts.
+/// The label with the upper bound of a bucket.
 const BOUND: &str = "le";
-/// Differences between buckets that are less than this part of both are of rounding.
+/// Relative differences between buckets that are smaller than this are rounding errors.
 const TOLERANCE: f64 = 1e-12;
 
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,7 @@ struct Bucket {
     count: f64,
 }
 
+/// `histogram_quantile(q, vector)`.
 pub(super) fn value(q: f64, vector: Vec<Sample>) -> Result<Value, EvalError> {
     let mut histograms: BTreeMap<Labels, Vec<Bucket>> = BTreeMap::new();
     for Sample { labels, value: count } in vector {
@@ -30,22 +31,22 @@ pub(super) fn value(q: f64, vector: Vec<Sample>) -> Result<Value, EvalError> {
     unnamed(histograms.into_iter().map(|(labels, buckets)| Sample { labels, value: quantile(q, buckets) }))
 }
 
-/// A bound as Go reads it: neither what is no number, nor one that is too large for it.
+/// A bound as Go parses it: neither NaN nor a number that overflows.
 fn read(text: &str) -> Option<f64> {
     let bound: f64 = text.parse().ok()?;
-    let is_said = text.to_ascii_lowercase().contains("inf");
-    (!bound.is_nan() && (is_said || bound.is_finite())).then_some(bound)
+    let is_infinity = text.to_ascii_lowercase().contains("inf");
+    (!bound.is_nan() && (is_infinity || bound.is_finite())).then_some(bound)
 }
 
 fn quantile(q: f64, mut buckets: Vec<Bucket>) -> f64 {
-    if let Some(beyond) = beyond(q) {
-        return beyond;
+    if let Some(value) = out_of_range(q) {
+        return value;
     }
     buckets.sort_by(|one, other| one.bound.total_cmp(&other.bound));
     if buckets.last().is_none_or(|last| last.bound != f64::INFINITY) {
         return f64::NAN;
     }
-    // The same bound may be written in two ways.
+    // One bound may be written in two ways.
     buckets.dedup_by(|later, held| {
         let is_same = later.bound == held.bound;
         if is_same {
@@ -53,7 +54,7 @@ fn quantile(q: f64, mut buckets: Vec<Bucket>) -> f64 {
         }
         is_same
     });
-    never_less(&mut buckets);
+    make_monotonic(&mut buckets);
     let [rest @ .., last] = &buckets[..] else { return f64::NAN };
     if rest.is_empty() || last.count == 0.0 {
         return f64::NAN;
@@ -75,8 +76,8 @@ fn quantile(q: f64, mut buckets: Vec<Bucket>) -> f64 {
     start + (bucket.bound - start) * (rank / count)
 }
 
-/// Makes each bucket count at least what the one before it does.
-fn never_less(buckets: &mut [Bucket]) {
+/// Raises the count of each bucket to that of the bucket before it.
+fn make_monotonic(buckets: &mut [Bucket]) {
     let Some(first) = buckets.first() else { return };
     let mut held = first.count;
     for bucket in &mut buckets[1..] {
@@ -88,6 +89,7 @@ fn never_less(buckets: &mut [Bucket]) {
     }
 }
 
+/// Whether two counts differ by a rounding error only.
 fn is_almost(one: f64, other: f64) -> bool {
     if one == other || one.is_nan() && other.is_nan() {
         return true;

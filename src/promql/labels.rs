@@ -1,34 +1,34 @@
-//! Owns a series' labels, and which of them an expression is after.
+//! Owns the labels of a series, and their selection by `by`, `without`, `on` and `ignoring`.
 
 use promql_parser::parser::LabelModifier;
 use serde::{Deserialize, Serialize, Serializer};
 use std::{cmp::Ordering, collections::BTreeMap, fmt, sync::Arc};
 
-/// The label that is a metric's name.
+/// The label with the metric's name.
 pub const NAME: &str = "__name__";
 
-/// Labels that say what a metric is, and which are not of what is made of it.
+/// Labels about the metric, which the result of an operation does not have.
 const ABOUT: [&str; 3] = [NAME, "__type__", "__unit__"];
 
-/// A series' labels, its name among them: each once, none without a value, sorted by their names. They are one
-/// text, for a query may be of tens of thousands of series, and a map of each would be ten times as large.
+/// The labels of a series, with its name as `__name__`, sorted, without empty values. They are one text, because a query
+/// may have tens of thousands of series, and maps would take ten times the memory.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(from = "BTreeMap<String, String>")]
 pub struct Labels {
-    /// Names and values, one behind the other.
+    /// Names and values, concatenated.
     text: Arc<str>,
-    /// Where each name, and each value, ends.
+    /// The ends of each name and each value in `text`.
     ends: Arc<[usize]>,
 }
 
 impl Labels {
-    /// None at all.
+    /// No labels.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Names and values.
+    /// The labels as names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut from = 0;
         self.ends.chunks_exact(2).map(move |ends| {
@@ -38,18 +38,18 @@ impl Labels {
         })
     }
 
-    /// A label's value.
+    /// The value of a label.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find_map(|(label, value)| (label == name).then_some(value))
     }
 
-    /// The same without this label.
+    /// All labels but this one.
     pub(super) fn without(&self, name: &str) -> Self {
         self.only(|label| label != name)
     }
 
-    /// Those of these names.
+    /// The labels whose names are selected.
     fn only(&self, mut is_meant: impl FnMut(&str) -> bool) -> Self {
         if self.iter().all(|(label, _)| is_meant(label)) {
             return self.clone();
@@ -57,17 +57,18 @@ impl Labels {
         self.iter().filter(|(label, _)| is_meant(label)).collect()
     }
 
-    /// Those that are not about the metric.
+    /// The labels without those about the metric.
     pub(super) fn unnamed(&self) -> Self {
         self.only(|label| !ABOUT.contains(&label))
     }
 
-    /// Those that `by` or `on` names, or that `without` or `ignoring` does not; a name only where it is asked for.
+    /// The labels that `by` or `on` names, or that `without` or `ignoring` does not name. The metric's name is kept only if
+    /// it is named.
     pub(super) fn picked(&self, modifier: &LabelModifier) -> Self {
         self.only(|label| is_meant(modifier, label) && (label != NAME || modifier.is_include()))
     }
 
-    /// The same, of which `without` and `ignoring` keep the name.
+    /// As [`picked`](Self::picked), but `without` and `ignoring` keep the metric's name.
     pub(super) fn kept(&self, modifier: &LabelModifier) -> Self {
         self.only(|label| is_meant(modifier, label))
     }
@@ -78,7 +79,7 @@ fn is_meant(modifier: &LabelModifier, label: &str) -> bool {
 }
 
 impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Labels {
-    /// Of several values of one label the last.
+    /// Of several values of one label, the last counts.
     fn from_iter<T: IntoIterator<Item = (N, V)>>(labels: T) -> Self {
         let mut labels: Vec<(N, V)> = labels.into_iter().collect();
         labels.sort_by(|(one, _), (other, _)| one.as_ref().cmp(other.as_ref()));
@@ -118,7 +119,7 @@ impl Serialize for Labels {
 
 impl Ord for Labels {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Series of one metric often differ in letters alone, and where all parts end alike the text says it all.
+        // Faster for series of one metric, whose labels often have the same lengths.
         if self.ends == other.ends { self.text.cmp(&other.text) } else { self.iter().cmp(other.iter()) }
     }
 }

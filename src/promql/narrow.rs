@@ -1,4 +1,5 @@
-//! Owns the walk over an expression's selectors, and its narrowing to some series: by its tree, so that no value can be read as PromQL.
+//! Owns the narrowing of an expression to some series. It changes the syntax tree, so that no label value is parsed as
+//! PromQL.
 
 use promql_parser::{
     label::{MatchOp, Matcher},
@@ -11,7 +12,7 @@ pub(super) fn narrow(expr: &mut Expr, to: &[(String, Vec<String>)]) {
     selectors(expr, &mut |selector, _| select(selector, to));
 }
 
-/// Shows each selector of an expression with its range, which is none of what is of a moment.
+/// Calls `each` with each selector of an expression and its range, which is 0 for an instant selector.
 pub(super) fn selectors(expr: &mut Expr, each: &mut dyn FnMut(&mut VectorSelector, Duration)) {
     match expr {
         Expr::Aggregate(it) => {
@@ -34,16 +35,18 @@ pub(super) fn selectors(expr: &mut Expr, each: &mut dyn FnMut(&mut VectorSelecto
     }
 }
 
+/// Adds matchers to a selector.
 fn select(selector: &mut VectorSelector, to: &[(String, Vec<String>)]) {
     let matchers = &mut selector.matchers.matchers;
     for matcher in to.iter().filter_map(|(label, values)| matcher(label, values)) {
-        // Said twice, `absent` would not tell it.
+        // `absent` ignores labels with two equal matchers.
         if !matchers.contains(&matcher) {
             matchers.push(matcher);
         }
     }
 }
 
+/// The matcher of a label with one of these values.
 fn matcher(label: &str, values: &[String]) -> Option<Matcher> {
     match values {
         [] => None,
@@ -55,7 +58,7 @@ fn matcher(label: &str, values: &[String]) -> Option<Matcher> {
     }
 }
 
-/// A text as the pattern that matches it alone.
+/// The regular expression that matches only this text.
 fn escaped(text: &str) -> String {
     let mut pattern = String::new();
     for char in text.chars() {

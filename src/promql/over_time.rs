@@ -1,4 +1,4 @@
-//! Owns the functions of a series' points within a window.
+//! Owns the functions over a range of points, such as `rate` and `max_over_time`.
 //!
 //! <https://github.com/prometheus/prometheus/blob/v3.16.0/promql/functions.go>
 
@@ -7,7 +7,7 @@ use super::{
     sum::{extreme, mean, quantile, sum, variance},
 };
 
-/// A function.
+/// A function over a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Function {
     Absent,
@@ -32,11 +32,11 @@ pub(super) enum Function {
     Sum,
 }
 
-/// What the points lie in: later than `from`, and not later than `to`.
+/// A range: later than `from`, and not later than `to`.
 pub(super) struct Window {
     pub(super) from: Millis,
     pub(super) to: Millis,
-    /// The moment of evaluation, which an offset sets apart.
+    /// The time of evaluation, from which an offset moves the range.
     pub(super) at: Millis,
 }
 
@@ -71,12 +71,12 @@ impl Function {
         })
     }
 
-    /// Whether what it gives is still a value of the metric.
+    /// Whether the result keeps the metric's name.
     pub(super) fn keeps_name(self) -> bool {
         self == Self::Last
     }
 
-    /// Its value for the points of a series, of which there is one at least; none where they are too few.
+    /// Its value for the points of a series, of which there is at least one; `None` if there are too few.
     pub(super) fn value(self, window: &Window, points: &[Point], params: &[f64]) -> Option<f64> {
         let values = || points.iter().map(|point| point.value);
         let pairs = || points.windows(2).map(|pair| (pair[0].value, pair[1].value));
@@ -104,7 +104,7 @@ impl Function {
             Self::Idelta => Some(last_two(points)?.0),
             Self::Irate => {
                 let (delta, took) = last_two(points)?;
-                // After a reset the counter began at 0.
+                // After a reset, the counter started at 0.
                 let increase = if delta < 0.0 { points.last()?.value } else { delta };
                 Some(increase / took)
             }
@@ -117,14 +117,14 @@ impl Function {
     }
 }
 
-/// What the last two points differ by, and the seconds between them.
+/// The difference of the last two points, and the seconds between them.
 fn last_two(points: &[Point]) -> Option<(f64, f64)> {
     let [.., one, other] = points else { return None };
     Some((other.value - one.value, seconds(other.at - one.at)))
 }
 
-/// How much the points went up, or by how much they differ, over the whole window: as far as it is
-/// likely that the series was there, and no counter below 0.
+/// The increase or difference over the range, extrapolated as Prometheus does: as far as the series likely existed, and no
+/// counter below 0.
 fn extrapolated(window: &Window, points: &[Point], is_counter: bool) -> Option<f64> {
     let [first, .., last] = points else { return None };
     let mut result = last.value - first.value;
@@ -142,7 +142,7 @@ fn extrapolated(window: &Window, points: &[Point], is_counter: bool) -> Option<f
     Some(result * ((sampled + before + after) / sampled))
 }
 
-/// Slope per second of the line nearest to the points, and its value at a moment.
+/// Least-squares line through the points: slope per second, and value at a time.
 fn line(points: &[Point], at: Millis) -> Option<(f64, f64)> {
     let [first, _, ..] = points else { return None };
     if points.iter().all(|point| point.value == first.value) {

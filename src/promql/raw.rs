@@ -1,23 +1,23 @@
-//! Owns which samples an expression is made of: its selectors, and how far back each reaches.
+//! Owns which samples expressions need: their selectors, and how far back each reaches.
 
-use super::{Query, narrow, samples::LOOKBACK};
+use super::{narrow, query::Query, samples::LOOKBACK};
 use promql_parser::{
     label::{Matcher, Matchers},
     parser::{Expr, Offset, VectorSelector},
 };
 use std::{collections::BTreeMap, time::Duration};
 
-/// Samples that some expressions are made of.
+/// A selector of the samples that some expressions need.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// A selector, as PromQL.
+pub struct RawSelector {
+    /// The selector, as PromQL.
     pub selector: String,
-    /// How far before the first moment they reach.
+    /// How far before the first evaluation the samples reach.
     pub reach: Duration,
 }
 
 impl Query {
-    /// The names of the metrics that it is made of.
+    /// The names of the metrics in the expression.
     #[must_use]
     pub fn metrics(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -26,14 +26,14 @@ impl Query {
     }
 }
 
-/// Label and values of each label that an expression is narrowed by.
+/// The labels that an expression is narrowed by, each with its values.
 type Narrowing = Vec<(String, Vec<String>)>;
 
-/// The samples that these expressions are made of, each narrowed and looked at for some time before the first
-/// moment: one selector a metric, of what all of its selectors have in common. A selector without a metric's
-/// name is left out.
+/// The samples that these expressions need, each with its narrowing and how long before the first time it is evaluated:
+/// one selector for each metric, with the matchers that all its selectors have in common. Selectors without a metric's
+/// name are left out.
 #[must_use]
-pub fn raw<'a>(queries: impl Iterator<Item = (&'a Query, &'a Narrowing, Duration)>) -> Vec<Wanted> {
+pub fn raw_selectors<'a>(queries: impl Iterator<Item = (&'a Query, &'a Narrowing, Duration)>) -> Vec<RawSelector> {
     let mut wanted: BTreeMap<String, (Vec<Matcher>, Duration)> = BTreeMap::new();
     for (query, narrowing, before) in queries {
         let mut expr = query.expr.clone();
@@ -48,17 +48,17 @@ pub fn raw<'a>(queries: impl Iterator<Item = (&'a Query, &'a Narrowing, Duration
     }
     let one = |(name, (matchers, reach)): (String, (Vec<Matcher>, Duration))| {
         let selector = VectorSelector::new(Some(name), Matchers::new(matchers));
-        Wanted { selector: Expr::VectorSelector(selector).prettify(), reach }
+        RawSelector { selector: Expr::VectorSelector(selector).prettify(), reach }
     };
     wanted.into_iter().map(one).collect()
 }
 
-/// How far before a moment a selector of this range looks.
+/// How far before the time of evaluation a selector with this range looks.
 fn reach(selector: &VectorSelector, range: Duration) -> Duration {
     let lookback = Duration::from_millis(LOOKBACK.unsigned_abs());
     let offset = match selector.offset {
         Some(Offset::Pos(offset)) => offset,
-        // What is later than the moment is asked for with the moments.
+        // Samples after the time of evaluation need no reach before it.
         Some(Offset::Neg(_)) | None => Duration::ZERO,
     };
     range.max(lookback) + offset

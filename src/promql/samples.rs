@@ -1,4 +1,4 @@
-//! Owns series of samples, and how they are selected by their labels and by time.
+//! Owns series of samples, and their selection by labels and time.
 
 use super::labels::{Labels, NAME};
 use promql_parser::{label::Matchers, parser::VectorSelector};
@@ -10,55 +10,54 @@ pub type Millis = i64;
 /// The bits of the NaN by which Prometheus says that a series has ended:
 /// <https://github.com/prometheus/prometheus/blob/v3.16.0/model/value/value.go>.
 const STALE: u64 = 0x7ff0_0000_0000_0002;
-/// For how long a sample is good where there is no later one.
+/// How long a sample counts if no later one follows.
 pub(super) const LOOKBACK: Millis = 5 * 60 * 1000;
 
-/// The mark that a series has ended.
+/// The stale marker: a NaN that says that a series has ended.
 #[must_use]
 pub fn stale() -> f64 {
     f64::from_bits(STALE)
 }
 
-/// Whether a value is that mark.
+/// Whether a value is the stale marker.
 #[must_use]
 pub fn is_stale(value: f64) -> bool {
     value.to_bits() == STALE
 }
 
-/// A value at a time.
+/// A value at one time, of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// When.
+    /// Time.
     pub at: Millis,
-    /// What.
+    /// Value.
     pub value: f64,
 }
 
-/// A value of a series.
+/// A value at one time, with the labels of its series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// Whose.
+    /// Labels of the series.
     pub labels: Labels,
-    /// What.
+    /// Value.
     pub value: f64,
 }
 
-/// One series, its points in order of time.
+/// A series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Its labels.
+    /// Labels of the series.
     pub labels: Labels,
-    /// Its points.
+    /// Its points, sorted by time.
     pub points: Vec<Point>,
 }
 
-/// Series, each set of labels once.
+/// Series, by their labels.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Samples(BTreeMap<Labels, Vec<Point>>);
 
 impl Samples {
-    /// Adds a point. One that is not later than the last of its series is left out, as a scrape's second
-    /// value at one time is.
+    /// Adds a point. A point that is not later than the last one of its series is left out, as Prometheus does.
     pub fn push(&mut self, labels: &Labels, point: Point) {
         match self.0.get_mut(labels) {
             Some(points) if points.last().is_none_or(|last| last.at < point.at) => points.push(point),
@@ -74,27 +73,27 @@ impl Samples {
         self.0.iter().map(|(labels, points)| Series { labels: labels.clone(), points: points.clone() })
     }
 
-    /// How many series there are.
+    /// Number of series.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no series.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     fn selected<'a>(&'a self, selector: &'a VectorSelector) -> impl Iterator<Item = (&'a Labels, &'a [Point])> {
-        let is_meant = move |labels: &Labels| {
+        let is_selected = move |labels: &Labels| {
             selector.name.as_ref().is_none_or(|name| labels.get(NAME) == Some(name.as_str()))
                 && all(&selector.matchers, labels)
         };
-        self.0.iter().filter(move |(labels, _)| is_meant(labels)).map(|(labels, points)| (labels, &points[..]))
+        self.0.iter().filter(move |(labels, _)| is_selected(labels)).map(|(labels, points)| (labels, &points[..]))
     }
 
-    /// The last value of each series at a moment, if it is not older than the lookback, with its time.
+    /// The last point of each selected series at a time, if it is not older than the lookback.
     pub(super) fn last<'a>(&'a self, selector: &'a VectorSelector, at: Millis) -> Vec<(&'a Labels, Point)> {
         let last = |(labels, points)| {
             let point = *within(points, at.saturating_sub(LOOKBACK), at).last()?;
@@ -103,7 +102,7 @@ impl Samples {
         self.selected(selector).filter_map(last).collect()
     }
 
-    /// The points of each series that has any, later than `from` and not later than `to`.
+    /// The points of each selected series that are later than `from` and not later than `to`; only series that have any.
     pub(super) fn range<'a>(
         &'a self,
         selector: &'a VectorSelector,
@@ -122,7 +121,7 @@ fn within(points: &[Point], from: Millis, to: Millis) -> &[Point] {
     &points[first.min(end)..end]
 }
 
-/// A label that a series has not is empty.
+/// Whether all matchers match. A missing label counts as empty.
 fn all(matchers: &Matchers, labels: &Labels) -> bool {
     matchers.matchers.iter().all(|matcher| matcher.is_match(labels.get(&matcher.name).unwrap_or_default()))
 }

@@ -1,48 +1,49 @@
-//! Owns what an expression says of counters since they began: in place of how fast they grow, how far they have.
+//! Owns the form of an expression over counters since they started: their values instead of their rates.
 
-use super::Query;
+use super::query::Query;
 use promql_parser::parser::{Expr, Offset, VectorSelector};
 
 impl Query {
-    /// The same of the counters' values, in place of their rates and increases; none where it has none of these,
-    /// or what it takes of them is no matter of a moment.
+    /// The expression with counters in place of their `rate`, `increase` or `irate`; `None` if it has none of these, or has
+    /// other ranges.
     #[must_use]
     pub fn since_start(&self) -> Option<Self> {
         let mut expr = self.expr.clone();
-        let mut changed = false;
-        change(&mut expr, &mut changed)?;
+        let mut replaced = false;
+        replace_rates(&mut expr, &mut replaced)?;
         let text = expr.prettify();
-        changed.then(|| Self::parse(&text).ok()).flatten()
+        replaced.then(|| Self::parse(&text).ok()).flatten()
     }
 }
 
-/// Puts the counters in place of their rates; none where there is a range that is another's.
-fn change(expr: &mut Expr, changed: &mut bool) -> Option<()> {
+/// Replaces rates by their counters; `None` if there is another range.
+fn replace_rates(expr: &mut Expr, replaced: &mut bool) -> Option<()> {
     match expr {
         Expr::Aggregate(it) => {
             if let Some(param) = &mut it.param {
-                change(param, changed)?;
+                replace_rates(param, replaced)?;
             }
-            change(&mut it.expr, changed)
+            replace_rates(&mut it.expr, replaced)
         }
-        Expr::Unary(it) => change(&mut it.expr, changed),
-        Expr::Paren(it) => change(&mut it.expr, changed),
+        Expr::Unary(it) => replace_rates(&mut it.expr, replaced),
+        Expr::Paren(it) => replace_rates(&mut it.expr, replaced),
         Expr::Binary(it) => {
-            change(&mut it.lhs, changed)?;
-            change(&mut it.rhs, changed)
+            replace_rates(&mut it.lhs, replaced)?;
+            replace_rates(&mut it.rhs, replaced)
         }
         Expr::Call(it) if ["rate", "increase", "irate"].contains(&it.func.name) => {
             let counter = it.args.args.first().and_then(|arg| counter(arg))?;
-            *changed = true;
+            *replaced = true;
             *expr = Expr::VectorSelector(counter);
             Some(())
         }
-        Expr::Call(it) => it.args.args.iter_mut().try_for_each(|arg| change(arg, changed)),
+        Expr::Call(it) => it.args.args.iter_mut().try_for_each(|arg| replace_rates(arg, replaced)),
         Expr::MatrixSelector(_) | Expr::Subquery(_) | Expr::Extension(_) => None,
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::VectorSelector(_) => Some(()),
     }
 }
 
+/// The selector of a range.
 fn counter(range: &Expr) -> Option<VectorSelector> {
     match range {
         Expr::MatrixSelector(it) => Some(VectorSelector { offset: None::<Offset>, ..it.vs.clone() }),

@@ -1,8 +1,8 @@
-//! Owns sums and means that lose as little as Prometheus' do: compensated, and a mean that does not overflow.
+//! Owns compensated sums and means that do not overflow, as precise as those of Prometheus.
 //!
 //! <https://github.com/prometheus/prometheus/blob/v3.16.0/util/kahansum/kahansum.go>
 
-/// A sum, and what was lost of it in rounding.
+/// A sum, and the part of it that was lost in rounding.
 #[derive(Clone, Copy, Debug, Default)]
 struct Kahan {
     sum: f64,
@@ -27,12 +27,13 @@ impl Kahan {
     }
 }
 
+/// The compensated sum.
 pub(super) fn sum(values: impl Iterator<Item = f64>) -> f64 {
     let Kahan { sum, lost } = values.fold(Kahan::default(), Kahan::add);
     if sum.is_infinite() { sum } else { sum + lost }
 }
 
-/// NaN of no values.
+/// The mean; NaN without values.
 pub(super) fn mean(mut values: impl Iterator<Item = f64>) -> f64 {
     let Some(first) = values.next() else { return f64::NAN };
     let (mut held, mut count, mut is_mean) = (Kahan { sum: first, lost: 0.0 }, 1.0, false);
@@ -44,7 +45,7 @@ pub(super) fn mean(mut values: impl Iterator<Item = f64>) -> f64 {
                 held = more;
                 continue;
             }
-            // From here on the sum would overflow, and the mean does not.
+            // The sum would overflow, so the mean is updated instead.
             is_mean = true;
             held = Kahan { sum: held.sum / (count - 1.0), lost: held.lost / (count - 1.0) };
         }
@@ -53,7 +54,7 @@ pub(super) fn mean(mut values: impl Iterator<Item = f64>) -> f64 {
     if is_mean { held.sum + held.lost } else { held.sum / count + held.lost / count }
 }
 
-/// Mean of the squares of what values differ from their mean.
+/// The population variance.
 pub(super) fn variance(values: impl Iterator<Item = f64>) -> f64 {
     let (mut count, mut mean, mut squares) = (0.0, Kahan::default(), Kahan::default());
     for value in values {
@@ -65,8 +66,8 @@ pub(super) fn variance(values: impl Iterator<Item = f64>) -> f64 {
     (squares.sum + squares.lost) / count
 }
 
-/// What a quantile is that lies beyond all values, or is none.
-pub(super) fn beyond(q: f64) -> Option<f64> {
+/// The quantile for a `q` below 0, above 1 or NaN; `None` for any other `q`.
+pub(super) fn out_of_range(q: f64) -> Option<f64> {
     match q {
         _ if q.is_nan() => Some(f64::NAN),
         _ if q < 0.0 => Some(f64::NEG_INFINITY),
@@ -75,13 +76,13 @@ pub(super) fn beyond(q: f64) -> Option<f64> {
     }
 }
 
-/// The value below which the part `q` of all values lies, between two of them in proportion.
+/// The `q`-quantile of the values, interpolated; NaN without values.
 pub(super) fn quantile(q: f64, mut values: Vec<f64>) -> f64 {
     if values.is_empty() {
         return f64::NAN;
     }
-    if let Some(beyond) = beyond(q) {
-        return beyond;
+    if let Some(value) = out_of_range(q) {
+        return value;
     }
     // NaN comes first, whatever its sign.
     values.sort_by(|one, other| match (one.is_nan(), other.is_nan()) {
@@ -98,7 +99,7 @@ pub(super) fn quantile(q: f64, mut values: Vec<f64>) -> f64 {
     values[lower] * (1.0 - weight) + values[(lower + 1).min(last)] * weight
 }
 
-/// The lesser or greater of two values, as `is_better` says; anything rather than NaN.
+/// The minimum or maximum, as `is_better` says. NaN counts only if there is nothing else.
 pub(super) fn extreme(values: impl Iterator<Item = f64>, is_better: fn(&f64, &f64) -> bool) -> f64 {
     let better = |held: f64, value: f64| if is_better(&value, &held) || held.is_nan() { value } else { held };
     values.reduce(better).unwrap_or(f64::NAN)

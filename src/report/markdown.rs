@@ -115,8 +115,8 @@ fn finding(findings: &Findings, finding: &Finding) -> String {
         return format!("{text}, caused by: {}\n", safe::code(cause, 60));
     }
     text.push('\n');
-    if findings.lead.as_ref() == Some(&finding.id) && !findings.lead_why.is_empty() {
-        text.push_str(&format!("  - Root cause: {}\n", safe::prose(&findings.lead_why, LINE)));
+    if findings.root_cause.as_ref() == Some(&finding.id) && !findings.root_cause_why.is_empty() {
+        text.push_str(&format!("  - Root cause: {}\n", safe::prose(&findings.root_cause_why, LINE)));
     }
     if let Some(shown) = finding.shown_by.first() {
         let value = shown.value.as_deref().filter(|_| shown.quote.is_empty());

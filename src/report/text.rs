@@ -19,14 +19,14 @@ pub fn text(found: &Findings) -> String {
     };
     line(&format!("issuance affected: {issuance}. {}", words::why(&found.issuance)));
     line(&format!("          {}", words::UNTIL_EXPIRY));
-    if found.lead.is_none() {
+    if found.root_cause.is_none() {
         line("findings  none: the evidence shows no problem that the profile knows");
     }
     for finding in words::in_order(found) {
         line("");
         line(&head(finding));
-        if found.lead.as_ref() == Some(&finding.id) && !found.lead_why.is_empty() {
-            line(&format!("          root cause: {}", found.lead_why));
+        if found.root_cause.as_ref() == Some(&finding.id) && !found.root_cause_why.is_empty() {
+            line(&format!("          root cause: {}", found.root_cause_why));
         }
         if let Some(cause) = &finding.explained_by {
             line(&format!("          caused by: {cause}"));

@@ -77,7 +77,7 @@ pub(super) fn verdict(verdict: Judged) -> &'static str {
 
 /// The findings, the root cause first.
 pub(super) fn in_order(findings: &Findings) -> impl Iterator<Item = &Finding> {
-    let leads = |finding: &&Finding| findings.lead.as_ref() == Some(&finding.id);
+    let leads = |finding: &&Finding| findings.root_cause.as_ref() == Some(&finding.id);
     findings.findings.iter().filter(leads).chain(findings.findings.iter().filter(move |finding| !leads(finding)))
 }
 

@@ -1,7 +1,6 @@
-//! An answer's body as it arrives: chunks, never waiting longer than the idle time, and ended by
-//! the run's stop signal.
+//! Owns the body of an answer as it arrives in chunks. No wait is longer than the idle time, and the stop signal ends it.
 
-use super::{Stop, kubernetes::SourceError};
+use super::{error::SourceError, stop::Stop};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use std::{error::Error, time::Duration};
@@ -12,7 +11,7 @@ pub struct BodyStream {
     stream: BoxStream<'static, Result<Bytes, Box<dyn Error + Send + Sync>>>,
     idle: Duration,
     stop: Stop,
-    /// Its place among the requests under way, given back when it is dropped.
+    /// Its slot among the requests at once; dropping it frees the slot.
     _slot: Option<OwnedSemaphorePermit>,
 }
 
@@ -26,10 +25,10 @@ impl BodyStream {
         Self { stream: stream.map_err(Into::into).boxed(), idle, stop, _slot: slot }
     }
 
-    /// The next bytes, or `None` at the end.
+    /// Waits for the next bytes; `None` at the end.
     ///
     /// # Errors
-    /// When nothing comes for the idle time, the stream breaks, or the run is told to end.
+    /// If nothing arrives within the idle time, the stream breaks, or the run is told to end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
         tokio::select! {
             biased;
@@ -43,10 +42,10 @@ impl BodyStream {
         }
     }
 
-    /// The whole body, for answers that are small by nature.
+    /// Reads the whole body, for small answers.
     ///
     /// # Errors
-    /// As [`Self::chunk`], and when there are more than `limit` bytes.
+    /// As [`Self::chunk`], and if there are more than `limit` bytes.
     pub async fn whole(mut self, limit: usize) -> Result<Vec<u8>, SourceError> {
         let mut whole = Vec::new();
         while let Some(chunk) = self.chunk().await? {

@@ -1,4 +1,4 @@
-//! What leads for each incident, alone and in pairs, and whatever words its log has: the true cause, by what a
+//! The root cause of each incident, alone and in pairs, and whatever words its log has: the true cause, by what a
 //! collection has with a Prometheus and without one.
 
 use crate::{
@@ -14,8 +14,8 @@ use std::{
     time::Duration,
 };
 
-/// The finding that leads, by logs, objects and two scrapes; none where nothing is above "info".
-const LEADS: [(&str, Option<&str>); 34] = [
+/// The root cause, by logs, objects and two scrapes; none where nothing is above "info".
+const ROOT_CAUSES: [(&str, Option<&str>); 34] = [
     ("healthy", None),
     ("idle", None),
     ("mint-attestation-failed", Some("mint-attestation-failed")),
@@ -53,7 +53,7 @@ const LEADS: [(&str, Option<&str>); 34] = [
     ("ephemeral", None),
 ];
 
-/// Incidents in other words, some of them two at once: what each is made of, and the finding that leads.
+/// Incidents in other words, some of them two at once: what each is made of, and the root cause.
 const REWORDED: [(&str, &[&str], &str); 10] = [
     ("mint-signing-failed", &[], "mint-signing-failed"),
     ("grpc-unavailable", &[], "grpc-unavailable"),
@@ -85,18 +85,18 @@ fn findings(bundle: &Bundle) -> Value {
     serde_json::from_slice(bundle.file("findings.json")).expect("JSON")
 }
 
-/// Says what leads, or what should have.
-fn lead(name: &str, expected: Option<&str>, bundle: &Bundle) -> Result<String, String> {
+/// The root cause; an error if it is not the expected one.
+fn root_cause(name: &str, expected: Option<&str>, bundle: &Bundle) -> Result<String, String> {
     let found = findings(bundle);
-    if found["lead"].as_str() != expected {
+    if found["root_cause"].as_str() != expected {
         let said = bundle.manifest["queries"].as_array().into_iter().flatten().map(|it| {
             let of = |key: &str| it[key].to_string();
             let of = ["id", "verdict", "steps_with_data", "steps", "narrowed", "partial", "of_scrapes"].map(of);
             of.join(" ")
         });
         let said: Vec<String> = said.collect();
-        let (lead, why, all) = (&found["lead"], &found["lead_why"], &found["findings"]);
-        return Err(format!("{name}: {lead} leads, for {why}: {all:#}\n{}", said.join("\n")));
+        let (found_root, why, all) = (&found["root_cause"], &found["root_cause_why"], &found["findings"]);
+        return Err(format!("{name}: the root cause is {found_root}, because {why}: {all:#}\n{}", said.join("\n")));
     }
     for finding in found["findings"].as_array().expect("findings") {
         for shown in finding["shown_by"].as_array().expect("evidence") {
@@ -108,36 +108,36 @@ fn lead(name: &str, expected: Option<&str>, bundle: &Bundle) -> Result<String, S
     for (file, word) in [("report.html", "Findings"), ("report.md", "# Escalation")] {
         assert!(bundle.text(file).contains(word), "{name}: {file} has no {word}");
     }
-    Ok(found["lead"].as_str().unwrap_or("-").to_owned())
+    Ok(found["root_cause"].as_str().unwrap_or("-").to_owned())
 }
 
 #[test]
 #[ignore = "needs a Kubernetes: run tests/run"]
-fn the_true_cause_leads_and_nothing_where_all_is_well() {
-    each(&LEADS, |(name, expected)| {
-        let lead = leads(name, incidents().namespace(name), *expected, &BY_SCRAPES);
-        eprintln!("{name:24} {lead}");
+fn the_true_cause_is_the_root_cause_and_nothing_is_where_all_is_well() {
+    each(&ROOT_CAUSES, |(name, expected)| {
+        let found = wait_for_root_cause(name, incidents().namespace(name), *expected, &BY_SCRAPES);
+        eprintln!("{name:24} {found}");
     });
 }
 
 #[test]
 #[ignore = "needs a Kubernetes: run tests/run"]
-fn the_true_cause_leads_with_a_prometheus_too() {
+fn the_true_cause_is_the_root_cause_with_a_prometheus_too() {
     // It is there for as long as this is held.
     let scraping = scraping();
     let url = scraping.prometheus.url();
-    each(&LEADS, |(name, expected)| {
+    each(&ROOT_CAUSES, |(name, expected)| {
         // Counters deny lines over all of the window alone, and this Prometheus is some minutes old.
         let window: &[&str] = if *name == "log-flood" { &["--before", "1m"] } else { &[] };
         let args = [&["--prometheus", &url][..], window].concat();
-        let lead = leads(name, incidents().namespace(name), *expected, &args);
-        eprintln!("{name:24} {lead}");
+        let found = wait_for_root_cause(name, incidents().namespace(name), *expected, &args);
+        eprintln!("{name:24} {found}");
     });
 }
 
 #[test]
 #[ignore = "needs a Kubernetes: run tests/run"]
-fn the_true_cause_leads_in_other_words_and_out_of_two() {
+fn the_true_cause_is_the_root_cause_in_other_words_and_out_of_two() {
     let mut made = Made::default();
     let namespace = |at: usize| format!("tdd-reworded{at:02}");
     for (at, (name, settings, _)) in REWORDED.iter().enumerate() {
@@ -150,8 +150,8 @@ fn the_true_cause_leads_in_other_words_and_out_of_two() {
     }
     let numbered: Vec<_> = REWORDED.iter().enumerate().collect();
     each(&numbered, |(at, (name, settings, expected))| {
-        let lead = leads(name, &namespace(*at), Some(*expected), &BY_SCRAPES);
-        eprintln!("{:48} {lead}", [&[*name][..], settings].concat().join(" "));
+        let found = wait_for_root_cause(name, &namespace(*at), Some(*expected), &BY_SCRAPES);
+        eprintln!("{:48} {found}", [&[*name][..], settings].concat().join(" "));
     });
 }
 
@@ -169,21 +169,21 @@ fn each<T: Sync>(all: &[T], does: impl Fn(&T) + Sync) {
     });
 }
 
-/// Waits until it is led by what it should be. A container that restarts has no log of its run before for a moment; a
+/// Waits until the root cause is the expected one. A container that restarts has no log of its run before for a moment; a
 /// metrics server has no word for a minute.
-fn leads(name: &str, namespace: &str, expected: Option<&str>, args: &[&str]) -> String {
-    until(&format!("{name} has its lead"), Duration::from_secs(120), || {
+fn wait_for_root_cause(name: &str, namespace: &str, expected: Option<&str>, args: &[&str]) -> String {
+    until(&format!("{name} has its root cause"), Duration::from_secs(120), || {
         let bundle = collect(&[&["-n", namespace][..], args].concat()).bundle();
         // Whether it was a Prometheus that answered: else a test of one would be none.
         let asked = args.get(1).filter(|at| **at != "none").copied();
         assert_eq!(bundle.manifest["clusters"][0]["prometheus"]["at"].as_str(), asked, "{name}");
-        lead(name, expected, &bundle)
+        root_cause(name, expected, &bundle)
     })
 }
 
 #[test]
 #[ignore = "needs a Kubernetes: run tests/run"]
-fn the_check_that_keeps_a_server_from_getting_ready_leads_after_its_first_start() {
+fn the_check_that_keeps_a_server_from_getting_ready_is_the_root_cause_after_its_first_start() {
     for (name, expected) in NOT_READY {
         let namespace = incidents().namespace(name);
         let made = kubectl_json(&["get", "deployments", "-n", namespace]);
@@ -192,13 +192,13 @@ fn the_check_that_keeps_a_server_from_getting_ready_leads_after_its_first_start(
             let early = findings(&collect(&["-n", namespace]).bundle());
             let ids: Vec<&str> =
                 early["findings"].as_array().expect("findings").iter().map(|it| text(&it["id"])).collect();
-            assert!(ids.contains(&"first-start") && early["lead"].is_null(), "{name}: {ids:?}");
+            assert!(ids.contains(&"first-start") && early["root_cause"].is_null(), "{name}: {ids:?}");
             let rest = made + FIRST_START - Utc::now();
             std::thread::sleep(rest.to_std().unwrap_or_default() + Duration::from_secs(1));
         }
-        let lead = until(&format!("{name} has its lead"), Duration::from_secs(60), || {
-            lead(name, Some(expected), &collect(&["-n", namespace]).bundle())
+        let found = until(&format!("{name} has its root cause"), Duration::from_secs(60), || {
+            root_cause(name, Some(expected), &collect(&["-n", namespace]).bundle())
         });
-        eprintln!("{name:24} {lead}");
+        eprintln!("{name:24} {found}");
     }
 }

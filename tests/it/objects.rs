@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use kubectl_escalate::{
     bundle::facts::Facts,
-    facts::objects::{Extract, Ground, MOST_CHANGES, MOST_EVENTS, MOST_PODS, ObjectFacts},
+    facts::objects::{MOST_CHANGES, MOST_EVENTS, MOST_PODS, ObjectContext, ObjectFacts, ObjectReader},
     plan::Resource,
     redact::{CleanJson, Key, Redactor},
 };
@@ -23,8 +23,8 @@ fn clean(object: Value) -> CleanJson {
     REDACTOR.object(object).0
 }
 
-fn ground() -> Ground {
-    Ground {
+fn object_context() -> ObjectContext {
+    ObjectContext {
         cluster: "prod".to_owned(),
         since: at(-24 * 3600).parse().expect("a time"),
         servers: [("tdd-one".to_owned(), BTreeSet::from(["server-a".to_owned()]))].into(),
@@ -34,10 +34,10 @@ fn ground() -> Ground {
 }
 
 fn take(objects: impl IntoIterator<Item = (&'static str, Value)>) -> ObjectFacts {
-    let mut extract = Extract::new(ground());
+    let mut extract = ObjectReader::new(object_context());
     for (resource, object) in objects {
         let resource = Resource::named(resource);
-        extract.object(&resource, &resource.short(), &clean(object));
+        extract.add(&resource, &resource.short(), &clean(object));
     }
     extract.into_facts()
 }
@@ -106,14 +106,14 @@ fn of_too_many_events_warnings_about_servers_stay_then_warnings_then_the_latest(
 #[test]
 fn custom_resources_are_named_dated_and_known_to_be_missing() {
     let resource = Resource::named("serverconfigs.data.spirl.com");
-    let mut extract = Extract::new(ground());
+    let mut extract = ObjectReader::new(object_context());
     for (name, made) in [("b", -100), ("a", -9_000_000)] {
         let object = json!({ "metadata": { "namespace": "tdd-one", "name": name, "creationTimestamp": at(made) } });
-        extract.object(&resource, &resource.short(), &clean(object));
+        extract.add(&resource, &resource.short(), &clean(object));
     }
-    extract.is_listed(&resource, &resource.short(), "tdd-one");
-    extract.is_listed(&resource, &resource.short(), "tdd-two");
-    extract.is_listed(&Resource::named("configmaps"), "configmaps", "tdd-two");
+    extract.add_listed(&resource, &resource.short(), "tdd-one");
+    extract.add_listed(&resource, &resource.short(), "tdd-two");
+    extract.add_listed(&Resource::named("configmaps"), "configmaps", "tdd-two");
     let facts = extract.into_facts().into_facts();
     let [one, two] = &facts.custom_resources[..] else { panic!("{:#?}", facts.custom_resources) };
     assert_eq!((&one.names[..], one.newest), (&["a".to_owned(), "b".to_owned()][..], at(-100).parse().ok()));
@@ -167,7 +167,7 @@ fn changes_are_those_of_the_last_day_the_oldest_first() {
         lines(&both),
         [
             "config configmaps tdd-one/config was changed helm",
-            "rollout replicasets.apps tdd-one/server-2 revision 2 was made in place of 1: image of server: server:1 → server:2 -",
+            "rollout replicasets.apps tdd-one/server-2 revision 2 replaced 1: image of server: server:1 → server:2 -",
             "scale horizontalpodautoscalers.autoscaling tdd-one/server words -",
         ]
     );
@@ -195,8 +195,8 @@ fn of_too_many_changes_the_latest_stay() {
 fn a_table_of_a_bundle_says_what_its_objects_said() {
     let objects = [pod("server-a", "False"), pod("b", "True")];
     let rows: Vec<Value> = objects.iter().map(|object| json!({ "cells": [], "object": object })).collect();
-    let mut extract = Extract::new(ground());
-    extract.of_table(&Resource::named("pods"), "pods", &clean(json!({ "kind": "Table", "rows": rows })));
+    let mut extract = ObjectReader::new(object_context());
+    extract.add_table(&Resource::named("pods"), "pods", &clean(json!({ "kind": "Table", "rows": rows })));
     assert_eq!(extract.into_facts().into_facts(), facts(objects.map(|object| ("pods", object))));
 }
 
@@ -294,9 +294,9 @@ proptest! {
             }
         }
         let resource = Resource::named(resource);
-        let mut extract = Extract::new(ground());
-        extract.object(&resource, "t", &clean(object.clone()));
-        extract.of_table(&resource, "t", &clean(json!({ "rows": [{ "object": object }] })));
+        let mut extract = ObjectReader::new(object_context());
+        extract.add(&resource, "t", &clean(object.clone()));
+        extract.add_table(&resource, "t", &clean(json!({ "rows": [{ "object": object }] })));
         let facts = extract.into_facts().into_facts();
         let text = serde_json::to_vec(&facts).expect("JSON");
         prop_assert_eq!(serde_json::from_slice::<Facts>(&text).expect("what was written"), facts);

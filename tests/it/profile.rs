@@ -156,11 +156,11 @@ fn mistakes_are_told_with_line_and_column() {
         ("objects: []\n", "x.yaml:5:10: list at least `resource: pods`"),
         (
             "objects: [{resource: pods}]\nqueries:\n- {id: a, scenario: s, measures: m, unit: ratio, expr: 'sum('}\n",
-            "x.yaml:7:56: \"sum(\" is no PromQL",
+            "x.yaml:7:56: \"sum(\" is not PromQL",
         ),
         (
             "objects: [{resource: pods}]\nqueries:\n- {id: a, scenario: s, measures: m, unit: ratio, expr: 'rate(up[$range:1m])'}\n",
-            "x.yaml:7:56: \"rate(up[5m:1m])\" uses a subquery, which is not evaluated without a Prometheus",
+            "x.yaml:7:56: \"rate(up[5m:1m])\" uses a subquery, which cannot be evaluated without a Prometheus",
         ),
         (
             "objects: [{resource: pods}]\nqueries:\n- {id: a, scenario: s, measures: m, unit: ratio, alert: '0.5', expr: up}\n",

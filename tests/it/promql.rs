@@ -2,7 +2,9 @@
 //! Prometheus is tested against one, in tests/cluster/promql.rs.
 
 use crate::support::{Run, World};
-use kubectl_escalate::promql::{EvalError, Labels, Point, Query, QueryError, Samples, Value, duration, raw, stale};
+use kubectl_escalate::promql::{
+    EvalError, Labels, Point, Query, QueryError, Samples, Value, duration, raw_selectors, stale,
+};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -27,10 +29,10 @@ fn what_is_not_evaluated_is_refused_by_name() {
         ("label_replace(up, \"a\", \"b\", \"c\", \"d\")", "label_replace()"),
         ("count_values(\"v\", up)", "count_values"),
         ("sort(sum(up))", "sort()"),
-        ("up{job=\"a\" or job=\"b\"}", "`or` within braces"),
+        ("up{job=\"a\" or job=\"b\"}", "`or` in braces"),
         ("sum(histogram_count(up))", "histogram_count()"),
         ("up / on(job) limitk(1, up)", "limitk"),
-        ("(up[5m])", "a range for its value"),
+        ("(up[5m])", "a range as its value"),
         ("ln(0)", "ln() of a number"),
         ("up offset inf", "the duration inf"),
         ("rate(up[1e20])", "the duration 1e20"),
@@ -111,7 +113,7 @@ fn wanted(queries: &[(&str, u64)]) -> Vec<(String, u64)> {
         .iter()
         .map(|(text, minutes)| (Query::parse(text).expect("PromQL"), Duration::from_secs(minutes * 60)))
         .collect();
-    let wanted = raw(queries.iter().map(|(query, before)| (query, &narrowing, *before)));
+    let wanted = raw_selectors(queries.iter().map(|(query, before)| (query, &narrowing, *before)));
     wanted.into_iter().map(|it| (it.selector, it.reach.as_secs() / 60)).collect()
 }
 

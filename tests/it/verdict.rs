@@ -26,7 +26,7 @@ fn verdict(healthy: &str, alert: &str, series: &[&[&str]]) -> Verdict {
         let labels = Labels::from_iter([("pod", number.to_string())]);
         let points: Vec<(f64, &str)> =
             (0i64..).zip(*values).map(|(step, value)| ((START + 15 * step) as f64, *value)).collect();
-        judge.hear(&labels, &points);
+        judge.add(&labels, &points);
     }
     judge.verdict(false, true, Vec::new())
 }
@@ -94,7 +94,7 @@ fn health_is_health_at_the_incident_and_nearly_all_the_time() {
 #[test]
 fn of_what_may_be_others_too_nothing_is_said() {
     let mut judge = Judge::new((bound("< 0.5"), bound("> 0.7")), (at(0), at(0)), TimeDelta::seconds(15), None);
-    judge.hear(&Labels::new(), &[(START as f64, "0.8")]);
+    judge.add(&Labels::new(), &[(START as f64, "0.8")]);
     assert_eq!(judge.verdict(false, false, Vec::new()).verdict, Judged::Value);
 }
 
@@ -119,11 +119,11 @@ fn the_value_at_the_incident_is_that_of_its_step_alone() {
 #[test]
 fn of_a_part_nothing_says_that_all_is_well() {
     let mut judge = Judge::new((bound("< 0.5"), bound("> 0.7")), (at(0), at(60)), TimeDelta::seconds(15), None);
-    judge.hear(&Labels::new(), &[(START as f64, "0.1")]);
+    judge.add(&Labels::new(), &[(START as f64, "0.1")]);
     let partial = judge.clone().verdict(true, true, vec!["a part is away".to_owned()]);
     assert_eq!((partial.verdict, partial.partial, partial.warnings.len()), (Judged::Value, true, 1));
     // What is wrong is wrong in a part, too.
-    judge.hear(&Labels::new(), &[(START as f64, "0.8")]);
+    judge.add(&Labels::new(), &[(START as f64, "0.8")]);
     assert_eq!(judge.verdict(true, true, Vec::new()).verdict, Judged::Alert);
 }
 
@@ -135,7 +135,7 @@ proptest::proptest! {
     ) {
         let mut judge = Judge::new((bound("< 1"), bound("> 2")), (at(0), at(600)), TimeDelta::seconds(step), None);
         let points: Vec<(f64, &str)> = points.iter().map(|(at, value)| (*at, value.as_str())).collect();
-        judge.hear(&Labels::new(), &points);
+        judge.add(&Labels::new(), &points);
         let verdict = judge.verdict(false, true, Vec::new());
         proptest::prop_assert!(verdict.steps_with_data <= verdict.steps);
         proptest::prop_assert_eq!(verdict.verdict == Judged::NoData, verdict.worst.is_none());

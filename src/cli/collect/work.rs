@@ -9,7 +9,7 @@ use crate::{
     cli::{Failure, progress::Bar, reach::Reached},
     collect::{self, Attachment, Container, Earlier, Ledger, Reach, Site, Skip},
     collectors,
-    facts::{identity::Names, logs::Patterns, queries, two_scrapes},
+    facts::{identity::IdentityNames, logs::Patterns, queries, two_scrapes},
     findings,
     plan::{self, Request},
     redact::{Clean, Redactor},
@@ -107,7 +107,7 @@ impl Work<'_> {
 
     fn pass(&self, bundle: BundleWriter, earlier: Option<Arc<Earlier>>) -> Pass {
         let bar = Arc::new(Bar::new());
-        let names = Arc::new(Names::of(&self.request.profile));
+        let names = Arc::new(IdentityNames::of(&self.request.profile));
         let env = Arc::new(findings::variables(&self.request.profile));
         let patterns = Arc::new(Patterns::new(findings::patterns(&self.request.profile)));
         // What is there at once is not waited for, when the run goes on.
@@ -115,7 +115,7 @@ impl Work<'_> {
         let goes_on = is_first && self.arguments.wait && self.is_open();
         let scrape_gap = if goes_on { Duration::ZERO } else { self.arguments.metrics.scrape_gap };
         // One scrape alone answers nothing.
-        let wanted = (!scrape_gap.is_zero()).then(|| two_scrapes::wanted(&self.request));
+        let wanted = (!scrape_gap.is_zero()).then(|| two_scrapes::metrics(&self.request));
         let wanted = Arc::new(wanted.unwrap_or_default());
         let site = |reached: &Reached| Site {
             cluster: reached.name.clone(),
@@ -138,7 +138,7 @@ impl Work<'_> {
             followed: None,
             reach: self.reach.clone(),
             prometheus: Arc::default(),
-            stated: Arc::default(),
+            object_series: Arc::default(),
             wanted: wanted.clone(),
             scrape_gap,
             skip: self.skip.clone(),
@@ -174,7 +174,7 @@ impl Work<'_> {
             }
             remark
         };
-        if let Err(error) = collectors::weigh(&sites, &mut run) {
+        if let Err(error) = collectors::answer_without_prometheus(&sites, &mut run) {
             ledger.remarks.push(note("not every query is answered by scrapes", &error));
         }
         match self.stop.reason() {

@@ -2,7 +2,7 @@
 
 use super::{Failure, print};
 use crate::{
-    bundle::{BundleError, BundleReader, facts::Facts, layout},
+    bundle::{BundleError, BundleReader, facts::Facts, layout, to_json},
     exit::Exit,
     findings,
     profile::Profile,
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     match arguments.output {
         Output::Text => print(&report::text(&found)),
         Output::Json => {
-            print(&String::from_utf8_lossy(&findings::to_json(&found).map_err(Failure::usage)?));
+            print(&String::from_utf8_lossy(&to_json(&found).map_err(Failure::usage)?));
         }
     }
     Ok(if unread.is_some() { Exit::Incomplete } else { Exit::Complete })

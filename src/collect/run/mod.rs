@@ -9,7 +9,7 @@ mod asking;
 use super::{Done, Shown, Site};
 use crate::{
     bundle::{GonePod, IdentityClaim, Outcome},
-    facts::{gone::Told, identity, objects::ObjectFacts},
+    facts::{gone::MentionedPods, identity, objects::ObjectFacts},
     plan::{self, LogTask, Planned, Pod, Priority, Runs, Task, What, Without},
     source::{Stop, StopReason, Stopper},
 };
@@ -140,7 +140,7 @@ struct Pods {
     /// How many lists of namespaces' events are still to come.
     awaited_events: usize,
     /// Those that events tell of.
-    told: Told,
+    told: MentionedPods,
     /// When the first of these lists was asked for.
     asked: Option<DateTime<Utc>>,
     /// Whether a Prometheus was looked for, or need not be.

@@ -5,7 +5,7 @@ use crate::{
     collect::{Entry, Site},
     facts::{
         coverage::{self, Events},
-        gone::Told,
+        gone::MentionedPods,
     },
     plan::ListTask,
 };
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub(super) struct Reach {
     asked: DateTime<Utc>,
     oldest: Option<DateTime<Utc>>,
-    pub(super) told: Told,
+    pub(super) told: MentionedPods,
     kept: BTreeMap<String, Kept>,
 }
 
@@ -35,7 +35,7 @@ impl Reach {
         list.is_of_events().then(|| Self {
             asked: site.now(),
             oldest: None,
-            told: Told::default(),
+            told: MentionedPods::default(),
             kept: BTreeMap::new(),
         })
     }
@@ -50,7 +50,7 @@ impl Reach {
     pub(super) fn keep(&mut self, cluster: &str, namespace: &str, event: &Value) {
         let at = last_time(event);
         if let Some(at) = at {
-            self.told.see(cluster, event, at);
+            self.told.add_event(cluster, event, at);
         }
         let kept = self.kept.entry(namespace.to_owned()).or_default();
         kept.first = [kept.first, at].into_iter().flatten().min();

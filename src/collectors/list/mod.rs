@@ -11,8 +11,12 @@ mod write;
 use super::metadata_of;
 use crate::{
     bundle::{IdentityClaim, Outcome},
-    collect::{Done, Site, Stated},
-    facts::{identity, objects, stated},
+    collect::{Done, Site},
+    facts::{
+        identity,
+        object_series::{AllObjectSeries, of_object},
+        objects,
+    },
     plan::{self, ListTask, Planned, Pod, Task},
     redact::{CleanJson, Counts},
     source::kubernetes::{ListHead, ListedObject, Row, Rows, SourceError},
@@ -33,11 +37,11 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
         list: list.clone(),
         pipe: Pipe::new(site, list, task.request()),
         reach: Reach::new(site, list),
-        objects: objects::Extract::new(site.ground()),
+        objects: objects::ObjectReader::new(site.object_context()),
         table: list.table(),
         pods: Vec::new(),
         claims: Vec::new(),
-        stated: Stated::default(),
+        object_series: AllObjectSeries::default(),
         found: 0,
         last: String::new(),
         restarted: false,
@@ -46,12 +50,12 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     let listing = site.kubernetes.list(&path, list.metadata_only, &mut gather);
     let listed = tokio::time::timeout(LONGEST, listing).await;
     let listed = listed.unwrap_or(Err(SourceError::TimedOut { what: "the whole list", after: LONGEST }));
-    let Gather { pipe, reach, mut objects, table, pods, claims, stated, found, restarted, .. } = gather;
-    site.state(stated, listed.is_ok());
+    let Gather { pipe, reach, mut objects, table, pods, claims, object_series, found, restarted, .. } = gather;
+    site.add_object_series(object_series, listed.is_ok());
     if listed.is_ok() {
         let all = || site.place.namespaces.keys().map(String::as_str).collect();
         for namespace in list.namespace.as_deref().map_or_else(all, |namespace| vec![namespace]) {
-            objects.is_listed(&list.resource, &table, namespace);
+            objects.add_listed(&list.resource, &table, namespace);
         }
     }
     let objects = Some(Box::new(objects.into_facts()));
@@ -110,12 +114,12 @@ struct Gather {
     pipe: Pipe,
     /// Of a list of events.
     reach: Option<Reach>,
-    objects: objects::Extract,
+    objects: objects::ObjectReader,
     /// The name of the list's table.
     table: String,
     pods: Vec<Pod>,
     claims: Vec<IdentityClaim>,
-    stated: Stated,
+    object_series: AllObjectSeries,
     found: usize,
     /// The greatest key so far, as etcd has it.
     last: String,
@@ -160,7 +164,7 @@ impl Rows for Gather {
         let (cells, more) = self.site.redactor.object(Value::Array(row.cells));
         counts.merge(&more);
         if !are_neighbours {
-            self.objects.object(&self.list.resource, &self.table, &object);
+            self.objects.add(&self.list.resource, &self.table, &object);
         }
         if self.list.resource.is("", "pods") && !are_neighbours {
             self.pods.extend(Pod::read(&self.site.request, object.value()));
@@ -170,7 +174,7 @@ impl Rows for Gather {
         }
         if !are_neighbours {
             let resource = &self.list.resource;
-            self.stated.add(|| stated::of(&resource.group, &resource.plural, &object));
+            self.object_series.add(|| of_object(&resource.group, &resource.plural, &object));
         }
         self.found += 1;
         self.last = key.max(std::mem::take(&mut self.last));

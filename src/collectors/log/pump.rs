@@ -5,7 +5,7 @@ use super::lost::Lost;
 use crate::{
     bundle::{BundleError, Coverage, EntryPath, facts::LogFacts, layout},
     collect::{Break, Cut, Ended, Had, Site, Writing, time_of},
-    facts::{coverage::Begins, identity::Extract, logs},
+    facts::{coverage::Begins, identity::IdentityReader, logs},
     plan::{LogTask, Task, window::seconds_floor},
     redact::{Clean, Counts, Stream},
     source::{BodyStream, kubernetes::SourceError},
@@ -24,7 +24,7 @@ pub(super) struct Received {
     pub(super) entry: Option<Writing>,
     pub(super) counts: Counts,
     pub(super) ended: Ended,
-    pub(super) extract: Extract,
+    pub(super) extract: IdentityReader,
     /// What its lines say.
     pub(super) facts: Box<LogFacts>,
     pub(super) stop: Option<Stopped>,
@@ -78,7 +78,7 @@ pub(super) struct Sink {
     pub(super) request: String,
     path: EntryPath,
     redact: Stream,
-    extract: Extract,
+    extract: IdentityReader,
     facts: Box<logs::Extract>,
     /// It begins with its first byte: an empty log leaves no empty file.
     entry: Option<Writing>,
@@ -118,7 +118,7 @@ impl Pump {
             request: task.request(),
             path: path(site, log),
             redact: site.redactor.stream(),
-            extract: Extract::of_log(&site.names),
+            extract: IdentityReader::of_log(&site.names),
             facts: Box::new(logs::Extract::new(&site.patterns, window.incident.map(|incident| incident.start))),
             entry: None,
             failed: None,

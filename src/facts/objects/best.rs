@@ -1,13 +1,13 @@
-//! Owns a bounded collection: of more than there is room for, those that matter most.
+//! Owns a bounded collection that keeps the items that matter most.
 
 use std::collections::BTreeMap;
 
-/// Items by a key, of which the least matter most; the others are counted.
+/// The items with the smallest keys. Others are only counted.
 #[derive(Debug)]
 pub(super) struct Best<K, T> {
     most: usize,
     held: BTreeMap<K, T>,
-    /// How many there was no room for.
+    /// Number of items without room.
     pub(super) left_out: u64,
 }
 
@@ -16,7 +16,7 @@ impl<K: Ord, T> Best<K, T> {
         Self { most, held: BTreeMap::new(), left_out: 0 }
     }
 
-    /// Adds one; what has its key is replaced.
+    /// Adds an item; an item with the same key is replaced.
     pub(super) fn add(&mut self, key: K, item: T) {
         self.held.insert(key, item);
         if self.held.len() > self.most {
@@ -25,7 +25,7 @@ impl<K: Ord, T> Best<K, T> {
         }
     }
 
-    /// The one of a key, made where there is none yet; none where there is no room for it.
+    /// The item with a key, made if there is none yet; `None` if there is no room.
     pub(super) fn entry(&mut self, key: K, make: impl FnOnce() -> T) -> Option<&mut T> {
         if self.held.len() >= self.most && !self.held.contains_key(&key) {
             self.left_out += 1;
@@ -34,7 +34,7 @@ impl<K: Ord, T> Best<K, T> {
         Some(self.held.entry(key).or_insert_with(make))
     }
 
-    /// Takes in all of another one.
+    /// Adds all items of another collection.
     pub(super) fn join(&mut self, other: Self) {
         self.left_out += other.left_out;
         other.held.into_iter().for_each(|(key, item)| self.add(key, item));

@@ -1,5 +1,5 @@
-//! Owns what changed lately, as objects themselves tell it: when they were made, by whom they were last changed, and
-//! what became of nodes. What Kubernetes does all the time is no change.
+//! Owns recent changes that objects record themselves: their creation, the managers of their fields, and the conditions of
+//! nodes. What Kubernetes does all the time is no change.
 
 use super::read::{deleted, items, text, time};
 use crate::{bundle::facts::Change, plan::Resource};
@@ -7,13 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// How far back a change is one of the last day.
+/// Changes are facts if they are at most this old.
 pub const CHANGED_WITHIN: TimeDelta = TimeDelta::hours(24);
 
-/// Kubernetes' own, whose work goes on all the time.
+/// Kubernetes' own managers, which change objects all the time.
 const OWN_MANAGERS: &[&str] =
     &["cloud-controller-manager", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"];
-/// Renewed all the time, or made by what is looked at itself.
+/// Resources that are renewed all the time, or made by other objects in the facts.
 const CHURN: &[&str] = &[
     "componentstatuses",
     "controllerrevisions",
@@ -25,26 +25,28 @@ const CHURN: &[&str] = &[
     "replicasets",
     "resourceslices",
 ];
-/// What pods are configured with, and allowed to.
+/// Resources that configure pods, or limit what they may do.
 const CONFIGURATION: &[&str] = &["configmaps", "limitranges", "networkpolicies", "resourcequotas", "serviceaccounts"];
 /// Most managers of an object that are looked at.
 const MOST_MANAGERS: usize = 50;
-/// What was changed within this time of being made is a part of that.
+/// A change within this time after the creation belongs to the creation.
 const MAKING: TimeDelta = TimeDelta::seconds(2);
 
-/// What is told of one object: its resource, whether it is a custom one of the workload's, since when changes are
-/// looked for, the cluster, and its file.
-pub(super) struct Told<'a> {
+/// Reads the changes of one object.
+pub(super) struct ChangeReader<'a> {
     pub(super) resource: &'a Resource,
+    /// Whether it is a custom resource of the workload, which the servers themselves change.
     pub(super) is_custom: bool,
+    /// The earliest change that is a fact.
     pub(super) since: DateTime<Utc>,
     pub(super) cluster: &'a str,
+    /// Path of the object's file.
     pub(super) entry: &'a str,
 }
 
-impl Told<'_> {
+impl ChangeReader<'_> {
     /// The changes of an object.
-    pub(super) fn of(&self, object: &Value) -> Vec<Change> {
+    pub(super) fn read(&self, object: &Value) -> Vec<Change> {
         let metadata = &object["metadata"];
         let name = named(self.resource, &text(&metadata["namespace"]), &text(&metadata["name"]));
         let mut changes = Vec::new();
@@ -59,24 +61,24 @@ impl Told<'_> {
         if CHURN.contains(&plural) || self.resource.group == "metrics.k8s.io" {
             return Vec::new();
         }
-        // A lock is renewed all the time.
+        // A lock for leader election.
         if metadata["annotations"]["control-plane.alpha.kubernetes.io/leader"].is_string() {
             return Vec::new();
         }
         add(deleted(metadata), "is being deleted".to_owned(), None);
         let made = time(&metadata["creationTimestamp"]);
         if self.resource.is("", "pods") {
-            add(made, "was made".to_owned(), None);
+            add(made, "was created".to_owned(), None);
             return changes;
         }
         let managers = managers(metadata);
         let maker = managers.iter().filter(|(_, at)| made.is_some_and(|made| **at <= made + MAKING));
         let maker = maker.min_by_key(|(_, at)| **at).map(|((manager, _), _)| manager.clone());
         let is_own = |manager: &str| OWN_MANAGERS.contains(&manager);
-        // Every namespace has this one, and it does not say by whom.
+        // Kubernetes makes this one in every namespace, without a manager.
         let is_default = plural == "serviceaccounts" && metadata["name"] == "default" && managers.is_empty();
         if !is_default && !maker.as_deref().is_some_and(is_own) || plural == "nodes" {
-            add(made, "was made".to_owned(), maker);
+            add(made, "was created".to_owned(), maker);
         }
         if plural == "nodes" {
             for condition in items(&object["status"]["conditions"]).take(MOST_MANAGERS) {
@@ -86,7 +88,7 @@ impl Told<'_> {
                 add(at.filter(|at| made.is_none_or(|made| *at > made + MAKING)), what, None);
             }
         }
-        // The servers themselves write these.
+        // The servers themselves change these.
         if self.is_custom {
             return changes;
         }
@@ -108,7 +110,7 @@ impl Told<'_> {
     }
 }
 
-/// When each manager last changed an object itself, and not its status; when it scaled it is told apart.
+/// When each manager last changed an object; changes of the status are left out, and scalings are apart.
 fn managers(metadata: &Value) -> BTreeMap<(String, bool), DateTime<Utc>> {
     let mut managers = BTreeMap::new();
     for entry in items(&metadata["managedFields"]).take(MOST_MANAGERS).filter(|entry| entry["subresource"] != "status")
@@ -131,12 +133,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn told(resource: &str, object: &Value) -> Vec<String> {
+    fn changes(resource: &str, object: &Value) -> Vec<String> {
         let resource = Resource::named(resource);
         let since = "2026-11-21T16:00:00Z".parse().expect("a time");
         let is_custom = resource.group == "data.spirl.com";
-        let told = Told { resource: &resource, is_custom, since, cluster: "prod", entry: "a.yaml" };
-        let mut changes = told.of(object);
+        let reader = ChangeReader { resource: &resource, is_custom, since, cluster: "prod", entry: "a.yaml" };
+        let mut changes = reader.read(object);
         changes.sort_by_key(|change| change.at);
         let line = |Change { at, kind, object, what, by, .. }: Change| {
             format!("{} {kind} {object} {what} by {}", at.format("%H:%M:%S"), by.unwrap_or_default())
@@ -162,7 +164,7 @@ mod tests {
             ],
         } });
         assert_eq!(
-            told("deployments.apps", &deployment),
+            changes("deployments.apps", &deployment),
             [
                 "13:00:00 scale deployments.apps tdd-one/server was scaled by kubectl",
                 "15:00:00 object deployments.apps tdd-one/server was changed by kubectl-edit"
@@ -178,19 +180,22 @@ mod tests {
                 "managedFields": [managed(manager, "2026-11-22T15:00:00Z", None)],
             } })
         };
-        assert_eq!(told("configmaps", &made("helm")), ["15:00:00 config configmaps tdd-one/config was made by helm"]);
-        assert_eq!(told("configmaps", &made("kube-controller-manager")), [""; 0]);
+        assert_eq!(
+            changes("configmaps", &made("helm")),
+            ["15:00:00 config configmaps tdd-one/config was created by helm"]
+        );
+        assert_eq!(changes("configmaps", &made("kube-controller-manager")), [""; 0]);
         let mut default = made("helm");
         default["metadata"]["name"] = "default".into();
-        assert_eq!(told("serviceaccounts", &default).len(), 1);
+        assert_eq!(changes("serviceaccounts", &default).len(), 1);
         default["metadata"]["managedFields"] = Value::Null;
-        assert_eq!(told("serviceaccounts", &default), [""; 0]);
+        assert_eq!(changes("serviceaccounts", &default), [""; 0]);
         let mut lock = made("helm");
         lock["metadata"]["annotations"]["control-plane.alpha.kubernetes.io/leader"] = "{}".into();
-        assert_eq!(told("configmaps", &lock), [""; 0]);
+        assert_eq!(changes("configmaps", &lock), [""; 0]);
         for churn in ["leases.coordination.k8s.io", "endpointslices.discovery.k8s.io", "events", "pods.metrics.k8s.io"]
         {
-            assert_eq!(told(churn, &made("anyone")), [""; 0]);
+            assert_eq!(changes(churn, &made("anyone")), [""; 0]);
         }
     }
 
@@ -202,10 +207,10 @@ mod tests {
             "managedFields": [managed("spirl-server", "2026-11-22T15:20:00Z", None)],
         } });
         assert_eq!(
-            told("pods", &object),
-            ["15:00:00 object pods tdd-one/a was made by ", "15:30:00 object pods tdd-one/a is being deleted by "]
+            changes("pods", &object),
+            ["15:00:00 object pods tdd-one/a was created by ", "15:30:00 object pods tdd-one/a is being deleted by "]
         );
-        assert_eq!(told("serverconfigs.data.spirl.com", &object).len(), 2);
+        assert_eq!(changes("serverconfigs.data.spirl.com", &object).len(), 2);
     }
 
     #[test]
@@ -224,7 +229,7 @@ mod tests {
             ] },
         });
         assert_eq!(
-            told("nodes", &node),
+            changes("nodes", &node),
             [
                 "15:10:00 node nodes node-a was changed by kubectl-cordon",
                 "15:20:00 node nodes node-a Ready became Unknown: NodeStatusUnknown by "

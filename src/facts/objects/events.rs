@@ -1,12 +1,12 @@
-//! Owns what an event says, in either of its two API versions.
+//! Owns the facts about an event, in either of its two API versions.
 
 use super::read::{count, text, time};
 use crate::bundle::facts::EventFacts;
 use serde_json::Value;
 
-/// Normal events that tell what was done, and what was left of it. The kubelet and the node controller write as
-/// normal what is none of their faults: an image that is waited for, a node that is not ready.
-const TELLING: &[&str] = &[
+/// Reasons of normal events that are facts: they say what was done, or what is wrong. The kubelet and the node controller
+/// report a failing image pull or a node that is not ready as normal.
+const NORMAL_REASONS: &[&str] = &[
     "BackOff",
     "Created",
     "Killing",
@@ -30,11 +30,11 @@ const TELLING: &[&str] = &[
     "TaintManagerEviction",
 ];
 
-/// Reads an event that warns, or tells what was done. Where it was seen is left empty.
+/// Reads a warning, or a normal event of one of these reasons; leaves `cluster` and `entry` empty.
 pub(super) fn read(event: &Value) -> Option<EventFacts> {
     let kind = text(&event["type"]);
     let reason = text(&event["reason"]);
-    if kind != "Warning" && !TELLING.contains(&reason.as_str()) {
+    if kind != "Warning" && !NORMAL_REASONS.contains(&reason.as_str()) {
         return None;
     }
     let about = about(event);
@@ -58,7 +58,7 @@ pub(super) fn read(event: &Value) -> Option<EventFacts> {
     })
 }
 
-/// What an event is about.
+/// The reference to the object that an event is about.
 pub(super) fn about(event: &Value) -> &Value {
     if event["involvedObject"].is_object() { &event["involvedObject"] } else { &event["regarding"] }
 }

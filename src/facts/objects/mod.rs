@@ -1,8 +1,8 @@
-//! What objects say, taken while they stream by: the object part of `facts.json`. The same from the lists of a
-//! bundle later.
+//! Owns the facts about objects: the part of `facts.json` that is read from objects while they are listed, or later from
+//! the lists of a bundle.
 //!
-//! Of each kind there is a bound, and what there is no room for is counted: servers go before other pods, warnings
-//! about them before other events, and later changes before earlier ones. No text is longer than 1 KiB.
+//! Each kind of fact is bounded, and what has no room is counted. Servers come before other pods, warnings about servers
+//! before other events, and later changes before earlier ones. No text is longer than 1 KiB.
 
 mod best;
 mod changes;
@@ -24,52 +24,52 @@ use crate::{
     redact::CleanJson,
 };
 use best::Best;
-use changes::{Told, named};
+use changes::{ChangeReader, named};
 use chrono::{DateTime, TimeDelta, Utc};
 use read::{items, text};
-use rollout::Set;
+use rollout::ReplicaSet;
 use serde_json::Value;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
 };
 
-/// Most pods.
+/// Most pods in the facts.
 pub const MOST_PODS: usize = 500;
 /// Most deployments, stateful sets, daemon sets and replica sets with pods.
 pub const MOST_WORKLOADS: usize = 500;
-/// Most autoscalers.
+/// Most autoscalers in the facts.
 pub const MOST_AUTOSCALERS: usize = 500;
-/// Most events.
+/// Most events in the facts.
 pub const MOST_EVENTS: usize = 1_000;
-/// Most kinds of custom resources, each namespace counted.
+/// Most kinds of custom resources, counted in each namespace.
 pub const MOST_CUSTOM: usize = 1_000;
-/// Most changes.
+/// Most changes in the facts.
 pub const MOST_CHANGES: usize = 1_000;
 /// Most names of one kind of custom resource in a namespace.
 const MOST_NAMES: usize = 100;
 /// Most replica sets that are compared.
 const MOST_SETS: usize = 500;
-/// An autoscaler's status and its event tell of the same within this time.
+/// An autoscaler's status and an event within this time are about the same scaling.
 const SAME_SCALING: TimeDelta = TimeDelta::seconds(5);
 
-/// What is known of a cluster before its objects come.
+/// What is known about a cluster before its objects are listed.
 #[derive(Clone, Debug, Default)]
-pub struct Ground {
+pub struct ObjectContext {
     /// The cluster's name.
     pub cluster: String,
-    /// Since when changes are looked for, by the API server's clock.
+    /// The earliest change that is a fact, by the API server's clock.
     pub since: DateTime<Utc>,
     /// The servers' pods, by namespace.
     pub servers: BTreeMap<String, BTreeSet<String>>,
     /// The groups of the workload's custom resources.
     pub groups: BTreeSet<String>,
-    /// The variables of containers whose plain values are of interest.
+    /// The names of environment variables whose plain values are facts.
     pub env: BTreeSet<String>,
 }
 
-impl Ground {
-    /// That of a place, as of a collection that started at this moment, by the API server's clock.
+impl ObjectContext {
+    /// The context of a place, for a collection that started at this time by the API server's clock.
     #[must_use]
     pub fn new(
         cluster: &str,
@@ -93,52 +93,51 @@ impl Ground {
     }
 }
 
-/// Takes the objects of a cluster as they come.
+/// Reads facts from the objects of a cluster, one by one.
 #[derive(Debug)]
-pub struct Extract {
-    ground: Ground,
+pub struct ObjectReader {
+    context: ObjectContext,
     facts: ObjectFacts,
 }
 
-impl Extract {
-    /// One that has seen nothing yet.
+impl ObjectReader {
+    /// A reader that has read nothing yet.
     #[must_use]
-    pub fn new(ground: Ground) -> Self {
-        Self { ground, facts: ObjectFacts::default() }
+    pub fn new(context: ObjectContext) -> Self {
+        Self { context, facts: ObjectFacts::default() }
     }
 
-    /// Looks at an object of a resource. `table` is the short name of the table that lists it, such as `events`.
-    pub fn object(&mut self, resource: &Resource, table: &str, object: &CleanJson) {
-        self.see(resource, table, object.value());
+    /// Reads an object of a resource. `table` is the name of the file that lists it, such as `events`.
+    pub fn add(&mut self, resource: &Resource, table: &str, object: &CleanJson) {
+        self.read(resource, table, object.value());
     }
 
-    /// Looks at all objects of a resource in a table, as a bundle has it (`<table>.json`).
-    pub fn of_table(&mut self, resource: &Resource, table: &str, of: &CleanJson) {
-        items(&of.value()["rows"]).for_each(|row| self.see(resource, table, &row["object"]));
+    /// Reads all objects of a resource in a table of a bundle (`<table>.json`).
+    pub fn add_table(&mut self, resource: &Resource, table: &str, of: &CleanJson) {
+        items(&of.value()["rows"]).for_each(|row| self.read(resource, table, &row["object"]));
     }
 
-    /// All of a resource in a namespace was listed, however little that was: that there are no custom resources is
-    /// worth knowing.
-    pub fn is_listed(&mut self, resource: &Resource, table: &str, namespace: &str) {
-        if self.ground.groups.contains(&resource.group) {
+    /// Notes that all objects of a resource in a namespace were listed. For custom resources, that there are none is a fact.
+    pub fn add_listed(&mut self, resource: &Resource, table: &str, namespace: &str) {
+        if self.context.groups.contains(&resource.group) {
             self.custom(resource, table, namespace);
         }
     }
 
-    /// What was taken.
+    /// The facts that were read.
     #[must_use]
     pub fn into_facts(self) -> ObjectFacts {
         self.facts
     }
 
-    fn see(&mut self, resource: &Resource, table: &str, object: &Value) {
+    fn read(&mut self, resource: &Resource, table: &str, object: &Value) {
         let (namespace, name) = (text(&object["metadata"]["namespace"]), text(&object["metadata"]["name"]));
         if name.is_empty() {
             return;
         }
-        let cluster = self.ground.cluster.clone();
+        let cluster = self.context.cluster.clone();
         let id = format!("{cluster}/{namespace}/{name}");
-        let is_custom = self.ground.groups.contains(&resource.group);
+        let is_custom = self.context.groups.contains(&resource.group);
         if matches!(resource.group.as_str(), "" | "events.k8s.io") && resource.plural == "events" {
             return self.event(id, table, &namespace, object);
         }
@@ -146,13 +145,13 @@ impl Extract {
         let facts = &mut self.facts;
         match (resource.group.as_str(), resource.plural.as_str()) {
             ("", "pods") => {
-                let is_server = self.ground.is_server(&namespace, &name);
-                let read = pods::read(object, &self.ground.env);
+                let is_server = self.context.is_server(&namespace, &name);
+                let read = pods::read(object, &self.context.env);
                 let pod = PodFacts { entry: entry.clone(), cluster: cluster.clone(), is_server, ..read };
                 facts.pods.add((!is_server, pod.is_ready(), id), pod);
             }
             ("metrics.k8s.io", "pods") => {
-                let server = !self.ground.is_server(&namespace, &name);
+                let server = !self.context.is_server(&namespace, &name);
                 facts.usage.add((server, id), pods::usage(object));
             }
             ("apps", plural) => {
@@ -160,16 +159,16 @@ impl Extract {
                     let workload = WorkloadFacts { entry: entry.clone(), cluster: cluster.clone(), ..read };
                     facts.workloads.add(format!("{id}/{plural}"), workload);
                 }
-                if let Some(mut set) = (plural == "replicasets").then(|| Set::read(object)).flatten() {
+                if let Some(mut set) = (plural == "replicasets").then(|| ReplicaSet::read(object)).flatten() {
                     (set.entry, set.cluster) = (entry.clone(), cluster.clone());
-                    set.is_new = set.created >= self.ground.since;
+                    set.is_new = set.created >= self.context.since;
                     facts.sets.add((Reverse(set.created), id), set);
                 }
             }
             ("autoscaling", "horizontalpodautoscalers") => {
                 let read = workloads::autoscaler(object);
                 let autoscaler = AutoscalerFacts { entry: entry.clone(), cluster: cluster.clone(), ..read };
-                if let Some(at) = autoscaler.last_scaled.filter(|at| *at >= self.ground.since) {
+                if let Some(at) = autoscaler.last_scaled.filter(|at| *at >= self.context.since) {
                     let what = format!("scaled to {} pods", autoscaler.desired);
                     facts
                         .scaled
@@ -187,32 +186,32 @@ impl Extract {
                 self.facts.unnamed += 1;
             }
         }
-        let told = Told { resource, is_custom, since: self.ground.since, cluster: &cluster, entry: &entry };
-        told.of(object).into_iter().for_each(|change| self.facts.change(change));
+        let changes = ChangeReader { resource, is_custom, since: self.context.since, cluster: &cluster, entry: &entry };
+        changes.read(object).into_iter().for_each(|change| self.facts.change(change));
     }
 
     fn event(&mut self, id: String, table: &str, namespace: &str, event: &Value) {
         let Some(read) = events::read(event) else { return };
-        let ground = &self.ground;
-        let entry = layout::resource_table(&ground.cluster, within(namespace), table).to_string();
-        let read = EventFacts { entry, cluster: ground.cluster.clone(), ..read };
+        let context = &self.context;
+        let entry = layout::resource_table(&context.cluster, within(namespace), table).to_string();
+        let read = EventFacts { entry, cluster: context.cluster.clone(), ..read };
         let about = events::about(event);
-        let of_server = about["kind"] == "Pod" && ground.is_server(namespace, &text(&about["name"]));
+        let of_server = about["kind"] == "Pod" && context.is_server(namespace, &text(&about["name"]));
         if read.reason == "SuccessfulRescale"
             && about["kind"] == "HorizontalPodAutoscaler"
-            && let Some(at) = read.last.filter(|at| *at >= ground.since)
+            && let Some(at) = read.last.filter(|at| *at >= context.since)
         {
             let resource = Resource::named("horizontalpodautoscalers.autoscaling");
             let object = named(&resource, namespace, &text(&about["name"]));
-            let change = scaling(&ground.cluster, at, object, read.note.clone(), &read.entry);
+            let change = scaling(&context.cluster, at, object, read.note.clone(), &read.entry);
             self.facts.change(change);
         }
         self.facts.events.add((read.kind != "Warning", !of_server, Reverse(read.last), id), read);
     }
 
-    /// The custom resources of a kind in a namespace.
+    /// The facts about a kind of custom resource in a namespace; `None` if there is no room.
     fn custom(&mut self, resource: &Resource, table: &str, namespace: &str) -> Option<&mut CustomResourceFacts> {
-        let (cluster, resource) = (self.ground.cluster.clone(), resource.to_string());
+        let (cluster, resource) = (self.context.cluster.clone(), resource.to_string());
         let key = format!("{cluster}/{namespace}/{resource}");
         self.facts.custom.entry(key, || CustomResourceFacts {
             entry: layout::resource_table(&cluster, within(namespace), table).to_string(),
@@ -224,29 +223,29 @@ impl Extract {
     }
 }
 
-/// Warnings first, those about servers before the others, and the latest of each.
+/// Sorts warnings first, then events about servers, then the latest.
 type EventKey = (bool, bool, Reverse<Option<DateTime<Utc>>>, String);
-/// The latest first; then what was changed, how, and by whom.
+/// Sorts the latest first, then by object, change and manager.
 type ChangeKey = (Reverse<DateTime<Utc>>, String, String, String);
 
-/// What the objects of one cluster or several say, not in order yet. Files go by the paths they were written under.
+/// The facts about the objects of one or more clusters, not sorted yet. Files have the paths under which they are written.
 #[derive(Debug)]
 pub struct ObjectFacts {
-    /// Servers first, and those that are not ready.
+    /// Servers first, then pods that are not ready.
     pods: Best<(bool, bool, String), PodFacts>,
-    /// What the containers of a pod use; those of servers first.
+    /// Resource usage of the containers of a pod; servers first.
     usage: Best<(bool, String), pods::Usage>,
     workloads: Best<String, WorkloadFacts>,
     autoscalers: Best<String, AutoscalerFacts>,
     events: Best<EventKey, EventFacts>,
     custom: Best<String, CustomResourceFacts>,
-    /// Names that there was no room for.
+    /// Number of names of custom resources without room.
     unnamed: u64,
     changes: Best<ChangeKey, Change>,
-    /// By the status of autoscalers, whose events may tell of the same.
+    /// Scalings in the status of autoscalers, which may have an event too.
     scaled: Best<String, Change>,
-    /// The newest.
-    sets: Best<(Reverse<DateTime<Utc>>, String), Set>,
+    /// Replica sets, the newest first.
+    sets: Best<(Reverse<DateTime<Utc>>, String), ReplicaSet>,
 }
 
 impl Default for ObjectFacts {
@@ -267,7 +266,7 @@ impl Default for ObjectFacts {
 }
 
 impl ObjectFacts {
-    /// Takes in what other lists said.
+    /// Adds the facts of other lists.
     pub fn join(&mut self, other: Self) {
         self.pods.join(other.pods);
         self.usage.join(other.usage);
@@ -281,11 +280,11 @@ impl ObjectFacts {
         self.sets.join(other.sets);
     }
 
-    /// All of it, in a stable order.
+    /// All facts, in a stable order.
     #[must_use]
     pub fn into_facts(mut self) -> Facts {
-        self.tell_scalings();
-        self.tell_rollouts();
+        self.add_scalings();
+        self.add_rollouts();
         let used: BTreeMap<String, pods::Usage> =
             self.usage.into_entries().map(|((_, id), usage)| (id, usage)).collect();
         let left_out = [
@@ -325,13 +324,13 @@ impl ObjectFacts {
         self.changes.add((Reverse(change.at), object, change.what.clone(), by), change);
     }
 
-    /// An event tells more of a scaling than the status does.
-    fn tell_scalings(&mut self) {
+    /// Adds the scalings in the status of autoscalers that no event describes; events say more.
+    fn add_scalings(&mut self) {
         let by_status = std::mem::replace(&mut self.scaled, Best::new(MOST_AUTOSCALERS));
         for change in by_status.into_values() {
-            let is_same = |told: &Change| {
-                (&told.cluster, &told.object, told.kind.as_str()) == (&change.cluster, &change.object, "scale")
-                    && (told.at - change.at).abs() <= SAME_SCALING
+            let is_same = |event: &Change| {
+                (&event.cluster, &event.object, event.kind.as_str()) == (&change.cluster, &change.object, "scale")
+                    && (event.at - change.at).abs() <= SAME_SCALING
             };
             if !self.changes.values().any(is_same) {
                 self.change(change);
@@ -339,7 +338,8 @@ impl ObjectFacts {
         }
     }
 
-    fn tell_rollouts(&mut self) {
+    /// Adds the rollouts of new replica sets.
+    fn add_rollouts(&mut self) {
         let sets = std::mem::replace(&mut self.sets, Best::new(MOST_SETS));
         let resource = Resource::named("replicasets.apps");
         for set in sets.values().filter(|set| set.is_new) {
@@ -348,7 +348,7 @@ impl ObjectFacts {
                 cluster: set.cluster.clone(),
                 kind: "rollout".to_owned(),
                 object: named(&resource, &set.namespace, &set.name),
-                what: set.told(sets.values()),
+                what: set.description(sets.values()),
                 by: None,
                 entry: Some(set.entry.clone()),
             });
@@ -356,16 +356,18 @@ impl ObjectFacts {
     }
 }
 
+/// A change of an autoscaler's number of pods.
 fn scaling(cluster: &str, at: DateTime<Utc>, object: String, what: String, entry: &str) -> Change {
     let (cluster, kind, entry) = (cluster.to_owned(), "scale".to_owned(), Some(entry.to_owned()));
     Change { at, cluster, kind, object, what, by: None, entry }
 }
 
+/// The namespace; `None` for cluster-scoped objects.
 fn within(namespace: &str) -> Option<&str> {
     Some(namespace).filter(|namespace| !namespace.is_empty())
 }
 
-/// The path that an object's own file is written under.
+/// The path of an object's own file.
 fn yaml(cluster: &str, resource: &Resource, namespace: &str, name: &str) -> String {
     let path: EntryPath = match within(namespace) {
         Some(namespace) if resource.is("", "pods") => layout::pod_yaml(cluster, namespace, name),

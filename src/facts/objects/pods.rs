@@ -1,4 +1,4 @@
-//! Owns what a pod says: its conditions, and each container with its state, its last state and what it may use.
+//! Owns the facts about a pod: its conditions, and the state, resources and environment of its containers.
 
 use super::read::{conditions, count, cut, deleted, items, quantity, text, time};
 use crate::bundle::facts::{ContainerFacts, PodFacts, RunState};
@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Most containers of a pod, of each kind.
 const MOST_CONTAINERS: usize = 20;
-/// Most resources that a container asks for.
+/// Most resources that a container requests.
 const MOST_RESOURCES: usize = 16;
 
-/// Reads a pod; of its containers' variables those that are named in `env`. Where it was seen is left empty.
+/// Reads a pod, with the environment variables named in `env`; leaves `cluster` and `entry` empty.
 pub(super) fn read(pod: &Value, env: &BTreeSet<String>) -> PodFacts {
     let (metadata, spec, status) = (&pod["metadata"], &pod["spec"], &pod["status"]);
     let kinds = [
@@ -38,10 +38,10 @@ pub(super) fn read(pod: &Value, env: &BTreeSet<String>) -> PodFacts {
     }
 }
 
-/// What containers use, by their names.
+/// Resource usage by container.
 pub(super) type Usage = BTreeMap<String, BTreeMap<String, f64>>;
 
-/// What a metrics server says of a pod.
+/// Reads the resource usage of a pod from its `PodMetrics`.
 pub(super) fn usage(metrics: &Value) -> Usage {
     let containers = items(&metrics["containers"]).take(MOST_CONTAINERS);
     containers.map(|of| (text(&of["name"]), resources(&of["usage"]))).collect()

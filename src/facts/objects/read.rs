@@ -1,20 +1,20 @@
-//! Owns reading values of an object: whatever is not what it should be is nothing, and no text is long.
+//! Owns the reading of an object's values: a value of another type counts as missing, and long texts are cut.
 
 use crate::bundle::facts::Condition;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-/// Longest text that is taken over, in bytes; of a longer one, its beginning.
+/// Most bytes of a text; a longer one is cut.
 pub(super) const LONGEST: usize = 1 << 10;
 /// Most conditions of an object.
 const MOST_CONDITIONS: usize = 16;
 
-/// The text, cut where it is long; empty where there is none.
+/// The text, cut if it is long; empty if it is no text.
 pub(super) fn text(value: &Value) -> String {
     cut(value.as_str().unwrap_or_default())
 }
 
-/// A text, cut where it is long.
+/// A text, cut if it is long.
 pub(super) fn cut(text: &str) -> String {
     if text.len() <= LONGEST {
         return text.to_owned();
@@ -23,22 +23,22 @@ pub(super) fn cut(text: &str) -> String {
     format!("{}…", &text[..end])
 }
 
-/// A number that counts something, 0 where there is none.
+/// A count; 0 if it is missing.
 pub(super) fn count(value: &Value) -> u64 {
     value.as_u64().unwrap_or_default()
 }
 
-/// A moment.
+/// A time in RFC 3339.
 pub(super) fn time(value: &Value) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(value.as_str()?).ok().map(|at| at.with_timezone(&Utc))
 }
 
-/// The items of a list.
+/// The items of an array.
 pub(super) fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// When an object was asked to go, if it was: its deletion is set to when the grace that it is given has passed.
+/// When the deletion of an object was requested: its `deletionTimestamp` minus its grace period.
 pub(super) fn deleted(metadata: &Value) -> Option<DateTime<Utc>> {
     let grace = TimeDelta::try_seconds(metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or_default())?;
     time(&metadata["deletionTimestamp"])?.checked_sub_signed(grace)
@@ -56,7 +56,7 @@ pub(super) fn conditions(object: &Value) -> Vec<Condition> {
     items(&object["status"]["conditions"]).take(MOST_CONDITIONS).map(condition).collect()
 }
 
-/// A quantity, in units of one.
+/// A quantity as a number: `250m` is 0.25.
 pub(super) fn quantity(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| crate::quantity::parse(value.as_str()?.trim()))
 }

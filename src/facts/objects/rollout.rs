@@ -1,4 +1,4 @@
-//! Owns what a rollout changed: a replica set's pod template beside that of the revision before it.
+//! Owns what a rollout changed: the difference between a replica set's pod template and that of the revision before.
 
 use super::read::{cut, items, text};
 use chrono::{DateTime, Utc};
@@ -13,21 +13,21 @@ use std::{
 const MOST_CONTAINERS: usize = 20;
 /// Most variables of a container that are compared.
 const MOST_VARIABLES: usize = 200;
-/// Most differences that are told.
-const MOST_TOLD: usize = 12;
+/// Most differences in a description.
+const MOST_DIFFERENCES: usize = 12;
 
-/// A replica set of a deployment, as far as a rollout is told by it.
+/// The part of a deployment's replica set that describes a rollout.
 #[derive(Debug)]
-pub(super) struct Set {
+pub(super) struct ReplicaSet {
     pub(super) cluster: String,
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) entry: String,
     pub(super) created: DateTime<Utc>,
-    /// Whether it was made recently.
+    /// Whether its creation is a recent change.
     pub(super) is_new: bool,
     owner: String,
-    /// All that it was: a set that is rolled back to gets a new number.
+    /// All its revisions: a rollback gives a set a new number.
     revisions: Vec<u64>,
     restarted: String,
     containers: BTreeMap<String, Container>,
@@ -37,14 +37,14 @@ pub(super) struct Set {
 #[derive(Debug, PartialEq)]
 struct Container {
     image: String,
-    /// Of the values only whether they are equal is of interest.
+    /// Hashes of the values, which are only compared.
     env: BTreeMap<String, u64>,
-    /// `limits memory`, and how much.
+    /// Amounts by name, such as `limits memory`.
     resources: BTreeMap<String, String>,
 }
 
-impl Set {
-    /// Reads a replica set; none of one that no deployment made. Where it was seen is left empty.
+impl ReplicaSet {
+    /// Reads a replica set; `None` if no deployment owns it. Leaves `cluster` and `entry` empty.
     pub(super) fn read(set: &Value) -> Option<Self> {
         let metadata = &set["metadata"];
         let owner = items(&metadata["ownerReferences"]).find(|owner| owner["kind"] == "Deployment")?;
@@ -70,13 +70,13 @@ impl Set {
         })
     }
 
-    /// The revision that it was made for.
+    /// The revision for which it was created.
     fn revision(&self) -> Option<u64> {
         self.revisions.iter().min().copied()
     }
 
-    /// What its rollout changed, in a line, by the others that are there.
-    pub(super) fn told<'a>(&self, sets: impl Iterator<Item = &'a Self>) -> String {
+    /// What its rollout changed, in one line, compared with the other sets of its deployment.
+    pub(super) fn description<'a>(&self, sets: impl Iterator<Item = &'a Self>) -> String {
         let revision = self.revision();
         let number = revision.map_or_else(|| "a revision".to_owned(), |revision| format!("revision {revision}"));
         let of_same = sets.filter(|other| {
@@ -86,17 +86,17 @@ impl Set {
         let before = earlier.filter(|(number, _)| Some(*number) < revision).max_by_key(|(number, _)| *number);
         let Some((was, before)) = before else {
             let images: Vec<&str> = self.containers.values().map(|container| container.image.as_str()).collect();
-            return cut(&format!("{number} was made, with {}", images.join(", ")));
+            return cut(&format!("{number} was created, with {}", images.join(", ")));
         };
         let mut differences = self.differences(before);
-        let more = differences.len().saturating_sub(MOST_TOLD);
-        differences.truncate(MOST_TOLD);
-        let mut told = format!("{number} was made in place of {was}: {}", differences.join("; "));
+        let more = differences.len().saturating_sub(MOST_DIFFERENCES);
+        differences.truncate(MOST_DIFFERENCES);
+        let mut text = format!("{number} replaced {was}: {}", differences.join("; "));
         if more > 0 {
             // Writing to a String cannot fail.
-            let _ = write!(told, "; and {more} more");
+            let _ = write!(text, "; and {more} more");
         }
-        cut(&told)
+        cut(&text)
     }
 
     fn differences(&self, before: &Self) -> Vec<String> {
@@ -112,7 +112,7 @@ impl Set {
         if found.is_empty() {
             let is_restart = self.restarted != before.restarted && !self.restarted.is_empty();
             found.push(if is_restart {
-                "its pods were to be restarted".to_owned()
+                "its pods were restarted by hand".to_owned()
             } else {
                 "neither images, variables nor resources differ".to_owned()
             });
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn set(name: &str, revision: &str, history: &str, container: Value, restarted: &str) -> Set {
+    fn set(name: &str, revision: &str, history: &str, container: Value, restarted: &str) -> ReplicaSet {
         let object = json!({
             "metadata": {
                 "namespace": "tdd-one", "name": name, "creationTimestamp": "2026-11-22T15:00:00Z",
@@ -183,7 +183,7 @@ mod tests {
                 "spec": { "containers": [container] },
             } },
         });
-        Set::read(&object).expect("a deployment's set")
+        ReplicaSet::read(&object).expect("a deployment's set")
     }
 
     fn server(image: &str, env: Value, limits: Value) -> Value {
@@ -196,10 +196,10 @@ mod tests {
         let was = set("a", "3", "", server("server:1", env("word-one"), json!({ "memory": "256Mi" })), "");
         let new = json!([{ "name": "MODE", "value": "word-two" }, { "name": "SPIRL_LOG_DEBUG", "value": "true" }]);
         let is = set("b", "4", "", server("server:2", new, json!({ "memory": "512Mi", "cpu": "1" })), "");
-        let told = is.told([&was, &is].into_iter());
+        let told = is.description([&was, &is].into_iter());
         assert_eq!(
             told,
-            "revision 4 was made in place of 3: image of server: server:1 → server:2; variable MODE of server has \
+            "revision 4 replaced 3: image of server: server:1 → server:2; variable MODE of server has \
              another value; variable SPIRL_LOG_DEBUG of server is new; variable OLD of server is gone; limits cpu of \
              server: none → 1; limits memory of server: 256Mi → 512Mi"
         );
@@ -213,15 +213,15 @@ mod tests {
         let two = set("b", "4", "2", server("server:2", json!([]), json!({})), "");
         let three = set("c", "3", "", server("server:3", json!([]), json!({})), "");
         let all = || [&one, &two, &three].into_iter();
-        assert_eq!(three.told(all()), "revision 3 was made in place of 2: image of server: server:2 → server:3");
-        assert_eq!(one.told(all()), "revision 1 was made, with server:1");
+        assert_eq!(three.description(all()), "revision 3 replaced 2: image of server: server:2 → server:3");
+        assert_eq!(one.description(all()), "revision 1 was created, with server:1");
     }
 
     #[test]
     fn a_restart_by_hand_is_told_as_one() {
         let container = || server("server:1", json!([]), json!({}));
         let (was, is) = (set("a", "1", "", container(), ""), set("b", "2", "", container(), "2026-11-22T15:00:00Z"));
-        assert!(is.told([&was, &is].into_iter()).ends_with("its pods were to be restarted"));
-        assert!(Set::read(&json!({ "metadata": { "creationTimestamp": "2026-11-22T15:00:00Z" } })).is_none());
+        assert!(is.description([&was, &is].into_iter()).ends_with("its pods were restarted by hand"));
+        assert!(ReplicaSet::read(&json!({ "metadata": { "creationTimestamp": "2026-11-22T15:00:00Z" } })).is_none());
     }
 }

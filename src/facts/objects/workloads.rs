@@ -1,4 +1,4 @@
-//! Owns what the objects say that make the pods: deployments and their like, and the autoscalers.
+//! Owns the facts about the objects that create pods (deployments and their like), and about autoscalers.
 
 use super::read::{conditions, count, items, text, time};
 use crate::bundle::facts::{AutoscalerFacts, WorkloadFacts};
@@ -7,13 +7,13 @@ use serde_json::Value;
 /// Most metrics of an autoscaler.
 const MOST_METRICS: usize = 16;
 
-/// Reads what makes pods, of one of the kinds in `apps`. Where it was seen is left empty; none of other kinds, and
-/// of a replica set that has no pods and is to have none, which is what rollouts leave behind.
+/// Reads a workload of `apps`; leaves `cluster` and `entry` empty. `None` for other kinds, and for replica sets without
+/// pods, which rollouts leave behind.
 pub(super) fn workload(plural: &str, object: &Value) -> Option<WorkloadFacts> {
     let (metadata, spec, status) = (&object["metadata"], &object["spec"], &object["status"]);
     let by_replicas = |kind: &str, updated: &str| WorkloadFacts {
         kind: kind.to_owned(),
-        // What the API server fills in where nothing is said.
+        // The API server's default.
         wanted: spec["replicas"].as_u64().unwrap_or(1),
         replicas: count(&status["replicas"]),
         ready: count(&status["readyReplicas"]),
@@ -46,7 +46,7 @@ pub(super) fn workload(plural: &str, object: &Value) -> Option<WorkloadFacts> {
     })
 }
 
-/// Reads an autoscaler. Where it was seen is left empty.
+/// Reads an autoscaler; leaves `cluster` and `entry` empty.
 pub(super) fn autoscaler(object: &Value) -> AutoscalerFacts {
     let (metadata, spec, status) = (&object["metadata"], &object["spec"], &object["status"]);
     let target = &spec["scaleTargetRef"];
@@ -65,7 +65,7 @@ pub(super) fn autoscaler(object: &Value) -> AutoscalerFacts {
     }
 }
 
-/// Each metric as kubectl prints it: `cpu: 83%/70%`, `<unknown>` for what cannot be read.
+/// Each metric as kubectl prints it: `cpu: 83%/70%`, with `<unknown>` for a missing value.
 fn metrics(spec: &Value, current: &Value) -> Vec<String> {
     let current: Vec<&Value> = items(current).take(MOST_METRICS).collect();
     let words = |wanted: &Value| {
@@ -92,7 +92,7 @@ fn metrics(spec: &Value, current: &Value) -> Vec<String> {
     items(&spec["metrics"]).take(MOST_METRICS).filter_map(words).collect()
 }
 
-/// What a metric of this type is about: `Resource` is under `resource`.
+/// The field of a metric of this type: `resource` for `Resource`.
 fn source<'a>(metric: &'a Value, kind: &str) -> &'a Value {
     &metric[match kind {
         "Resource" => "resource",
@@ -103,7 +103,7 @@ fn source<'a>(metric: &'a Value, kind: &str) -> &'a Value {
     }]
 }
 
-/// A resource has its name itself, all else in its metric.
+/// The name of a metric, which resources have directly and others in `metric`.
 fn metric(source: &Value) -> String {
     text(if source["name"].is_string() { &source["name"] } else { &source["metric"]["name"] })
 }

@@ -140,7 +140,7 @@ pub(super) fn findings<'a>(findings: &'a Findings) -> (Vec<FindingView<'a>>, usi
     let title = |id: &String| titles.get(id.as_str()).map(|title| safe::line(title, 200));
     let found = |finding: &'a Finding| FindingView {
         severity: words::severity(finding.severity),
-        is_root_cause: findings.lead.as_ref() == Some(&finding.id),
+        is_root_cause: findings.root_cause.as_ref() == Some(&finding.id),
         since: finding.since.map(Moment),
         until: finding.until.map(Moment),
         pods: words::pods(finding),

@@ -1,7 +1,8 @@
-//! From a kubeconfig context to a client: kubectl's rules for which file and which context, our
-//! timeouts and limits, and the user's impersonation.
+//! Owns the way from a kubeconfig context to a client: kubectl's rules for the file and the context, our timeouts, and
+//! impersonation.
 
-use super::{Kubernetes, Limits, Stop};
+use super::client::{Kubernetes, Limits};
+use crate::source::{Stop, causes};
 use hyper_util::client::proxy::matcher::Matcher;
 use kube::{
     Client, Config,
@@ -10,93 +11,93 @@ use kube::{
 };
 use std::{path::PathBuf, time::Duration};
 
-/// Credential plugins may ask the user to log in; longer than this is a hang.
+/// Time limit of a credential plugin, which may ask the user to log in.
 const CREDENTIALS: Duration = Duration::from_secs(120);
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// Which cluster, as the user named it.
+/// The cluster and the identity that the user asked for, as kubectl's flags name them.
 #[derive(Clone, Debug, Default)]
 pub struct Target {
-    /// `--kubeconfig`; otherwise `KUBECONFIG` and the default file, as kubectl does.
+    /// `--kubeconfig`; `None` means `KUBECONFIG` or the default file.
     pub kubeconfig: Option<PathBuf>,
-    /// `--context`; otherwise the current context.
+    /// `--context`; `None` means the current context.
     pub context: Option<String>,
-    /// `--as`.
+    /// `--as`; replaces the kubeconfig's.
     pub impersonate: Option<String>,
-    /// `--as-group`.
+    /// `--as-group`; replaces the kubeconfig's if there is any.
     pub impersonate_groups: Vec<String>,
 }
 
-/// A cluster we have credentials for. Nothing was sent to it yet.
+/// A client for a context, with its credentials. Nothing was sent to the cluster yet.
 pub struct Connection {
-    /// The client.
+    /// The client of the cluster's API server.
     pub kubernetes: Kubernetes,
-    /// The context's name; `in-cluster` when a pod's own account is used.
+    /// The context's name; `in-cluster` if the pod's service account is used.
     pub context: String,
-    /// The user as kubeconfig names it, for the run's first lines only: it never enters a bundle.
+    /// The user as kubeconfig names it. Only for the terminal; it must never enter a bundle.
     pub user: String,
-    /// The namespace of the context, where it has one.
+    /// The namespace of the context, if it has one.
     pub namespace: Option<String>,
-    /// The server's address, for error texts.
+    /// The API server's address, for error messages.
     pub server: String,
 }
 
-/// Why a context gave no client.
+/// Why there is no client for a context.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// No kubeconfig and not in a pod.
+    /// There is no kubeconfig, and this is not a pod. Holds why no kubeconfig was found.
     #[error("no kubeconfig was found ({0}) and this is not a pod; give one with --kubeconfig or KUBECONFIG")]
     NoConfig(String),
-    /// The file cannot be used.
+    /// A kubeconfig cannot be read or parsed.
     #[error("the kubeconfig {path} cannot be used: {why}")]
     BadConfig {
-        /// The file.
+        /// Path of the file, or how it is found.
         path: String,
-        /// Why.
+        /// The cause.
         why: String,
     },
-    /// The context is not there.
+    /// The kubeconfig has no context of this name.
     #[error("there is no context \"{name}\" in the kubeconfig; it has: {known}")]
     NoContext {
-        /// As asked for.
+        /// The name that the user asked for.
         name: String,
-        /// Those there are.
+        /// The contexts that the kubeconfig has.
         known: String,
     },
-    /// No context was named and none is current.
+    /// The user named no context, and the kubeconfig has no current one.
     #[error("the kubeconfig names no current context; give one with --context ({known})")]
     NoCurrent {
-        /// Those there are.
+        /// The contexts that the kubeconfig has.
         known: String,
     },
-    /// The credentials could not be had.
+    /// The credentials could not be obtained.
     #[error("the credentials of context \"{context}\" could not be obtained: {why}")]
     Credentials {
-        /// The context.
+        /// The context's name.
         context: String,
-        /// Why.
+        /// The cause.
         why: String,
     },
 }
 
 impl ConnectError {
-    /// Whether the user's words are wrong (exit 2), rather than a cluster not to be had.
+    /// Whether the user's flags or kubeconfig are wrong (exit code 2), rather than the cluster or its credentials.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::NoConfig(_) | Self::NoContext { .. } | Self::NoCurrent { .. } | Self::BadConfig { .. })
     }
 }
 
-/// Makes a client for a context. Sends nothing, but may run a credential plugin.
+/// Makes a client for a context. Sends nothing to the cluster, but may run a credential plugin.
 ///
 /// # Errors
-/// When the kubeconfig, the context or its credentials cannot be used.
+/// If the kubeconfig, the context or its credentials cannot be used.
 pub async fn connect(target: &Target, limits: Limits, stop: Stop) -> Result<Connection, ConnectError> {
     let (mut config, context, user, namespace) = load(target).await?;
     config.connect_timeout = Some(CONNECT);
-    // Idle and total times are kept per body, where a slow stream differs from a stalled one.
+    // Each body has its own timeouts, which tell a slow stream from a stalled one.
     config.read_timeout = None;
-    // Ours is bounded and known to the manifest; the library's is not.
+    // Our own retries are bounded; those of the library are not.
     config.default_retry = false;
     if target.impersonate.is_some() {
         config.auth_info.impersonate.clone_from(&target.impersonate);
@@ -106,7 +107,7 @@ pub async fn connect(target: &Target, limits: Limits, stop: Stop) -> Result<Conn
     }
     let server = config.cluster_url.to_string();
     let failed = |why: String| ConnectError::Credentials { context: context.clone(), why };
-    // The builder runs credential plugins while it blocks, and on the runtime's handle.
+    // The builder blocks while a credential plugin runs, and needs the runtime's handle.
     let handle = tokio::runtime::Handle::current();
     let building = tokio::task::spawn_blocking(move || {
         let _entered = handle.enter();
@@ -117,7 +118,7 @@ pub async fn connect(target: &Target, limits: Limits, stop: Stop) -> Result<Conn
             return Err(failed(format!("the credential plugin did not answer within {} s", CREDENTIALS.as_secs())));
         }
         Ok(Err(panic)) => return Err(failed(panic.to_string())),
-        Ok(Ok(Err(error))) => return Err(failed(super::causes(&error).join(": "))),
+        Ok(Ok(Err(error))) => return Err(failed(causes(&error).join(": "))),
         Ok(Ok(Ok(client))) => client,
     };
     let kubernetes = Kubernetes::new(client, limits, stop);
@@ -134,14 +135,14 @@ async fn load(target: &Target) -> Result<(Config, String, String, Option<String>
     };
     let kubeconfig = match kubeconfig {
         Ok(kubeconfig) => kubeconfig,
-        // Only where no file is meant: any other fallback would quietly collect another cluster.
+        // Only if no file was named. Otherwise this would silently collect another cluster.
         Err(error) if target.kubeconfig.is_none() && std::env::var_os("KUBECONFIG").is_none() => {
-            let why = super::causes(&error).join(": ");
+            let why = causes(&error).join(": ");
             let config = Config::incluster().map_err(|_| ConnectError::NoConfig(why))?;
             let namespace = config.default_namespace.clone();
             return Ok((config, "in-cluster".to_owned(), "the pod's service account".to_owned(), Some(namespace)));
         }
-        Err(error) => return Err(ConnectError::BadConfig { path, why: super::causes(&error).join(": ") }),
+        Err(error) => return Err(ConnectError::BadConfig { path, why: causes(&error).join(": ") }),
     };
     let known = || {
         let names: Vec<_> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
@@ -167,8 +168,8 @@ async fn load(target: &Target) -> Result<(Config, String, String, Option<String>
     let options = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };
     let mut config = Config::from_custom_kubeconfig(kubeconfig.clone(), &options)
         .await
-        .map_err(|error| ConnectError::Credentials { context: name.clone(), why: super::causes(&error).join(": ") })?;
-    // kube 5.0 holds NO_PROXY against the proxy's own address instead of the cluster's.
+        .map_err(|error| ConnectError::Credentials { context: name.clone(), why: causes(&error).join(": ") })?;
+    // kube 5.0 checks NO_PROXY against the proxy's address instead of the cluster's.
     if !names_proxy && Matcher::from_env().intercept(&config.cluster_url).is_none() {
         config.proxy_url = None;
     }

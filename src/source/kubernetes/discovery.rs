@@ -1,30 +1,33 @@
-//! What a server serves: aggregated discovery in two requests, or group by group where a server is
-//! too old for it. A group that fails costs only itself.
+//! Owns discovery: which resources an API server serves. Two requests with aggregated discovery, or one for each group
+//! from servers before 1.27. A group that fails does not affect the others.
 
-use super::{Kubernetes, SourceError};
-use crate::plan::{Resource, UnknownGroup};
+use super::client::Kubernetes;
+use crate::{
+    plan::{Resource, UnknownGroup},
+    source::SourceError,
+};
 use futures_util::{StreamExt as _, stream};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroupList, APIResourceList};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroup, APIGroupList, APIResourceList};
 use kube::core::discovery::v2::{ACCEPT_AGGREGATED_DISCOVERY_V2, APIGroupDiscovery, APIGroupDiscoveryList};
 use serde_json::Value;
 
-/// A discovery document as it was answered.
+/// A discovery document as the API server sent it.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// The path asked, e.g. `/apis`.
+    /// Its path, such as `/apis`.
     pub path: String,
-    /// The answer.
+    /// The JSON of the answer.
     pub body: Value,
 }
 
-/// What a server serves.
+/// The resources that an API server serves.
 #[derive(Clone, Debug, Default)]
 pub struct Discovery {
-    /// Every resource, each in its group's preferred version.
+    /// Every resource, in its group's preferred version.
     pub resources: Vec<Resource>,
-    /// Groups that gave no answer.
+    /// Groups whose resources are unknown, because their server did not answer.
     pub failed: Vec<UnknownGroup>,
-    /// The documents behind it.
+    /// The documents that this was read from.
     pub documents: Vec<Document>,
 }
 
@@ -43,10 +46,10 @@ impl Discovery {
 }
 
 impl Kubernetes {
-    /// Asks what the server serves.
+    /// Reads the discovery documents of the API server.
     ///
     /// # Errors
-    /// When not even the list of groups is answered.
+    /// If the list of groups cannot be read.
     pub async fn discover(&self) -> Result<Discovery, SourceError> {
         let (core, groups) = tokio::join!(
             self.get_json::<Value>("/api", ACCEPT_AGGREGATED_DISCOVERY_V2),
@@ -65,7 +68,7 @@ impl Kubernetes {
         Ok(discovery)
     }
 
-    /// The way of servers before 1.27: one request a group.
+    /// One request for each group, for servers without aggregated discovery.
     async fn group_by_group(&self, discovery: &mut Discovery, path: &str, body: &Value) -> Result<(), SourceError> {
         let preferred: Vec<String> = if path == "/api" {
             body["versions"]
@@ -78,7 +81,7 @@ impl Kubernetes {
                 .collect()
         } else {
             let list: APIGroupList = serde_json::from_value(body.clone()).map_err(SourceError::Parse)?;
-            let version = |group: k8s_openapi::apimachinery::pkg::apis::meta::v1::APIGroup| {
+            let version = |group: APIGroup| {
                 group.preferred_version.or(group.versions.into_iter().next()).map(|version| version.group_version)
             };
             list.groups.into_iter().filter_map(version).collect()
@@ -120,11 +123,11 @@ impl Kubernetes {
 
 fn aggregated(discovery: &mut Discovery, group: APIGroupDiscovery) {
     let name = group.metadata.and_then(|metadata| metadata.name).unwrap_or_default();
-    // Versions come in the order of preference: the first that has a resource is its own.
+    // Versions are sorted by preference, so the first version of a resource counts.
     for version in group.versions {
         let number = version.version.unwrap_or_default();
         if version.freshness.as_deref() == Some("Stale") {
-            let cause = "the API server could not reach the server behind this group lately".to_owned();
+            let cause = "the API server could not reach the server of this group recently".to_owned();
             discovery.failed.push(UnknownGroup { group_version: format!("{name}/{number}"), causes: vec![cause] });
         }
         for resource in version.resources {

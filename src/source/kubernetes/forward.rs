@@ -1,8 +1,8 @@
-//! A pod's port through the API server's port-forward: for what its proxy may not be asked, or cannot reach. The node
-//! then connects within the pod, so that neither the pod network nor an address other than loopback is needed.
+//! Owns requests to a pod's port through port-forward, for when the API server's proxy is forbidden or cannot reach the
+//! pod. The node connects inside the pod, so neither the pod network nor an address other than loopback is needed.
 
-use super::{Answer, Kubernetes, SourceError, refusal};
-use crate::source::BodyStream;
+use super::client::{Answer, Kubernetes, refusal};
+use crate::source::{BodyStream, SourceError, error::without_user};
 use bytes::Bytes;
 use http::{Request, header};
 use http_body_util::{BodyExt as _, Empty};
@@ -12,14 +12,14 @@ use kube::Api;
 use std::{error::Error, time::Duration};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// For how long the node's own words on a connection that ended are waited for.
-const WORDS: Duration = Duration::from_secs(1);
+/// How long we wait for the node's error message after a connection has ended.
+const MESSAGE: Duration = Duration::from_secs(1);
 
 impl Kubernetes {
-    /// GETs a path of a pod's port, as if from within the pod.
+    /// GETs a path of a pod's port, as if from inside the pod.
     ///
     /// # Errors
-    /// When the port may not be forwarded, nobody listens there, or no success was answered within the idle time.
+    /// If the port may not be forwarded, nothing listens on it, or no successful answer comes within the idle time.
     pub async fn get_forwarded(
         &self,
         (namespace, pod, port): (&str, &str, u16),
@@ -51,14 +51,14 @@ impl Kubernetes {
         let mut forward = pods.portforward(pod, &[port]).await.map_err(refused)?;
         let closed = || SourceError::Broken("the port-forward has no such stream".into());
         let stream = forward.take_stream(port).ok_or_else(closed)?;
-        let words = forward.take_error(port);
+        let message = forward.take_error(port);
         let sent = async {
             let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-            // Ends with the stream, and that with the answer's body or with the client. A node that hangs is not
-            // waited for, but for its words.
+            // Ends with the stream, which ends with the answer's body or with the client. A hanging node is not waited
+            // for, except for its error message.
             tokio::spawn(async move {
                 let _ = connection.await;
-                tokio::time::sleep(WORDS).await;
+                tokio::time::sleep(MESSAGE).await;
                 forward.abort();
             });
             let answer = sender.send_request(request).await?;
@@ -67,19 +67,19 @@ impl Kubernetes {
         let (answer, sender) = match sent.await {
             Ok(answer) => answer,
             Err(error) => {
-                let words = match words {
-                    Some(words) => tokio::time::timeout(WORDS, words).await.unwrap_or_default(),
+                let message = match message {
+                    Some(message) => tokio::time::timeout(MESSAGE, message).await.unwrap_or_default(),
                     None => None,
                 };
-                let error: Box<dyn Error + Send + Sync> = match words {
-                    Some(words) => words.into(),
+                let error: Box<dyn Error + Send + Sync> = match message {
+                    Some(message) => message.into(),
                     None => error.into(),
                 };
                 return Err(SourceError::Broken(error));
             }
         };
         let (head, body) = answer.into_parts();
-        // The connection lives as long as whoever may send more over it.
+        // The connection lives as long as its sender.
         let stream = futures_util::StreamExt::map(body.into_data_stream(), move |chunk| {
             let _ = &sender;
             chunk
@@ -92,13 +92,13 @@ impl Kubernetes {
     }
 }
 
-/// The API server's refusal to forward.
+/// The error of a refused port-forward.
 fn refused(error: kube::Error) -> SourceError {
     match error {
         kube::Error::Api(status) => SourceError::Status {
             code: status.code,
             reason: status.reason.clone(),
-            message: super::without_user(&status.message),
+            message: without_user(&status.message),
         },
         error => SourceError::Unreachable(Box::new(error)),
     }

@@ -1,5 +1,5 @@
-//! Objects as lists have them: read whole, but for their managed fields. Those are half of most objects, and hold
-//! nothing but names of fields: who set some, how and when is read of them, and the rest stays the text that came.
+//! Owns the reading of a listed object: all of it but its managed fields, which are half of most objects and name only
+//! fields. Of these, the manager, its operation and the time are read; the rest stays text.
 
 use super::table::Object;
 use serde::{
@@ -9,31 +9,31 @@ use serde::{
 use serde_json::{Map, Value, value::RawValue};
 use std::fmt;
 
-/// An object of a list.
+/// An object of a list, with its managed fields apart.
 #[derive(Clone, Debug)]
 pub struct ListedObject {
-    /// All of it; its managed fields without `fieldsV1`.
+    /// The object; its managed fields without `fieldsV1`.
     pub value: Value,
-    /// `metadata.managedFields` as they came; nothing where they are all in `value`.
+    /// `metadata.managedFields` as the server sent them; `None` if `value` has all of them.
     pub managed_fields: Option<Box<RawValue>>,
 }
 
 impl Object for ListedObject {
-    fn is_of(&mut self, api_version: &str, kind: &str) {
-        self.value.is_of(api_version, kind);
+    fn set_type(&mut self, api_version: &str, kind: &str) {
+        self.value.set_type(api_version, kind);
     }
 }
 
 impl<'de> Deserialize<'de> for ListedObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut managed_fields = None;
-        let way = &["metadata", "managedFields"];
-        let value = Members { way, managed_fields: &mut managed_fields }.deserialize(deserializer)?;
+        let path = &["metadata", "managedFields"];
+        let value = Members { path, managed_fields: &mut managed_fields }.deserialize(deserializer)?;
         Ok(Self { value, managed_fields })
     }
 }
 
-/// One manager, without what it manages.
+/// One manager, without the fields that it manages.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Manager {
@@ -51,9 +51,9 @@ struct Manager {
     time: Option<String>,
 }
 
-/// A value on the way to the managed fields. Whatever stands there in place of an object is read as it is.
+/// Reads a value on the path to the managed fields. Anything there that is no object is read as it is.
 struct Members<'m> {
-    way: &'static [&'static str],
+    path: &'static [&'static str],
     managed_fields: &'m mut Option<Box<RawValue>>,
 }
 
@@ -87,12 +87,12 @@ impl<'de> Visitor<'de> for Members<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Value, A::Error> {
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
-            let value = match self.way.split_first() {
+            let value = match self.path.split_first() {
                 Some((next, [])) if name == *next => {
                     self.managers(map.next_value()?).map_err(serde::de::Error::custom)?
                 }
-                Some((next, way)) if name == *next => {
-                    map.next_value_seed(Members { way, managed_fields: &mut *self.managed_fields })?
+                Some((next, path)) if name == *next => {
+                    map.next_value_seed(Members { path, managed_fields: &mut *self.managed_fields })?
                 }
                 _ => map.next_value()?,
             };

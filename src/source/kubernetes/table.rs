@@ -1,7 +1,8 @@
-//! Lists as the API server renders them: a Table whose rows carry their objects, paged, and parsed
-//! row by row while the bytes still come, so that memory holds one row and not one page.
+//! Owns lists: paged Tables whose rows include their objects. Each row is parsed as soon as it has arrived, so that memory
+//! holds one row, not one page.
 
-use super::{super::cutter::Cutter, Kubernetes, SourceError};
+use super::client::Kubernetes;
+use crate::source::{SourceError, rows::JsonRowSplitter};
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -9,29 +10,29 @@ use serde::{
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-/// Asks for a Table, and takes a plain list from servers that make none.
+/// Asks for a Table, and accepts a plain list from servers that render none.
 const AS_TABLE: &str = "application/json;as=Table;g=meta.k8s.io;v=v1,application/json";
 const AS_METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 /// kubectl's own page size.
 const PAGE: usize = 500;
 
-/// One object of a list, and how the server prints it.
+/// One object of a list, and its printed columns.
 #[derive(Clone, Debug)]
 pub struct Row<O> {
-    /// Printed columns; empty where the server makes no tables.
+    /// The printed columns; empty if the server renders no Table.
     pub cells: Vec<Value>,
-    /// The object.
+    /// The object, read as the caller's type.
     pub object: O,
 }
 
-/// What an object is read as: all of it, or what is needed of it.
+/// The type that a listed object is read as: all of it, or the part that is needed.
 pub trait Object: DeserializeOwned + Send {
-    /// An item of a plain list leaves out what its list says.
-    fn is_of(&mut self, _api_version: &str, _kind: &str) {}
+    /// Sets `apiVersion` and `kind`, which the items of a plain list leave to the list.
+    fn set_type(&mut self, _api_version: &str, _kind: &str) {}
 }
 
 impl Object for Value {
-    fn is_of(&mut self, api_version: &str, kind: &str) {
+    fn set_type(&mut self, api_version: &str, kind: &str) {
         if let Some(fields) = self.as_object_mut() {
             fields.entry("apiVersion").or_insert_with(|| api_version.into());
             fields.entry("kind").or_insert_with(|| kind.into());
@@ -39,39 +40,38 @@ impl Object for Value {
     }
 }
 
-/// Takes the rows of a list as they come.
+/// Receives the rows of a list as they arrive.
 pub trait Rows: Send {
-    /// What the objects are read as.
+    /// The type that the objects are read as.
     type Object: Object;
-    /// The first row is next; told again only after a restart.
+    /// Called before the first row, and again after a restart.
     fn begins(&mut self, _head: &ListHead) {}
-    /// The next row.
+    /// Called for each row.
     fn row(&mut self, row: Row<Self::Object>);
-    /// Called every few rows: more come when it ends.
+    /// Called every few rows; no more rows come until it ends.
     fn pause(&mut self) -> impl Future<Output = ()> + Send {
         async {}
     }
-    /// The list starts again, because its continuation expired: rows that were seen come again,
-    /// some of them in a later state.
+    /// The list starts again, because its continuation token expired. Rows come again, some in a later state.
     fn restart(&mut self);
 }
 
-/// What a list says of itself as a whole.
+/// What a list says before its rows.
 #[derive(Clone, Debug, Default)]
 pub struct ListHead {
-    /// `columnDefinitions` of the Table; empty where there was none.
+    /// `columnDefinitions` of the Table; empty for a plain list.
     pub columns: Vec<Value>,
-    /// The version that the list is of.
+    /// `metadata.resourceVersion` of the list.
     pub resource_version: String,
 }
 
 impl Kubernetes {
-    /// Lists `path` (with its query, which must not hold `limit` or `continue`), handing over each
-    /// row as it is parsed. The next page is asked for while this one still comes. A continuation
-    /// that expired (410) restarts the list in one piece.
+    /// Lists `path` (whose query must not have `limit` or `continue`) and hands each row over as soon as it is parsed.
+    /// The next page is requested while this one still arrives. If a continuation token expires (410), the list starts
+    /// again without pages.
     ///
     /// # Errors
-    /// When a page cannot be had whole; `rows` has what came before.
+    /// If a page cannot be read to its end. `rows` has received the rows before that.
     pub async fn list<R: Rows>(&self, path: &str, metadata_only: bool, rows: &mut R) -> Result<ListHead, SourceError> {
         let accept = if metadata_only { AS_METADATA } else { AS_TABLE };
         let joiner = if path.contains('?') { '&' } else { '?' };
@@ -83,7 +83,7 @@ impl Kubernetes {
         };
         let mut limit = PAGE;
         let mut head = None;
-        // Dropped, it gives up what it still asks for.
+        // Dropping it cancels the request for the next page.
         let mut ahead = JoinSet::new();
         ahead.spawn(page(limit, ""));
         while let Some(answer) = ahead.join_next().await {
@@ -99,15 +99,15 @@ impl Kubernetes {
                 Err(error) => return Err(error),
             };
             let mut parser = Page { rows: &mut *rows, head: &mut head, frame: None };
-            let mut cutter = Cutter::of_list();
+            let mut splitter = JsonRowSplitter::of_list();
             while let Some(chunk) = body.chunk().await? {
-                cutter.push(&chunk, |frame, row| parser.row(frame, row)).map_err(SourceError::Parse)?;
+                splitter.push(&chunk, |frame, row| parser.row(frame, row)).map_err(SourceError::Parse)?;
                 if let Some(token) = parser.token().filter(|_| ahead.is_empty()) {
                     ahead.spawn(page(limit, token));
                 }
                 parser.rows.pause().await;
             }
-            parser.end(cutter.frame()).map_err(SourceError::Parse)?;
+            parser.end(splitter.frame()).map_err(SourceError::Parse)?;
             if let Some(token) = parser.token().filter(|_| ahead.is_empty()) {
                 ahead.spawn(page(limit, token));
             }
@@ -124,16 +124,16 @@ fn continuation(token: &str) -> String {
     format!("&continue={token}")
 }
 
-/// A list but for its rows. Go writes a slice or a map that was never made as `null`.
+/// A list without its rows. Go writes an empty slice or map as `null`.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Frame {
+struct ListFrame {
     column_definitions: Option<Vec<Value>>,
     metadata: Option<ListMeta>,
-    /// With `kind` that of a plain list.
+    /// With `kind`, the type of a plain list.
     api_version: String,
     kind: String,
-    /// There for a plain list only, and empty: its rows have been cut out.
+    /// Only in a plain list, and empty, since the splitter took its rows out.
     items: Option<Vec<IgnoredAny>>,
 }
 
@@ -148,10 +148,10 @@ struct ListMeta {
 /// Parses the rows of one page.
 struct Page<'a, R> {
     rows: &'a mut R,
-    /// Known from the first page on.
+    /// Set from the first page on.
     head: &'a mut Option<ListHead>,
-    /// Known from this page's first row on: an API server says what a list is before its rows.
-    frame: Option<Frame>,
+    /// Set from this page's first row on: an API server sends it before the rows.
+    frame: Option<ListFrame>,
 }
 
 impl<R: Rows> Page<'_, R> {
@@ -174,9 +174,9 @@ impl<R: Rows> Page<'_, R> {
             Some(list) => {
                 let mut object: R::Object = serde_json::from_slice(row)?;
                 let kind = list.kind.strip_suffix("List").unwrap_or(&list.kind);
-                // A list that says its kind only after its items leaves theirs unknown.
+                // If a list says its kind only after its items, theirs stay unknown.
                 if !kind.is_empty() {
-                    object.is_of(&list.api_version, kind);
+                    object.set_type(&list.api_version, kind);
                 }
                 (Vec::new(), object)
             }
@@ -186,12 +186,12 @@ impl<R: Rows> Page<'_, R> {
     }
 
     fn end(&mut self, frame: &[u8]) -> serde_json::Result<()> {
-        // Also when it is known: only now is it whole.
+        // Again, because only now it is complete.
         self.begin(serde_json::from_slice(frame)?);
         Ok(())
     }
 
-    fn begin(&mut self, frame: Frame) {
+    fn begin(&mut self, frame: ListFrame) {
         if self.head.is_none() {
             let version = frame.metadata.as_ref().map(|metadata| metadata.resource_version.clone());
             let columns = frame.column_definitions.clone().unwrap_or_default();
@@ -201,7 +201,7 @@ impl<R: Rows> Page<'_, R> {
         self.frame = Some(frame);
     }
 
-    /// The token of the next page, once it is known and if there is one.
+    /// The token of the next page, if there is one and it has arrived.
     fn token(&self) -> Option<&str> {
         let metadata = self.frame.as_ref()?.metadata.as_ref()?;
         Some(metadata.token.as_str()).filter(|token| !token.is_empty())

@@ -1,16 +1,17 @@
-//! From what the user says of a Prometheus to the means of reaching it: address, credentials, certificates.
+//! Owns how to reach a Prometheus by its address: URL, credentials, certificates.
 
-use super::{AccessError, first_words};
+use super::{error::AccessError, text::first_words};
+use crate::source::causes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::percent_decode_str;
 use reqwest::{Certificate, Client, Identity, RequestBuilder, Url, redirect};
 use std::time::Duration;
 
 const CONNECT: Duration = Duration::from_secs(10);
-/// More than any proxy that knows its own address needs.
+/// Most redirects to the same host that are followed.
 const REDIRECTS: usize = 5;
 
-/// How a Prometheus is reached by its address. Nothing of it but the address is ever shown.
+/// How to reach a Prometheus by its address. Nothing but the address is ever shown.
 #[derive(Clone)]
 pub struct Access {
     url: Url,
@@ -21,11 +22,11 @@ pub struct Access {
 }
 
 impl Access {
-    /// By its address alone. A user and password in it are taken as such, and a page of its user interface or
-    /// a path of its API as the address that it is below.
+    /// Reads an address. A user and a password in it become credentials. The path of a page of the user interface, or
+    /// of the API, is cut off.
     ///
     /// # Errors
-    /// When it is no address.
+    /// If it is not the address of a Prometheus.
     pub fn new(text: &str) -> Result<Self, AccessError> {
         let refused = |why: &str| AccessError::Address(without_user(text), why.to_owned());
         let mut url = Url::parse(text).map_err(|why| refused(&why.to_string()))?;
@@ -33,38 +34,38 @@ impl Access {
             return Err(refused("give http://HOST or https://HOST"));
         }
         if url.query().is_some() {
-            return Err(refused("it has a query; give what tells tenants apart with --prometheus-header"));
+            return Err(refused("it has a query; pass headers that select a tenant with --prometheus-header"));
         }
         url.set_fragment(None);
         let path = url.path().trim_end_matches('/').to_owned();
-        // Only at the end: before it, as in the API server's own proxy, the same words mean something else.
+        // Only at the end: elsewhere in a path, as in the API server's proxy, the same words mean something else.
         let ends = ["/api/v1/query_range", "/api/v1/query", "/api/v1", "/graph", "/query", "/vmui"];
         let end = ends.iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
         url.set_path(end);
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let pair = (decoded(url.username()), decoded(url.password().unwrap_or_default()));
         let basic = Some(pair).filter(|(user, password)| !(user.is_empty() && password.is_empty()));
-        // Neither fails of an address that has a host.
+        // Neither fails for a URL with a host.
         let _ = (url.set_username(""), url.set_password(None));
         Ok(Self { url, basic, headers: HeaderMap::new(), identity: None, authority: None })
     }
 
-    /// Its address, without a slash at its end.
+    /// The address, without a trailing slash.
     #[must_use]
     pub fn shown(&self) -> String {
         self.url.as_str().trim_end_matches('/').to_owned()
     }
 
-    /// Whether it has a user and password.
+    /// Whether there is a user and a password.
     #[must_use]
     pub fn has_user(&self) -> bool {
         self.basic.is_some()
     }
 
-    /// With a bearer token.
+    /// Adds a bearer token.
     ///
     /// # Errors
-    /// When it cannot stand in a header.
+    /// If the token has characters that a header cannot have.
     pub fn bearer(mut self, token: &str) -> Result<Self, AccessError> {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
             .map_err(|_| AccessError::Header("the bearer token".to_owned()))?;
@@ -73,10 +74,10 @@ impl Access {
         Ok(self)
     }
 
-    /// With `USER:PASSWORD`.
+    /// Adds credentials, as `USER:PASSWORD`.
     ///
     /// # Errors
-    /// When there is no colon.
+    /// If there is no colon.
     pub fn basic(mut self, pair: &str) -> Result<Self, AccessError> {
         let pair = pair.trim_end_matches(['\r', '\n']).split_once(':');
         let (user, password) = pair.ok_or_else(|| AccessError::Header("the user and password".to_owned()))?;
@@ -84,40 +85,41 @@ impl Access {
         Ok(self)
     }
 
-    /// With further headers.
+    /// Adds headers.
     #[must_use]
     pub fn headers(mut self, headers: &HeaderMap) -> Self {
         self.headers.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
         self
     }
 
-    /// With a client certificate and its key, as PEM.
+    /// Adds a client certificate and its key, as PEM.
     ///
     /// # Errors
-    /// When they are none.
+    /// If they are no certificate and key.
     pub fn certificate(mut self, certificate: &[u8], key: &[u8]) -> Result<Self, AccessError> {
         let pem = [certificate, b"\n", key].concat();
-        let why = |why: reqwest::Error| AccessError::Pem { what: "the client certificate or its key", why: told(&why) };
+        let why =
+            |why: reqwest::Error| AccessError::Pem { what: "the client certificate or its key", why: words(&why) };
         self.identity = Some(Identity::from_pem(&pem).map_err(why)?);
         Ok(self)
     }
 
-    /// Trusting these authorities, as PEM, in place of the system's.
+    /// Trusts these certificate authorities, as PEM, instead of the system's.
     ///
     /// # Errors
-    /// When there is none in it.
+    /// If there is no certificate.
     pub fn authority(mut self, pem: &[u8]) -> Result<Self, AccessError> {
         let refused = |why: String| AccessError::Pem { what: "the certificate of the authority", why };
-        let certificates = Certificate::from_pem_bundle(pem).map_err(|why| refused(told(&why)))?;
+        let certificates = Certificate::from_pem_bundle(pem).map_err(|why| refused(words(&why)))?;
         if certificates.is_empty() {
-            return Err(refused("there is no certificate in it".to_owned()));
+            return Err(refused("it has no certificate".to_owned()));
         }
         self.authority = Some(certificates);
         Ok(self)
     }
 
     pub(super) fn client(&self) -> Result<Client, AccessError> {
-        // Done once: whoever is later finds it done.
+        // Fails only if it was done before.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let here = |attempt: redirect::Attempt<'_>| {
             let is_here = attempt.previous().first().is_some_and(|from| {
@@ -131,7 +133,7 @@ impl Access {
             .default_headers(self.headers.clone())
             .redirect(redirect::Policy::custom(here))
             .connect_timeout(CONNECT)
-            // Two tries are two loads on a server that may be why we look.
+            // A retry is more load on a backend that may be why we look.
             .retry(reqwest::retry::never());
         if let Some(identity) = &self.identity {
             builder = builder.identity(identity.clone());
@@ -139,10 +141,10 @@ impl Access {
         if let Some(certificates) = &self.authority {
             builder = builder.tls_certs_only(certificates.iter().cloned());
         }
-        builder.build().map_err(|why| AccessError::Client(told(&why).into()))
+        builder.build().map_err(|why| AccessError::Client(words(&why).into()))
     }
 
-    /// A request for what is below the address.
+    /// A GET request for a path below the address.
     pub(super) fn get(&self, client: &Client, path: &str) -> RequestBuilder {
         let request = client.get(format!("{}{path}", self.shown()));
         match &self.basic {
@@ -152,13 +154,13 @@ impl Access {
     }
 }
 
-/// A header as `NAME: VALUE`.
+/// Parses a header, as `NAME: VALUE`.
 ///
 /// # Errors
-/// When it is none.
-pub fn header(text: &str) -> Result<(HeaderName, HeaderValue), AccessError> {
-    // What stands behind the colon may be a secret, or all of it where there is none.
-    let shown = text.split_once(':').map_or("what was given", |(name, _)| name);
+/// If it is no header. The error does not contain the value, which may be a secret.
+pub fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), AccessError> {
+    // The value may be a secret, and without a colon the whole text.
+    let shown = text.split_once(':').map_or("the given text", |(name, _)| name);
     let refused = || AccessError::Header(first_words(shown, 60));
     let (name, value) = text.split_once(':').ok_or_else(refused)?;
     let name = HeaderName::try_from(name.trim()).map_err(|_| refused())?;
@@ -167,11 +169,11 @@ pub fn header(text: &str) -> Result<(HeaderName, HeaderValue), AccessError> {
     Ok((name, value))
 }
 
-fn told(error: &reqwest::Error) -> String {
-    super::super::kubernetes::causes(error).join(": ")
+fn words(error: &reqwest::Error) -> String {
+    causes(error).join(": ")
 }
 
-/// An address as typed, without what may be a password or a token.
+/// An address as the user typed it, without a password or a token.
 fn without_user(text: &str) -> String {
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);

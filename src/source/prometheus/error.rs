@@ -1,28 +1,29 @@
-//! What can go wrong between us and a Prometheus, told apart as far as an outcome needs it.
+//! Owns the errors of a Prometheus' client, as far apart as outcomes need them.
 
-use super::super::kubernetes::SourceError;
+use super::text::{first_words, page_words};
+use crate::source::{SourceError, causes};
 use std::error::Error;
 
-/// An answer that was no answer, from a Prometheus or from what stands before it.
+/// Why a query failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PrometheusError {
-    /// The API server, on the way to it, or the stream of its answer.
+    /// The API server's proxy failed, or the body of the answer.
     #[error(transparent)]
-    Way(#[from] SourceError),
-    /// The connection could not be made, or broke before an answer came.
+    Transport(#[from] SourceError),
+    /// The connection failed before an answer came.
     #[error("it could not be reached")]
     Unreachable(#[source] reqwest::Error),
-    /// It refused the request as its API does.
+    /// It refused the query, as its API specifies.
     #[error("it answered {code}{}: {message}", if kind.is_empty() { String::new() } else { format!(" {kind}") })]
     Refused {
-        /// HTTP status code; of some, 200.
+        /// HTTP status code; some backends send 200.
         code: u16,
         /// `errorType` of the answer.
         kind: String,
         /// `error` of the answer.
         message: String,
     },
-    /// Something else than its API answered.
+    /// The answer is not one of a Prometheus.
     #[error("it answered {code}, and not as a Prometheus does{}", if text.is_empty() { String::new() } else { format!(": {text}") })]
     Foreign {
         /// HTTP status code.
@@ -30,49 +31,51 @@ pub enum PrometheusError {
         /// The start of the answer.
         text: String,
     },
-    /// It sends elsewhere, where the credentials must not follow.
-    #[error("it sends to {to}, where credentials are not taken along")]
-    Elsewhere {
-        /// Scheme, host and path.
+    /// It redirects to another address, which must not get the credentials.
+    #[error("it redirects to {to}, which is not sent the credentials")]
+    Redirected {
+        /// Scheme, host and path of the target.
         to: String,
-        /// Whether that is another way to the same host.
-        is_here: bool,
+        /// Whether the target is on the same host.
+        is_same_host: bool,
     },
-    /// More than any answer has.
+    /// The answer is too large.
     #[error("{what} is larger than {limit} bytes")]
     TooLarge {
-        /// What.
+        /// The part that is too large.
         what: &'static str,
-        /// The most that is taken.
+        /// Its limit in bytes.
         limit: usize,
     },
-    /// The answer is no JSON of its API.
-    #[error("the answer could not be understood")]
+    /// The answer is not the JSON that the API promises.
+    #[error("the answer could not be parsed")]
     Parse(#[source] serde_json::Error),
 }
 
 impl PrometheusError {
-    /// The chain of causes, outermost first.
-    #[must_use]
-    pub fn causes(&self) -> Vec<String> {
-        let mut causes = super::super::kubernetes::causes(self);
-        // Nothing of theirs is worth a page.
-        causes.iter_mut().for_each(|cause| *cause = super::first_words(cause, 600));
-        causes
+    /// The error of an answer that is not one of a Prometheus, with the start of its text.
+    pub(super) fn foreign(code: u16, body: &[u8]) -> Self {
+        Self::Foreign { code, text: page_words(body, 200) }
     }
 
-    /// The HTTP status code, where one was answered.
+    /// The chain of causes, outermost first, each shortened.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        causes(self).iter().map(|cause| first_words(cause, 600)).collect()
+    }
+
+    /// The HTTP status code, if there was an answer.
     #[must_use]
     pub fn code(&self) -> Option<u16> {
         match self {
-            Self::Way(error) => error.code(),
+            Self::Transport(error) => error.code(),
             Self::Refused { code, .. } | Self::Foreign { code, .. } => Some(*code),
             _ => None,
         }
     }
 
-    /// Whether it refuses because a part of it does not answer, so that it would answer for the others.
-    pub(super) fn is_of_parts(&self) -> bool {
+    /// Whether the backend refused because a part of it does not respond, so that a partial answer may exist.
+    pub(super) fn is_missing_part(&self) -> bool {
         let Self::Refused { code, kind, message } = self else { return false };
         let message = message.to_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
@@ -90,38 +93,38 @@ impl PrometheusError {
             && !says(&["too many", "limit", "exceed"])
     }
 
-    /// Whether nothing answers there, or something else than a Prometheus.
+    /// Whether there is no Prometheus at this address.
     #[must_use]
-    pub fn is_elsewhere(&self) -> bool {
-        matches!(self, Self::Foreign { .. } | Self::Elsewhere { .. } | Self::Unreachable(_) | Self::Parse(_))
+    pub fn is_no_prometheus(&self) -> bool {
+        matches!(self, Self::Foreign { .. } | Self::Redirected { .. } | Self::Unreachable(_) | Self::Parse(_))
     }
 }
 
 impl From<reqwest::Error> for PrometheusError {
     fn from(error: reqwest::Error) -> Self {
-        // An address may hold what is nobody's business.
+        // The URL may contain a token.
         Self::Unreachable(error.without_url())
     }
 }
 
-/// Why what the user said of a Prometheus cannot be used.
+/// Why the user's flags for a Prometheus cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// The address is none.
-    #[error("`{0}` is no address of a Prometheus: {1}")]
+    /// Not an address: the address without its credentials, and why.
+    #[error("`{0}` is not the address of a Prometheus: {1}")]
     Address(String, String),
-    /// A header is none.
-    #[error("`{0}` is no header; give NAME: VALUE")]
+    /// Not a header: its name, or what it was to be.
+    #[error("`{0}` is not a header; give NAME: VALUE")]
     Header(String),
-    /// Certificate, key or authority cannot be used.
+    /// A certificate or key cannot be used.
     #[error("{what} cannot be used: {why}")]
     Pem {
-        /// Which.
+        /// Which of them.
         what: &'static str,
-        /// Why.
+        /// The cause.
         why: String,
     },
-    /// The client could not be made.
-    #[error("no client could be made: {}", .0)]
+    /// The HTTP client could not be made.
+    #[error("no HTTP client could be made: {}", .0)]
     Client(#[source] Box<dyn Error + Send + Sync>),
 }

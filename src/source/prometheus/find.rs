@@ -1,11 +1,14 @@
-//! The services of a cluster behind which a Prometheus may be, by their names and labels. Whether one is, and
-//! whether it knows of us, is for asking.
+//! Owns the search for services behind which a Prometheus may be, by their names and labels. Whether there is one, and
+//! whether it has the workload's samples, is left to queries.
 
-use super::super::kubernetes::{Kubernetes, Object, Row, Rows, SourceError};
+use crate::source::{
+    SourceError,
+    kubernetes::{Kubernetes, Object, Row, Rows},
+};
 use serde::Deserialize;
 use std::{collections::BTreeMap, fmt};
 
-/// Where such services commonly are, for when they cannot be listed over the cluster.
+/// Namespaces that commonly have such services, for when the cluster's services cannot be listed.
 const NAMESPACES: [&str; 9] = [
     "monitoring",
     "prometheus",
@@ -17,41 +20,44 @@ const NAMESPACES: [&str; 9] = [
     "mimir",
     "metrics",
 ];
-/// The port that most have, and that it speaks no TLS.
-pub const PORT: (u16, bool) = (9090, false);
-/// More are not asked.
+/// The usual port, and whether it speaks TLS.
+pub const DEFAULT_PORT: (u16, bool) = (9090, false);
+/// Path prefixes that a backend's API may have: none, that of Mimir and some gateways, and that of the cluster version
+/// of VictoriaMetrics.
+pub const PREFIXES: [&str; 3] = ["", "/prometheus", "/select/0/prometheus"];
+/// Most services that are looked at.
 const MOST: usize = 16;
 
 /// A port of a service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Service {
-    /// Its namespace.
+    /// Namespace of the service.
     pub namespace: String,
-    /// Its name.
+    /// Name of the service.
     pub name: String,
-    /// The port's number.
+    /// Number of the port.
     pub port: u16,
-    /// Whether it speaks TLS.
+    /// Whether the port speaks TLS.
     pub tls: bool,
 }
 
 impl Service {
-    /// The path of the API server's proxy of it.
+    /// Path of the API server's proxy for this port.
     #[must_use]
-    pub fn proxy(&self) -> String {
-        format!("/api/v1/namespaces/{}/services/{}/proxy", self.namespace, self.proxied())
+    pub fn proxy_path(&self) -> String {
+        format!("/api/v1/namespaces/{}/services/{}/proxy", self.namespace, self.proxy_name())
     }
 
-    /// How the proxy calls it: what a right to it is narrowed by.
+    /// The service's name in the proxy's path: `NAME:PORT` or `https:NAME:PORT`. A role can be limited to it.
     #[must_use]
-    pub fn proxied(&self) -> String {
+    pub fn proxy_name(&self) -> String {
         format!("{}{}:{}", if self.tls { "https:" } else { "" }, self.name, self.port)
     }
 
-    /// Below what its API may be, the likeliest first.
+    /// Path prefixes that its API may have, the likeliest first.
     #[must_use]
     pub fn prefixes(&self) -> Vec<&'static str> {
-        let mut prefixes = super::PREFIXES.to_vec();
+        let mut prefixes = PREFIXES.to_vec();
         let likely = |prefix: &&str| match *prefix {
             "/select/0/prometheus" => !self.name.contains("vmselect"),
             "/prometheus" => !["mimir", "cortex"].iter().any(|name| self.name.contains(name)),
@@ -62,30 +68,29 @@ impl Service {
     }
 }
 
-/// As `--prometheus` takes it.
+/// `NAMESPACE/NAME:PORT`, as `--prometheus` accepts it.
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.proxied())
+        write!(f, "{}/{}", self.namespace, self.proxy_name())
     }
 }
 
-/// What was found.
+/// Services behind which a Prometheus may be.
 #[derive(Debug, Default)]
-pub struct Found {
-    /// Services, the likeliest first.
+pub struct FoundServices {
+    /// The services, the likeliest first.
     pub services: Vec<Service>,
-    /// How many more there are that were left out.
+    /// How many more were left out.
     pub more: usize,
-    /// Why not all namespaces could be looked at.
+    /// Why the cluster's services could not be listed; only some namespaces were searched then.
     pub refused: Option<SourceError>,
 }
 
-/// Looks for them over the cluster, or where that is not allowed, in these namespaces and where they commonly
-/// are.
+/// Searches the cluster for such services; if that is forbidden, these namespaces and the usual ones.
 ///
 /// # Errors
-/// When the API server gives no answer but a refusal.
-pub async fn find(kubernetes: &Kubernetes, namespaces: &[String]) -> Result<Found, SourceError> {
+/// If a list fails for another reason than a missing right.
+pub async fn find_services(kubernetes: &Kubernetes, namespaces: &[String]) -> Result<FoundServices, SourceError> {
     let mut named = Names::default();
     let mut refused = None;
     match kubernetes.list("/api/v1/services", true, &mut named).await {
@@ -109,7 +114,7 @@ pub async fn find(kubernetes: &Kubernetes, namespaces: &[String]) -> Result<Foun
     named.0.dedup();
     let more = named.0.len().saturating_sub(MOST);
     let ports = named.0.into_iter().take(MOST).map(|(_, namespace, name)| async move {
-        let found = port(kubernetes, &namespace, &name).await;
+        let found = service_port(kubernetes, &namespace, &name).await;
         (namespace, name, found)
     });
     let mut services = Vec::new();
@@ -118,18 +123,22 @@ pub async fn find(kubernetes: &Kubernetes, namespaces: &[String]) -> Result<Foun
             Ok(Some((port, tls))) => services.push(Service { namespace, name, port, tls }),
             Ok(None) | Err(SourceError::Status { code: 404, .. }) => {}
             Err(stopped @ SourceError::Stopped(_)) => return Err(stopped),
-            // It is asked all the same, and says what is wrong.
-            Err(_) => services.push(Service { namespace, name, port: PORT.0, tls: PORT.1 }),
+            // A query to it will say what is wrong.
+            Err(_) => services.push(Service { namespace, name, port: DEFAULT_PORT.0, tls: DEFAULT_PORT.1 }),
         }
     }
-    Ok(Found { services, more, refused })
+    Ok(FoundServices { services, more, refused })
 }
 
-/// The port of a service that a Prometheus may answer on, and whether by TLS.
+/// The port of a service on which a Prometheus likely answers, and whether it speaks TLS; `None` without a TCP port.
 ///
 /// # Errors
-/// When the service cannot be read.
-pub async fn port(kubernetes: &Kubernetes, namespace: &str, name: &str) -> Result<Option<(u16, bool)>, SourceError> {
+/// If the service cannot be read.
+pub async fn service_port(
+    kubernetes: &Kubernetes,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<(u16, bool)>, SourceError> {
     let path = format!("/api/v1/namespaces/{namespace}/services/{name}");
     let service: Ported = kubernetes.get_json(&path, "application/json").await?;
     let likely = |port: &Port| {
@@ -146,8 +155,8 @@ pub async fn port(kubernetes: &Kubernetes, namespace: &str, name: &str) -> Resul
     }))
 }
 
-/// How likely a Prometheus is behind a service of this name and these labels, the likeliest least; none where
-/// it is not. What sees all of several comes first.
+/// How likely a Prometheus is behind a service: the lower, the likelier; `None` if it is not one. Services that query
+/// several backends come first.
 fn likelihood(name: &str, labels: &BTreeMap<String, String>) -> Option<u8> {
     const OTHERS: [&str; 26] = [
         "adapter",
@@ -183,7 +192,7 @@ fn likelihood(name: &str, labels: &BTreeMap<String, String>) -> Option<u8> {
     let label = |key: &str| labels.get(key).map_or("", String::as_str);
     let texts = [name, label("app.kubernetes.io/name"), label("app")];
     let says = |words: &[&str]| texts.iter().any(|text| words.iter().any(|word| text.contains(word)));
-    // Of what is made of many services, only the ways in.
+    // Mimir and Cortex have many services; only some of them accept queries.
     let is_way_in = ["gateway", "nginx", "query-frontend", "querier"].iter().any(|word| name.contains(word))
         || ["mimir", "cortex"].iter().any(|word| name.ends_with(word));
     if says(&["thanos-quer", "vmselect"]) || says(&["mimir", "cortex"]) && is_way_in {
@@ -201,7 +210,7 @@ fn likelihood(name: &str, labels: &BTreeMap<String, String>) -> Option<u8> {
     None
 }
 
-/// Likelihood, namespace and name of the services that may be.
+/// Likelihood, namespace and name of each candidate.
 #[derive(Default)]
 struct Names(Vec<(u8, String, String)>);
 

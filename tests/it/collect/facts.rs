@@ -12,7 +12,7 @@ use kubectl_escalate::{
         EntryPath,
         facts::{Change, Facts},
     },
-    facts::objects::{CHANGED_WITHIN, Extract, Ground},
+    facts::objects::{CHANGED_WITHIN, ObjectContext, ObjectReader},
     plan::Resource,
     redact::{Key, Redactor},
     yaml,
@@ -113,7 +113,7 @@ fn facts_of_evidence(bundle: &Bundle) -> Facts {
     let manifest = bundle.manifest();
     let cluster = &manifest.clusters[0];
     let skew = TimeDelta::milliseconds(cluster.clock_skew_ms.unwrap_or_default());
-    let mut extract = Extract::new(Ground {
+    let mut extract = ObjectReader::new(ObjectContext {
         cluster: cluster.name.clone(),
         since: manifest.started + skew - CHANGED_WITHIN,
         servers: [(NAMESPACE.to_owned(), BTreeSet::from([POD.to_owned()]))].into(),
@@ -128,12 +128,12 @@ fn facts_of_evidence(bundle: &Bundle) -> Facts {
             match (task.kind.as_str(), path.strip_suffix(".json")) {
                 ("list", Some(table)) => {
                     let table = table.rsplit('/').next().expect("a name");
-                    extract.of_table(&resource, table, &redactor.object(bundle.json(path)).0);
-                    extract.is_listed(&resource, table, NAMESPACE);
+                    extract.add_table(&resource, table, &redactor.object(bundle.json(path)).0);
+                    extract.add_listed(&resource, table, NAMESPACE);
                 }
                 ("object", None) if path.ends_with(".yaml") => {
                     let object: Value = yaml::from_str(&bundle.text(path)).expect("an object");
-                    extract.object(&resource, &resource.short(), &redactor.object(object).0);
+                    extract.add(&resource, &resource.short(), &redactor.object(object).0);
                 }
                 _ => {}
             }

@@ -138,9 +138,9 @@ fn an_answer_that_is_none_costs_itself_alone_and_is_what_it_is() {
     failed("422", Outcome::Failed, "it answered 422 execution: found duplicate series");
     failed("503", Outcome::Failed, "it answered 503 timeout: query timed out");
     failed("html", Outcome::Failed, "not as a Prometheus does: Sign in");
-    failed("cut", Outcome::Failed, "the answer could not be understood");
+    failed("cut", Outcome::Failed, "the answer could not be parsed");
     failed("reset", Outcome::Failed, "broke off");
-    failed("scalar", Outcome::Failed, "the answer could not be understood");
+    failed("scalar", Outcome::Failed, "the answer could not be parsed");
     failed("stall", Outcome::TimedOut, "took longer than 3 s");
     failed("huge", Outcome::Failed, "is larger than");
     // What came of it is there, and says that it is not all.

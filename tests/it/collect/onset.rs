@@ -53,7 +53,7 @@ fn nothing_is_proposed_where_nothing_happened() {
 fn a_jump_of_errors_is() {
     let (at, usual) = (ago(8), [ago(20), ago(19)].map(|at| (at, 1)));
     let item = logs_of(None, &[&usual[..], &[(at, 40)]].concat());
-    let said = format!("it may have begun at {}: errors of {POD}/server go from 0 a minute to 40", stamp(at));
+    let said = format!("it may have begun at {}: errors of {POD}/server rise from 0 to 40 a minute", stamp(at));
     assert!(item.detail.contains(&said), "{item:?}");
     assert!(item.command.expect("a command").ends_with(&format!("--incident-time {}", stamp(at))));
 }

@@ -54,7 +54,10 @@ fn what_goes_wrong_between_them_is_shown() {
     let file = bundle.json(record.entry.as_deref().expect("an entry"));
     assert_eq!(file["answer"]["result"][0]["values"][0][1], "0.5", "{file}");
     let text = bundle.text(&metrics("queries.txt"));
-    assert!(text.contains("from two scrapes 1 s apart at") && text.contains("since the servers started 205"), "{text}");
+    assert!(
+        text.contains("from two scrapes 1 s apart at") && text.contains("since the servers started: 205"),
+        "{text}"
+    );
     // What the servers themselves do not have is no scrape's to answer.
     assert!(bundle.manifest().queries.iter().all(|record| record.id != "restarts" || !record.answer.of_scrapes));
     let (state, detail, _) = check(&bundle);

@@ -249,7 +249,7 @@ fn no_credentials_follow_where_it_sends_to() {
     let ended = Run::collect(&api).args(["--prometheus", &format!("{}/away", server.url())]).finish().exits(0);
     let bundle = ended.bundle();
     let task = bundle.outcome("prometheus", Outcome::Failed);
-    assert!(task.causes.iter().any(|cause| cause.contains("it sends to http://127.0.0.1:")), "{task:?}");
+    assert!(task.causes.iter().any(|cause| cause.contains("it redirects to http://127.0.0.1:")), "{task:?}");
     assert!(!bundle.holds("Zq81LxT7PvRw0aKd") && elsewhere.asked().is_empty());
 }
 
@@ -262,7 +262,7 @@ fn mistakes_in_its_flags_are_told_before_anything_is_asked() {
         assert!(!ended.stderr.contains("Zq81LxT7"), "{}", ended.stderr);
     };
     refused(&["--prometheus", "prometheus"], "give http://HOST or https://HOST, NAMESPACE/SERVICE");
-    refused(&["--prometheus", "ftp://anna:Zq81LxT7@host"], "is no address of a Prometheus");
+    refused(&["--prometheus", "ftp://anna:Zq81LxT7@host"], "is not the address of a Prometheus");
     refused(&["--prometheus", "monitoring/prom:99999"], "NAMESPACE/SERVICE:PORT");
     refused(&["--prometheus", "../x/y"], "NAMESPACE/SERVICE");
     refused(&["--prometheus-bearer", "/nowhere"], "--prometheus-bearer is for a Prometheus by its address");
@@ -276,10 +276,10 @@ fn mistakes_in_its_flags_are_told_before_anything_is_asked() {
     refused(&["--prometheus", "anna:Zq81LxT7@host/x"], "--prometheus host/x: give http");
     refused(
         &["--prometheus", "https://host/p?token=Zq81LxT7"],
-        "`https://host/p` is no address of a Prometheus: it has a query",
+        "`https://host/p` is not the address of a Prometheus: it has a query",
     );
     refused(&["--prometheus", "https://a:b@host", "--prometheus-bearer", "/nowhere"], "a user in its address");
-    refused(&["--prometheus-header", "Zq81LxT7"], "is no header");
+    refused(&["--prometheus-header", "Zq81LxT7"], "is not a header");
     refused(&["--query", "up"], "give NAME=PROMQL");
     refused(&["--query", "mint-success=up"], "there is a query of this name already");
     refused(&["--query", "a=up", "--prometheus", "none"], "--prometheus none asks none");

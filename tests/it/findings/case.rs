@@ -328,8 +328,8 @@ impl Case {
         findings::evaluate(&self.profile, &self.facts, &self.manifest, now())
     }
 
-    pub(super) fn lead(&self) -> Option<String> {
-        self.judge().lead
+    pub(super) fn root_cause(&self) -> Option<String> {
+        self.judge().root_cause
     }
 }
 

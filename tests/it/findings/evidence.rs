@@ -28,14 +28,14 @@ fn why<'a>(findings: &'a Findings, id: &str) -> &'a str {
 #[test]
 fn evidence_is_quoted_with_its_place_time_count_and_value() {
     let findings = control_plane_away(Case::well()).judge();
-    let lead = of(&findings, "control-plane-outbound");
-    assert_eq!((lead.since, lead.pods.len(), lead.of_pods), (Some(ago(20)), 1, 1));
-    assert_eq!(lead.pods[0], format!("east/{NAMESPACE}/{POD}"));
-    let answer = lead.shown_by.iter().find(|it| it.query.is_some()).expect("an answer");
+    let root = of(&findings, "control-plane-outbound");
+    assert_eq!((root.since, root.pods.len(), root.of_pods), (Some(ago(20)), 1, 1));
+    assert_eq!(root.pods[0], format!("east/{NAMESPACE}/{POD}"));
+    let answer = root.shown_by.iter().find(|it| it.query.is_some()).expect("an answer");
     assert_eq!(answer.value.as_deref(), Some("0.500 per second"));
     assert!(answer.expr.as_ref().is_some_and(|expr| expr.contains("grpc_client_handled_total")));
     assert_eq!(answer.labels["grpc_code"], "Unavailable");
-    let line = lead.shown_by.iter().find(|it| it.query.is_none()).expect("a line");
+    let line = root.shown_by.iter().find(|it| it.query.is_none()).expect("a line");
     assert!(line.quote.contains("\"logger\":\"server.ingestServiceSink\""), "{}", line.quote);
     assert_eq!((line.times, line.at), (300, Some(ago(20))));
     assert!(line.entry.as_ref().is_some_and(|entry| entry.ends_with("spirl-server.log")));
@@ -83,7 +83,7 @@ fn every_rule_says_what_it_lacks_where_there_is_no_evidence() {
     assert_eq!(ids, servers().findings.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>());
     assert!(findings.not_checked.iter().all(|it| !it.why.is_empty()));
     assert!(findings.baseline.iter().all(|line| line.state == BaselineState::NotChecked && !line.why.is_empty()));
-    assert_eq!((findings.issuance.state, findings.lead), (IssuanceState::NotChecked, None));
+    assert_eq!((findings.issuance.state, findings.root_cause), (IssuanceState::NotChecked, None));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn evidence_that_was_refused_or_failed_is_named() {
     assert!(why(&findings, "ready-check-down").contains("forbidden"));
     let mut case = Case::well();
     case.facts.logs[0].ready.clear();
-    assert_eq!(why(&case.judge(), "ready-check-down"), "no log has a line of the ready checks");
+    assert_eq!(why(&case.judge(), "ready-check-down"), "no log has a line about ready checks");
     // One list of two that failed.
     let mut case = Case::well();
     let mut other = case.manifest.tasks.iter().find(|task| task.target == "events").expect("events").clone();
@@ -127,7 +127,7 @@ fn what_was_looked_at_with_all_its_evidence_is_not_found() {
 fn a_bundle_of_a_profile_that_did_not_look_for_a_line_cannot_tell() {
     let mut case = Case::well();
     case.manifest.profile_sha256 = "another".to_owned();
-    assert!(why(&case.judge(), "panic").contains("a profile that did not look for it"));
+    assert!(why(&case.judge(), "panic").contains("did not look for it in the logs"));
     case.facts.patterns = findings::patterns(&case.profile).into_iter().map(|pattern| pattern.id).collect();
     assert!(case.judge().not_found.contains(&"panic".to_owned()));
 }
@@ -138,7 +138,7 @@ fn an_alert_that_was_over_before_the_window_is_none_of_it() {
     case.manifest.queries.last_mut().expect("a query").answer.alert_to = Some(ago(31));
     assert_eq!(wrong(&case.judge()), [""; 0]);
     case.manifest.queries.last_mut().expect("a query").answer.alert_to = Some(ago(29));
-    assert_eq!(case.lead().as_deref(), Some("control-plane-outbound"));
+    assert_eq!(case.root_cause().as_deref(), Some("control-plane-outbound"));
 }
 
 #[test]
@@ -148,9 +148,12 @@ fn lines_that_the_counters_deny_are_only_worth_knowing() {
     let findings = said.judge();
     assert_eq!((wrong(&findings).len(), findings.findings[0].id.as_str()), (0, "mint-failures-logged"));
     let without = said.clone().without_metrics();
-    assert_eq!(without.lead().as_deref(), Some("mint-signing-failed"));
+    assert_eq!(without.root_cause().as_deref(), Some("mint-signing-failed"));
     assert_eq!(without.judge().issuance.state, IssuanceState::Affected);
-    assert_eq!(said.query("mint-success", Judged::Alert, "0.4", &[]).lead().as_deref(), Some("mint-signing-failed"));
+    assert_eq!(
+        said.query("mint-success", Judged::Alert, "0.4", &[]).root_cause().as_deref(),
+        Some("mint-signing-failed")
+    );
 }
 
 #[test]

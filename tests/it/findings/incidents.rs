@@ -1,5 +1,5 @@
 //! Every incident of the stand-in server, in the shapes that its log, its pod and its metrics have, with the finding
-//! that has to lead: with a Prometheus, with two scrapes, with logs alone and with objects alone, in any wording.
+//! that has to be the root cause: with a Prometheus, with two scrapes, with logs alone and with objects alone, in any wording.
 
 use super::case::{Case, ago, wrong};
 use kubectl_escalate::bundle::{
@@ -25,7 +25,7 @@ enum With {
     Objects,
 }
 
-/// An incident; the leads with a Prometheus, with scrapes, with logs alone, with objects alone; "" for none.
+/// An incident; the root causes with a Prometheus, with scrapes, with logs alone, with objects alone; "" for none.
 type Incident = (&'static str, [&'static str; 4], fn(Case) -> Case);
 
 fn call(case: Case, logger: &str, service: &str, method: &str, code: &str) -> Case {
@@ -98,8 +98,8 @@ fn never_ran(mut case: Case) -> Case {
 }
 
 fn all() -> Vec<Incident> {
-    fn same(lead: &'static str) -> [&'static str; 4] {
-        [lead, lead, lead, ""]
+    fn same(root: &'static str) -> [&'static str; 4] {
+        [root, root, root, ""]
     }
     vec![
         ("healthy", same(""), |case| case),
@@ -306,9 +306,9 @@ fn every_incident_is_led_by_its_cause_with_whatever_evidence_there_is() {
     let mut table =
         "\n| incident | with a Prometheus | by two scrapes | logs alone | objects alone |\n|---|---|---|---|---|\n"
             .to_owned();
-    for (name, leads, make) in all() {
+    for (name, roots, make) in all() {
         let mut row = format!("| {name} |");
-        for (with, lead) in [With::Prometheus, With::Scrapes, With::Logs, With::Objects].into_iter().zip(leads) {
+        for (with, root) in [With::Prometheus, With::Scrapes, With::Logs, With::Objects].into_iter().zip(roots) {
             for wording in ["usual", "said in other words"] {
                 let case = make(Case { wording, ..Case::well() });
                 let case = match with {
@@ -319,17 +319,17 @@ fn every_incident_is_led_by_its_cause_with_whatever_evidence_there_is() {
                 };
                 let findings = case.judge();
                 assert_eq!(
-                    findings.lead.as_deref().unwrap_or_default(),
-                    lead,
+                    findings.root_cause.as_deref().unwrap_or_default(),
+                    root,
                     "{name} with {with:?}: {:?}, {}",
                     wrong(&findings),
-                    findings.lead_why
+                    findings.root_cause_why
                 );
-                if lead.is_empty() {
+                if root.is_empty() {
                     assert_eq!(wrong(&findings), [""; 0], "{name} with {with:?}");
                 }
             }
-            row.push_str(&format!(" {} |", if lead.is_empty() { "-".to_owned() } else { format!("`{lead}`") }));
+            row.push_str(&format!(" {} |", if root.is_empty() { "-".to_owned() } else { format!("`{root}`") }));
         }
         table.push_str(&format!("{row}\n"));
     }

@@ -55,14 +55,14 @@ proptest! {
         let judged = case.judge();
         let found: Vec<&String> = judged.findings.iter().map(|it| &it.id).collect();
         prop_assert_eq!(found.len() + judged.not_checked.len() + judged.not_found.len(), case.profile.findings.len());
-        prop_assert!(judged.lead.iter().all(|lead| found.first() == Some(&lead)));
+        prop_assert!(judged.root_cause.iter().all(|root| found.first() == Some(&root)));
         for finding in &judged.findings {
             prop_assert!(finding.explains.iter().chain(&finding.explained_by).all(|id| found.contains(&id)));
             prop_assert!(finding.shown_by.len() <= 6 && !finding.shown_by.is_empty());
             prop_assert!(finding.shown_by.iter().all(|shown| shown.quote.chars().count() <= 601));
         }
-        let lead = judged.findings.first().filter(|it| judged.lead.as_ref() == Some(&it.id));
-        prop_assert!(lead.is_none_or(|lead| lead.explained_by.is_none()));
+        let root = judged.findings.first().filter(|it| judged.root_cause.as_ref() == Some(&it.id));
+        prop_assert!(root.is_none_or(|root| root.explained_by.is_none()));
         // The same facts give the same findings.
         prop_assert_eq!(&case.judge(), &judged);
     }

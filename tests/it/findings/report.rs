@@ -77,7 +77,7 @@ fn another_profile_judges_by_its_own_rules() {
     let json = report(&path).args(["-o", "json", "--profile"]).args([own.as_os_str()]).finish().exits(0).stdout;
     let findings: Findings = serde_json::from_str(&json).expect("findings");
     assert_eq!((findings.profile.as_str(), findings.profile_version.as_str()), ("own", "3"));
-    assert_eq!(findings.lead.as_deref(), Some("mine"));
+    assert_eq!(findings.root_cause.as_deref(), Some("mine"));
     report(&path).args(["--profile", "nothing"]).finish().exits(2);
 }
 
@@ -98,11 +98,11 @@ fn the_logs_are_searched_for_what_another_profile_means() {
     let at = super::case::ago(20).to_rfc3339();
     let line = |level: &str| format!("{at} {{\"level\":\"{level}\",\"msg\":\"it went\",\"code\":\"E42\"}}\n");
     let found = judged(&bundle_with(folder.path(), &case, true, &(line("error").repeat(4) + &line("info"))));
-    assert_eq!(found.lead.as_deref(), Some("mine"), "{found:#?}");
+    assert_eq!(found.root_cause.as_deref(), Some("mine"), "{found:#?}");
     assert_eq!(found.findings[0].shown_by[0].times, 4, "{found:#?}");
     // Two are not enough: they were looked at, and it is not so.
     let found = judged(&bundle_with(folder.path(), &case, true, &line("error").repeat(2)));
-    assert!(found.lead.is_none() && found.not_found.iter().any(|it| it == "mine"), "{found:#?}");
+    assert!(found.root_cause.is_none() && found.not_found.iter().any(|it| it == "mine"), "{found:#?}");
     // Of a log that cannot be read it cannot tell, and of all else it does.
     let path = bundle_with(folder.path(), &case, true, &line("error").repeat(4));
     damage(&path, case.facts.logs[0].entry.as_str());

@@ -131,14 +131,14 @@ fn one_of_two_servers_that_is_not_ready_is_no_outage() {
     case.facts.pods.push(other);
     let findings = case.judge();
     assert_eq!(wrong(&findings), ["image-pull", "not-ready"]);
-    let lead = &findings.findings[0];
-    assert_eq!((lead.pods.as_slice(), lead.of_pods), ([format!("east/{NAMESPACE}/other")].as_slice(), 2));
+    let root = &findings.findings[0];
+    assert_eq!((root.pods.as_slice(), root.of_pods), ([format!("east/{NAMESPACE}/other")].as_slice(), 2));
 }
 
 #[test]
 fn a_use_that_is_close_to_the_limit_is_seen_without_a_prometheus() {
     let case = Case::well().without_metrics().uses("memory", 500.0 * 1048576.0);
-    assert_eq!(case.lead().as_deref(), Some("memory-high"));
+    assert_eq!(case.root_cause().as_deref(), Some("memory-high"));
     let case = Case::well().without_metrics();
     assert!(case.judge().not_checked.iter().any(|it| it.id == "memory-high" && it.why.contains("no metrics server")));
 }
@@ -149,9 +149,9 @@ fn only_the_worst_series_of_an_answer_is_known() {
     let mut case = Case::well().query("mint-failures", Judged::Alert, "1", &labels);
     case.manifest.queries.last_mut().expect("a query").answer.series = 2;
     let findings = case.judge();
-    assert_eq!(findings.lead.as_deref(), Some("mint-signing-failed"));
+    assert_eq!(findings.root_cause.as_deref(), Some("mint-signing-failed"));
     let why = findings.not_checked.iter().find(|it| it.id == "mint-template-error").map(|it| it.why.as_str());
-    assert!(why.is_some_and(|why| why.contains("only the worst one is known")), "{why:?}");
+    assert!(why.is_some_and(|why| why.contains("only the labels of the worst one")), "{why:?}");
     // The log knows the others.
     let case = case.query("mint-success", Judged::Alert, "0.4", &[]);
     let case = case.says(9, "error", "server.agentServer", json!({ "status_code": "template_error" }));
@@ -164,8 +164,8 @@ fn agents_have_rules_of_their_own() {
     case.profile = Profile::load("agent").expect("the profile");
     case.manifest.profile_sha256 = case.profile.sha256().to_owned();
     assert_eq!(wrong(&case.judge()), [""; 0]);
-    assert_eq!(case.clone().waits("ErrImagePull").lead().as_deref(), Some("image-pull"));
-    assert_eq!(case.ended("OOMKilled", 137, 2).lead().as_deref(), Some("oom-killed"));
+    assert_eq!(case.clone().waits("ErrImagePull").root_cause().as_deref(), Some("image-pull"));
+    assert_eq!(case.ended("OOMKilled", 137, 2).root_cause().as_deref(), Some("oom-killed"));
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn without_code(markdown: &str) -> String {
 }
 
 #[test]
-fn the_markdown_fits_a_ticket_and_has_the_lead_first() {
+fn the_markdown_fits_a_ticket_and_has_the_root_cause_first() {
     for (pods, lines) in [(3, 10), (100, 20)] {
         let text = Incident::of(pods, lines).markdown();
         assert!(text.chars().count() <= 6000, "{}", text.len());
@@ -66,7 +66,7 @@ fn in_the_markdown_others_words_are_code() {
 }
 
 #[test]
-fn the_terminal_has_a_screenful_with_the_lead_first() {
+fn the_terminal_has_a_screenful_with_the_root_cause_first() {
     let incident = Incident::of(3, 3);
     let text = report::summary(&incident.manifest, Some(&incident.findings), 1, "f", None);
     assert!(text.lines().count() <= 40, "{text}");

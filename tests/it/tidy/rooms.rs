@@ -15,12 +15,10 @@ const CIRCLES: &[(&str, &str)] = &[
     ("crate::collect", ""),
     ("crate::collectors", ""),
     ("crate::collectors::log", ""),
-    ("crate::findings", ""),
     ("crate::plan", ""),
     ("crate::profile", ""),
     ("crate::redact", ""),
     ("crate::replay", ""),
-    ("crate::source", ""),
 ];
 
 impl Named {

@@ -1,8 +1,9 @@
-//! The samples of some metrics, out of the clean text that an endpoint answered. Pure.
+//! Owns Prometheus' text format: reading the samples of some metrics from clean text while it arrives, and writing series
+//! and values.
 //!
-//! The format is read here, line by line: <https://prometheus.io/docs/instrumenting/exposition_formats/>. Of the
-//! libraries, prometheus-parse 0.2 passes over samples whose labels have an escaped quote, without a word, and
-//! openmetrics-parser 0.5 refuses a whole answer in which one metric's samples have different labels.
+//! The format is <https://prometheus.io/docs/instrumenting/exposition_formats/>. We read it ourselves, because
+//! prometheus-parse 0.2 silently skips samples whose labels have an escaped quote, and openmetrics-parser 0.5 refuses an
+//! answer in which the samples of one metric have different labels.
 
 use crate::{
     promql::{Labels, NAME},
@@ -10,32 +11,33 @@ use crate::{
 };
 use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
-/// More samples of an endpoint are not held; a server has some hundred.
+/// Most samples of an endpoint; a server has some hundred.
 const MOST: usize = 20_000;
-/// Longer lines are no samples.
+/// Most bytes of a line that may be a sample.
 const LONGEST_LINE: usize = 64 << 10;
 
-/// A series as a line has it, its name and labels, and the value; a map of its labels would be ten times as large.
-pub type Series = (Box<str>, f64);
+/// A sample: its series as the line writes it, `name{label="value"}`, and its value. A map of the labels would take ten
+/// times the memory.
+pub type TextSample = (Box<str>, f64);
 
-/// Reads samples while the text streams by.
+/// Reads the samples of some metrics while the text arrives.
 #[derive(Clone, Debug)]
-pub struct Extract {
+pub struct SampleReader {
     wanted: Arc<BTreeSet<String>>,
     rest: Vec<u8>,
     is_too_long: bool,
-    found: Vec<Series>,
+    found: Vec<TextSample>,
     is_cut: bool,
 }
 
-impl Extract {
-    /// Of the metrics of these names.
+impl SampleReader {
+    /// A reader of the metrics with these names.
     #[must_use]
-    pub fn of(wanted: impl Into<Arc<BTreeSet<String>>>) -> Self {
+    pub fn new(wanted: impl Into<Arc<BTreeSet<String>>>) -> Self {
         Self { wanted: wanted.into(), rest: Vec::new(), is_too_long: false, found: Vec::new(), is_cut: false }
     }
 
-    /// Looks at the next clean bytes.
+    /// Takes the next clean bytes.
     pub fn push(&mut self, clean: &Clean) {
         if self.wanted.is_empty() {
             return;
@@ -63,9 +65,9 @@ impl Extract {
         }
     }
 
-    /// What was found, and whether that is not all.
+    /// The samples, and whether there were more than are held.
     #[must_use]
-    pub fn finish(mut self) -> (Vec<Series>, bool) {
+    pub fn finish(mut self) -> (Vec<TextSample>, bool) {
         let line = std::mem::take(&mut self.rest);
         self.line(&line);
         (self.found, self.is_cut)
@@ -76,7 +78,7 @@ impl Extract {
             self.is_cut = true;
             return;
         }
-        if let Some((series, pairs, value)) = std::str::from_utf8(line).ok().and_then(read)
+        if let Some((series, pairs, value)) = std::str::from_utf8(line).ok().and_then(parse_line)
             && name_of(&pairs).is_some_and(|name| self.wanted.contains(name))
         {
             self.found.push((series.into(), value));
@@ -84,39 +86,39 @@ impl Extract {
     }
 }
 
-/// A line's labels, the metric's name among them, and its value; none of a comment and of what is no sample.
+/// The labels (with the metric's name) and the value of a line; `None` if it is no sample.
 #[must_use]
-pub fn sample(line: &str) -> Option<(Labels, f64)> {
-    read(line).map(|(_, pairs, value)| (pairs.into_iter().collect(), value))
+pub fn parse_sample(line: &str) -> Option<(Labels, f64)> {
+    parse_line(line).map(|(_, pairs, value)| (pairs.into_iter().collect(), value))
 }
 
-/// The labels of a series as a line has it, its name among them.
+/// The labels (with the metric's name) of a series, as [`TextSample`] has it.
 #[must_use]
-pub fn labels(series: &str) -> Option<Labels> {
-    series_of(series).map(|(pairs, _)| pairs.into_iter().collect())
+pub fn parse_series(series: &str) -> Option<Labels> {
+    split_series(series).map(|(pairs, _)| pairs.into_iter().collect())
 }
 
-/// Labels as they are written, before they are put in order.
+/// Labels in the order of the line.
 pub(super) type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
-/// The metric's name: of several the last counts.
+/// The metric's name; of several, the last counts.
 fn name_of<'a>(pairs: &'a Pairs<'_>) -> Option<&'a str> {
     pairs.iter().rfind(|(label, _)| label == NAME).map(|(_, name)| name.as_ref()).filter(|name| !name.is_empty())
 }
 
-/// A line's series, its labels, the metric's name among them, and its value.
-pub(super) fn read(line: &str) -> Option<(&str, Pairs<'_>, f64)> {
+/// The text of a line's series, its labels (with the metric's name), and its value.
+pub(super) fn parse_line(line: &str) -> Option<(&str, Pairs<'_>, f64)> {
     let line = line.trim();
-    let (pairs, rest) = series_of(line)?;
+    let (pairs, rest) = split_series(line)?;
     let series = line[..line.len() - rest.len()].trim_end();
-    // A time may follow, and an exemplar.
+    // A timestamp and an exemplar may follow.
     let value = rest.split_whitespace().next()?.parse().ok()?;
     name_of(&pairs)?;
     Some((series, pairs, value))
 }
 
-/// The labels that a text begins with, and what follows them.
-fn series_of(text: &str) -> Option<(Pairs<'_>, &str)> {
+/// The labels of the series that a text begins with, and the text after it.
+fn split_series(text: &str) -> Option<(Pairs<'_>, &str)> {
     let end = text.find(|char: char| char == '{' || char.is_whitespace()).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
     let mut pairs = Vec::new();
@@ -133,7 +135,7 @@ fn series_of(text: &str) -> Option<(Pairs<'_>, &str)> {
     Some((pairs, rest))
 }
 
-/// Reads labels up to the closing brace, and gives what follows it.
+/// Parses labels up to the closing brace, and returns the text after it.
 fn braces<'a>(mut rest: &'a str, pairs: &mut Pairs<'a>) -> Option<&'a str> {
     loop {
         rest = rest.trim_start();
@@ -141,7 +143,7 @@ fn braces<'a>(mut rest: &'a str, pairs: &mut Pairs<'a>) -> Option<&'a str> {
             return Some(after);
         }
         let (name, after) = match rest.strip_prefix('"') {
-            Some(within) => quoted(within)?,
+            Some(within) => parse_quoted(within)?,
             None => {
                 let end = rest.find(|char: char| !(char.is_alphanumeric() || "_:.".contains(char)))?;
                 (Cow::Borrowed(&rest[..end]), &rest[end..])
@@ -150,13 +152,13 @@ fn braces<'a>(mut rest: &'a str, pairs: &mut Pairs<'a>) -> Option<&'a str> {
         rest = after.trim_start();
         match rest.strip_prefix('=') {
             Some(after) => {
-                let (value, after) = quoted(after.trim_start().strip_prefix('"')?)?;
+                let (value, after) = parse_quoted(after.trim_start().strip_prefix('"')?)?;
                 if !name.is_empty() {
                     pairs.push((name, value));
                 }
                 rest = after.trim_start();
             }
-            // A metric's name of other letters stands in quotes among the labels.
+            // A metric's name with other characters is quoted, among the labels.
             None => pairs.push((Cow::Borrowed(NAME), name)),
         }
         match rest.strip_prefix(',') {
@@ -167,8 +169,8 @@ fn braces<'a>(mut rest: &'a str, pairs: &mut Pairs<'a>) -> Option<&'a str> {
     }
 }
 
-/// Writes a text in quotes, as the format has it.
-pub fn quote(out: &mut String, text: &str) {
+/// Appends a text in quotes, escaped as the format requires.
+fn append_quoted(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
     while let Some(at) = rest.find(['\\', '"', '\n']) {
@@ -184,8 +186,60 @@ pub fn quote(out: &mut String, text: &str) {
     out.extend([rest, "\""]);
 }
 
-/// Reads a text up to its closing quote, and gives what follows it.
-fn quoted(rest: &str) -> Option<(Cow<'_, str>, &str)> {
+/// A series as a line begins with it: `name{label="value"}`.
+#[must_use]
+pub fn write_series(labels: &Labels) -> String {
+    let mut text = String::new();
+    let name = labels.get(NAME).unwrap_or_default();
+    append_series(&mut text, name, labels.iter().filter(|(label, _)| *label != NAME));
+    text
+}
+
+/// Appends a series with this name and these labels.
+pub(super) fn append_series<'a>(text: &mut String, name: &str, labels: impl Iterator<Item = (&'a str, &'a str)>) {
+    // A name with other characters is written among the labels.
+    let mut between = match is_plain(name, true) {
+        true => {
+            text.extend([name, "{"]);
+            ""
+        }
+        false => {
+            text.push('{');
+            append_quoted(text, name);
+            ","
+        }
+    };
+    for (label, value) in labels {
+        text.push_str(between);
+        match is_plain(label, false) {
+            true => text.push_str(label),
+            false => append_quoted(text, label),
+        }
+        text.push('=');
+        append_quoted(text, value);
+        between = ",";
+    }
+    text.push('}');
+}
+
+/// Whether a name needs no quotes, since it has only the characters that names had at first.
+fn is_plain(name: &str, is_metric: bool) -> bool {
+    let first = |char: char| char.is_ascii_alphabetic() || char == '_' || is_metric && char == ':';
+    name.starts_with(first) && name.chars().all(|char| first(char) || char.is_ascii_digit())
+}
+
+/// A value as Prometheus writes it: `0.5`, `NaN`, `+Inf`.
+#[must_use]
+pub fn write_value(value: f64) -> String {
+    match value {
+        value if value.is_nan() => "NaN".to_owned(),
+        value if value.is_infinite() => if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned(),
+        value => value.to_string(),
+    }
+}
+
+/// Parses a text up to its closing quote, and returns the text after it.
+fn parse_quoted(rest: &str) -> Option<(Cow<'_, str>, &str)> {
     let end = rest.find(['"', '\\'])?;
     if rest[end..].starts_with('"') {
         return Some((Cow::Borrowed(&rest[..end]), &rest[end + 1..]));

@@ -1,12 +1,11 @@
-//! Cuts the JSON of a list, or of a query's answer, into its rows while it arrives, so that each is parsed
-//! on its own and memory holds one row, not one page.
+//! Owns the splitting of a JSON list, or of a query's answer, into its rows while it arrives, so that memory holds one
+//! row, not one page.
 //!
-//! Only as much of JSON is understood as that takes: strings, and how deep brackets are nested.
-//! Rows and what stands around them are parsed by `serde_json`.
+//! It reads only strings and the nesting of brackets. `serde_json` parses the rows and the frame around them.
 
-/// The bytes that mean something outside of strings and deeper than rows, where a comma ends nothing.
+/// The bytes with a meaning outside of strings and inside a row, where a comma does not end the row.
 const WITHIN: [bool; 256] = marks(b"\"{}[]");
-/// The bytes that mean something outside of strings.
+/// The bytes with a meaning outside of strings.
 const MARKS: [bool; 256] = marks(b"\"{}[],");
 
 const fn marks(bytes: &[u8]) -> [bool; 256] {
@@ -18,33 +17,33 @@ const fn marks(bytes: &[u8]) -> [bool; 256] {
     table
 }
 
-/// Most strings are shorter than this (bytes), and sooner looked through one by one.
+/// Most strings are shorter than this, in bytes; a plain loop is faster for them than a search.
 const FEW: usize = 24;
 
-/// A list, as far as it has come.
-pub(super) struct Cutter {
-    /// How deep the array of rows is, counting brackets from 1.
+/// Splits a list into rows.
+pub(super) struct JsonRowSplitter {
+    /// Nesting depth of the array of rows; 1 is the outermost bracket.
     level: usize,
-    /// What it is called.
+    /// The keys that the array of rows may have.
     keys: &'static [&'static str],
-    /// All but the rows: with an empty array in their place.
+    /// Everything but the rows, with an empty array in their place.
     frame: Vec<u8>,
-    /// The part of a row that earlier chunks held.
+    /// The start of a row, from earlier chunks.
     row: Vec<u8>,
     depth: usize,
     in_string: bool,
-    /// The last byte of the last chunk was a backslash that escapes the next.
+    /// The last byte of the last chunk was a backslash that escapes the next byte.
     escaped: bool,
     in_rows: bool,
 }
 
-impl Cutter {
-    /// Of a Table's rows, or a list's items.
+impl JsonRowSplitter {
+    /// For the `rows` of a Table or the `items` of a list.
     pub(super) fn of_list() -> Self {
         Self::new(2, &["rows", "items"])
     }
 
-    /// Of what a Prometheus answers: the series in `data.result`, or what else is a list in `data`.
+    /// For the array in the `data` of a Prometheus' answer, such as `data.result`.
     pub(super) fn of_data() -> Self {
         Self::new(3, &["result", "alerts", "groups", "activeTargets"])
     }
@@ -54,17 +53,16 @@ impl Cutter {
         Self { level, keys, frame, row, depth: 0, in_string: false, escaped: false, in_rows: false }
     }
 
-    /// Takes the next bytes, and hands each row that they complete to `give`, with the frame
-    /// before it.
+    /// Takes the next bytes, and calls `give` with the frame so far and each row that they complete.
     ///
     /// # Errors
-    /// Those of `give`, at once.
+    /// Returns an error of `give` at once.
     pub(super) fn push<E>(
         &mut self,
         chunk: &[u8],
         mut give: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        // Bytes before `from` are in the frame, or in a row that was given away.
+        // Bytes before `from` are in the frame or in a row that was handed over.
         let (mut at, mut from) = (0, 0);
         while at < chunk.len() {
             if self.in_string {
@@ -106,17 +104,17 @@ impl Cutter {
         Ok(())
     }
 
-    /// How many bytes it holds: what stands around the rows, and what has come of one.
+    /// How many bytes it holds: the frame, and the start of a row.
     pub(super) fn held(&self) -> usize {
         self.frame.len() + self.row.len()
     }
 
-    /// What stood around the rows.
+    /// Everything but the rows.
     pub(super) fn frame(&self) -> &[u8] {
         &self.frame
     }
 
-    /// Where the string that `at` is in ends, or the chunk does.
+    /// The end of the string around `at`, or of the chunk.
     fn string(&mut self, chunk: &[u8], at: usize) -> usize {
         if std::mem::take(&mut self.escaped) {
             return at + 1;
@@ -148,12 +146,12 @@ impl Cutter {
     }
 }
 
-/// An array without items has nothing but blanks between its brackets.
+/// Calls `give`, unless the row is blank: an empty array has only blanks between its brackets.
 fn give_row<E>(frame: &[u8], row: &[u8], give: &mut impl FnMut(&[u8], &[u8]) -> Result<(), E>) -> Result<(), E> {
     if row.iter().all(u8::is_ascii_whitespace) { Ok(()) } else { give(frame, row) }
 }
 
-/// Whether the array that `frame` ends with the bracket of is one of these.
+/// Whether the array whose bracket ends `frame` has one of these keys.
 fn is_before_rows(frame: &[u8], keys: &[&str]) -> bool {
     let without = |text: &[u8], last: &str| text.trim_ascii_end().strip_suffix(last.as_bytes()).map(<[u8]>::to_vec);
     let key = without(frame, "[").and_then(|text| without(&text, ":")).and_then(|text| without(&text, "\""));
@@ -164,21 +162,21 @@ fn is_before_rows(frame: &[u8], keys: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Cutter;
+    use super::JsonRowSplitter;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
     /// The frame and the rows of a text that comes in these pieces.
-    fn cut(mut cutter: Cutter, text: &str, sizes: &[usize]) -> (Vec<u8>, Vec<Value>) {
+    fn cut(mut splitter: JsonRowSplitter, text: &str, sizes: &[usize]) -> (Vec<u8>, Vec<Value>) {
         let (mut rows, mut rest) = (Vec::new(), text.as_bytes());
         let mut sizes = sizes.iter().cycle();
         while !rest.is_empty() {
             let (chunk, after) = rest.split_at((*sizes.next().unwrap_or(&1)).clamp(1, rest.len()));
-            let parsed = cutter.push(chunk, |_, row| serde_json::from_slice(row).map(|row| rows.push(row)));
+            let parsed = splitter.push(chunk, |_, row| serde_json::from_slice(row).map(|row| rows.push(row)));
             parsed.expect("a row is whole JSON");
             rest = after;
         }
-        (cutter.frame, rows)
+        (splitter.frame, rows)
     }
 
     fn value() -> impl Strategy<Value = Value> {
@@ -205,7 +203,7 @@ mod tests {
             let mut list = json!({ "kind": "Table", "metadata": other, "zz": [other] });
             list[name] = rows.clone().into();
             let text = if pretty { serde_json::to_string_pretty(&list) } else { serde_json::to_string(&list) };
-            let (frame, cut) = cut(Cutter::of_list(), &text.expect("JSON"), &sizes);
+            let (frame, cut) = cut(JsonRowSplitter::of_list(), &text.expect("JSON"), &sizes);
             prop_assert_eq!(cut, rows);
             list[name] = json!([]);
             prop_assert_eq!(serde_json::from_slice::<Value>(&frame).expect("the frame is JSON"), list);
@@ -220,7 +218,7 @@ mod tests {
             let mut answer = json!({ "status": "success", "aa": { "result": [other] }, "data": { "result": series, "stats": other } });
             let text = serde_json::to_string(&answer).expect("JSON");
             // An array of this name at the same depth is one, too, wherever it is.
-            let (frame, cut) = cut(Cutter::of_data(), &text, &sizes);
+            let (frame, cut) = cut(JsonRowSplitter::of_data(), &text, &sizes);
             prop_assert_eq!(cut, [vec![other], series].concat());
             (answer["aa"]["result"], answer["data"]["result"]) = (json!([]), json!([]));
             prop_assert_eq!(serde_json::from_slice::<Value>(&frame).expect("the frame is JSON"), answer);
@@ -228,10 +226,10 @@ mod tests {
 
         #[test]
         fn nothing_panics(bytes: Vec<u8>, sizes in prop::collection::vec(1usize..9, 1..4)) {
-            let (mut cutter, mut sizes, mut rest) = (Cutter::of_list(), sizes.iter().cycle(), &bytes[..]);
+            let (mut splitter, mut sizes, mut rest) = (JsonRowSplitter::of_list(), sizes.iter().cycle(), &bytes[..]);
             while !rest.is_empty() {
                 let (chunk, after) = rest.split_at((*sizes.next().unwrap_or(&1)).min(rest.len()));
-                let _ = cutter.push(chunk, |_, _| Ok::<_, ()>(()));
+                let _ = splitter.push(chunk, |_, _| Ok::<_, ()>(()));
                 rest = after;
             }
         }

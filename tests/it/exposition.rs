@@ -1,7 +1,7 @@
 //! Samples out of the text that an endpoint answers.
 
 use kubectl_escalate::{
-    facts::scraped::{Extract, labels as labels_of, sample},
+    facts::exposition::{SampleReader, parse_sample, parse_series},
     promql::{Labels, NAME},
     redact::{Key, Redactor},
 };
@@ -16,7 +16,7 @@ fn labels(name: &str, pairs: &[(&str, &str)]) -> Labels {
 #[test]
 fn lines_are_read_as_the_format_says() {
     let is = |line: &str, name: &str, pairs: &[(&str, &str)], value: f64| {
-        assert_eq!(sample(line), Some((labels(name, pairs), value)), "{line}");
+        assert_eq!(parse_sample(line), Some((labels(name, pairs), value)), "{line}");
     };
     is("up 1", "up", &[], 1.0);
     is("up\t1 1709646600000", "up", &[], 1.0);
@@ -30,7 +30,7 @@ fn lines_are_read_as_the_format_says() {
     is("a{b=\"x\\\"y\\\\z\\n,{}=\"} +Inf", "a", &[("b", "x\"y\\z\n,{}=")], f64::INFINITY);
     is("a{b=\"\\d\",c=\"\"} 1 # {trace_id=\"x\"} 0.5", "a", &[("b", "\\d")], 1.0);
     is("{\"a.b\",\"c.d\"=\"e\"} 2", "a.b", &[("c.d", "e")], 2.0);
-    assert!(sample("a NaN").is_some_and(|(_, value)| value.is_nan()));
+    assert!(parse_sample("a NaN").is_some_and(|(_, value)| value.is_nan()));
     for odd in [
         "",
         "# HELP a b",
@@ -45,21 +45,21 @@ fn lines_are_read_as_the_format_says() {
         "{b=\"c\"} 1",
         "a{b=\"c\" d=\"e\"} 1",
     ] {
-        assert_eq!(sample(odd), None, "{odd}");
+        assert_eq!(parse_sample(odd), None, "{odd}");
     }
 }
 
 /// What is found of these metrics in a text that comes in pieces.
 fn found(text: &[u8], wanted: &[&str], sizes: &[usize]) -> Vec<(Labels, f64)> {
     let redactor = Redactor::new(&Key::random());
-    let mut extract = Extract::of(wanted.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
+    let mut extract = SampleReader::new(wanted.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
     let (mut rest, mut sizes) = (text, sizes.iter().cycle());
     while !rest.is_empty() {
         let (chunk, after) = rest.split_at((*sizes.next().unwrap_or(&1)).clamp(1, rest.len()));
         extract.push(&redactor.text(chunk).0);
         rest = after;
     }
-    let read = |(series, value): (Box<str>, f64)| (labels_of(&series).expect("a series"), value);
+    let read = |(series, value): (Box<str>, f64)| (parse_series(&series).expect("a series"), value);
     extract.finish().0.into_iter().map(read).collect()
 }
 
@@ -82,7 +82,7 @@ proptest! {
         let written: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
         let line = format!("{name}{{{}}} {value:e}", written.join(","));
         let expected = pairs.into_iter().chain([(NAME.to_owned(), name)]).collect::<Labels>();
-        prop_assert_eq!(sample(&line), Some((expected, value)), "{}", line);
+        prop_assert_eq!(parse_sample(&line), Some((expected, value)), "{}", line);
     }
 
     #[test]
@@ -93,6 +93,6 @@ proptest! {
 
     #[test]
     fn no_line_panics(line in "\\PC{0,40}|[a{}\"\\\\=, 0-9]{0,30}") {
-        let _ = sample(&line);
+        let _ = parse_sample(&line);
     }
 }

@@ -2,8 +2,8 @@
 
 use kubectl_escalate::{
     facts::{
-        scraped,
-        stated::{self, Stated},
+        exposition::parse_sample,
+        object_series::{CPU, MEMORY, ObjectSeries, of_object},
     },
     plan::RANGE,
     profile::Profile,
@@ -21,14 +21,14 @@ fn clean(object: Value) -> CleanJson {
 type Found = Vec<(Labels, f64)>;
 
 fn stated_by(group: &str, plural: &str, object: Value) -> Found {
-    let mut found: Found = stated::of(group, plural, &clean(object)).series().collect();
+    let mut found: Found = of_object(group, plural, &clean(object)).series().collect();
     found.sort_by(|one, other| one.0.cmp(&other.0));
     found
 }
 
 /// What these lines of the text format say.
 fn said(lines: &[String]) -> Found {
-    let mut said: Found = lines.iter().map(|line| scraped::sample(line).expect("a sample")).collect();
+    let mut said: Found = lines.iter().map(|line| parse_sample(line).expect("a sample")).collect();
     said.sort_by(|one, other| one.0.cmp(&other.0));
     said
 }
@@ -138,25 +138,24 @@ fn usage() -> Value {
 #[test]
 fn the_metrics_server_s_numbers_have_names_of_our_own() {
     let about = "namespace=\"tdd-one\",pod=\"server-1\",container=\"server\"";
-    let expected =
-        [format!("{}{{{about}}} 0.000007341", stated::CPU), format!("{}{{{about}}} 54525952", stated::MEMORY)];
+    let expected = [format!("{}{{{about}}} 0.000007341", CPU), format!("{}{{{about}}} 54525952", MEMORY)];
     assert_eq!(stated_by("metrics.k8s.io", "pods", usage()), said(&expected));
 }
 
 #[test]
 fn every_metric_that_a_profile_asks_objects_for_is_stated() {
     let all = [
-        stated::of("", "pods", &clean(pod())),
-        stated::of("metrics.k8s.io", "pods", &clean(usage())),
-        stated::of("apps", "deployments", &clean(json!({}))),
-        stated::of(
+        of_object("", "pods", &clean(pod())),
+        of_object("metrics.k8s.io", "pods", &clean(usage())),
+        of_object("apps", "deployments", &clean(json!({}))),
+        of_object(
             "autoscaling",
             "horizontalpodautoscalers",
             &clean(json!({ "status": { "conditions": [{ "type": "ScalingLimited", "status": "True" }] } })),
         ),
     ];
     let name = |(labels, _): (Labels, f64)| labels.get(NAME).expect("a name").to_owned();
-    let stated: BTreeSet<String> = all.iter().flat_map(Stated::series).map(name).collect();
+    let stated: BTreeSet<String> = all.iter().flat_map(ObjectSeries::series).map(name).collect();
     for profile in ["trust-domain-server", "agent"] {
         let profile = Profile::load(profile).expect("an embedded profile");
         for rule in &profile.queries {
@@ -201,7 +200,7 @@ proptest! {
     #[test]
     fn any_object_states_series_that_can_be_read(object in anything()) {
         for (group, plural) in [("", "pods"), ("metrics.k8s.io", "pods"), ("apps", "deployments"), ("autoscaling", "horizontalpodautoscalers")] {
-            let stated = stated::of(group, plural, &clean(object.clone()));
+            let stated = of_object(group, plural, &clean(object.clone()));
             let all: Found = stated.series().collect();
             prop_assert_eq!(all.len(), stated.len(), "{:?}", stated);
             for (labels, value) in all {
@@ -217,7 +216,7 @@ proptest! {
         let pod = json!({ "status": { "containerStatuses": [{ "name": name, "ready": true }] } });
         let redacted = clean(pod.clone());
         let name = redacted.value()["status"]["containerStatuses"][0]["name"].as_str();
-        let stated: Found = stated::of("", "pods", &redacted).series().collect();
+        let stated: Found = of_object("", "pods", &redacted).series().collect();
         prop_assert!(stated.iter().any(|(labels, _)| labels.get("container") == name), "{:?}", stated);
     }
 }

@@ -1,99 +1,131 @@
-//! What objects of the API state in numbers, as series: under kube-state-metrics' names what is truly the same, all
-//! else under a prefix of our own. Pure.
+//! Owns the numbers that objects state, as series: under the names of kube-state-metrics if they mean the same, and under
+//! the prefix `escalate_` otherwise.
 //!
 //! Names, labels and values are those of
 //! <https://github.com/kubernetes/kube-state-metrics/tree/main/docs/metrics/workload>.
 
-use super::scraped;
+use super::exposition::{append_series, parse_line};
 use crate::{promql::Labels, quantity, redact::CleanJson};
 use chrono::DateTime;
 use serde_json::Value;
 use std::{collections::BTreeSet, fmt::Write as _};
 
-/// Use of the processor by a container in cores, over the metrics server's own interval: it has no counter.
+/// CPU usage of a container in cores, over the metrics server's interval; it has no counter.
 pub const CPU: &str = "escalate_container_cpu_usage_cores";
-/// A container's working set in bytes, as the metrics server last saw it.
+/// Working set of a container in bytes, from the metrics server.
 pub const MEMORY: &str = "escalate_container_memory_working_set_bytes";
 
-/// What one object states.
+/// The series of one object.
 #[derive(Clone, Debug)]
-pub struct Stated {
-    /// Labels that all of its series have.
-    about: Labels,
-    /// A line for each, as the text format has it, without those labels: of thousands of pods, a map of each series
-    /// would be ten times as large.
+pub struct ObjectSeries {
+    /// Labels that all of them have.
+    common: Labels,
+    /// A line of the text format for each series, without the common labels. Maps would take ten times the memory.
     lines: Box<str>,
 }
 
-impl Stated {
-    /// How many series they are.
+impl ObjectSeries {
+    /// Number of series.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lines.lines().count()
     }
 
-    /// Whether there is none.
+    /// Whether there are no series.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
-    /// Their labels and values.
+    /// Labels and value of each series.
     pub fn series(&self) -> impl Iterator<Item = (Labels, f64)> {
         self.read(|_| true)
     }
 
-    /// Those of these metrics.
+    /// Labels and value of each series of these metrics.
     pub fn of<'a>(&'a self, metrics: &'a BTreeSet<String>) -> impl Iterator<Item = (Labels, f64)> + 'a {
         self.read(|name| metrics.contains(name))
     }
 
-    fn read<'a>(&'a self, is_meant: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = (Labels, f64)> + 'a {
+    fn read<'a>(&'a self, is_wanted: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = (Labels, f64)> + 'a {
         let name = |line: &'a str| line.split(['{', ' ']).next().unwrap_or_default();
-        self.lines.lines().filter(move |line| is_meant(name(line))).filter_map(|line| {
-            let (_, own, value) = scraped::read(line)?;
+        self.lines.lines().filter(move |line| is_wanted(name(line))).filter_map(|line| {
+            let (_, own, value) = parse_line(line)?;
             let own = own.iter().map(|(label, value)| (label.as_ref(), value.as_ref()));
-            Some((self.about.iter().chain(own).collect(), value))
+            Some((self.common.iter().chain(own).collect(), value))
         })
     }
 }
 
-/// What an object of this group and resource states.
+/// Most series that are held: those of some three thousand pods.
+const MOST: usize = 60_000;
+
+/// The series of a cluster's objects.
+#[derive(Clone, Debug, Default)]
+pub struct AllObjectSeries {
+    /// By object.
+    pub objects: Vec<ObjectSeries>,
+    /// Whether there are more than these.
+    pub is_cut: bool,
+    count: usize,
+}
+
+impl AllObjectSeries {
+    /// Adds the series that `read` gives, unless there is no room for more.
+    pub fn add(&mut self, read: impl FnOnce() -> ObjectSeries) {
+        self.is_cut |= self.count >= MOST;
+        if self.is_cut {
+            return;
+        }
+        let series = read();
+        if !series.is_empty() {
+            self.count += series.len();
+            self.objects.push(series);
+        }
+    }
+
+    /// Adds the series of a list, and notes whether all of the list was read.
+    pub fn join(&mut self, list: Self, is_whole: bool) {
+        self.is_cut |= list.is_cut || !is_whole && !list.objects.is_empty();
+        self.objects.extend(list.objects);
+    }
+}
+
+/// The series of an object of this group and resource.
 #[must_use]
-pub fn of(group: &str, plural: &str, object: &CleanJson) -> Stated {
+pub fn of_object(group: &str, plural: &str, object: &CleanJson) -> ObjectSeries {
     let object = object.value();
-    let mut writing = Writing { about: Vec::new(), lines: String::new() };
-    writing.label("namespace", text(object, "/metadata/namespace"));
+    let mut writer = Writer { common: Vec::new(), lines: String::new() };
+    writer.label("namespace", text(object, "/metadata/namespace"));
     let name = text(object, "/metadata/name");
     match (group, plural) {
         ("", "pods") => {
-            writing.label("pod", name);
-            writing.label("uid", text(object, "/metadata/uid"));
-            writing.pod(object);
+            writer.label("pod", name);
+            writer.label("uid", text(object, "/metadata/uid"));
+            writer.pod(object);
         }
         ("metrics.k8s.io", "pods") => {
-            writing.label("pod", name);
-            writing.usage(object);
+            writer.label("pod", name);
+            writer.usage(object);
         }
         ("autoscaling", "horizontalpodautoscalers") => {
-            writing.label("horizontalpodautoscaler", name);
-            writing.autoscaler(object);
+            writer.label("horizontalpodautoscaler", name);
+            writer.autoscaler(object);
         }
         ("apps", plural) => {
             if let Some((_, label, counts)) = COUNTS.iter().find(|(of, ..)| *of == plural) {
-                writing.label(label, name);
-                writing.counts(object, counts);
+                writer.label(label, name);
+                writer.counts(object, counts);
             }
         }
         _ => {}
     }
-    Stated { about: writing.about.into_iter().collect(), lines: writing.lines.into() }
+    ObjectSeries { common: writer.common.into_iter().collect(), lines: writer.lines.into() }
 }
 
 type Counts = &'static [(&'static str, &'static str)];
 
-/// By resource: the label that is an object's name, and metrics with the number that is their value. A number
-/// that is not there is 0.
+/// By resource: the label with the object's name, and the metrics with the path of their value. A missing number is 0.
 const COUNTS: &[(&str, &str, Counts)] = &[
     (
         "deployments",
@@ -148,45 +180,40 @@ const AUTOSCALER: Counts = &[
 const PHASES: [&str; 5] = ["Pending", "Succeeded", "Failed", "Unknown", "Running"];
 const CONDITIONS: [&str; 3] = ["true", "false", "unknown"];
 
-/// What an object states, while it is written.
-struct Writing<'a> {
-    about: Vec<(&'static str, &'a str)>,
+/// Writes the series of an object.
+struct Writer<'a> {
+    common: Vec<(&'static str, &'a str)>,
     lines: String,
 }
 
-impl<'a> Writing<'a> {
+impl<'a> Writer<'a> {
     fn label(&mut self, name: &'static str, value: &'a str) {
-        self.about.push((name, value));
+        self.common.push((name, value));
     }
 
-    fn state(&mut self, name: &str, labels: &[(&str, &str)], value: Option<f64>) {
+    fn series(&mut self, name: &str, labels: &[(&str, &str)], value: Option<f64>) {
         let Some(value) = value else { return };
-        self.lines.push_str(name);
-        for (at, (name, value)) in labels.iter().enumerate() {
-            self.lines.extend([if at == 0 { "{" } else { "," }, name, "="]);
-            scraped::quote(&mut self.lines, value);
-        }
-        self.lines.push_str(if labels.is_empty() { "" } else { "}" });
-        // Writing to a text cannot fail.
+        append_series(&mut self.lines, name, labels.iter().copied());
+        // Writing to a String cannot fail.
         let _ = writeln!(self.lines, " {value}");
     }
 
     fn counts(&mut self, object: &Value, counts: Counts) {
         for (name, at) in counts {
-            self.state(name, &[], Some(object.pointer(at).and_then(Value::as_f64).unwrap_or_default()));
+            self.series(name, &[], Some(object.pointer(at).and_then(Value::as_f64).unwrap_or_default()));
         }
     }
 
     fn pod(&mut self, pod: &Value) {
         let phase = text(pod, "/status/phase");
         for one in PHASES.iter().filter(|_| !phase.is_empty()) {
-            self.state("kube_pod_status_phase", &[("phase", one)], Some(one_if(*one == phase)));
+            self.series("kube_pod_status_phase", &[("phase", one)], Some(one_if(*one == phase)));
         }
         if let Some(ready) = list(pod, "/status/conditions").find(|it| text(it, "/type") == "Ready") {
             self.condition("kube_pod_status_ready", None, text(ready, "/status"));
         }
-        self.state("kube_pod_created", &[], seconds(pod, "/metadata/creationTimestamp"));
-        self.state("kube_pod_start_time", &[], seconds(pod, "/status/startTime"));
+        self.series("kube_pod_created", &[], seconds(pod, "/metadata/creationTimestamp"));
+        self.series("kube_pod_start_time", &[], seconds(pod, "/status/startTime"));
         let node = text(pod, "/spec/nodeName");
         for container in list(pod, "/spec/containers") {
             self.resources(container, node);
@@ -205,7 +232,7 @@ impl<'a> Writing<'a> {
                 let value = container.pointer(at).and_then(|of| quantity::parse(text(of, &format!("/{resource}"))));
                 let labels =
                     [("container", text(container, "/name")), ("node", node), ("resource", resource), ("unit", unit)];
-                self.state(name, &labels, value);
+                self.series(name, &labels, value);
             }
         }
     }
@@ -213,15 +240,15 @@ impl<'a> Writing<'a> {
     fn container(&mut self, status: &Value) {
         let own = ("container", text(status, "/name"));
         let number = |at: &str| status.pointer(at).and_then(Value::as_f64);
-        self.state("kube_pod_container_status_restarts_total", &[own], number("/restartCount"));
+        self.series("kube_pod_container_status_restarts_total", &[own], number("/restartCount"));
         let is_ready = status.pointer("/ready").and_then(Value::as_bool).map(one_if);
-        self.state("kube_pod_container_status_ready", &[own], is_ready);
+        self.series("kube_pod_container_status_ready", &[own], is_ready);
         for (name, at) in [
             ("kube_pod_container_status_running", "/state/running"),
             ("kube_pod_container_status_waiting", "/state/waiting"),
             ("kube_pod_container_status_terminated", "/state/terminated"),
         ] {
-            self.state(name, &[own], Some(one_if(status.pointer(at).is_some_and(Value::is_object))));
+            self.series(name, &[own], Some(one_if(status.pointer(at).is_some_and(Value::is_object))));
         }
         for (name, at) in [
             ("kube_pod_container_status_waiting_reason", "/state/waiting/reason"),
@@ -229,24 +256,24 @@ impl<'a> Writing<'a> {
             ("kube_pod_container_status_last_terminated_reason", "/lastState/terminated/reason"),
         ] {
             let reason = text(status, at);
-            self.state(name, &[own, ("reason", reason)], (!reason.is_empty()).then_some(1.0));
+            self.series(name, &[own, ("reason", reason)], (!reason.is_empty()).then_some(1.0));
         }
         let started = seconds(status, "/state/running/startedAt");
         let started = started.or_else(|| seconds(status, "/state/terminated/startedAt"));
-        self.state("kube_pod_container_state_started", &[own], started);
+        self.series("kube_pod_container_state_started", &[own], started);
         let exit_code = number("/lastState/terminated/exitCode");
-        self.state("kube_pod_container_status_last_terminated_exitcode", &[own], exit_code);
+        self.series("kube_pod_container_status_last_terminated_exitcode", &[own], exit_code);
         let ended = seconds(status, "/lastState/terminated/finishedAt");
-        self.state("kube_pod_container_status_last_terminated_timestamp", &[own], ended);
+        self.series("kube_pod_container_status_last_terminated_timestamp", &[own], ended);
     }
 
-    /// A series for each of the words a condition's status may be.
+    /// A series for each value that a condition's status may have.
     fn condition(&mut self, name: &str, kind: Option<&str>, status: &str) {
         for word in CONDITIONS {
             let value = Some(one_if(status.eq_ignore_ascii_case(word)));
             match kind {
-                Some(kind) => self.state(name, &[("condition", kind), ("status", word)], value),
-                None => self.state(name, &[("condition", word)], value),
+                Some(kind) => self.series(name, &[("condition", kind), ("status", word)], value),
+                None => self.series(name, &[("condition", word)], value),
             }
         }
     }
@@ -264,7 +291,7 @@ impl<'a> Writing<'a> {
             for metric in list(autoscaler, at) {
                 let value = metric.pointer(&format!("/resource/{within}/averageUtilization")).and_then(Value::as_f64);
                 let labels = [("metric_name", text(metric, "/resource/name")), ("metric_target_type", "utilization")];
-                self.state(name, &labels, value);
+                self.series(name, &labels, value);
             }
         }
     }
@@ -273,7 +300,7 @@ impl<'a> Writing<'a> {
         for container in list(metrics, "/containers") {
             let own = ("container", text(container, "/name"));
             for (name, at) in [(CPU, "/usage/cpu"), (MEMORY, "/usage/memory")] {
-                self.state(name, &[own], quantity::parse(text(container, at)));
+                self.series(name, &[own], quantity::parse(text(container, at)));
             }
         }
     }

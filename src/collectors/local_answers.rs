@@ -1,0 +1,129 @@
+//! Owns the answers to the profile's queries that no Prometheus answered: by two scrapes, or by listed objects, once all
+//! tasks have ended.
+
+use super::{
+    answer_file::{AnswerFile, AnswerSource, AnsweredQuery, time},
+    samples,
+};
+use crate::{
+    bundle::{BundleError, Outcome, layout},
+    collect::{Done, Record, Run, Site},
+    facts::{
+        by_objects,
+        local_answer::LocalAnswer,
+        object_series::AllObjectSeries,
+        two_scrapes::{self, Scraped},
+    },
+    plan::{self, AnsweredBy, Known, What},
+};
+use chrono::Utc;
+use serde_json::json;
+use std::{collections::BTreeSet, thread, time::Duration};
+
+/// Adds a task for each query that scrapes or objects answer, and writes their samples if no Prometheus gave any.
+///
+/// # Errors
+/// If an answer cannot be written. The answers before it are in the bundle.
+pub fn answer_without_prometheus(sites: &[Site], run: &mut Run) -> Result<(), BundleError> {
+    for site in sites {
+        let ours = |record: &&mut Record| record.cluster == site.cluster;
+        let taken = run.records.iter_mut().filter(ours).filter_map(|record| record.done.scraped.take());
+        // All times in the bundle are by the API server's clock.
+        let scrapes: Vec<Scraped> = taken.map(|scraped| Scraped { at: scraped.at + site.skew, ..scraped }).collect();
+        let series = std::mem::take(&mut *site.object_series());
+        let known = site.known(&run.claims, None);
+        by_scrapes(site, &known, &scrapes, run)?;
+        let has_samples =
+            |record: &Record| matches!(record.task.what, What::Samples(_)) && !record.done.entries.is_empty();
+        let lacks_samples = site.request.questions() > 0
+            && !run.records.iter().filter(|it| it.cluster == site.cluster).any(has_samples);
+        let started = Utc::now();
+        // In parallel, because with thousands of pods both take long.
+        let ((answers, answered), written) = thread::scope(|scope| {
+            let answers = scope.spawn(|| {
+                let mut records = Vec::new();
+                let done = by_objects(site, &known, &series, run, &mut records);
+                (records, done)
+            });
+            let write = || samples::write(site, &known, &scrapes, &series);
+            let written = if lacks_samples { write() } else { Ok(None) };
+            (answers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), written)
+        });
+        run.records.extend(answers);
+        let written = written.map(|entry| {
+            if let Some(entry) = entry {
+                samples::add(site, &known, (entry, started), run);
+            }
+        });
+        answered.and(written)?;
+    }
+    Ok(())
+}
+
+/// Answers by scrapes, if a pod was scraped twice.
+fn by_scrapes(site: &Site, known: &Known, scrapes: &[Scraped], run: &mut Run) -> Result<(), BundleError> {
+    let of_pod = |scraped: &Scraped| (scraped.namespace.clone(), scraped.pod.clone());
+    let mut once = BTreeSet::new();
+    if scrapes.iter().all(|scraped| once.insert(of_pod(scraped))) {
+        return Ok(());
+    }
+    let is_first = |record: &&Record| matches!(&record.task.what, What::Scrape(scrape) if scrape.not_before.is_none());
+    let pods = run.records.iter().filter(|record| record.cluster == site.cluster).filter(is_first).count();
+    for answer in two_scrapes::answers(&site.request, known, scrapes, pods) {
+        run.records.push(write(site, answer)?);
+    }
+    Ok(())
+}
+
+/// Answers by objects, to queries that have no value yet.
+fn by_objects(
+    site: &Site,
+    known: &Known,
+    series: &AllObjectSeries,
+    run: &Run,
+    records: &mut Vec<Record>,
+) -> Result<(), BundleError> {
+    let has_value = |record: &Record| record.done.verdict.as_ref().is_some_and(|it| it.steps_with_data > 0);
+    let ours = run.records.iter().filter(|record| record.cluster == site.cluster && has_value(record));
+    let answered: BTreeSet<String> = ours
+        .filter_map(|record| match &record.task.what {
+            What::Query(query) => Some(query.id.clone()),
+            _ => None,
+        })
+        .collect();
+    let is_wanted = |id: &str| !answered.contains(id);
+    let answers = by_objects::answers(&site.request, known, series, site.objects_listed_at(), is_wanted);
+    // Without a value, objects do not answer.
+    for answer in answers.filter(|answer| !answer.values.is_empty()) {
+        records.push(write(site, answer)?);
+    }
+    Ok(())
+}
+
+/// Writes an answer's file, and makes the record of its task.
+fn write(site: &Site, answer: LocalAnswer) -> Result<Record, BundleError> {
+    let started = Utc::now();
+    let LocalAnswer { rule, query, since_start, values, verdict, first, last, by } = answer;
+    let task = plan::answered(&rule, &query, (first, last), by);
+    let (path, source) = match by {
+        AnsweredBy::Objects => {
+            (layout::query_of_objects(&site.cluster, &rule.id), AnswerSource::Objects { objects: time(last) })
+        }
+        AnsweredBy::Scrapes | AnsweredBy::Prometheus => {
+            let since_start = since_start.as_ref().map(ToString::to_string);
+            let two_scrapes = [time(first), time(last)];
+            (layout::query(&site.cluster, &rule.id), AnswerSource::Scrapes { two_scrapes, since_start })
+        }
+    };
+    let text = query.to_string();
+    let answered = AnsweredQuery::new(&rule.id, Some(&rule), &text, source);
+    let mut file = AnswerFile::begin(site, path, env!("CARGO_PKG_NAME"), &answered)?;
+    let seconds = last.timestamp_millis() as f64 / 1000.0;
+    for (labels, value) in &values {
+        file.series(labels, Some(&json!([[seconds, value]]).to_string()), None)?;
+    }
+    let entry = file.end(&verdict)?;
+    let outcome = if values.is_empty() { Outcome::Empty } else { Outcome::Collected };
+    let done = Done { verdict: Some(verdict), entries: vec![entry], ..Done::new(outcome) };
+    Ok(Record { cluster: site.cluster.clone(), task, started: Some(started), duration: Duration::ZERO, done })
+}
