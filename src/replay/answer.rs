@@ -1,11 +1,9 @@
-//! Answers in the API server's own forms: objects, lists, tables, Status.
+//! Owns the answers in the API server's own forms: objects, lists, tables, Status.
 
 use super::{
-    PARTIAL,
-    index::Place,
+    place::Place,
     request::ListQuery,
-    said,
-    select::Labels,
+    selectors::LabelSelector,
     table::{Row, Table},
 };
 use crate::bundle::{Outcome, TaskRecord};
@@ -15,7 +13,10 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use std::{collections::HashSet, fmt::Write as _, sync::Arc};
 
-/// What was collected.
+/// The kind under which an API server gives objects by their metadata only.
+pub(super) const PARTIAL: &str = "PartialObjectMetadata";
+
+/// An answer with what was collected.
 pub(super) struct Answer {
     body: Body,
     content: &'static str,
@@ -37,13 +38,13 @@ impl Answer {
     }
 }
 
-/// What was not, or is not there.
+/// An answer that says why there is nothing.
 #[derive(Debug)]
 pub(super) struct Refusal {
     code: u16,
     reason: &'static str,
     message: String,
-    /// What is missing from the evidence, in a line.
+    /// What the evidence lacks, in one line; none where the evidence is complete.
     pub(super) missing: Option<String>,
 }
 
@@ -78,7 +79,7 @@ impl Refusal {
     }
 }
 
-/// Why there is none of something, by what became of the tasks that would have got it.
+/// Says why there is nothing, by what became of the tasks that asked for it.
 pub(super) fn refusal(records: &[&TaskRecord], what: &str, is_served: bool) -> Refusal {
     if records.is_empty() && !is_served {
         return Refusal::not_found("the server could not find the requested resource");
@@ -87,9 +88,9 @@ pub(super) fn refusal(records: &[&TaskRecord], what: &str, is_served: bool) -> R
         let message = format!("{what} was not collected: no task asked for it");
         return Refusal::not_found(&message).missing(&message);
     };
-    let said: Vec<String> = records.iter().map(|record| said(record)).collect();
-    let message = format!("{what} was not collected: {}", said.join("; "));
-    // That there is none is no gap.
+    let lines: Vec<String> = records.iter().map(|record| outcome_line(record)).collect();
+    let message = format!("{what} was not collected: {}", lines.join("; "));
+    // The evidence is complete: there is none in the cluster.
     if records.iter().all(|record| record.outcome == Outcome::Absent) {
         return Refusal::not_found(&first.causes.join(": "));
     }
@@ -97,7 +98,17 @@ pub(super) fn refusal(records: &[&TaskRecord], what: &str, is_served: bool) -> R
         true => Refusal::new(403, "Forbidden", &message),
         false => Refusal::not_found(&message),
     };
-    refusal.missing(&said.join("; "))
+    refusal.missing(&lines.join("; "))
+}
+
+/// What became of a task, in one line.
+pub(super) fn outcome_line(record: &TaskRecord) -> String {
+    let causes = record.causes.join(": ");
+    let word = serde_json::to_value(record.outcome).ok().and_then(|value| value.as_str().map(str::to_owned));
+    let word = word.unwrap_or_default();
+    let within = record.namespace.as_deref().map(|name| format!(" of namespace {name}")).unwrap_or_default();
+    let why = if causes.is_empty() { word } else { format!("{word}: {causes}") };
+    format!("{}{within} ({why})", record.target)
 }
 
 /// One object, or its metadata.
@@ -110,8 +121,8 @@ pub(super) fn object(object: Bytes, place: &Place, metadata_only: bool, kind: im
     if metadata_only {
         to_metadata(&mut value);
     } else {
-        // Asked for by metadata only, an object comes as of this kind; what it is stays what it was.
-        value["apiVersion"] = api_version(place).into();
+        // It was collected by metadata only, and came with the kind of that form.
+        value["apiVersion"] = place.api_version().into();
         value["kind"] = kind().into();
     }
     Answer::json(value.to_string().into())
@@ -130,11 +141,7 @@ fn to_metadata(value: &mut Value) {
     *value = json!({ "kind": PARTIAL, "apiVersion": "meta.k8s.io/v1", "metadata": value["metadata"].take() });
 }
 
-pub(super) fn api_version(place: &Place) -> String {
-    if place.group.is_empty() { place.version.clone() } else { format!("{}/{}", place.group, place.version) }
-}
-
-/// Kinds by group and plural, of a document of aggregated discovery.
+/// The kinds in a document of aggregated discovery, by group and plural.
 pub(super) fn kinds(document: &Value) -> Vec<((String, String), String)> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -148,7 +155,7 @@ pub(super) fn kinds(document: &Value) -> Vec<((String, String), String)> {
     kinds
 }
 
-/// A kind by its plural, where nothing else says it.
+/// A guess of a kind by its plural, where discovery was not collected.
 pub(super) fn kind_of(plural: &str) -> String {
     let mut letters = plural.strip_suffix('s').unwrap_or(plural).chars();
     letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
@@ -165,7 +172,7 @@ pub(super) fn list(
     let labels =
         match &query.labels {
             None => None,
-            Some(text) => Some(Labels::of(text).ok_or_else(|| {
+            Some(text) => Some(LabelSelector::of(text).ok_or_else(|| {
                 Refusal::new(400, "BadRequest", &format!("unable to parse the label selector {text:?}"))
             })?),
         };
@@ -205,7 +212,7 @@ pub(super) fn list(
     } else {
         let (kind, version) = match metadata_only {
             true => ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
-            false => (format!("{}List", kind()), api_version(place)),
+            false => (format!("{}List", kind()), place.api_version()),
         };
         let _ =
             write!(body, r#"{{"kind":{},"apiVersion":{},"metadata":{metadata},"items":["#, json!(kind), json!(version));
@@ -216,8 +223,8 @@ pub(super) fn list(
             body.push(b',');
         }
         let object = match (is_table, query.include_object.as_str(), metadata_only) {
-            // A controller asks by labels for its pods.
-            (false, _, false) if query.labels.is_some() => row.brief.as_ref().unwrap_or(&row.object).clone(),
+            // The description of a controller selects its pods by labels.
+            (false, _, false) if query.labels.is_some() => row.summary.as_ref().unwrap_or(&row.object).clone(),
             (true, "Object", _) | (false, _, false) => row.object.clone(),
             (true, "None", _) => Bytes::from_static(b"null"),
             _ => metadata_of(&row.object),

@@ -1,91 +1,25 @@
-//! Which task would have got what: tasks by the paths of their requests.
+//! Owns the index of a cluster's tasks: which of them asked, or would have asked, for what.
 
-use super::{request::ListQuery, select::Fields};
+use super::{place::Place, request::ListQuery, selectors::FieldSelector};
 use crate::bundle::TaskRecord;
 use std::collections::HashMap;
 
-/// A resource, in a namespace or over the cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) group: String,
-    pub(super) version: String,
-    pub(super) namespace: Option<String>,
-    pub(super) plural: String,
-}
-
-impl Place {
-    pub(super) fn new(group: &str, version: &str, namespace: Option<&str>, plural: &str) -> Self {
-        Self {
-            group: group.to_owned(),
-            version: version.to_owned(),
-            namespace: namespace.map(str::to_owned),
-            plural: plural.to_owned(),
-        }
-    }
-
-    /// Reads the path of a list or of one object, which comes with its name.
-    fn read(path: &str) -> Option<(Self, Option<&str>)> {
-        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-        let (group, version, rest) = match segments[..] {
-            ["api", version, ref rest @ ..] => ("", version, rest),
-            ["apis", group, version, ref rest @ ..] => (group, version, rest),
-            _ => return None,
-        };
-        let (namespace, rest) = match *rest {
-            ["namespaces", namespace, ref rest @ ..] if !rest.is_empty() => (Some(namespace), rest),
-            _ => (None, rest),
-        };
-        match *rest {
-            [plural] => Some((Self::new(group, version, namespace, plural), None)),
-            [plural, name] => {
-                let name = path.rsplit('/').next().filter(|last| *last == name)?;
-                Some((Self::new(group, version, namespace, plural), Some(name)))
-            }
-            _ => None,
-        }
-    }
-
-    pub(super) fn path(&self, name: Option<&str>) -> String {
-        let root = if self.group.is_empty() {
-            format!("/api/{}", self.version)
-        } else {
-            format!("/apis/{}/{}", self.group, self.version)
-        };
-        let within = self.namespace.as_deref().map(|name| format!("/namespaces/{name}")).unwrap_or_default();
-        let name = name.map(|name| format!("/{name}")).unwrap_or_default();
-        format!("{root}{within}/{}{name}", self.plural)
-    }
-
-    pub(super) fn resource(&self) -> String {
-        if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
-    }
-
-    pub(super) fn words(&self) -> String {
-        match &self.namespace {
-            Some(namespace) => format!("{} of namespace {namespace}", self.resource()),
-            None => format!("{} over the cluster", self.resource()),
-        }
-    }
-
-    pub(super) fn named(&self, name: &str) -> String {
-        format!("{}/{name}", self.resource())
-    }
-}
-
-/// A task that lists.
-struct Listed {
+/// A task that asked for a list.
+struct ListTask {
     namespace: Option<String>,
-    /// What it was cut to; a label selector is what was asked of the cluster and no cut of ours.
-    fields: Fields,
+    /// The field selector that it was asked with. A label selector is ignored: it selects the profile's workload.
+    fields: FieldSelector,
+    /// Its place in the evidence's tasks.
     task: usize,
 }
 
 /// The tasks of one cluster.
 #[derive(Default)]
 pub(super) struct Index {
-    lists: HashMap<(String, String), Vec<Listed>>,
+    lists: HashMap<(String, String), Vec<ListTask>>,
     /// By the path of the request, without its query.
     paths: HashMap<String, usize>,
+    /// By namespace, pod, container, and whether it is the previous log.
     logs: HashMap<(String, String, String, bool), usize>,
     version: Option<(usize, Option<String>)>,
     discovery: Option<usize>,
@@ -97,7 +31,7 @@ impl Index {
     pub(super) fn of(tasks: &[TaskRecord], cluster: &str) -> Self {
         let mut index = Self::default();
         for (at, task) in tasks.iter().enumerate().filter(|(_, task)| task.cluster.as_deref() == Some(cluster)) {
-            // What there is a later state of is not answered with.
+            // Only the latest state of a thing is an answer.
             if task.id.starts_with("earlier/") {
                 continue;
             }
@@ -118,7 +52,7 @@ impl Index {
                     index.all.push((at, place.clone(), None));
                     let fields = ListQuery::of(&query).fields;
                     let key = (place.group, place.plural);
-                    let listed = Listed { namespace: place.namespace, fields, task: at };
+                    let listed = ListTask { namespace: place.namespace, fields, task: at };
                     index.lists.entry(key).or_default().push(listed);
                 }
                 kind => {
@@ -133,7 +67,7 @@ impl Index {
         index
     }
 
-    /// Discovery's entries are called by what they answered: `…/api/apis.json` is `/apis`.
+    /// Reads what each entry of discovery answered from its name: `…/api/apis.json` is `/apis`.
     fn discover(&mut self, at: usize, task: &TaskRecord) {
         self.discovery = Some(at);
         for entry in &task.entries {
@@ -151,7 +85,7 @@ impl Index {
         }
     }
 
-    /// Every task that asked for objects, what for, and by which name if by one.
+    /// Every task that asked for objects, where, and under which name, if it asked for one object.
     pub(super) fn all(&self) -> impl Iterator<Item = (usize, &Place, Option<&str>)> {
         (0..self.all.len()).map(|at| self.at(at))
     }
@@ -173,10 +107,12 @@ impl Index {
         }
     }
 
+    /// The task that sent a request to this path, without its query.
     pub(super) fn by_path(&self, path: &str) -> Option<usize> {
         self.paths.get(path).copied()
     }
 
+    /// The task that asked for a log.
     pub(super) fn log(&self, namespace: &str, pod: &str, container: &str, previous: bool) -> Option<usize> {
         self.logs.get(&(namespace.to_owned(), pod.to_owned(), container.to_owned(), previous)).copied()
     }
@@ -187,13 +123,14 @@ impl Index {
         pods.into_iter().flatten().any(|list| list.fields.exactly("spec.nodeName") == Some(node))
     }
 
-    /// The tasks that got what a list asks for, or should have. A task that was cut by fields has all
-    /// of what is cut by the same and more; a list over the cluster is the sum of all there are.
+    /// The tasks that asked for what a list selects. A task with a field selector has all that a narrower selector
+    /// selects. A list over the cluster is made of those of all namespaces.
     pub(super) fn covering(&self, place: &Place, query: &ListQuery) -> Vec<usize> {
         let Some(lists) = self.lists.get(&(place.group.clone(), place.plural.clone())) else { return Vec::new() };
-        let within =
-            |list: &&Listed| place.namespace.is_none() || list.namespace.is_none() || list.namespace == place.namespace;
-        let covers = |list: &&Listed| query.fields.is_within(&list.fields);
+        let within = |list: &&ListTask| {
+            place.namespace.is_none() || list.namespace.is_none() || list.namespace == place.namespace
+        };
+        let covers = |list: &&ListTask| query.fields.is_within(&list.fields);
         lists.iter().filter(within).filter(covers).map(|list| list.task).collect()
     }
 }

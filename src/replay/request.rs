@@ -1,14 +1,14 @@
-//! What a request to an API server asks for, read off its path and query.
+//! Owns what a request to the API server asks for, read from its path and query.
 
-use super::{index::Place, select::Fields};
+use super::{place::Place, selectors::FieldSelector};
 use http::{Method, Request};
 use kube::client::Body;
 use std::collections::HashMap;
 
 /// A request that evidence can answer.
 #[derive(Debug)]
-pub(super) enum Asked {
-    /// `/version`, `/api`, `/apis` and what lies between them and resources.
+pub(super) enum ApiRequest {
+    /// `/version`, or a document of discovery.
     Document(String),
     Log {
         namespace: String,
@@ -27,11 +27,11 @@ pub(super) enum Asked {
     },
 }
 
-/// What a list is cut to.
+/// Which objects of a list are wanted, and in which form.
 #[derive(Debug, Default)]
 pub(super) struct ListQuery {
     pub(super) labels: Option<String>,
-    pub(super) fields: Fields,
+    pub(super) fields: FieldSelector,
     /// Rows of a page; 0 for all.
     pub(super) limit: usize,
     /// Where the page begins: the token of a page is the number of rows before the next.
@@ -39,8 +39,8 @@ pub(super) struct ListQuery {
     pub(super) include_object: String,
 }
 
-impl Asked {
-    /// None for anything but reading.
+impl ApiRequest {
+    /// Reads a request; none for one that would change something.
     pub(super) fn of(request: &Request<Body>) -> Option<Self> {
         if request.method() != Method::GET {
             return None;
@@ -83,7 +83,7 @@ impl ListQuery {
         let number = |key: &str| text(key).and_then(|text| text.parse().ok()).unwrap_or_default();
         Self {
             labels: text("labelSelector").cloned(),
-            fields: Fields::of(text("fieldSelector").map_or("", String::as_str)),
+            fields: FieldSelector::of(text("fieldSelector").map_or("", String::as_str)),
             limit: number("limit"),
             from: number("continue"),
             include_object: text("includeObject").cloned().unwrap_or_default(),

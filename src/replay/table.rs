@@ -1,6 +1,6 @@
-//! A table of the bundle: rows as compact bytes, under what they are looked for by.
+//! Owns the tables of the evidence: rows as compact bytes, indexed by what requests select them by.
 
-use super::brief;
+use super::pod_summary;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -14,25 +14,25 @@ use std::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keep {
     All,
-    /// Half of most objects is managed fields, of which describing prints nothing.
+    /// All but managed fields, which are half of most objects and never in a description.
     WithoutManagedFields,
-    /// The same of pods, and beside it what others are described by.
-    Pods,
+    /// The same, and the summary of each pod.
+    PodsWithSummary,
 }
 
-/// One object, and how the server printed it.
+/// One object, and the cells that the API server printed for it.
 #[derive(Clone)]
 pub(super) struct Row {
     pub(super) cells: Bytes,
     pub(super) object: Bytes,
-    /// Of a pod, what others are described by.
-    pub(super) brief: Option<Bytes>,
+    /// A pod's summary, which descriptions of other objects need.
+    pub(super) summary: Option<Bytes>,
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) kind: String,
     /// As JSON; empty when there are none.
     labels: Box<str>,
-    /// Fields that lists are cut by, by their path. A few, in thousands of rows: no map.
+    /// Fields that lists are selected by, by their path. Each of thousands of rows has a few, too few for a map.
     fields: Box<[(&'static str, Box<str>)]>,
 }
 
@@ -71,10 +71,10 @@ struct RawRow<'a> {
     object: &'a RawValue,
 }
 
-/// As much of an object as lists are cut by.
+/// The fields of an object that lists are selected by.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Seen<'a> {
+struct SelectedBy<'a> {
     #[serde(borrow)]
     kind: Cow<'a, str>,
     #[serde(borrow)]
@@ -100,7 +100,7 @@ struct Metadata<'a> {
     managed_fields: Option<&'a RawValue>,
 }
 
-// What these hold may be of any type in an object of any kind.
+// In objects of other kinds, these fields may have any type.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Spec<'a> {
@@ -145,11 +145,12 @@ impl Table {
         })
     }
 
-    /// The same of its pods in brief alone.
-    pub(super) fn briefs(&self) -> Self {
-        let brief = |row: &Row| Row { object: row.brief.clone().unwrap_or_else(|| row.object.clone()), ..row.clone() };
+    /// The same table with a summary of each pod in place of the pod.
+    pub(super) fn summaries(&self) -> Self {
+        let summary =
+            |row: &Row| Row { object: row.summary.clone().unwrap_or_else(|| row.object.clone()), ..row.clone() };
         Self {
-            rows: self.rows.iter().map(brief).collect(),
+            rows: self.rows.iter().map(summary).collect(),
             columns: self.columns.clone(),
             resource_version: self.resource_version.clone(),
             about: OnceLock::new(),
@@ -157,14 +158,14 @@ impl Table {
         }
     }
 
-    /// The row of a name, in a namespace if one is meant.
+    /// The row of this name; with a namespace, only that of the namespace.
     pub(super) fn named(&self, namespace: Option<&str>, name: &str) -> Option<&Row> {
         let names = self.names.get_or_init(|| index(&self.rows, |row| Some(row.name.as_str())));
         let found = names.get(name)?.iter().map(|at| &self.rows[*at]);
         found.into_iter().find(|row| namespace.is_none_or(|namespace| row.namespace == namespace))
     }
 
-    /// Rows that are about an object of that name.
+    /// Events that are about an object of this name.
     pub(super) fn about(&self, name: &str) -> impl Iterator<Item = &Row> {
         let about = self.about.get_or_init(|| {
             index(&self.rows, |row| Some(row.field("involvedObject.name")).filter(|name| !name.is_empty()))
@@ -186,10 +187,10 @@ fn index(rows: &[Row], key: impl Fn(&Row) -> Option<&str>) -> HashMap<String, Ve
 impl Row {
     fn read(row: &RawRow<'_>, keep: Keep) -> Self {
         let text = row.object.get();
-        // An object that is none can still be listed.
-        let seen: Seen = serde_json::from_str(text).unwrap_or_default();
-        let Seen { kind, metadata, spec, status, involved_object } = seen;
-        let brief = if keep == Keep::Pods { brief::of(text).map(Bytes::from) } else { None };
+        // What cannot be read as an object is listed all the same.
+        let selected_by: SelectedBy = serde_json::from_str(text).unwrap_or_default();
+        let SelectedBy { kind, metadata, spec, status, involved_object } = selected_by;
+        let summary = if keep == Keep::PodsWithSummary { pod_summary::summary(text).map(Bytes::from) } else { None };
         let object = match metadata.managed_fields.filter(|_| keep != Keep::All) {
             Some(fields) => without(text, fields.get()),
             None => copied(text),
@@ -214,7 +215,7 @@ impl Row {
         Self {
             cells: copied(row.cells.get()),
             object,
-            brief,
+            summary,
             namespace: metadata.namespace.into_owned(),
             name: metadata.name.into_owned(),
             kind: kind.into_owned(),
@@ -223,12 +224,11 @@ impl Row {
         }
     }
 
-    /// Its labels.
     pub(super) fn labels(&self) -> BTreeMap<String, String> {
         serde_json::from_str(&self.labels).unwrap_or_default()
     }
 
-    /// The value of a field that lists may be cut by; empty when it has none.
+    /// The value of a field that lists may be selected by; empty where the object has none.
     pub(super) fn field(&self, name: &str) -> &str {
         match name {
             "metadata.name" => &self.name,
@@ -242,7 +242,7 @@ fn copied(text: &str) -> Bytes {
     Bytes::copy_from_slice(text.as_bytes())
 }
 
-/// `object` without its managed fields, of which `fields` is the value within its text.
+/// `object` without its managed fields. `fields` is their value, a part of the same text.
 fn without(object: &str, fields: &str) -> Bytes {
     let from = fields.as_ptr() as usize - object.as_ptr() as usize;
     let (mut start, mut end) = (from, from + fields.len());

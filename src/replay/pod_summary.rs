@@ -1,5 +1,7 @@
-//! Of a pod, what others are described by: its node by what its containers ask for, its controller by its owner and
-//! its phase. Each pod is looked at twice for these, and those of all namespaces are held at once for their nodes.
+//! Owns the summary of a pod: the fields that descriptions of its node and its controller need. A node shows what the
+//! pod's containers request, a controller counts its pods by phase.
+//!
+//! The summaries of all namespaces are held at once to describe the nodes, so they are small.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -56,7 +58,7 @@ struct Spec<'a> {
 struct Status<'a> {
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     phase: Raw<'a>,
-    /// A resize that the node cannot do is told here.
+    /// A condition says that the node cannot resize the pod.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     conditions: Raw<'a>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
@@ -65,7 +67,7 @@ struct Status<'a> {
     init_container_statuses: Option<Vec<Container<'a>>>,
 }
 
-/// A container of the specification, or what became of it.
+/// A container of the spec, or the status of one.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Container<'a> {
@@ -79,7 +81,7 @@ struct Container<'a> {
     allocated_resources: Raw<'a>,
 }
 
-/// The pod with as much of it; none for what is not as pods are.
-pub(super) fn of(pod: &str) -> Option<String> {
+/// The summary of a pod, as JSON; none for what is not a pod.
+pub(super) fn summary(pod: &str) -> Option<String> {
     serde_json::to_string(&serde_json::from_str::<Pod>(pod).ok()?).ok()
 }

@@ -1,13 +1,13 @@
-//! Label and field selectors, as an API server takes them.
+//! Owns label and field selectors, as the API server understands them.
 
 use std::collections::BTreeMap;
 
 /// A field selector: terms that must all hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fields(Vec<(String, bool, String)>);
+pub(super) struct FieldSelector(Vec<(String, bool, String)>);
 
-impl Fields {
-    /// Of `a=b,c!=d`; a term that is none is left out.
+impl FieldSelector {
+    /// Reads `a=b,c!=d`. What is not a term is ignored.
     pub(super) fn of(text: &str) -> Self {
         let term = |term: &str| {
             let (name, equal, value) = match term.split_once("!=") {
@@ -22,7 +22,7 @@ impl Fields {
         Self(text.split(',').filter_map(term).collect())
     }
 
-    /// Whether whatever this selects, `other` selects too.
+    /// Whether `other` selects everything that this selects.
     pub(super) fn is_within(&self, other: &Self) -> bool {
         other.0.iter().all(|term| self.0.contains(term))
     }
@@ -32,7 +32,7 @@ impl Fields {
         self.0.iter().find(|term| term.0 == name && term.1).map(|term| term.2.as_str())
     }
 
-    /// Whether all terms hold; `value` gives a field's, empty for one that is not there.
+    /// Whether all terms hold. `value` returns a field's value, empty for a field that is not there.
     pub(super) fn hold<'v>(&self, value: impl Fn(&str) -> &'v str) -> bool {
         self.0.iter().all(|(name, equal, wanted)| (value(name) == wanted) == *equal)
     }
@@ -40,7 +40,7 @@ impl Fields {
 
 /// A label selector: requirements that must all hold.
 #[derive(Debug)]
-pub(super) struct Labels(Vec<Requirement>);
+pub(super) struct LabelSelector(Vec<Requirement>);
 
 #[derive(Debug)]
 enum Requirement {
@@ -50,8 +50,8 @@ enum Requirement {
     Absent(String),
 }
 
-impl Labels {
-    /// Of `a=b,c in (d,e),!f`; none when it is no selector.
+impl LabelSelector {
+    /// Reads `a=b,c in (d,e),!f`; none for what is not a selector.
     pub(super) fn of(text: &str) -> Option<Self> {
         let mut parts = Vec::new();
         let (mut depth, mut from) = (0_i32, 0);
@@ -76,6 +76,7 @@ impl Labels {
             .map(Self)
     }
 
+    /// Whether an object with these labels is selected.
     pub(super) fn select(&self, labels: &BTreeMap<String, String>) -> bool {
         self.0.iter().all(|requirement| match requirement {
             Requirement::In(key, values) => labels.get(key).is_some_and(|value| values.contains(value)),
@@ -112,11 +113,11 @@ fn requirement(text: &str) -> Option<Requirement> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fields, Labels};
+    use super::{FieldSelector, LabelSelector};
 
     fn selects(selector: &str, labels: &[(&str, &str)]) -> bool {
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Labels::of(selector).expect("a selector").select(&labels)
+        LabelSelector::of(selector).expect("a selector").select(&labels)
     }
 
     #[test]
@@ -138,18 +139,18 @@ mod tests {
         for no in ["app=b", "app!=a", "app in (b)", "app notin (a,b)", "owner", "!app", "app=a,tier=x"] {
             assert!(!selects(no, &labels), "{no}");
         }
-        assert!(Labels::of("app in a").is_none());
+        assert!(LabelSelector::of("app in a").is_none());
     }
 
     #[test]
     fn fields_are_selected_by_all_terms() {
         let value = |name: &str| if name == "spec.nodeName" { "n1" } else { "" };
-        assert!(Fields::of("spec.nodeName=n1,status.phase!=Failed").hold(value));
-        assert!(!Fields::of("spec.nodeName==n2").hold(value));
-        assert!(Fields::of("metadata.name=").hold(value));
-        let narrow = Fields::of("involvedObject.name=a,involvedObject.kind=Node,involvedObject.uid=1");
-        assert!(narrow.is_within(&Fields::of("involvedObject.kind=Node,involvedObject.name=a")));
-        assert!(!Fields::of("involvedObject.kind=Node").is_within(&narrow));
+        assert!(FieldSelector::of("spec.nodeName=n1,status.phase!=Failed").hold(value));
+        assert!(!FieldSelector::of("spec.nodeName==n2").hold(value));
+        assert!(FieldSelector::of("metadata.name=").hold(value));
+        let narrow = FieldSelector::of("involvedObject.name=a,involvedObject.kind=Node,involvedObject.uid=1");
+        assert!(narrow.is_within(&FieldSelector::of("involvedObject.kind=Node,involvedObject.name=a")));
+        assert!(!FieldSelector::of("involvedObject.kind=Node").is_within(&narrow));
         assert_eq!(narrow.exactly("involvedObject.uid"), Some("1"));
     }
 }

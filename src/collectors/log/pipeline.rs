@@ -1,0 +1,306 @@
+//! The way of a log's bytes into its entry: cut to the window, redacted, compressed. A pipeline can be filled
+//! from several answers, one after the other: from an earlier bundle, while a log is followed, at last.
+
+use super::gaps::LogGap;
+use crate::{
+    bundle::{BundleError, Coverage, EntryPath, facts::LogFacts, layout},
+    collect::{Break, EarlierLog, Ended, Site, WindowFilter, Writing},
+    facts::{coverage::Begins, identity::Extract, logs},
+    kubelet_log::Stamp,
+    plan::{LogTask, Task, window::seconds_floor},
+    redact::{Clean, Counts, Stream},
+    source::{BodyStream, kubernetes::SourceError},
+};
+use chrono::{DateTime, Utc};
+use std::io::Read as _;
+
+/// What is taken at a time: a connection gives up to 400 kB at once, which would be held by every step.
+pub(super) const CHUNK: usize = 64 << 10;
+
+/// What came through a pipeline.
+pub(super) struct Received {
+    /// None when no line fell into the window.
+    pub(super) entry: Option<Writing>,
+    pub(super) counts: Counts,
+    pub(super) ended: Ended,
+    pub(super) extract: Extract,
+    /// What its lines say.
+    pub(super) facts: Box<LogFacts>,
+    pub(super) stop: Option<Stopped>,
+    /// When it ended, by the API server's clock.
+    pub(super) until: DateTime<Utc>,
+    /// Where the log begins, if it need not be asked.
+    pub(super) begins: Option<Begins>,
+    /// What is missing in between.
+    pub(super) gaps: Vec<LogGap>,
+    /// Where the last reading did not go on with what was had before it.
+    pub(super) breaks: Vec<Break>,
+    /// Whether it is known to be the log of the pod that was listed.
+    pub(super) is_sure: bool,
+    /// What is covered by the log of an earlier bundle that this goes on with.
+    pub(super) before: Coverage,
+    /// The log of the earlier bundle.
+    pub(super) continues: Option<String>,
+}
+
+/// Why a log was left before its end.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    Limit(u64),
+    Source(SourceError),
+    Bundle(BundleError),
+    /// The node no longer has it; why it is known.
+    Gone(String),
+}
+
+pub(super) struct LogPipeline {
+    pub(super) log: LogTask,
+    pub(super) filter: WindowFilter,
+    pub(super) sink: Sink,
+    received: u64,
+    pub(super) begins: Option<Begins>,
+    pub(super) gaps: Vec<LogGap>,
+    pub(super) is_sure: bool,
+    before: Coverage,
+    continues: Option<String>,
+    /// Whether all of the run's log was had: it has ended, and was read to its end.
+    pub(super) is_whole: bool,
+    /// Why it was left while it was followed.
+    pub(super) stopped: Option<Stopped>,
+}
+
+/// Where the lines go that are within the window.
+pub(super) struct Sink {
+    pub(super) site: Site,
+    pub(super) request: String,
+    path: EntryPath,
+    redact: Stream,
+    extract: Extract,
+    facts: Box<logs::Extract>,
+    /// It begins with its first byte: an empty log leaves no empty file.
+    entry: Option<Writing>,
+    failed: Option<BundleError>,
+}
+
+impl Sink {
+    fn push(&mut self, kept: &[u8]) {
+        for slice in kept.chunks(CHUNK) {
+            let clean = self.redact.push(slice);
+            self.take(&clean);
+        }
+    }
+
+    fn take(&mut self, clean: &Clean) {
+        self.extract.push(clean);
+        self.facts.push(clean);
+        if clean.is_empty() || self.failed.is_some() {
+            return;
+        }
+        let written = match &mut self.entry {
+            Some(writing) => writing.write(clean),
+            None => self
+                .site
+                .begin(self.path.clone(), &self.request)
+                .and_then(|mut writing| writing.write(clean).map(|()| self.entry = Some(writing))),
+        };
+        self.failed = written.err();
+    }
+}
+
+impl LogPipeline {
+    pub(super) fn new(site: &Site, task: &Task, log: &LogTask) -> Self {
+        let window = &site.request.window;
+        // A run that was over before the window has no start to cut at: its last lines are wanted.
+        let start = log.since.map(|_| window.start);
+        let sink = Sink {
+            site: site.clone(),
+            request: task.request(),
+            path: path(site, log),
+            redact: site.redactor.stream(),
+            extract: Extract::of_log(&site.names),
+            facts: Box::new(logs::Extract::new(&site.patterns, window.incident.map(|incident| incident.start))),
+            entry: None,
+            failed: None,
+        };
+        Self {
+            log: log.clone(),
+            filter: WindowFilter::new(start, window.end),
+            sink,
+            received: 0,
+            begins: None,
+            gaps: Vec::new(),
+            is_sure: false,
+            before: Coverage::default(),
+            continues: None,
+            is_whole: false,
+            stopped: None,
+        }
+    }
+
+    /// One that goes on with what an earlier bundle has of the log, where there is such a thing that can
+    /// be read. Why no more is to be had is in it, if it is so.
+    pub(super) fn continued(site: &Site, task: &Task, log: &LogTask) -> Option<Self> {
+        let had = site.earlier.as_ref()?.log(&site.cluster, log)?;
+        let mut pipeline = Self::resumable(site, task, log);
+        // Reads from the disk, as long as that takes.
+        pipeline.stopped = tokio::task::block_in_place(|| pipeline.continues(&had));
+        // Damaged, or not to be gone on with: all of it is read anew.
+        (!matches!(pipeline.stopped, Some(Stopped::Source(_)))).then_some(pipeline)
+    }
+
+    /// One that can be taken up again when its stream broke.
+    pub(super) fn resumable(site: &Site, task: &Task, log: &LogTask) -> Self {
+        let pipeline = Self::new(site, task, log);
+        Self { filter: pipeline.filter.resumable(), ..pipeline }
+    }
+
+    /// Whether there is anything in it.
+    pub(super) fn has_lines(&self) -> bool {
+        self.sink.entry.is_some()
+    }
+
+    fn continues(&mut self, earlier: &EarlierLog<'_>) -> Option<Stopped> {
+        let mut chunk = vec![0; CHUNK];
+        let broken = |why| Some(Stopped::Source(SourceError::Broken(why)));
+        let mut earlier = match had.open() {
+            Ok(earlier) => earlier,
+            Err(error) => return broken(Box::new(error)),
+        };
+        let mut end = Vec::new();
+        loop {
+            let read = match earlier.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) => return broken(Box::new(error)),
+            };
+            end.extend_from_slice(&chunk[..read]);
+            end.drain(..end.len().saturating_sub(CHUNK));
+            if let Some(stopped) = self.feed(&chunk[..read]) {
+                return Some(stopped);
+            }
+        }
+        if ends_within_key(&end) {
+            return broken("it ends within a key, of which more may come".into());
+        }
+        self.before = had.coverage().clone();
+        self.continues = Some(had.path().to_owned());
+        self.is_whole = had.is_whole();
+        None
+    }
+
+    /// Whether it was begun with a log of an earlier bundle.
+    pub(super) fn is_continued(&self) -> bool {
+        self.continues.is_some()
+    }
+
+    /// Whether an answer that has ended was the log's to its end, and goes on with what was had: neither the
+    /// kubelet's error nor another file.
+    pub(super) fn has_ended_well(&self) -> bool {
+        let held = self.filter.held();
+        self.filter.is_joined() && (held.is_empty() || Stamp::read(held).is_some())
+    }
+
+    /// From when on to ask for what was not had yet. A line that has not ended comes again.
+    pub(super) fn resume(&mut self) -> Option<DateTime<Utc>> {
+        let start = seconds_floor(self.sink.site.request.window.start);
+        self.filter.resume().map(|since| since.max(start)).or(self.log.since)
+    }
+
+    pub(super) async fn run(&mut self, mut body: BodyStream) -> Option<Stopped> {
+        loop {
+            match body.chunk().await {
+                Ok(Some(chunk)) => {
+                    self.sink.site.progress.bytes(chunk.len() as u64);
+                    if let Some(stopped) = self.feed(&chunk) {
+                        return Some(stopped);
+                    }
+                }
+                Ok(None) => return None,
+                Err(error) => return Some(Stopped::Source(error)),
+            }
+            if self.filter.is_over() {
+                return None;
+            }
+        }
+    }
+
+    /// Takes the next bytes; says why no more are taken, if it is so.
+    pub(super) fn feed(&mut self, chunk: &[u8]) -> Option<Stopped> {
+        self.received += chunk.len() as u64;
+        let Self { filter, sink, .. } = self;
+        chunk.chunks(CHUNK).for_each(|slice| filter.push(slice, |kept| sink.push(kept)));
+        if let Some(error) = self.sink.failed.take() {
+            return Some(Stopped::Bundle(error));
+        }
+        let limit = self.sink.site.log_limit;
+        let is_full = self.received >= limit && !self.filter.is_over();
+        is_full.then_some(Stopped::Limit(limit))
+    }
+
+    /// What has come until now. `text` is the kubelet's error where there should have been a log.
+    pub(super) fn end(mut self, mut stop: Option<Stopped>) -> Result<Box<Received>, String> {
+        let Self { filter, sink, .. } = &mut self;
+        filter.end_line(|kept| sink.push(kept));
+        let mut breaks = filter.take_breaks();
+        if stop.is_none() && !self.is_whole && !self.filter.is_joined() {
+            breaks.extend(self.filter.last().map(|after| Break { after, before: None }));
+        }
+        let Self { filter, mut sink, begins, gaps, is_sure, before, continues, .. } = self;
+        let ended = filter.finish(|kept| sink.push(kept));
+        let (clean, counts) = std::mem::replace(&mut sink.redact, sink.site.redactor.stream()).finish();
+        sink.take(&clean);
+        let Sink { site, extract, facts, entry, failed, .. } = sink;
+        if let Some(error) = failed {
+            stop.get_or_insert(Stopped::Bundle(error));
+        }
+        if let Some(text) = ended.error.as_ref().filter(|_| !ended.is_log && stop.is_none()) {
+            return Err(site.redactor.string(text).0);
+        }
+        let begins = match (begins, ended.begins) {
+            // A file that was empty at first begins with what came then.
+            (Some(Begins::Empty), Some(first)) => Some(Begins::At(first)),
+            (begins, _) => begins,
+        };
+        let until = site.now();
+        Ok(Box::new(Received {
+            entry,
+            counts,
+            ended,
+            extract,
+            facts: Box::new(facts.finish()),
+            stop,
+            until,
+            begins,
+            gaps,
+            breaks,
+            is_sure,
+            before,
+            continues,
+        }))
+    }
+
+    /// Names the entry for what this log is by now.
+    pub(super) fn becomes(&mut self, log: &LogTask) -> Result<(), BundleError> {
+        self.log = log.clone();
+        let Sink { site, path, entry, .. } = &mut self.sink;
+        *path = self::path(site, log);
+        entry.as_mut().map_or(Ok(()), |entry| entry.rename(path.clone()))
+    }
+}
+
+/// Whether a log ends between the beginning and the end of a key. What comes of it then is only known to
+/// be a part of one by what stands before, which is redacted.
+fn ends_within_key(end: &[u8]) -> bool {
+    let last = |word: &[u8]| memchr::memmem::rfind(end, word);
+    let begins = last(b"-----BEGIN").max(last(b"<private-key:"));
+    begins.is_some() && begins > last(b"-----END")
+}
+
+fn path(site: &Site, log: &LogTask) -> EntryPath {
+    let LogTask { namespace, pod, container, previous, .. } = log;
+    match log.started.filter(|_| log.past) {
+        Some(started) => layout::past_log(&site.cluster, namespace, pod, container, started),
+        None if log.is_left() => layout::deleted_log(&site.cluster, namespace, pod, container, &log.uid),
+        None => layout::pod_log(&site.cluster, namespace, pod, container, *previous),
+    }
+}
