@@ -1,5 +1,5 @@
-//! What a manifest says of the bundle that was completed: its tasks, entries and coverage, beside those
-//! of the run that completed it. Pure.
+//! Owns how the manifest of an earlier bundle is merged into that of the run which completed it: tasks, entries and
+//! coverage. Pure.
 
 use super::{Earlier, answers, earlier::Carriage};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::{HashMap, HashSet};
 
-/// Adds to `manifest`, made of what the run itself got, what it has of `earlier`.
+/// Adds what was copied from `earlier` to `manifest`, which has what the run itself got.
 pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriage, settled: &FinalPaths) {
     let was = earlier.manifest();
     let at = was.started.to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -21,7 +21,7 @@ pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriag
     for carried in &carriage.entries {
         let Some(now) = settled.record(&carried.entry.path) else { continue };
         paths.insert(carried.record.path.as_str(), now.path.clone());
-        // What is in two files of one log is no part of either's coverage.
+        // Two files of one log do not cover for each other.
         let later = carried.later.as_ref().filter(|_| !carried.record.path.ends_with(".log"));
         moved.extend(later.and_then(|later| Some((settled.record(later)?.path, carried.record.coverage.clone()?))));
         if let Some(record) = entry(&mut manifest.entries, &now.path) {
@@ -60,13 +60,13 @@ pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriag
     manifest.remarks.extend(unread);
 }
 
-/// The record of a path, among records in the order of their paths.
+/// The record of a path, in records that are ordered by path.
 fn entry<'a>(entries: &'a mut [EntryRecord], path: &str) -> Option<&'a mut EntryRecord> {
     let at = entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok()?;
     Some(&mut entries[at])
 }
 
-/// What the earlier manifest says of an entry and the zip does not.
+/// Fills in what the earlier manifest says of an entry, beside what the zip shows.
 fn fill(record: &mut EntryRecord, was: EntryRecord, again: &crate::redact::Counts) {
     record.task = was.task;
     record.source = was.source;
@@ -80,8 +80,8 @@ fn fill(record: &mut EntryRecord, was: EntryRecord, again: &crate::redact::Count
     }
 }
 
-/// The earlier tasks: all that this run did not have, those whose evidence it did not get, and those of
-/// which there is a later state.
+/// Adds the earlier tasks: those that this run did not have, those whose evidence it did not get, and those of which it
+/// got a later state.
 fn tasks(manifest: &mut Manifest, was: &Manifest, at: &str, paths: &HashMap<&str, String>) {
     let ids: HashMap<String, usize> =
         manifest.tasks.iter().enumerate().map(|(at, task)| (task.id.clone(), at)).collect();
@@ -90,7 +90,7 @@ fn tasks(manifest: &mut Manifest, was: &Manifest, at: &str, paths: &HashMap<&str
         let entries: Vec<String> = task.entries.iter().filter_map(|path| paths.get(path.as_str()).cloned()).collect();
         let mut task = TaskRecord { entries, ..task.clone() };
         match ids.get(&task.id).map(|at| &mut manifest.tasks[*at]) {
-            // What it got is here as the evidence of another task.
+            // What it got is a part of another task's evidence.
             None if task.entries.is_empty() && task.outcome == Outcome::Collected && is_of_files(&task) => {}
             None => manifest.tasks.push(task),
             Some(now) if is_lacking(now) && matches!(task.outcome, Outcome::Collected | Outcome::Empty) => {
@@ -99,7 +99,7 @@ fn tasks(manifest: &mut Manifest, was: &Manifest, at: &str, paths: &HashMap<&str
             }
             Some(_) if !task.entries.is_empty() => {
                 let mut id = format!("earlier/{at}/{}", task.id);
-                // Of one that was completed itself there may be such a task already.
+                // A bundle that completed another one may have such a task already.
                 while was.tasks.iter().any(|other| other.id == id) {
                     id.push_str("/2");
                 }
@@ -118,18 +118,18 @@ fn tasks(manifest: &mut Manifest, was: &Manifest, at: &str, paths: &HashMap<&str
     }
 }
 
-/// Whether a task that got something has it in files.
+/// Whether a task that got something has files of its own.
 fn is_of_files(task: &TaskRecord) -> bool {
     !["version", "discovery"].contains(&task.kind.as_str())
 }
 
-/// Whether this run has nothing of it.
+/// Whether this run got nothing for a task.
 fn is_lacking(task: &TaskRecord) -> bool {
     use Outcome::{Cancelled, Failed, Forbidden, Skipped, TimedOut};
     task.entries.is_empty() && matches!(task.outcome, Cancelled | Failed | Forbidden | Skipped | TimedOut)
 }
 
-/// Where this run has listed the pods: clusters with the namespace, or none for all of them.
+/// Where this run listed the pods: cluster and namespace, none for all namespaces.
 fn listed(manifest: &Manifest) -> HashSet<(Option<String>, Option<String>)> {
     let is_list = |task: &&TaskRecord| {
         task.kind == "list"
@@ -141,7 +141,7 @@ fn listed(manifest: &Manifest) -> HashSet<(Option<String>, Option<String>)> {
     tasks.map(|task| (task.cluster.clone(), task.namespace.clone())).collect()
 }
 
-/// What both cover together.
+/// Joins the coverage of both.
 fn join(from: DateTime<Utc>, to: DateTime<Utc>, held: &mut Coverage, was: &Coverage) {
     let (first, last, lines) = (held.first, held.last, held.lines);
     *held = together(Interval { from, to }, (&held.covered, &held.gaps), (&was.covered, &was.gaps))
@@ -150,7 +150,7 @@ fn join(from: DateTime<Utc>, to: DateTime<Utc>, held: &mut Coverage, was: &Cover
 
 fn together(window: Interval, now: (&[Interval], &[Gap]), was: (&[Interval], &[Gap])) -> Timeline {
     let covered = [now.0, was.0].concat();
-    // Of a moment that neither covers, the later look has the better explanation.
+    // Where neither covers a moment, the later run's reason comes first.
     Timeline::new(window, &covered, &[now.1, was.1].concat())
 }
 
@@ -183,7 +183,7 @@ fn containers(
             listed.contains(&(cluster.clone(), None)) || listed.contains(&(cluster, Some(gone.namespace.clone())));
         for gap in gone.gaps.iter_mut().filter(|gap| is_listed && gap.cause == GapCause::WindowNotOver) {
             gap.cause = GapCause::PreviousInstanceGone;
-            gap.text = "the pod was not there any more when the bundle was completed".to_owned();
+            gap.text = "the pod was gone when the bundle was completed".to_owned();
         }
         for run in &mut gone.runs {
             run.log = run.log.as_deref().and_then(|log| paths.get(log)).cloned();

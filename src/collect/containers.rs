@@ -1,16 +1,15 @@
-//! From what a run gave to each container's coverage: the runs that its status told of, with what
-//! became of their logs. Pure.
+//! Owns the coverage of each container: joins the runs in its status with what became of their logs. Pure.
 
 use super::{Container, Record, Run};
 use crate::{
     bundle::{ContainerCoverage, FinalPaths, GapCause, Interval, LogRun, Outcome},
-    facts::coverage::{self, Life, Log, Stopped},
+    facts::coverage::{self, ContainerHistory, ObservedRun, Reason, RunLog},
     plan::{Request, Runs, What},
 };
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 
-/// Names one log: cluster, UID of the pod, container, and which of its runs.
+/// Identifies one log: cluster, UID of the pod, container, and which of its runs.
 type Key<'a> = (&'a str, &'a str, &'a str, Which);
 
 /// Which run of a container a log is of.
@@ -30,7 +29,7 @@ pub(super) fn coverage(request: &Request, run: &Run, settled: &FinalPaths) -> Ve
         .containers
         .iter()
         .map(|container| {
-            let timeline = coverage::of_container(window, &life(container, request, &logs, settled));
+            let timeline = coverage::of_container(window, &history(container, request, &logs, settled));
             let Runs { namespace, pod, uid, container: name, .. } = &container.runs;
             ContainerCoverage {
                 cluster: container.cluster.clone(),
@@ -62,15 +61,15 @@ fn key(record: &Record) -> Option<Key<'_>> {
     Some((&record.cluster, &log.uid, &log.container, which))
 }
 
-/// The runs of a container that are known, the earliest first, each with what became of its log: those
-/// that its status tells of, and those that were followed before.
+/// The known runs of a container, the earliest first, each with the record of its log: those in its status, and those
+/// that were followed before.
 fn runs<'a>(
     container: &'a Container,
     logs: &HashMap<Key<'a>, &'a Record>,
 ) -> Vec<(crate::plan::Run, bool, Option<&'a Record>)> {
     let Container { cluster, runs, .. } = container;
     let log = |which| logs.get(&(cluster.as_str(), runs.uid.as_str(), runs.container.as_str(), which)).copied();
-    // What was followed may be told by the status as well.
+    // A run that was followed may be in the status as well.
     let of = |run: crate::plan::Run, which| log(which).or_else(|| log(Which::Past(run.started?)));
     let told = [runs.previous, runs.current].into_iter().flatten().filter_map(|run| run.started);
     let told: Vec<DateTime<Utc>> = told.collect();
@@ -85,9 +84,9 @@ fn runs<'a>(
         .collect();
     all.sort_by_key(|(run, ..)| run.started);
     all.extend(runs.previous.map(|run| (run, true, of(run, Which::Previous))));
-    // One that waited may have started since.
+    // A container that waited may have started since.
     let current = log(Which::Current);
-    let has_started = |record: &&Record| matches!(record.done.log, Some(Log::Read(_)));
+    let has_started = |record: &&Record| matches!(record.done.log, Some(RunLog::Read(_)));
     let run = runs.current.or_else(|| current.filter(has_started).map(|_| crate::plan::Run::default()));
     all.extend(run.map(|run| (run, false, of(run, Which::Current))));
     all
@@ -103,15 +102,20 @@ fn log_runs(container: &Container, logs: &HashMap<Key<'_>, &Record>, settled: &F
     runs(container, logs).iter().map(run).collect()
 }
 
-fn life(container: &Container, request: &Request, logs: &HashMap<Key<'_>, &Record>, settled: &FinalPaths) -> Life {
+fn history(
+    container: &Container,
+    request: &Request,
+    logs: &HashMap<Key<'_>, &Record>,
+    settled: &FinalPaths,
+) -> ContainerHistory {
     let Container { seen, runs: told, gone, .. } = container;
-    let with_log = |(run, previous, record): &(crate::plan::Run, bool, Option<&Record>)| coverage::Run {
+    let with_log = |(run, previous, record): &(crate::plan::Run, bool, Option<&Record>)| ObservedRun {
         started: run.started,
         ended: run.ended,
         log: record.map_or_else(|| not_planned(request, *previous), |record| of_record(record, settled)),
     };
     let runs = runs(container, logs);
-    Life {
+    ContainerHistory {
         pod_started: told.pod_started,
         seen: *seen,
         restarts: told.restarts,
@@ -122,21 +126,21 @@ fn life(container: &Container, request: &Request, logs: &HashMap<Key<'_>, &Recor
 }
 
 /// Why there is no task for a log.
-fn not_planned(request: &Request, previous: bool) -> Log {
+fn not_planned(request: &Request, previous: bool) -> RunLog {
     let kinds = if previous { &["logs", "previous-logs"][..] } else { &["logs"] };
     let text = match kinds.iter().find(|kind| request.skips(kind)) {
         Some(kind) => format!("left out by --skip {kind}"),
         None => "the profile does not ask for it".to_owned(),
     };
-    Log::Not(Stopped { cause: GapCause::Skipped, text })
+    RunLog::Missing(Reason { cause: GapCause::Skipped, text })
 }
 
-/// What became of a log. What its collector did not say follows from the outcome.
-fn of_record(record: &Record, settled: &FinalPaths) -> Log {
+/// What became of a log, by its collector or else by the outcome.
+fn of_record(record: &Record, settled: &FinalPaths) -> RunLog {
     let done = &record.done;
-    let not = |cause, text: String| Log::Not(Stopped { cause, text });
+    let not = |cause, text: String| RunLog::Missing(Reason { cause, text });
     if done.entries.iter().any(|entry| settled.record(&entry.path).is_none()) {
-        return not(GapCause::StreamFailed, "it was gathered, and lost to a full disk".to_owned());
+        return not(GapCause::StreamFailed, "it was collected, but the disk was full".to_owned());
     }
     if let Some(log) = &done.log {
         return log.clone();

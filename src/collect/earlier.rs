@@ -1,7 +1,8 @@
-//! The bundle that a run completes: logs of it that go on, and all else that it has and the run has not.
+//! Owns the bundle that a run completes: its logs, which this run continues, and all other evidence that the run did not
+//! get itself.
 //!
-//! Its bytes were clean when they were written. They pass redaction again all the same: it is a file from
-//! somewhere, and what is a secret to this version need not have been one to an earlier one.
+//! Its bytes were redacted when they were written. They are redacted again: the file may come from anywhere, and this
+//! version may know secrets that an earlier one did not.
 
 use super::site::Entry;
 use crate::{
@@ -19,18 +20,18 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// What is copied at a time.
+/// So much is copied at a time (bytes).
 const CHUNK: usize = 64 << 10;
 
-/// The most that is read of its facts, in bytes.
+/// The most that is read of its facts (bytes).
 const LONGEST_FACTS: u64 = 64 << 20;
 
 /// An earlier bundle.
 pub struct Earlier {
     reader: BundleReader,
-    /// Its logs that are part of this bundle's.
+    /// Paths of its logs that are a part of this bundle's logs.
     continued: Mutex<BTreeSet<String>>,
-    /// Whether this same run made it, and has followed the logs since.
+    /// Whether this same run made it, before it followed the logs.
     is_of_this_run: bool,
 }
 
@@ -40,33 +41,33 @@ pub enum EarlierError {
     /// It cannot be read.
     #[error(transparent)]
     Unreadable(#[from] BundleError),
-    /// Lines were left out of it.
+    /// It is a smaller copy, which lacks lines.
     #[error("{path} is a smaller copy of {full}; complete that one")]
     Copy {
-        /// The copy.
+        /// The path of the copy.
         path: String,
-        /// The name of the full one.
+        /// The name of the bundle that it was copied from.
         full: String,
     },
 }
 
-/// An entry of the earlier bundle that is in this one.
+/// An entry of the earlier bundle that was copied into this one.
 #[derive(Clone, Debug)]
 pub struct Carried {
-    /// What its manifest says of it.
+    /// Its record in the earlier manifest.
     pub record: EntryRecord,
-    /// It, here.
+    /// The copy.
     pub entry: Entry,
-    /// Where there is a later state of the same: the path of that, as it was written under.
+    /// The path under which a later state of the same object was written, if there is one.
     pub later: Option<EntryPath>,
 }
 
-/// What of an earlier bundle was taken over.
+/// What was copied from an earlier bundle.
 #[derive(Debug, Default)]
 pub struct Carriage {
-    /// Its entries that are here, too.
+    /// The entries that were copied.
     pub entries: Vec<Carried>,
-    /// Those that could not be read, and why.
+    /// The paths of entries that could not be read, and why.
     pub unread: Vec<(String, String)>,
 }
 
@@ -91,7 +92,7 @@ impl Earlier {
         Ok(Self { is_of_this_run: true, ..Self::open(path)? })
     }
 
-    /// Whether it is the beginning of this run, and no bundle of its own.
+    /// Whether this same run made it, before it followed the logs.
     #[must_use]
     pub fn is_of_this_run(&self) -> bool {
         self.is_of_this_run
@@ -103,21 +104,21 @@ impl Earlier {
         self.reader.manifest()
     }
 
-    /// Its facts; none in one that has none yet, or none that can be read.
+    /// Its facts; none where it has none, or they cannot be read.
     pub(crate) fn facts(&self) -> Option<Facts> {
         let text = self.reader.read(layout::FACTS, LONGEST_FACTS).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
-    /// The name that it was given.
+    /// The name of the bundle.
     #[must_use]
     pub fn name(&self) -> &str {
         self.reader.folder()
     }
 
-    /// What it has of a run's log, if this can go on with that: from its beginning, as far as the node had
-    /// it then, up to a moment.
-    pub(crate) fn log(&self, cluster: &str, log: &LogTask) -> Option<Had<'_>> {
+    /// What it has of a run's log, if this run can continue it: the log without a gap up to a moment, from as early as
+    /// the node had it.
+    pub(crate) fn log(&self, cluster: &str, log: &LogTask) -> Option<EarlierLog<'_>> {
         let manifest = self.manifest();
         let started = log.started?;
         let container = manifest.containers.iter().find(|it| {
@@ -131,26 +132,25 @@ impl Earlier {
         let task = manifest.tasks.iter().find(|task| task.id == record.task)?;
         let until = coverage.covered.last()?.to;
         let is_prefix = !coverage.gaps.iter().any(|gap| gap.missing && gap.from < until);
-        // What lies behind is to come; what is missing before it only the node's files may still have.
+        // What was missing before that moment may still be in the node's files.
         let is_all = is_prefix || log.files.is_none() || record.is_of_node_files();
         let is_wanted = task.outcome == Outcome::Collected && is_all;
         let is_whole = run.ended.is_some() && coverage.complete;
-        is_wanted.then_some(Had { reader: &self.reader, record, coverage, is_whole })
+        is_wanted.then_some(EarlierLog { reader: &self.reader, record, coverage, is_whole })
     }
 
-    /// Whether a log of it has become a part of this bundle's.
+    /// Whether a log of it is a part of this bundle's log.
     pub(crate) fn was_continued(&self, path: &str) -> bool {
         self.continued.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
     }
 
-    /// A log of it has become a part of this bundle's.
-    pub(crate) fn is_continued(&self, path: String) {
+    /// Records that a log of it is a part of this bundle's log.
+    pub(crate) fn mark_continued(&self, path: String) {
         self.continued.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
     }
 
-    /// Takes over what it has and the bundle has not: under its own path, or, where there is a later state
-    /// under that, in a folder of its own. Where the bundle cannot be written, what was taken over until
-    /// then, and why no more.
+    /// Copies what the bundle does not have: under the same path, or in the folder `earlier` where a later state has that
+    /// path. Also returns why not everything was copied, if the bundle could not be written.
     pub fn carry(&self, bundle: &BundleWriter, redactor: &Redactor) -> (Carriage, Option<BundleError>) {
         let continued = self.continued.lock().unwrap_or_else(PoisonError::into_inner);
         let so_far = bundle.so_far();
@@ -178,8 +178,8 @@ impl Earlier {
         (carriage, None)
     }
 
-    /// Tasks whose evidence is another by now. Of objects that are the same their tables and descriptions
-    /// say nothing new, though ages in them have changed.
+    /// Tasks whose evidence has changed since. Where the objects are the same, so are their tables and descriptions, though
+    /// ages in them differ.
     fn changed(&self, held: &Held<'_>) -> BTreeSet<&str> {
         let (mut objects, mut changed) = (BTreeSet::new(), BTreeSet::new());
         for record in self.manifest().entries.iter().filter(|record| record.path.ends_with(".yaml")) {
@@ -193,8 +193,8 @@ impl Earlier {
         changed
     }
 
-    /// The path that an entry gets, and, where it is not its own, that of the later state which has it; none
-    /// when it is here as it was, or what is here says as much.
+    /// The path for the copy of an entry, and the path of the later state, where there is one. None where the bundle has
+    /// the same content already.
     fn place(
         &self,
         held: &Held<'_>,
@@ -209,7 +209,7 @@ impl Earlier {
             None if held.bundle.is_free(&path) => return Ok(Some((path, None))),
             None => path.clone(),
         };
-        // One that was completed itself may have such a folder, of the same moment, already.
+        // A bundle that completed another one may have such a folder of the same moment already.
         let mut n = 1;
         loop {
             let moved = layout::earlier(self.manifest().started, n, &path)?;
@@ -256,23 +256,23 @@ impl Earlier {
     }
 }
 
-/// What the bundle has so far.
+/// What this run's bundle has so far.
 struct Held<'a> {
     bundle: &'a BundleWriter,
     so_far: &'a SoFar,
-    /// Paths in the other bundle's form, too, where long ones are shortened.
+    /// Paths by their final form, in which the earlier bundle has them.
     settled: HashMap<String, &'a str>,
 }
 
 impl Held<'_> {
-    /// Whether it has an entry as it was.
+    /// Whether it has the same entry with the same content.
     fn is_same(&self, record: &EntryRecord) -> bool {
         let path = self.settled.get(&record.path);
         path.and_then(|path| self.so_far.sha256(path)) == Some(record.sha256.as_str())
     }
 }
 
-/// Whether a file is about the others, and so made anew for every bundle.
+/// Whether a file is about the other files, so that each bundle has its own.
 fn is_about(path: &str) -> bool {
     use layout::{FACTS, FINDINGS, MANIFEST, README, REPORT_HTML, REPORT_MD};
     let is_of_cluster = |within: &str| ["cluster.json", "metrics/queries.txt"].contains(&within);
@@ -280,7 +280,7 @@ fn is_about(path: &str) -> bool {
         || [FACTS, FINDINGS, MANIFEST, README, REPORT_HTML, REPORT_MD].contains(&path)
 }
 
-/// Whether a file has what objects state, or two scrapes say, of a moment.
+/// Whether a file has values of one moment, which the objects state or two scrapes show.
 fn is_stated(EntryRecord { path, source, .. }: &EntryRecord) -> bool {
     let is_of_now = |within: &str| within.ends_with(".objects.json") || within == "metrics/samples.openmetrics";
     source == env!("CARGO_PKG_NAME") && within(path).is_some_and(is_of_now)
@@ -292,14 +292,14 @@ fn within(path: &str) -> Option<&str> {
 }
 
 /// What an earlier bundle has of a log.
-pub(crate) struct Had<'a> {
+pub(crate) struct EarlierLog<'a> {
     reader: &'a BundleReader,
     record: &'a EntryRecord,
     coverage: &'a Coverage,
     is_whole: bool,
 }
 
-impl Had<'_> {
+impl EarlierLog<'_> {
     pub(crate) fn open(&self) -> Result<EntryReader, BundleError> {
         self.reader.open_entry(&self.record.path)
     }
@@ -313,7 +313,7 @@ impl Had<'_> {
         self.coverage
     }
 
-    /// Whether there is no more to come.
+    /// Whether the run has ended and its log is complete.
     pub(crate) fn is_whole(&self) -> bool {
         self.is_whole
     }

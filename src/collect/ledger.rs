@@ -160,7 +160,8 @@ impl Ledger {
         let window = &request.window;
         let text = "logs from 15 minutes before to 15 minutes after the incident";
         let taken = manifest.tasks.iter().filter(|task| task.is_log() && !task.entries.is_empty()).count();
-        let lacking: Vec<String> = coverage::logs_lack(manifest).into_iter().chain(gone::logs_lack(manifest)).collect();
+        let lacking: Vec<String> =
+            coverage::missing_logs(manifest).into_iter().chain(gone::logs_lack(manifest)).collect();
         let gaps = || manifest.containers.iter().flat_map(|container| &container.gaps);
         let lacks = |cause: GapCause| gaps().any(|gap| gap.missing && gap.cause == cause);
         let mut shortfalls = window.shortfalls();

@@ -7,7 +7,7 @@ use crate::{
         facts::LogFacts,
     },
     facts::{
-        coverage::Log,
+        coverage::RunLog,
         gone::MentionedPods,
         identity::IdentityNames,
         logs::Patterns,
@@ -282,7 +282,7 @@ pub struct Done {
     /// What the answer to a question says.
     pub verdict: Option<Verdict>,
     /// What became of a container's log, where the outcome does not say it.
-    pub log: Option<Log>,
+    pub log: Option<RunLog>,
     /// What a log says; its entry under the path that it was written to.
     pub log_facts: Option<Box<LogFacts>>,
     /// When a log's errors jumped, where that was looked for.

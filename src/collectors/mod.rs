@@ -6,7 +6,6 @@
 mod about;
 mod answer_file;
 mod discovery;
-mod follow;
 mod get;
 mod list;
 mod local_answers;
@@ -18,8 +17,8 @@ mod samples;
 mod scrape;
 mod version;
 
-pub use follow::follow;
 pub use local_answers::answer_without_prometheus;
+pub use log::follow;
 
 use crate::{
     collect::{Done, Site},
@@ -36,7 +35,7 @@ pub fn collect<'a>(site: &'a Site, task: &'a Task) -> BoxFuture<'a, Done> {
         What::List(list) => list::collect(site, task, list).boxed(),
         What::Get(get) => get::collect(site, task, get).boxed(),
         What::Log(log) => log::collect(site, task, log).boxed(),
-        What::Left(left) => log::find_left(site, task, left).boxed(),
+        What::Left(left) => log::find_orphaned(site, task, left).boxed(),
         What::Scrape(scrape) => scrape::collect(site, task, scrape).boxed(),
         What::Prometheus(find) => prometheus::collect(site, task, find).boxed(),
         What::Query(query) => query::collect(site, task, query).boxed(),

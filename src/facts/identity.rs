@@ -3,6 +3,7 @@
 
 use crate::{
     bundle::{IdentityClaim, IdentityKind},
+    kubelet_log::LineSplitter,
     profile::Profile,
     promql::Labels,
     redact::{Clean, CleanJson},
@@ -99,11 +100,10 @@ pub fn of_pod(names: &IdentityNames, pod: &CleanJson, cluster: &str) -> Vec<Iden
 pub struct IdentityReader {
     names: Vec<SearchedName>,
     found: Vec<(IdentityKind, String, String)>,
-    /// The start of a line that the last chunk did not finish; at most [`LONGEST_LINE`] bytes.
-    rest: Vec<u8>,
+    splitter: LineSplitter,
 }
 
-/// Most bytes of a line that are read; identity is near its start.
+/// A name and its value are found in one piece within so much of a line (bytes).
 const LONGEST_LINE: usize = 8 << 10;
 
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl IdentityReader {
             before: finder(&format!("\"{}\":\"", field.rsplit('.').next().unwrap_or(field))),
             preferred: None,
         });
-        Self { names: names.collect(), found: Vec::new(), rest: Vec::new() }
+        Self { names: names.collect(), found: Vec::new(), splitter: LineSplitter::new(LONGEST_LINE) }
     }
 
     /// For Prometheus' text format, by the profile's label names.
@@ -140,7 +140,7 @@ impl IdentityReader {
             before: finder(&format!("{label}=\"")),
             preferred: Some(finder(&format!("{info_metric}{{"))),
         });
-        Self { names: names.collect(), found: Vec::new(), rest: Vec::new() }
+        Self { names: names.collect(), found: Vec::new(), splitter: LineSplitter::new(LONGEST_LINE) }
     }
 
     /// Takes the next clean bytes.
@@ -148,22 +148,9 @@ impl IdentityReader {
         if self.names.is_empty() {
             return;
         }
-        let mut clean = clean.as_bytes();
-        if !self.rest.is_empty() {
-            let end = memchr::memchr(b'\n', clean).map_or(clean.len(), |at| at + 1);
-            let room = LONGEST_LINE.saturating_sub(self.rest.len()).min(end);
-            self.rest.extend_from_slice(&clean[..room]);
-            if end == clean.len() && clean.last() != Some(&b'\n') {
-                return;
-            }
-            let line = std::mem::take(&mut self.rest);
-            self.search(&line);
-            clean = &clean[end..];
-        }
-        let whole = memchr::memrchr(b'\n', clean).map_or(0, |at| at + 1);
-        self.search(&clean[..whole]);
-        let tail = &clean[whole..];
-        self.rest.extend_from_slice(&tail[..tail.len().min(LONGEST_LINE)]);
+        let mut splitter = std::mem::take(&mut self.splitter);
+        splitter.push(clean.as_bytes()).into_iter().for_each(|block| self.search(block.bytes()));
+        self.splitter = splitter;
     }
 
     fn search(&mut self, lines: &[u8]) {

@@ -138,8 +138,8 @@ fn missing(manifest: &Manifest) -> Vec<String> {
 
 /// The parts of the window that logs and events do not cover, one line per reason.
 fn gaps(manifest: &Manifest) -> Vec<String> {
-    let logs = coverage::logs_lack(manifest).into_iter().chain(gone::logs_lack(manifest));
-    logs.chain(coverage::events_lack(manifest)).collect()
+    let logs = coverage::missing_logs(manifest).into_iter().chain(gone::logs_lack(manifest));
+    logs.chain(coverage::missing_events(manifest)).collect()
 }
 
 /// What the bundle contains, a few words per kind of evidence.

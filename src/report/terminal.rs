@@ -103,7 +103,7 @@ pub fn summary(
         text.push_str(&format!("missing  {} more, in README.txt\n", all.len() - MISSING));
     }
     // The checklist lists the gaps of logs.
-    if let Some(gap) = coverage::events_lack(manifest) {
+    if let Some(gap) = coverage::missing_events(manifest) {
         text.push_str(&format!("missing  {gap}\n"));
     }
     text.push_str("next     attach the bundle to your Defakto support ticket\n");

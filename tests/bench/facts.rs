@@ -1,4 +1,4 @@
-//! Measures what the facts of logs cost: the processor's time of [`Extract`] beside that of what has to be done with
+//! Measures what the facts of logs cost: the processor's time of [`LogExtractor`] beside that of what has to be done with
 //! a log anyhow, which is to redact, hash and compress it. Each log is taken several times, the two in turn, and the
 //! least of each counts. The exit code is 1 if any share is over its limit. What the connection costs is not counted:
 //! of a whole collection the share is smaller.
@@ -10,7 +10,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use kubectl_escalate::{
     bundle::{BundleWriter, Destination, EntryPath},
-    facts::logs::{Extract, Patterns},
+    facts::logs::{LogExtractor, Patterns},
     findings,
     profile::Profile,
     redact::{Key, Redactor},
@@ -71,7 +71,7 @@ fn measure(log: &[u8], patterns: &Arc<Patterns>) -> (Duration, Duration) {
     let bundle = BundleWriter::create(&to, Utc::now()).expect("a bundle");
     let mut entry = bundle.entry(EntryPath::new("a.log").expect("a path")).expect("an entry");
     let mut redact = Redactor::new(&Key::from_bytes(&[7; 32]).expect("a key")).stream();
-    let mut extract = Extract::new(patterns, Some(moment(0) + TimeDelta::minutes(1)));
+    let mut extract = LogExtractor::new(patterns, Some(moment(0) + TimeDelta::minutes(1)));
     let (mut anyhow, mut facts) = (Duration::ZERO, Duration::ZERO);
     for chunk in log.chunks(CHUNK) {
         let began = Instant::now();

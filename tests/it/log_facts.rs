@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use kubectl_escalate::{
     bundle::facts::{Level, LogFacts},
-    facts::logs::{Extract, Pattern, Patterns},
+    facts::logs::{LogExtractor, Pattern, Patterns},
     redact::{Clean, Key, Redactor},
 };
 use proptest::prelude::*;
@@ -58,7 +58,7 @@ fn facts(log: &[u8]) -> LogFacts {
 
 /// The facts of a log that comes in pieces, with an incident at 15:05.
 fn cut_at(log: &[u8], cuts: &[usize]) -> LogFacts {
-    let mut extract = Extract::new(&PATTERNS, Some(at("2026-11-26T15:05:00Z")));
+    let mut extract = LogExtractor::new(&PATTERNS, Some(at("2026-11-26T15:05:00Z")));
     let mut from = 0;
     for cut in cuts.iter().copied().chain([log.len()]).filter(|cut| *cut <= log.len()) {
         extract.push(&clean(&log[from..cut.max(from)]));
@@ -219,7 +219,7 @@ fn carriage_returns_are_as_they_are_wherever_a_log_is_cut() {
 #[test]
 fn words_are_looked_for_in_what_was_written_and_not_in_the_nodes_stamp() {
     let patterns = Arc::new(Patterns::new(vec![pattern("year", &["2026"]), pattern("seconds", &["4:5"])]));
-    let mut extract = Extract::new(&patterns, None);
+    let mut extract = LogExtractor::new(&patterns, None);
     let lines = ["{\"level\":\"error\",\"msg\":\"x\"}", "{\"level\":\"info\",\"msg\":\"x\"}", "made in 2026"];
     extract.push(&clean(log(&lines).as_bytes()));
     let hits: Vec<(String, u64)> = extract.finish().hits.into_iter().map(|hit| (hit.pattern, hit.count)).collect();
@@ -256,7 +256,7 @@ proptest! {
 #[test]
 fn facts_of_a_long_log_are_small() {
     const LINES: usize = 40_000;
-    let mut extract = Extract::new(&PATTERNS, None);
+    let mut extract = LogExtractor::new(&PATTERNS, None);
     let words = ["one", "two", "red", "odd", "far", "low", "new", "old"];
     for block in 0..LINES / 1000 {
         let line = |at: usize| {

@@ -5,7 +5,7 @@ use crate::{
         BundleReader, EntryPath,
         facts::{Facts, Hit},
     },
-    facts::logs::{Extract, Patterns},
+    facts::logs::{LogExtractor, Patterns},
     findings,
     profile::Profile,
     redact::{Key, Redactor},
@@ -47,7 +47,7 @@ pub(super) fn search(reader: &BundleReader, facts: &mut Facts, profile: &Profile
 fn hits(reader: &BundleReader, path: &str, patterns: &Arc<Patterns>) -> Result<Vec<Hit>, String> {
     // It is clean already, and stays as it is under any key.
     let mut redact = Redactor::new(&Key::random()).stream();
-    let mut extract = Extract::new(patterns, None);
+    let mut extract = LogExtractor::new(patterns, None);
     let mut entry = reader.open_entry(path).map_err(|why| why.to_string())?;
     let mut chunk = vec![0; CHUNK];
     loop {

@@ -1,127 +1,153 @@
-//! From a node's log file to what the kubelet would answer: each line with its time in nine digits, a
-//! line that was written in pieces in one. Pure, and in bounded memory.
+//! Owns the conversion of a node's log file to what the kubelet would answer: each timestamp with nine digits, and a line
+//! that was written in fragments as one. Pure, and in bounded memory.
 //!
-//! A file has lines of the form `TIME STREAM TAG TEXT`; the tag is P for a piece that goes on and F for
-//! the last one:
+//! A file has lines of the form `TIMESTAMP STREAM TAG TEXT`. The tag is P for a fragment that the next one continues, and
+//! F for the last one:
 //! <https://github.com/kubernetes/kubernetes/blob/v1.34.4/staging/src/k8s.io/cri-client/pkg/logs/logs.go>.
 
-/// Most of the other stream's lines that wait for a line to end. A line that goes on longer is broken.
+use crate::kubelet_log::{Block, LineSplitter, Stamp, split};
+
+/// Most of the other stream's lines that wait for a line to end (bytes). A line that needs more is ended early.
 const HELD: usize = 1 << 20;
-/// Longest line of a file: a piece has 16 KiB with most runtimes.
+/// Longest line of a file that is held (bytes). A fragment has 16 KiB with most runtimes.
 const LONGEST: usize = 1 << 20;
 
 /// The conversion of one log, over its files.
-#[derive(Debug, Default)]
-pub(super) struct Cri {
-    /// The beginning of a line of the file.
-    tail: Vec<u8>,
-    /// The stream of which a line goes on.
+#[derive(Debug)]
+pub(super) struct CriReader {
+    splitter: LineSplitter,
+    /// The stream whose line is not complete: the first letter after "std".
     open: Option<u8>,
     /// Lines of the other stream that came meanwhile, as they are in the file.
     held: Vec<u8>,
+    /// Whether the file's line that is not complete is the last fragment of its line.
+    is_last: bool,
     /// Whether a line of this form has come.
     pub(super) is_cri: bool,
 }
 
-impl Cri {
+impl Default for CriReader {
+    fn default() -> Self {
+        let splitter = LineSplitter::new(LONGEST);
+        Self { splitter, open: None, held: Vec::new(), is_last: false, is_cri: false }
+    }
+}
+
+impl CriReader {
     /// Converts the next bytes and appends them to `out`.
-    pub(super) fn push(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
-        if !self.tail.is_empty() {
-            let end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
-            self.tail.extend_from_slice(&bytes[..end]);
-            bytes = &bytes[end..];
-            if self.tail.last() == Some(&b'\n') || self.tail.len() > LONGEST {
-                self.end_file(out);
-            }
-        }
-        let whole = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
-        self.lines(&bytes[..whole], out);
-        self.tail.extend_from_slice(&bytes[whole..]);
+    pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let mut splitter = std::mem::take(&mut self.splitter);
+        splitter.push(bytes).into_iter().for_each(|block| self.lines(block, out));
+        self.splitter = splitter;
     }
 
-    /// A file has ended, and so has its last line; what it is a piece of may go on in the next.
+    /// A file has ended, and so has its last line. A fragment may be continued in the next file.
     pub(super) fn end_file(&mut self, out: &mut Vec<u8>) {
-        let tail = std::mem::take(&mut self.tail);
-        if !tail.is_empty() {
-            self.line(tail.strip_suffix(b"\n").unwrap_or(&tail), out);
+        let mut splitter = std::mem::take(&mut self.splitter);
+        let is_within_line = splitter.is_within_line() && splitter.held().is_empty();
+        match splitter.finish() {
+            last if !last.bytes().is_empty() => self.line(last.bytes(), true, out),
+            _ if is_within_line => self.rest(b"", true, out),
+            _ => {}
         }
+        splitter.restart();
+        self.splitter = splitter;
     }
 
-    /// The log has ended. What has no end yet is still being written, and is left out.
+    /// The log has ended. A line of the file without an end is still being written, and is left out.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
-        self.tail.clear();
+        self.splitter.restart();
         while self.open.is_some() {
             self.close(out);
         }
     }
 
-    fn lines(&mut self, lines: &[u8], out: &mut Vec<u8>) {
-        let mut from = 0;
-        for end in memchr::memchr_iter(b'\n', lines) {
-            self.line(&lines[from..end], out);
-            from = end + 1;
+    fn lines(&mut self, block: Block<'_>, out: &mut Vec<u8>) {
+        for part in block.parts() {
+            let text = part.bytes.strip_suffix(b"\n").unwrap_or(part.bytes);
+            match part.is_start {
+                true => self.line(text, part.is_end(), out),
+                false => self.rest(text, part.is_end(), out),
+            }
         }
     }
 
-    fn line(&mut self, line: &[u8], out: &mut Vec<u8>) {
-        let Some((time, stream, goes_on, text)) = parts(line) else {
-            // A node that crashed may leave anything. It stays, for what it is worth.
+    /// Takes a line of the file, or the beginning of one that is longer than [`LONGEST`].
+    fn line(&mut self, line: &[u8], is_whole: bool, out: &mut Vec<u8>) {
+        self.is_last = true;
+        let Some((stamp, stream, goes_on, text)) = fragment(line) else {
+            // A node that crashed may leave anything. It is kept as it is.
             if self.is_cri && !line.is_empty() {
                 while self.open.is_some() {
                     self.close(out);
                 }
                 out.extend_from_slice(line);
-                out.push(b'\n');
+                if is_whole {
+                    out.push(b'\n');
+                }
             }
             return;
         };
         self.is_cri = true;
         if self.open.is_some_and(|open| open != stream) {
             self.held.extend_from_slice(line);
-            self.held.push(b'\n');
-            if self.held.len() > HELD {
+            if is_whole {
+                self.held.push(b'\n');
+            }
+            if self.held.len() >= HELD {
                 self.close(out);
             }
             return;
         }
         if self.open.is_none() {
-            stamp(time, out);
+            write(stamp, out);
             out.push(b' ');
         }
         out.extend_from_slice(text);
         self.open = Some(stream);
-        if !goes_on {
+        self.is_last = !goes_on;
+        if is_whole && self.is_last {
             self.close(out);
         }
     }
 
-    /// Ends the line that goes on, and gives what waited for it.
+    /// Takes the next part of a line that is longer than [`LONGEST`].
+    fn rest(&mut self, text: &[u8], is_end: bool, out: &mut Vec<u8>) {
+        if !self.is_cri {
+            return;
+        }
+        out.extend_from_slice(text);
+        if is_end && self.is_last {
+            self.close(out);
+        }
+    }
+
+    /// Ends the line that is not complete, and takes the lines that waited for it.
     fn close(&mut self, out: &mut Vec<u8>) {
         out.push(b'\n');
         self.open = None;
         let held = std::mem::take(&mut self.held);
-        self.lines(&held, out);
+        self.lines(Block::of(&held), out);
     }
 }
 
-/// Time, first letter of the stream after "std", whether it goes on, and the text.
-fn parts(line: &[u8]) -> Option<(&[u8], u8, bool, &[u8])> {
-    let mut words = line.splitn(4, |byte| *byte == b' ');
-    let (time, stream, tag) = (words.next()?, words.next()?, words.next()?);
-    let is_time = time.len() >= 20 && time[0].is_ascii_digit() && time[4] == b'-' && time[10] == b'T';
-    let stream = match stream {
+/// The parts of a file's line: timestamp, first letter of the stream after "std", whether it goes on, and the text.
+fn fragment(line: &[u8]) -> Option<(Stamp<'_>, u8, bool, &[u8])> {
+    let (stamp, rest) = split(line);
+    let mut words = rest.splitn(3, |byte| *byte == b' ');
+    let stream = match words.next()? {
         b"stdout" => b'o',
         b"stderr" => b'e',
         _ => return None,
     };
+    let goes_on = words.next()?.first() == Some(&b'P');
     // An empty line may lack the blank before its text.
-    let text = words.next().unwrap_or_default();
-    is_time.then_some((time, stream, tag.first() == Some(&b'P'), text))
+    Some((stamp?, stream, goes_on, words.next().unwrap_or_default()))
 }
 
-/// A time as the kubelet prints it: its fraction in nine digits, a zone of no offset as Z.
-fn stamp(time: &[u8], out: &mut Vec<u8>) {
-    let (clock, rest) = time.split_at(19);
+/// Writes a timestamp as the kubelet does: with nine digits, and UTC as Z.
+fn write(stamp: Stamp<'_>, out: &mut Vec<u8>) {
+    let (clock, rest) = stamp.text().split_at(19);
     let digits = rest.strip_prefix(b".").unwrap_or_default();
     let digits = &digits[..digits.iter().take_while(|byte| byte.is_ascii_digit()).count()];
     let zone = if digits.is_empty() { rest } else { &rest[1 + digits.len()..] };
@@ -160,7 +186,7 @@ mod tests {
 ";
 
     fn converted<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> String {
-        let (mut cri, mut out) = (Cri::default(), Vec::new());
+        let (mut cri, mut out) = (CriReader::default(), Vec::new());
         chunks.into_iter().for_each(|chunk| cri.push(chunk, &mut out));
         cri.end_file(&mut out);
         cri.finish(&mut out);
@@ -174,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_line_still_being_written_is_left_out() {
-        let (mut cri, mut out) = (Cri::default(), Vec::new());
+        let (mut cri, mut out) = (CriReader::default(), Vec::new());
         cri.push(b"2026-11-25T10:00:00Z stdout F one\n2026-11-25T10:00:01Z stdout F tw", &mut out);
         cri.finish(&mut out);
         assert_eq!(out, b"2026-11-25T10:00:00.000000000Z one\n");
@@ -182,14 +208,14 @@ mod tests {
 
     #[test]
     fn a_file_of_another_form_is_not_taken_for_one() {
-        let (mut cri, mut out) = (Cri::default(), Vec::new());
+        let (mut cri, mut out) = (CriReader::default(), Vec::new());
         cri.push(b"{\"log\":\"hello\",\"stream\":\"stdout\"}\n", &mut out);
         assert!(!cri.is_cri && out.is_empty());
     }
 
     #[test]
     fn a_line_that_never_ends_holds_no_more_than_so_much_of_the_other_stream() {
-        let (mut cri, mut out) = (Cri::default(), Vec::new());
+        let (mut cri, mut out) = (CriReader::default(), Vec::new());
         cri.push(b"2026-11-25T10:00:00Z stdout P begins\n", &mut out);
         for _ in 0..HELD / 40 {
             cri.push(b"2026-11-25T10:00:01Z stderr F something\n", &mut out);
@@ -197,6 +223,17 @@ mod tests {
         }
         cri.finish(&mut out);
         assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), HELD / 40 + 1);
+    }
+
+    #[test]
+    fn a_line_of_the_file_that_is_too_long_to_be_held_stays_one() {
+        let text = "x".repeat(LONGEST + 70_000);
+        let file = format!(
+            "2026-11-25T10:00:00Z stdout P {text}\n2026-11-25T10:00:01Z stdout F !\n\0{text}\n2026-11-25T10:00:02Z stderr F two\n"
+        );
+        let log = format!("2026-11-25T10:00:00.000000000Z {text}!\n\0{text}\n2026-11-25T10:00:02.000000000Z two\n");
+        assert!(converted([file.as_bytes()]) == log);
+        assert!(converted(file.as_bytes().chunks(50_000)) == log);
     }
 
     proptest! {
@@ -211,7 +248,7 @@ mod tests {
 
         #[test]
         fn anything_is_taken(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let (mut cri, mut out) = (Cri::default(), Vec::new());
+            let (mut cri, mut out) = (CriReader::default(), Vec::new());
             cri.push(FILE.as_bytes(), &mut out);
             cri.push(&bytes, &mut out);
             cri.end_file(&mut out);

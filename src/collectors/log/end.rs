@@ -1,27 +1,37 @@
-//! What a log that was taken is: its coverage, its outcome, and its entry.
+//! Owns what becomes of a log that was read: its coverage, its outcome, and its entry.
 
 use super::{
-    lost::{self, Lost},
-    not_listed,
-    pump::{Received, Stopped},
+    gaps::{self, LogGap},
+    kubelet::{Taken, gone_or_failed, not_listed},
+    pipeline::{Received, Stopped},
 };
 use crate::{
     bundle::{Coverage, Gap, GapCause, Interval, Outcome, facts::LogFacts},
-    collect::{Break, Done, Ended, Entry, Site, time_of},
+    collect::{Break, Done, Ended, Entry, Site},
     facts::{
-        coverage::{self, Begins, Log, Run, Stopped as Why},
+        coverage::{self, FileStart, LogReading, ObservedRun, Reason, RunLog},
         identity, onset,
     },
+    kubelet_log::Stamp,
     plan::{LogTask, Pod, Task, What},
     source::{StopReason, kubernetes::SourceError},
 };
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
-/// Time for a kubelet that has just failed to say where a log begins.
+/// How long a kubelet that has just failed may take to say where a log begins.
 const ONE_MORE_ANSWER: Duration = Duration::from_secs(3);
 
-pub(super) async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> Done {
+/// The result of a task, by what was read.
+pub(super) async fn settle(site: &Site, task: &Task, log: &LogTask, taken: Taken) -> Done {
+    match taken {
+        Taken::Not(done) => *done,
+        Taken::ErrorText(text) => gone_or_failed(log, &text),
+        Taken::Log(received) => finish(site, task, log, *received).await,
+    }
+}
+
+async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> Done {
     let Received {
         entry,
         counts,
@@ -31,7 +41,7 @@ pub(super) async fn finish(site: &Site, task: &Task, log: &LogTask, received: Re
         stop,
         until,
         begins: known,
-        mut lost,
+        mut gaps,
         breaks,
         is_sure,
         before,
@@ -44,17 +54,17 @@ pub(super) async fn finish(site: &Site, task: &Task, log: &LogTask, received: Re
         return done;
     }
     let window = &site.request.window;
-    // What an earlier bundle has of it is covered up to a moment; from then on this is.
+    // An earlier bundle's log covers the window up to a moment, and this one from then on.
     let (from, begins) = match (before.covered.last(), known) {
-        (Some(had), _) => (Some(had.to), Begins::At(had.to)),
+        (Some(earlier), _) => (Some(earlier.to), FileStart::At(earlier.to)),
         (None, Some(begins)) => (log.since.map(|_| window.start), begins),
         (None, None) => (log.since.map(|_| window.start), begins(site, log, &ended, stop.as_ref()).await),
     };
     for at in breaks {
-        lost.push(broken(site, log, at).await);
+        gaps.push(gap_at(site, log, at).await);
     }
-    lost.sort_by_key(|lost| lost.after);
-    let stream = coverage::Stream {
+    gaps.sort_by_key(|gap| gap.after);
+    let stream = LogReading {
         from,
         begins,
         first: ended.first.filter(|_| before.covered.is_empty()),
@@ -62,8 +72,8 @@ pub(super) async fn finish(site: &Site, task: &Task, log: &LogTask, received: Re
         until: if ended.is_over { until.max(window.end) } else { until },
         stopped: stopped(site, &ended, stop.as_ref()),
     };
-    let streams = had(&before).chain(lost::apart(stream, &lost)).collect();
-    let run = Run { started: log.started, ended: log.ended, log: Log::Read(streams) };
+    let streams = earlier_readings(&before).chain(gaps::split(stream, &gaps)).collect();
+    let run = ObservedRun { started: log.started, ended: log.ended, log: RunLog::Read(streams) };
     let interval = Interval { from: window.start, to: window.end };
     let coverage = coverage::of_run(interval, &run).coverage(ended.first, ended.last, ended.lines);
     let mut done = Done::new(if entry.is_some() { Outcome::Collected } else { Outcome::Empty });
@@ -72,7 +82,7 @@ pub(super) async fn finish(site: &Site, task: &Task, log: &LogTask, received: Re
     let who = format!("{}/{}", log.pod, log.container);
     let is_unknown = window.incident.is_none();
     done.onset = ended.first.filter(|_| is_unknown).and_then(|first| onset::jump(&facts.minutes, first, &who));
-    // Where we stopped ourselves, a line without its stamp is one that was cut in two.
+    // At a limit of ours, a line without a timestamp is one that was cut in two.
     let reached_end = stop.is_none();
     match stop {
         None => {}
@@ -83,7 +93,7 @@ pub(super) async fn finish(site: &Site, task: &Task, log: &LogTask, received: Re
         }
         Some(Stopped::Source(error)) => {
             done = Done { claims: done.claims, log: done.log, onset: done.onset, ..Done::failed(&error, task) };
-            // What has come is in the bundle; only the rest is missing.
+            // What came before the error is in the bundle.
             if entry.is_some() && matches!(done.outcome, Outcome::Failed | Outcome::Absent | Outcome::Forbidden) {
                 done.outcome = Outcome::Truncated;
             }
@@ -98,29 +108,29 @@ pub(super) async fn finish(site: &Site, task: &Task, log: &LogTask, received: Re
         done.outcome = Outcome::Truncated;
         done.causes.push(format!("the kubelet ended the log with: {}", site.redactor.string(&text).0));
     }
-    done.causes.extend(lost.iter().map(|lost| lost.why.text.clone()));
-    // A busy log has a new file every few seconds.
+    done.causes.extend(gaps.iter().map(|gap| gap.why.text.clone()));
+    // A busy log has a new file every few seconds, each with the same text.
     done.causes.dedup();
-    if done.outcome == Outcome::Empty && lost.is_empty() {
+    if done.outcome == Outcome::Empty && gaps.is_empty() {
         done.causes.push("nothing was written within the window".to_owned());
     }
     let Some(entry) = entry else { return done };
-    // Copies what was spooled: as long as the disk takes.
+    // Copies the spooled bytes, which may block on the disk.
     match tokio::task::block_in_place(|| entry.finish(counts, Some(coverage))) {
         Ok(entry) => {
-            done.log_facts = Some(Box::new(whose(site, task, log, &entry, *facts)));
+            done.log_facts = Some(Box::new(with_source(site, task, log, &entry, *facts)));
             done.entries.push(entry);
         }
         Err(error) => return error.into(),
     }
     if let (Some(earlier), Some(path)) = (&site.earlier, continues) {
-        earlier.is_continued(path);
+        earlier.mark_continued(path);
     }
     done
 }
 
-/// Facts, with whose they are and where their log lies.
-fn whose(site: &Site, task: &Task, log: &LogTask, entry: &Entry, facts: LogFacts) -> LogFacts {
+/// The facts of a log, with where it lies and which container wrote it.
+fn with_source(site: &Site, task: &Task, log: &LogTask, entry: &Entry, facts: LogFacts) -> LogFacts {
     LogFacts {
         entry: entry.path.to_string(),
         cluster: site.cluster.clone(),
@@ -132,11 +142,11 @@ fn whose(site: &Site, task: &Task, log: &LogTask, entry: &Entry, facts: LogFacts
     }
 }
 
-/// What an earlier bundle covers, and lacks, as if it had been read in as many streams.
-fn had(before: &Coverage) -> impl Iterator<Item = coverage::Stream> {
-    let had = |it: &Interval| coverage::Stream {
+/// What an earlier bundle covers and lacks, as readings.
+fn earlier_readings(before: &Coverage) -> impl Iterator<Item = LogReading> {
+    let covered = |it: &Interval| LogReading {
         from: Some(it.from),
-        begins: Begins::At(it.from),
+        begins: FileStart::At(it.from),
         first: Some(it.from),
         last: Some(it.to),
         until: it.to,
@@ -144,35 +154,38 @@ fn had(before: &Coverage) -> impl Iterator<Item = coverage::Stream> {
     };
     let until = before.covered.last().map(|last| last.to);
     let missing = before.gaps.iter().filter(move |gap| gap.missing && until.is_some_and(|until| gap.from < until));
-    let lacks = |gap: &Gap| coverage::Stream {
+    let lacks = |gap: &Gap| LogReading {
         from: Some(gap.from),
-        begins: Begins::Unknown,
+        begins: FileStart::Unknown,
         first: None,
         last: None,
         until: gap.to,
-        stopped: Some(Why { cause: gap.cause, text: gap.text.clone() }),
+        stopped: Some(Reason { cause: gap.cause, text: gap.text.clone() }),
     };
-    before.covered.iter().map(had).chain(missing.map(lacks))
+    before.covered.iter().map(covered).chain(missing.map(lacks))
 }
 
-/// Why a log does not go on with what was had before: it has a new file, or is another run's.
-async fn broken(site: &Site, log: &LogTask, Break { after, before }: Break) -> Lost {
+/// The gap where a log does not continue what was read before: it has a new file, or is another run's.
+async fn gap_at(site: &Site, log: &LogTask, Break { after, before }: Break) -> LogGap {
     let again = match before {
         Some(at) if !log.previous => restarted(site, log, at).await,
-        _ => Begins::Unknown,
+        _ => FileStart::Unknown,
     };
     let (cause, text) = match again {
-        Begins::At(_) => (GapCause::RotatedAway, "the node began a new file after the last line that was had before"),
-        Begins::Restarted(_) => {
-            (GapCause::PreviousInstanceGone, "the container was restarted, and the rest of the log before was not had")
+        FileStart::At(_) => {
+            (GapCause::RotatedAway, "the node began a new file after the last line that was read before")
         }
-        _ => (GapCause::Unknown, "the log no longer had the last line that was had before"),
+        FileStart::Restarted(_) => (
+            GapCause::PreviousInstanceGone,
+            "the container was restarted, and the rest of the log of the run before was not read",
+        ),
+        _ => (GapCause::Unknown, "the log no longer has the last line that was read before"),
     };
-    Lost { why: Why { cause, text: text.to_owned() }, after: Some(after), before }
+    LogGap { why: Reason { cause, text: text.to_owned() }, after: Some(after), before }
 }
 
-/// Why what came is not all, if it is not.
-fn stopped(site: &Site, ended: &Ended, stop: Option<&Stopped>) -> Option<Why> {
+/// Why a log was not read to its end; none where it was.
+fn stopped(site: &Site, ended: &Ended, stop: Option<&Stopped>) -> Option<Reason> {
     let text = |at: DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let reached = ended.last.map_or_else(|| "its beginning".to_owned(), text);
     let (cause, text) = match stop {
@@ -188,68 +201,69 @@ fn stopped(site: &Site, ended: &Ended, stop: Option<&Stopped>) -> Option<Why> {
         Some(Stopped::Source(SourceError::TimedOut { .. })) => {
             (GapCause::TimedOut, format!("nothing more came after {reached}"))
         }
-        Some(Stopped::Gone(why)) => (GapCause::PreviousInstanceGone, format!("{why}; it was had until {reached}")),
+        Some(Stopped::Gone(why)) => (GapCause::PreviousInstanceGone, format!("{why}; it was read until {reached}")),
         Some(_) => (GapCause::StreamFailed, format!("the stream broke after {reached}")),
         None => {
             let said = site.redactor.string(ended.error.as_ref()?).0;
             (GapCause::StreamFailed, format!("the kubelet broke off after {reached}: {said}"))
         }
     };
-    Some(Why { cause, text })
+    Some(Reason { cause, text })
 }
 
 /// Where the log's file begins.
 ///
 /// The kubelet reads only the newest file of a container, so one that begins after the window's
 /// start says that older lines were rotated away, or that the container was restarted.
-async fn begins(site: &Site, log: &LogTask, ended: &Ended, stop: Option<&Stopped>) -> Begins {
+async fn begins(site: &Site, log: &LogTask, ended: &Ended, stop: Option<&Stopped>) -> FileStart {
     let begins = match log.started {
-        // It was asked for from before its start on: what came first is what the file begins with.
-        Some(started) if started >= site.request.window.start => ended.begins.map_or(Begins::Empty, Begins::At),
-        _ if log.since.is_none() => Begins::Unknown,
+        // All of it was asked for, so the file begins with the first line that came.
+        Some(started) if started >= site.request.window.start => ended.begins.map_or(FileStart::Empty, FileStart::At),
+        _ if log.since.is_none() => FileStart::Unknown,
         _ => match stop {
-            // Asked last: a file that has begun before the window even now held all that was read.
+            // Asked last: a file that even now begins before the window had all that was read.
             None | Some(Stopped::Limit(_)) => beginning(site, log).await,
-            Some(Stopped::Source(SourceError::Stopped(_)) | Stopped::Bundle(_) | Stopped::Gone(_)) => Begins::Unknown,
+            Some(Stopped::Source(SourceError::Stopped(_)) | Stopped::Bundle(_) | Stopped::Gone(_)) => {
+                FileStart::Unknown
+            }
             Some(Stopped::Source(_)) => {
-                tokio::time::timeout(ONE_MORE_ANSWER, beginning(site, log)).await.unwrap_or(Begins::Unknown)
+                tokio::time::timeout(ONE_MORE_ANSWER, beginning(site, log)).await.unwrap_or(FileStart::Unknown)
             }
         },
     };
     match (begins, site.seen.get()) {
-        // A file this young is that of a restart, too.
-        (Begins::At(at), Some(seen)) if at > *seen && !log.previous => restarted(site, log, at).await,
+        // A file this young may be that of a restart.
+        (FileStart::At(at), Some(seen)) if at > *seen && !log.previous => restarted(site, log, at).await,
         _ => begins,
     }
 }
 
 /// Asks for the first bytes of the log's file.
-pub(super) async fn beginning(site: &Site, log: &LogTask) -> Begins {
+pub(super) async fn beginning(site: &Site, log: &LogTask) -> FileStart {
     debug_assert!(log.since.is_some() || log.tail.is_some(), "the window's own request has a start or a tail");
     let all = Task { what: What::Log(LogTask { since: None, tail: None, ..log.clone() }), required: false };
     let first = async {
         let answer = site.kubernetes.get(&format!("{}&limitBytes=64", all.path()), "*/*").await.ok()?;
         let bytes = answer.body.whole(4 << 10).await.ok()?;
         if bytes.is_empty() {
-            return Some(Begins::Empty);
+            return Some(FileStart::Empty);
         }
-        time_of(&bytes).map(Begins::At)
+        Stamp::read(&bytes).map(|stamp| FileStart::At(stamp.at()))
     };
-    first.await.unwrap_or(Begins::Unknown)
+    first.await.unwrap_or(FileStart::Unknown)
 }
 
-/// Whether a file that began at `at`, after the pod was listed, is that of another run, which the
-/// pod's status says, asked for again.
-async fn restarted(site: &Site, log: &LogTask, at: DateTime<Utc>) -> Begins {
+/// Whether a file that began at `at`, after the pod was listed, is that of another run. Asks for the pod's status again.
+async fn restarted(site: &Site, log: &LogTask, at: DateTime<Utc>) -> FileStart {
     let path = format!("/api/v1/namespaces/{}/pods/{}", log.namespace, log.pod);
     let Ok(pod) = site.kubernetes.get_json::<serde_json::Value>(&path, "application/json").await else {
-        return Begins::Unknown;
+        return FileStart::Unknown;
     };
-    let Some(pod) = Pod::read(&site.request, &pod) else { return Begins::Unknown };
+    let Some(pod) = Pod::read(&site.request, &pod) else { return FileStart::Unknown };
     let started = pod.runs().find(|runs| runs.container == log.container).and_then(|runs| runs.current?.started);
     match (started, log.started) {
-        (Some(now), Some(listed)) if now > listed => Begins::Restarted(at),
-        (Some(_), Some(_)) => Begins::At(at),
-        _ => Begins::Unknown,
+        (Some(now), Some(listed)) if now > listed => FileStart::Restarted(at),
+        (Some(_), Some(_)) => FileStart::At(at),
+        _ => FileStart::Unknown,
     }
 }

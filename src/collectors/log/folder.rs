@@ -1,9 +1,10 @@
-//! The folder of a container's log files, as its node's kubelet shows it: a page of names, and files in
-//! parts, by way of the API server's proxy.
+//! Owns access to the folder of a container's log files on its node: the page of names that the kubelet shows, and the
+//! files in parts, through the API server's proxy.
 
 use super::names::{File, listed};
 use crate::{
-    collect::{Site, time_of},
+    collect::Site,
+    kubelet_log::Stamp,
     plan::LogFiles,
     source::{BodyStream, kubernetes::SourceError},
 };
@@ -11,16 +12,18 @@ use chrono::{DateTime, Utc};
 use flate2::write::MultiGzDecoder;
 use std::{io::Write as _, time::Duration};
 
-/// A folder holds five files by default, a few more than a hundred where somebody set it so; a node some
-/// hundred pods.
+/// The largest page (bytes). A folder has five files by default, and rarely more than a hundred; a node has some hundred
+/// pods.
 const PAGE: usize = 1 << 20;
-/// Enough for the first line's time, also of a compressed file.
+/// So much of a file has its first timestamp, also compressed (bytes).
 const HEAD: usize = 4 << 10;
 
-/// How often the same is asked, and how long after.
+/// How often a request is sent.
 pub(super) const ATTEMPTS: usize = 3;
+/// The pause before it is sent again.
 pub(super) const MOMENT: Duration = Duration::from_millis(100);
 
+/// One container's folder, and which of its files are wanted.
 pub(super) struct Folder {
     pub(super) site: Site,
     pub(super) files: LogFiles,
@@ -43,7 +46,7 @@ pub(super) async fn page(site: &Site, path: &str) -> Result<String, SourceError>
 }
 
 impl Folder {
-    /// The files of the runs that are meant, in order.
+    /// The files of the wanted runs, in order.
     pub(super) async fn list(&self) -> Result<Vec<File>, SourceError> {
         let LogFiles { folder, from_run, to_run, .. } = &self.files;
         let page = page(&self.site, folder).await?;
@@ -56,13 +59,13 @@ impl Folder {
         format!("{}{}", self.files.folder, file.name())
     }
 
-    /// The first bytes of a file, uncompressed; none of one that is not there.
+    /// The first bytes of a file, uncompressed; none for one that is not there.
     pub(super) async fn head(&self, file: &File) -> Result<Option<Vec<u8>>, SourceError> {
         let range = format!("bytes=0-{}", HEAD - 1);
         let mut body = match self.site.kubernetes.get_range(&self.path(file), &range).await {
             Ok(answer) => answer.body,
             Err(SourceError::Status { code: 404, .. }) => return Ok(None),
-            // Of a file without a byte there is no part.
+            // An empty file has no such range.
             Err(SourceError::Status { code: 416, .. }) => return Ok(Some(Vec::new())),
             Err(error) => return Err(error),
         };
@@ -77,19 +80,19 @@ impl Folder {
             return Ok(Some(head));
         }
         let mut decoder = MultiGzDecoder::new(Vec::new());
-        // The part ends within the stream: what there is of it is enough.
+        // The range ends within the compressed stream, which is an error here and no harm.
         let _ = decoder.write_all(&head);
         let _ = decoder.flush();
         Ok(Some(std::mem::take(decoder.get_mut())))
     }
 
-    /// When a file begins; none of one that is not there or has no line.
+    /// When a file begins; none for one that is not there or has no line yet.
     pub(super) async fn begins(&self, file: &File) -> Result<Option<DateTime<Utc>>, SourceError> {
-        Ok(self.head(file).await?.as_deref().and_then(time_of))
+        Ok(self.head(file).await?.as_deref().and_then(Stamp::read).map(Stamp::at))
     }
 
-    /// A file's bytes from a place in it as it is uncompressed; and how many of those that come, when
-    /// uncompressed, are before it. None when there are no more.
+    /// Opens a file at a byte, counted as uncompressed. Also returns how many of the uncompressed bytes that come are
+    /// before it. None where the file has no more bytes.
     pub(super) async fn open(&self, file: &File, from: u64) -> Result<Option<(BodyStream, u64)>, SourceError> {
         let path = self.path(file);
         let answer = match from > 0 && !file.gzipped {
@@ -97,7 +100,7 @@ impl Folder {
             false => self.site.kubernetes.get(&path, "*/*").await,
         };
         match answer {
-            // A compressed file, and a server that knows no parts, give all of it.
+            // Of a compressed file, or from a server that ignores ranges, all of it comes.
             Ok(answer) => Ok(Some((answer.body, if answer.status == 206 { 0 } else { from }))),
             Err(SourceError::Status { code: 416, .. }) => Ok(None),
             Err(error) => Err(error),

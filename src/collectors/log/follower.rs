@@ -1,21 +1,22 @@
-//! One run of a container, followed: its log as it is written, across whatever breaks the stream, until the
-//! run has ended or the window has closed.
+//! Owns the following of one run of a container: its log as it is written, across every break of the stream, until the
+//! run has ended or the window has.
 //!
-//! A log request names no run: who answers is known by the pods that were listed after the answer had
+//! A log request does not name a run. Which run answers is known only from pods that were listed after the answer had
 //! begun. So nothing is taken from a stream before such a list has come.
 
 use super::{
-    end::beginning,
+    end::{beginning, settle},
     files::{NotRead, Reading},
-    lost::Lost,
-    pump::{Pump, Stopped},
-    settle, since, taken,
+    gaps::LogGap,
+    kubelet::{rest, since, taken},
+    newest,
+    pipeline::{LogPipeline, Stopped},
+    pod_watch::{PodLists, RunId, RunState},
 };
 use crate::{
     bundle::GapCause,
     collect::{Done, Site},
-    collectors::follow::{Looks, Seen},
-    facts::coverage::{Begins, Stopped as Why},
+    facts::coverage::{FileStart, Reason},
     plan::{LogFiles, LogTask, Task, What},
     source::{BodyStream, kubernetes::SourceError},
 };
@@ -23,131 +24,110 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::time::{Duration, Instant};
 
 /// How often a node's files are looked at.
-const TURN: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_secs(2);
 /// How often they are tried in vain.
 const ATTEMPTS: usize = 5;
-/// The kubelet looks every ten seconds whether a log is to be rotated, and rotates those of 10 MiB.
+/// The kubelet lists every ten seconds whether a log is to be rotated, and rotates those of 10 MiB.
 const ROTATION: Duration = Duration::from_secs(10);
 const ROTATED: u64 = 1 << 20;
 /// How long before a new file begins lines may be missing at most.
 const DOUBT: TimeDelta = TimeDelta::seconds(15);
 
-/// Names one run of a container.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::collectors) struct Run {
-    pub(in crate::collectors) uid: String,
-    pub(in crate::collectors) container: String,
-    pub(in crate::collectors) started: DateTime<Utc>,
-}
-
-impl Run {
-    /// The run that a task means, where its pod's status tells it from others.
-    pub(in crate::collectors) fn of(log: &LogTask) -> Option<Self> {
-        Some(Self { uid: log.uid.clone(), container: log.container.clone(), started: log.started? })
-    }
-}
-
-/// The log of one run, and how it is read on.
-pub(in crate::collectors) struct Follower {
-    pump: Pump,
-    /// Where its node's files are read.
+/// The log of one run, and how it is followed.
+pub(super) struct Follower {
+    pipeline: LogPipeline,
+    /// Its node's files, where they are read.
     files: Option<Box<Reading>>,
-    /// Why they are not, where they were to be.
+    /// Why the files are not read, though they should be.
     not_read: Option<NotRead>,
 }
 
 impl Follower {
-    /// Follows a run, whose log so far an earlier bundle may have, until it has ended or no more is to be
-    /// looked at.
-    pub(in crate::collectors) async fn follow(
-        site: Site,
-        log: LogTask,
-        run: Run,
-        seen: Seen,
-        mut looks: Looks,
-    ) -> Self {
+    /// Follows a run until it has ended or following ends. An earlier bundle may have its log so far.
+    pub(super) async fn follow(site: Site, log: LogTask, run: RunId, state: RunState, mut lists: PodLists) -> Self {
         let log = LogTask { past: true, ..log };
         let task = Task { what: What::Log(log.clone()), required: false };
-        let pump = Pump::continued(&site, &task, &log).unwrap_or_else(|| Pump::resumable(&site, &task, &log));
-        let mut follower = Self { pump, files: None, not_read: None };
-        if follower.pump.stopped.is_some() || follower.pump.is_whole {
+        let pipeline =
+            LogPipeline::continued(&site, &task, &log).unwrap_or_else(|| LogPipeline::resumable(&site, &task, &log));
+        let mut follower = Self { pipeline, files: None, not_read: None };
+        if follower.pipeline.stopped.is_some() || follower.pipeline.is_whole {
             return follower;
         }
         if let Some(files) = log.files.clone() {
             let to_run = Some(files.from_run);
             let log = LogTask { files: Some(LogFiles { to_run, ..files }), ..log.clone() };
-            if follower.by_files(&log, &run, &mut looks).await {
+            if follower.by_files(&log, &run, &mut lists).await {
                 return follower;
             }
         }
-        match seen {
-            Seen::Runs => follower.by_stream(&log, &run, &mut looks).await,
-            seen => follower.rest(&log, &run, (seen, false), &mut looks).await,
+        match state {
+            RunState::Running => follower.by_stream(&log, &run, &mut lists).await,
+            state => follower.rest(&log, &run, (state, false), &mut lists).await,
         }
         follower
     }
 
-    /// Whether anything came of it.
-    pub(in crate::collectors) fn has_lines(&self) -> bool {
-        self.pump.has_lines()
+    /// Whether any line was kept.
+    pub(super) fn has_lines(&self) -> bool {
+        self.pipeline.has_lines()
     }
 
-    /// What it followed, and which of its container's runs that is by now.
-    pub(in crate::collectors) fn log(&self) -> &LogTask {
-        &self.pump.log
+    /// The log that it followed.
+    pub(super) fn log(&self) -> &LogTask {
+        &self.pipeline.log
     }
 
-    /// Says which of its container's runs it is by now.
-    pub(in crate::collectors) fn is_now(&mut self, previous: bool, past: bool) {
-        let log = &mut self.pump.log;
+    /// Records which of its container's runs it is now.
+    pub(super) fn mark_run(&mut self, previous: bool, past: bool) {
+        let log = &mut self.pipeline.log;
         (log.previous, log.past) = (previous, past);
     }
 
-    async fn by_stream(&mut self, log: &LogTask, run: &Run, looks: &mut Looks) {
+    async fn by_stream(&mut self, log: &LogTask, run: &RunId, lists: &mut PodLists) {
         let (mut file, mut has_ended) = (None, false);
         loop {
             let opened = tokio::select! {
-                opened = since(&mut self.pump, log, true) => opened,
-                () = looks.closed() => return,
+                opened = since(&mut self.pipeline, log, true) => opened,
+                () = lists.closed() => return,
             };
             match opened {
                 Err(Stopped::Source(SourceError::Stopped(_))) => return,
                 Err(_) => {}
                 Ok(answer) => {
-                    if looks.after(Instant::now(), run).await == Some(Seen::Runs) {
-                        let lines = self.pump.cut.lines();
-                        let flow = self.stream(log, answer.body, &mut file, looks).await;
+                    if lists.after(Instant::now(), run).await == Some(RunState::Running) {
+                        let lines = self.pipeline.filter.lines();
+                        let flow = self.stream(log, answer.body, &mut file, lists).await;
                         if matches!(flow, Flow::Done) {
                             return;
                         }
                         // One that ended well has ended, as long as nothing more comes.
-                        has_ended &= self.pump.cut.lines() == lines;
-                        has_ended |= matches!(flow, Flow::Ended) && self.pump.has_ended_well();
+                        has_ended &= self.pipeline.filter.lines() == lines;
+                        has_ended |= matches!(flow, Flow::Ended) && self.pipeline.has_ended_well();
                     }
                 }
             }
-            match looks.after(Instant::now(), run).await {
+            match lists.after(Instant::now(), run).await {
                 None => return,
-                Some(Seen::Runs) => {}
-                Some(seen) => return self.rest(log, run, (seen, has_ended), looks).await,
+                Some(RunState::Running) => {}
+                Some(state) => return self.rest(log, run, (state, has_ended), lists).await,
             }
         }
     }
 
-    /// Takes what comes of a stream.
+    /// Takes what comes in a stream.
     async fn stream(
         &mut self,
         log: &LogTask,
         mut body: BodyStream,
         file: &mut Option<DateTime<Utc>>,
-        looks: &mut Looks,
+        lists: &mut PodLists,
     ) -> Flow {
         let (mut came, mut looked) = (0, Instant::now());
         self.file(log, file).await;
         loop {
             let chunk = tokio::select! {
                 chunk = body.chunk() => chunk,
-                () = looks.closed() => {
+                () = lists.closed() => {
                     if came > 0 {
                         self.file(log, file).await;
                     }
@@ -156,10 +136,10 @@ impl Follower {
             };
             match chunk {
                 Ok(Some(chunk)) => {
-                    self.pump.sink.site.progress.bytes(chunk.len() as u64);
+                    self.pipeline.sink.site.progress.bytes(chunk.len() as u64);
                     came += chunk.len() as u64;
-                    if let Some(stopped) = self.pump.feed(&chunk) {
-                        self.pump.stopped = Some(stopped);
+                    if let Some(stopped) = self.pipeline.feed(&chunk) {
+                        self.pipeline.stopped = Some(stopped);
                         return Flow::Done;
                     }
                 }
@@ -167,7 +147,7 @@ impl Follower {
                 Err(SourceError::Stopped(_)) => return Flow::Done,
                 Err(_) => return Flow::Broken,
             }
-            if self.pump.cut.is_over() {
+            if self.pipeline.filter.is_over() {
                 return Flow::Done;
             }
             if came >= ROTATED && looked.elapsed() >= ROTATION {
@@ -177,86 +157,92 @@ impl Follower {
         }
     }
 
-    /// Looks where the log's file begins. The kubelet goes over to a new one as soon as it is there, without
+    /// PodLists where the log's file begins. The kubelet goes over to a new one as soon as it is there, without
     /// what was still written to the one before.
     async fn file(&mut self, log: &LogTask, file: &mut Option<DateTime<Utc>>) {
-        let site = &self.pump.sink.site;
+        let site = &self.pipeline.sink.site;
         let begins = beginning(site, log).await;
         let is_old = log.started.is_none_or(|started| started < site.request.window.start);
-        if is_old && begins != Begins::Unknown {
-            self.pump.begins.get_or_insert(begins);
+        if is_old && begins != FileStart::Unknown {
+            self.pipeline.begins.get_or_insert(begins);
         }
-        let Begins::At(at) = begins else { return };
-        // What has not come yet is looked at the next time.
-        if self.pump.cut.last().is_none_or(|last| last < at) && file.is_some() {
+        let FileStart::At(at) = begins else { return };
+        // A file of which no line has come yet is checked the next time.
+        if self.pipeline.filter.last().is_none_or(|last| last < at) && file.is_some() {
             return;
         }
         if file.replace(at).is_some_and(|before| before != at) {
-            let after = self.pump.cut.last_before(at).unwrap_or(at - DOUBT);
-            let text = "the node began a new file while the log was followed: its last lines before may be missing";
-            let why = Why { cause: GapCause::RotatedAway, text: text.to_owned() };
-            self.pump.lost.push(Lost { why, after: Some(after), before: Some(at) });
+            let after = self.pipeline.filter.last_before(at).unwrap_or(at - DOUBT);
+            let text = "the node began a new file while the log was followed: the last lines of the file before may be missing";
+            let why = Reason { cause: GapCause::RotatedAway, text: text.to_owned() };
+            self.pipeline.gaps.push(LogGap { why, after: Some(after), before: Some(at) });
         }
     }
 
-    /// Reads the end of a run that has ended, while the node has it.
-    async fn rest(&mut self, log: &LogTask, run: &Run, (mut seen, has_ended): (Seen, bool), looks: &mut Looks) {
+    /// Reads the rest of a run that has ended, while the node has it.
+    async fn rest(
+        &mut self,
+        log: &LogTask,
+        run: &RunId,
+        (mut state, has_ended): (RunState, bool),
+        lists: &mut PodLists,
+    ) {
         loop {
-            let previous = match seen {
-                Seen::Runs => return,
-                Seen::Ended { previous } => previous,
+            let previous = match state {
+                RunState::Running => return,
+                RunState::Ended { previous } => previous,
                 // Its stream had come to its end before.
-                Seen::Gone(_) if has_ended => {
-                    self.pump.is_whole = true;
+                RunState::Gone(_) if has_ended => {
+                    self.pipeline.is_whole = true;
                     return;
                 }
-                Seen::Gone(why) => {
-                    self.pump.stopped = Some(Stopped::Gone(why));
+                RunState::Gone(why) => {
+                    self.pipeline.stopped = Some(Stopped::Gone(why));
                     return;
                 }
             };
             let log = LogTask { previous, past: false, ..log.clone() };
             let opened = tokio::select! {
-                opened = since(&mut self.pump, &log, false) => opened,
-                // It is read when the window has closed.
-                () = looks.closed() => return,
+                opened = since(&mut self.pipeline, &log, false) => opened,
+                // The rest is read after the window's end.
+                () = lists.closed() => return,
             };
-            // Whose answer it is depends on what had begun since.
-            let Some(now) = looks.after(Instant::now(), run).await else { return };
-            if let (Ok(answer), true) = (opened, now == Seen::Ended { previous }) {
+            // Which run answers depends on what had begun by then.
+            let Some(now) = lists.after(Instant::now(), run).await else { return };
+            if let (Ok(answer), true) = (opened, now == RunState::Ended { previous }) {
                 let stopped = tokio::select! {
-                    stopped = self.pump.run(answer.body) => stopped,
-                    () = looks.closed() => return,
+                    stopped = self.pipeline.run(answer.body) => stopped,
+                    () = lists.closed() => return,
                 };
                 match stopped {
-                    None if self.pump.has_ended_well() => {
-                        self.pump.is_whole = true;
+                    None if self.pipeline.has_ended_well() => {
+                        self.pipeline.is_whole = true;
                         return;
                     }
-                    // Asked again, the same will be missing.
-                    None if !self.pump.cut.is_joined() => return,
+                    // Asked again, the same lines would be missing.
+                    None if !self.pipeline.filter.is_joined() => return,
                     None | Some(Stopped::Source(_)) => {}
                     stopped => {
-                        self.pump.stopped = stopped;
+                        self.pipeline.stopped = stopped;
                         return;
                     }
                 }
             }
-            match looks.after(Instant::now(), run).await {
-                Some(now) => seen = now,
+            match lists.after(Instant::now(), run).await {
+                Some(now) => state = now,
                 None => return,
             }
         }
     }
 
-    /// Reads the node's files; false when that is not to be, and nothing was read.
-    async fn by_files(&mut self, log: &LogTask, run: &Run, looks: &mut Looks) -> bool {
+    /// Reads the node's files; false where they cannot be read, and nothing was.
+    async fn by_files(&mut self, log: &LogTask, run: &RunId, lists: &mut PodLists) -> bool {
         let Some(files) = &log.files else { return false };
         let mut tried = 0;
         loop {
-            let seen = looks.latest(run);
+            let state = lists.latest(run);
             if self.files.is_none() {
-                match Reading::begin(&mut self.pump, files).await {
+                match Reading::begin(&mut self.pipeline, files).await {
                     Ok(reading) => self.files = Some(Box::new(reading)),
                     Err(why) if why.is_forbidden() || tried == ATTEMPTS => {
                         self.not_read = Some(why);
@@ -267,57 +253,57 @@ impl Follower {
             }
             if let Some(reading) = &mut self.files {
                 reading.is_patient = true;
-                match reading.more(&mut self.pump).await {
-                    Ok((None, _)) if self.pump.cut.is_over() => return true,
-                    // What was written until it ended was read after that was known.
-                    Ok((None, _)) if matches!(seen, Some(Seen::Ended { .. } | Seen::Gone(_))) => {
-                        self.pump.is_whole = true;
+                match reading.more(&mut self.pipeline).await {
+                    Ok((None, _)) if self.pipeline.filter.is_over() => return true,
+                    // The run's end was known before the files were read to theirs.
+                    Ok((None, _)) if matches!(state, Some(RunState::Ended { .. } | RunState::Gone(_))) => {
+                        self.pipeline.is_whole = true;
                         return true;
                     }
                     Ok((None, _)) | Err(_) => {}
                     Ok((Some(Stopped::Source(SourceError::Stopped(_))), _)) => return true,
                     Ok((Some(Stopped::Source(_)), _)) => {}
                     Ok((Some(stopped), _)) => {
-                        self.pump.stopped = Some(stopped);
+                        self.pipeline.stopped = Some(stopped);
                         return true;
                     }
                 }
             }
             tokio::select! {
-                () = tokio::time::sleep(TURN) => {}
-                () = looks.closed() => return true,
+                () = tokio::time::sleep(PAUSE) => {}
+                () = lists.closed() => return true,
             }
         }
     }
 
-    /// Reads what came since, as the log that it is by now, and ends it.
-    pub(in crate::collectors) async fn end(mut self, site: &Site, task: &Task, log: &LogTask) -> Done {
-        if let Err(error) = self.pump.becomes(log) {
+    /// Reads what came since, as the log of the run that it is now, and ends the task.
+    pub(super) async fn end(mut self, site: &Site, task: &Task, log: &LogTask) -> Done {
+        if let Err(error) = self.pipeline.becomes(log) {
             return error.into();
         }
         if let Some(mut reading) = self.files {
             reading.is_patient = false;
-            let way = match self.pump.stopped.take() {
-                None if !self.pump.is_whole => reading.more(&mut self.pump).await,
+            let way = match self.pipeline.stopped.take() {
+                None if !self.pipeline.is_whole => reading.more(&mut self.pipeline).await,
                 stopped => Ok((stopped, site.now())),
             };
-            return match way.and_then(|way| reading.end(self.pump, way)) {
+            return match way.and_then(|way| reading.end(self.pipeline, way)) {
                 Ok(taken) => settle(site, task, log, taken).await,
-                Err(why) => why.told_by(super::newest(site, task, log).await),
+                Err(why) => why.explain(newest::collect(site, task, log).await),
             };
         }
-        let taken = match self.pump.stopped.take() {
-            Some(stopped) => taken(self.pump, Some(stopped)),
-            // Whoever answers by now is another run.
-            None if log.past && !self.pump.is_whole => {
-                let why = "others have begun since, and the node keeps the logs of two".to_owned();
-                taken(self.pump, Some(Stopped::Gone(why)))
+        let taken = match self.pipeline.stopped.take() {
+            Some(stopped) => taken(self.pipeline, Some(stopped)),
+            // By now, another run would answer.
+            None if log.past && !self.pipeline.is_whole => {
+                let why = "later runs have begun, and the node keeps the logs of two".to_owned();
+                taken(self.pipeline, Some(Stopped::Gone(why)))
             }
-            None => super::rest(self.pump, log).await,
+            None => rest(self.pipeline, log).await,
         };
         let done = settle(site, task, log, taken).await;
         match self.not_read {
-            Some(why) => why.told_by(done),
+            Some(why) => why.explain(done),
             None => done,
         }
     }
@@ -327,8 +313,8 @@ impl Follower {
 enum Flow {
     /// The kubelet ended it, as it does when the container has.
     Ended,
-    /// Something else did.
+    /// Something else ended it.
     Broken,
-    /// No more is wanted of it.
+    /// No more of it is needed.
     Done,
 }

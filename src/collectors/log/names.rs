@@ -1,10 +1,10 @@
-//! The files of a container's log on its node, by their names. Pure.
+//! Owns the names of a container's log files on its node. Pure.
 //!
 //! The kubelet writes `<run>.log`, counting a container's restarts. When that grows too long it becomes
 //! `<run>.log.<time>`, and at the next time `<run>.log.<time>.gz`:
 //! <https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/kubelet/logs/container_log_manager.go>.
 
-/// One file. They compare as they were written, the earliest first.
+/// One file. Files are ordered by when they were written, the earliest first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct File {
     pub(super) run: u32,
@@ -15,14 +15,14 @@ pub(super) struct File {
 /// Whether a file is still written to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Age {
-    /// It was set aside at this time, by the node's clock and zone: good for the order and no more.
+    /// It was rotated at this time, by the node's clock and zone, which is good for the order and nothing else.
     Rotated(String),
     /// The newest of its run.
     Newest,
 }
 
 impl File {
-    /// Reads a file's name; none for one that is no such file, or not yet.
+    /// Reads a file's name; none for one that is not such a file, or is still being made.
     pub(super) fn read(name: &str) -> Option<Self> {
         let (run, rest) = name.split_once(".log")?;
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -44,18 +44,18 @@ impl File {
         }
     }
 
-    /// Whether it is the same file, were it under another name.
+    /// Whether it is the same file, compressed or not.
     pub(super) fn is(&self, other: &Self) -> bool {
         (self.run, &self.age) == (other.run, &other.age)
     }
 }
 
-/// What a folder has in it, from the page that the kubelet shows of it; folders with a slash at the end.
+/// The names in a folder, by the page that the kubelet shows of it. Names of folders end in a slash.
 pub(super) fn links(page: &str) -> impl Iterator<Item = &str> {
     page.split("</a>").filter_map(|part| Some(part.rsplit_once('>')?.1))
 }
 
-/// The files of a folder, in order. One that is just being compressed is there twice, and counts once.
+/// The files of a folder, in order. A file that is being compressed is listed twice, and returned once.
 pub(super) fn listed(page: &str) -> Vec<File> {
     let mut files: Vec<File> = links(page).filter_map(File::read).collect();
     files.sort();

@@ -1,10 +1,10 @@
-//! The logs that a node still has of pods that are gone: the kubelet removes a deleted pod's files within
-//! a minute, and sometimes at once.
+//! Owns the search for orphaned logs: those that a node still has of deleted pods. The kubelet removes a deleted pod's
+//! files within a minute, and sometimes at once.
 //!
 //! <https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/kubelet/kuberuntime/kuberuntime_gc.go>
 //! (evictPodLogsDirectories).
 
-use super::{METADATA, folder::page, names::links};
+use super::{folder::page, kubelet::METADATA, names::links};
 use crate::{
     bundle::Outcome,
     collect::{Done, Site},
@@ -22,20 +22,19 @@ struct Folder<'a> {
     uid: &'a str,
 }
 
-/// Gives a task for each container of a pod that is gone and of whom the node has files.
+/// Plans a task for each container of a deleted pod of which the node has files.
 pub(in crate::collectors) async fn find(site: &Site, task: &Task, left: &LeftTask) -> Done {
     let listed = match page(site, &task.path()).await {
         Ok(listed) => listed,
         Err(error) => return Done::failed(&error, task),
     };
     let mut done = Done::new(Outcome::Empty);
-    for folder in links(&listed).filter_map(Folder::read).filter(|folder| folder.is_meant(site, left)) {
+    for folder in links(&listed).filter_map(Folder::read).filter(|folder| folder.is_wanted(site, left)) {
         match folder.logs(site, task).await {
             Ok(logs) => done.instead.extend(logs),
             Err(error) => {
-                // What was found before it is had, and what comes after it may be.
                 let failed = Done::failed(&error, task);
-                done.causes.push(format!("what there is of {} could not be told", folder.pod));
+                done.causes.push(format!("the log files of {} could not be listed", folder.pod));
                 done.causes.extend(failed.causes);
                 done = Done { outcome: failed.outcome, hint: failed.hint, ..done };
                 if matches!(error, SourceError::Stopped(_)) {
@@ -46,8 +45,8 @@ pub(in crate::collectors) async fn find(site: &Site, task: &Task, left: &LeftTas
     }
     match done.instead.len() {
         0 if !done.causes.is_empty() => {}
-        0 => done.causes.push("the node has no logs of pods that are gone".to_owned()),
-        found => done.causes.insert(0, format!("it has {found}, and each has a task of its own")),
+        0 => done.causes.push("the node has no logs of deleted pods".to_owned()),
+        found => done.causes.insert(0, format!("the node has {found} of them, and each has a task of its own")),
     }
     done
 }
@@ -61,18 +60,18 @@ impl<'a> Folder<'a> {
         is_sound.then_some(Self { name, namespace, pod, uid })
     }
 
-    /// Whether it is the workload's, and is gone as far as is known.
-    fn is_meant(&self, site: &Site, left: &LeftTask) -> bool {
+    /// Whether the pod is the workload's, and was not listed.
+    fn is_wanted(&self, site: &Site, left: &LeftTask) -> bool {
         let Some(scope) = site.place.namespaces.get(self.namespace) else { return false };
         let is_ours = scope.own || left.gone.contains(self.name);
         is_ours && !left.there.contains(self.uid)
     }
 
-    /// A task for each container of whom there are files; none where there is such a pod: it was made after
-    /// the pods were listed.
+    /// A task for each container of which there are files; none for a pod that exists: it was created after the pods
+    /// were listed.
     async fn logs(&self, site: &Site, task: &Task) -> Result<Vec<Planned>, SourceError> {
         let path = format!("{}{}/", task.path(), self.name);
-        // Its files first: they go soon.
+        // The files first: the kubelet removes them soon.
         let containers = match page(site, &path).await {
             Err(SourceError::Status { code: 404, .. }) => return Ok(Vec::new()),
             containers => containers?,
@@ -80,7 +79,7 @@ impl<'a> Folder<'a> {
         let pod = format!("/api/v1/namespaces/{}/pods/{}", self.namespace, self.pod);
         match site.kubernetes.get_json::<serde_json::Value>(&pod, METADATA).await {
             Ok(pod) if pod["metadata"]["uid"] == self.uid => return Ok(Vec::new()),
-            // A user who may not read single pods is told by the list alone.
+            // For a user who may not read single pods, the list decides alone.
             Ok(_) | Err(SourceError::Status { code: 403 | 404, .. }) => {}
             Err(error) => return Err(error),
         }

@@ -5,7 +5,7 @@ use super::gaps::LogGap;
 use crate::{
     bundle::{BundleError, Coverage, EntryPath, facts::LogFacts, layout},
     collect::{Break, EarlierLog, Ended, Site, WindowFilter, Writing},
-    facts::{coverage::Begins, identity::Extract, logs},
+    facts::{coverage::FileStart, identity::IdentityReader, logs::LogExtractor},
     kubelet_log::Stamp,
     plan::{LogTask, Task, window::seconds_floor},
     redact::{Clean, Counts, Stream},
@@ -14,32 +14,32 @@ use crate::{
 use chrono::{DateTime, Utc};
 use std::io::Read as _;
 
-/// What is taken at a time: a connection gives up to 400 kB at once, which would be held by every step.
+/// So much is taken at a time (bytes). A connection may give 400 kB at once, which every step would hold.
 pub(super) const CHUNK: usize = 64 << 10;
 
-/// What came through a pipeline.
+/// What came through a pipeline, when it has ended.
 pub(super) struct Received {
     /// None when no line fell into the window.
     pub(super) entry: Option<Writing>,
     pub(super) counts: Counts,
     pub(super) ended: Ended,
-    pub(super) extract: Extract,
-    /// What its lines say.
+    pub(super) extract: IdentityReader,
+    /// The facts of its lines.
     pub(super) facts: Box<LogFacts>,
     pub(super) stop: Option<Stopped>,
     /// When it ended, by the API server's clock.
     pub(super) until: DateTime<Utc>,
-    /// Where the log begins, if it need not be asked.
-    pub(super) begins: Option<Begins>,
-    /// What is missing in between.
+    /// Where the log's file begins; none where that is not known yet.
+    pub(super) begins: Option<FileStart>,
+    /// What is missing between its lines.
     pub(super) gaps: Vec<LogGap>,
-    /// Where the last reading did not go on with what was had before it.
+    /// Where the last answer did not continue what was read before.
     pub(super) breaks: Vec<Break>,
-    /// Whether it is known to be the log of the pod that was listed.
+    /// Whether it is certainly the log of the pod that was listed.
     pub(super) is_sure: bool,
-    /// What is covered by the log of an earlier bundle that this goes on with.
+    /// What the log of an earlier bundle covers, which this one continues.
     pub(super) before: Coverage,
-    /// The log of the earlier bundle.
+    /// The path of that log in the earlier bundle.
     pub(super) continues: Option<String>,
 }
 
@@ -49,35 +49,36 @@ pub(super) enum Stopped {
     Limit(u64),
     Source(SourceError),
     Bundle(BundleError),
-    /// The node no longer has it; why it is known.
+    /// The node no longer has it, for this reason.
     Gone(String),
 }
 
+/// One log on its way into its entry.
 pub(super) struct LogPipeline {
     pub(super) log: LogTask,
     pub(super) filter: WindowFilter,
     pub(super) sink: Sink,
     received: u64,
-    pub(super) begins: Option<Begins>,
+    pub(super) begins: Option<FileStart>,
     pub(super) gaps: Vec<LogGap>,
     pub(super) is_sure: bool,
     before: Coverage,
     continues: Option<String>,
-    /// Whether all of the run's log was had: it has ended, and was read to its end.
+    /// Whether the run has ended, and its log was read to its end.
     pub(super) is_whole: bool,
-    /// Why it was left while it was followed.
+    /// Why following it was given up.
     pub(super) stopped: Option<Stopped>,
 }
 
-/// Where the lines go that are within the window.
+/// Where the lines of the window go.
 pub(super) struct Sink {
     pub(super) site: Site,
     pub(super) request: String,
     path: EntryPath,
     redact: Stream,
-    extract: Extract,
-    facts: Box<logs::Extract>,
-    /// It begins with its first byte: an empty log leaves no empty file.
+    extract: IdentityReader,
+    facts: Box<LogExtractor>,
+    /// Begun with the first byte, so that an empty log leaves no file.
     entry: Option<Writing>,
     failed: Option<BundleError>,
 }
@@ -110,15 +111,15 @@ impl Sink {
 impl LogPipeline {
     pub(super) fn new(site: &Site, task: &Task, log: &LogTask) -> Self {
         let window = &site.request.window;
-        // A run that was over before the window has no start to cut at: its last lines are wanted.
+        // Of a run that was over before the window, the last lines are kept, whenever they were written.
         let start = log.since.map(|_| window.start);
         let sink = Sink {
             site: site.clone(),
             request: task.request(),
             path: path(site, log),
             redact: site.redactor.stream(),
-            extract: Extract::of_log(&site.names),
-            facts: Box::new(logs::Extract::new(&site.patterns, window.incident.map(|incident| incident.start))),
+            extract: IdentityReader::of_log(&site.names),
+            facts: Box::new(LogExtractor::new(&site.patterns, window.incident.map(|incident| incident.start))),
             entry: None,
             failed: None,
         };
@@ -137,38 +138,37 @@ impl LogPipeline {
         }
     }
 
-    /// One that goes on with what an earlier bundle has of the log, where there is such a thing that can
-    /// be read. Why no more is to be had is in it, if it is so.
+    /// A pipeline that begins with an earlier bundle's log; none where there is none to continue.
     pub(super) fn continued(site: &Site, task: &Task, log: &LogTask) -> Option<Self> {
-        let had = site.earlier.as_ref()?.log(&site.cluster, log)?;
+        let earlier = site.earlier.as_ref()?.log(&site.cluster, log)?;
         let mut pipeline = Self::resumable(site, task, log);
-        // Reads from the disk, as long as that takes.
-        pipeline.stopped = tokio::task::block_in_place(|| pipeline.continues(&had));
-        // Damaged, or not to be gone on with: all of it is read anew.
+        // Reads from the disk, which may block.
+        pipeline.stopped = tokio::task::block_in_place(|| pipeline.take_earlier(&earlier));
+        // Damaged, or not to be continued: the log is read from its beginning.
         (!matches!(pipeline.stopped, Some(Stopped::Source(_)))).then_some(pipeline)
     }
 
-    /// One that can be taken up again when its stream broke.
+    /// A pipeline that can resume after its stream broke.
     pub(super) fn resumable(site: &Site, task: &Task, log: &LogTask) -> Self {
         let pipeline = Self::new(site, task, log);
         Self { filter: pipeline.filter.resumable(), ..pipeline }
     }
 
-    /// Whether there is anything in it.
+    /// Whether any line was kept.
     pub(super) fn has_lines(&self) -> bool {
         self.sink.entry.is_some()
     }
 
-    fn continues(&mut self, earlier: &EarlierLog<'_>) -> Option<Stopped> {
+    fn take_earlier(&mut self, earlier: &EarlierLog<'_>) -> Option<Stopped> {
         let mut chunk = vec![0; CHUNK];
         let broken = |why| Some(Stopped::Source(SourceError::Broken(why)));
-        let mut earlier = match had.open() {
-            Ok(earlier) => earlier,
+        let mut entry = match earlier.open() {
+            Ok(entry) => entry,
             Err(error) => return broken(Box::new(error)),
         };
         let mut end = Vec::new();
         loop {
-            let read = match earlier.read(&mut chunk) {
+            let read = match entry.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(read) => read,
                 Err(error) => return broken(Box::new(error)),
@@ -180,27 +180,27 @@ impl LogPipeline {
             }
         }
         if ends_within_key(&end) {
-            return broken("it ends within a key, of which more may come".into());
+            return broken("it ends within a key, of which the rest may follow".into());
         }
-        self.before = had.coverage().clone();
-        self.continues = Some(had.path().to_owned());
-        self.is_whole = had.is_whole();
+        self.before = earlier.coverage().clone();
+        self.continues = Some(earlier.path().to_owned());
+        self.is_whole = earlier.is_whole();
         None
     }
 
-    /// Whether it was begun with a log of an earlier bundle.
+    /// Whether it began with a log of an earlier bundle.
     pub(super) fn is_continued(&self) -> bool {
         self.continues.is_some()
     }
 
-    /// Whether an answer that has ended was the log's to its end, and goes on with what was had: neither the
-    /// kubelet's error nor another file.
+    /// Whether an answer that has ended continued the log, and to its end: it was not another file, and its last line is
+    /// not the kubelet's error.
     pub(super) fn has_ended_well(&self) -> bool {
         let held = self.filter.held();
         self.filter.is_joined() && (held.is_empty() || Stamp::read(held).is_some())
     }
 
-    /// From when on to ask for what was not had yet. A line that has not ended comes again.
+    /// Prepares for the next answer, and returns from when on to ask. A line that has no end comes again.
     pub(super) fn resume(&mut self) -> Option<DateTime<Utc>> {
         let start = seconds_floor(self.sink.site.request.window.start);
         self.filter.resume().map(|since| since.max(start)).or(self.log.since)
@@ -224,7 +224,7 @@ impl LogPipeline {
         }
     }
 
-    /// Takes the next bytes; says why no more are taken, if it is so.
+    /// Takes the next bytes; returns why no more are taken, if so.
     pub(super) fn feed(&mut self, chunk: &[u8]) -> Option<Stopped> {
         self.received += chunk.len() as u64;
         let Self { filter, sink, .. } = self;
@@ -237,7 +237,7 @@ impl LogPipeline {
         is_full.then_some(Stopped::Limit(limit))
     }
 
-    /// What has come until now. `text` is the kubelet's error where there should have been a log.
+    /// Ends the pipeline. The error is the kubelet's own text, where there should have been a log.
     pub(super) fn end(mut self, mut stop: Option<Stopped>) -> Result<Box<Received>, String> {
         let Self { filter, sink, .. } = &mut self;
         filter.end_line(|kept| sink.push(kept));
@@ -258,7 +258,7 @@ impl LogPipeline {
         }
         let begins = match (begins, ended.begins) {
             // A file that was empty at first begins with what came then.
-            (Some(Begins::Empty), Some(first)) => Some(Begins::At(first)),
+            (Some(FileStart::Empty), Some(first)) => Some(FileStart::At(first)),
             (begins, _) => begins,
         };
         let until = site.now();
@@ -279,7 +279,7 @@ impl LogPipeline {
         }))
     }
 
-    /// Names the entry for what this log is by now.
+    /// Takes the path of the run that this log is of by now.
     pub(super) fn becomes(&mut self, log: &LogTask) -> Result<(), BundleError> {
         self.log = log.clone();
         let Sink { site, path, entry, .. } = &mut self.sink;
@@ -288,8 +288,8 @@ impl LogPipeline {
     }
 }
 
-/// Whether a log ends between the beginning and the end of a key. What comes of it then is only known to
-/// be a part of one by what stands before, which is redacted.
+/// Whether a log ends between the beginning and the end of a key. The rest of the key would not be recognised, for its
+/// beginning is redacted.
 fn ends_within_key(end: &[u8]) -> bool {
     let last = |word: &[u8]| memchr::memmem::rfind(end, word);
     let begins = last(b"-----BEGIN").max(last(b"<private-key:"));

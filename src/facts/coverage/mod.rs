@@ -1,37 +1,36 @@
-//! Which part of the window is covered, and why the rest is not: worked out from what was observed,
-//! never guessed.
+//! Owns which part of the window is covered, and why the rest is not: worked out from observations, never guessed.
 //!
-//! Pure: moments are arguments, and all of them are of the cluster's clock. What is known of a
-//! container is a [`Life`] of [`Run`]s, each with the [`Stream`]s that were read of its log: several,
-//! where its files were read one by one or it was followed. Whatever no observation explains is a
-//! gap of which the cause is unknown, so that nothing is covered for want of evidence.
+//! Pure: times are arguments, and all of them are of the cluster's clock. What is known of a container is a
+//! [`ContainerHistory`] of [`ObservedRun`]s, each with the [`LogReading`]s of its log: several where its files were read
+//! one by one, or it was followed. What no observation explains is a gap with an unknown cause, so that nothing counts as
+//! covered without evidence.
 
 mod container;
 mod events;
-mod words;
+mod missing;
 
-pub use container::{Begins, Life, Log, Run, Stopped, Stream, of_container, of_run};
+pub use container::{ContainerHistory, FileStart, LogReading, ObservedRun, Reason, RunLog, of_container, of_run};
 pub use events::{Events, of_events};
-pub use words::{events_lack, logs_lack};
+pub use missing::{missing_events, missing_logs};
 
 use crate::bundle::{Coverage, Gap, GapCause, Interval};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-/// How well two clocks are known to agree.
+/// How much two clocks may differ.
 const CLOCKS: TimeDelta = TimeDelta::seconds(2);
 
-/// The window, taken apart: what is covered and what is not are exactly it, in order.
+/// The window, divided into what is covered and what is not, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Timeline {
-    /// What is covered.
+    /// The covered parts.
     pub covered: Vec<Interval>,
-    /// What is not.
+    /// The other parts, each with its cause.
     pub gaps: Vec<Gap>,
 }
 
 impl Timeline {
-    /// Takes `window` apart by what is covered, however it overlaps, and by what explains the rest:
-    /// of several explanations of one moment the first counts.
+    /// Divides `window` by what is covered, which may overlap, and by the reasons for the rest. Of several reasons for
+    /// one moment the first counts.
     #[must_use]
     pub fn new(window: Interval, covered: &[Interval], reasons: &[Gap]) -> Self {
         let covered = union(window, covered);
@@ -45,7 +44,7 @@ impl Timeline {
         !self.gaps.iter().any(|gap| gap.missing)
     }
 
-    /// The same, of an entry with so many lines.
+    /// The same, for an entry with these lines.
     #[must_use]
     pub fn coverage(self, first: Option<DateTime<Utc>>, last: Option<DateTime<Utc>>, lines: u64) -> Coverage {
         let gap = self.gaps.iter().find(|gap| gap.missing).or(self.gaps.first());
@@ -62,12 +61,12 @@ impl Timeline {
     }
 }
 
-/// What of the window is covered, in order, what touches in one piece.
+/// The covered parts of the window, in order, joined where they touch.
 fn union(window: Interval, covered: &[Interval]) -> Vec<Interval> {
     let within = |it: &Interval| Interval { from: it.from.max(window.from), to: it.to.min(window.to) };
     // A window of one moment is covered by what touches it.
-    let is_left = |it: &Interval| it.from < it.to || it.from == it.to && window.from == window.to;
-    let mut parts: Vec<Interval> = covered.iter().map(within).filter(is_left).collect();
+    let is_within = |it: &Interval| it.from < it.to || it.from == it.to && window.from == window.to;
+    let mut parts: Vec<Interval> = covered.iter().map(within).filter(is_within).collect();
     parts.sort();
     let mut union: Vec<Interval> = Vec::new();
     for part in parts {
@@ -79,7 +78,7 @@ fn union(window: Interval, covered: &[Interval]) -> Vec<Interval> {
     union
 }
 
-/// What of the window is not in `covered`, which is in order and touches nowhere.
+/// The parts of the window that are not in `covered`, which is in order and joined.
 fn rest(window: Interval, covered: &[Interval]) -> Vec<Interval> {
     let mut rest = Vec::new();
     let mut from = window.from;
@@ -95,7 +94,7 @@ fn rest(window: Interval, covered: &[Interval]) -> Vec<Interval> {
     rest
 }
 
-/// Cuts a part of the window where its explanation changes.
+/// Divides a part of the window where its reason changes.
 fn explain(part: Interval, reasons: &[Gap]) -> Vec<Gap> {
     let mut cuts: Vec<DateTime<Utc>> = reasons.iter().flat_map(|reason| [reason.from, reason.to]).collect();
     cuts.retain(|cut| part.from < *cut && *cut < part.to);
@@ -110,7 +109,7 @@ fn explain(part: Interval, reasons: &[Gap]) -> Vec<Gap> {
         let reason = reasons.iter().find(|reason| reason.from <= from && to <= reason.to);
         let (cause, text, missing) = match reason {
             Some(Gap { cause, text, missing, .. }) => (*cause, text.clone(), *missing),
-            None => (GapCause::Unknown, "nothing says what there was".to_owned(), true),
+            None => (GapCause::Unknown, "nothing tells what was written then".to_owned(), true),
         };
         match gaps.last_mut() {
             Some(last) if (last.cause, &last.text, last.missing) == (cause, &text, missing) => last.to = to,
@@ -120,24 +119,24 @@ fn explain(part: Interval, reasons: &[Gap]) -> Vec<Gap> {
     gaps
 }
 
-/// What is covered and what explains the rest, as it is found out.
-struct Known {
+/// What is known to be covered, and the reasons for the rest.
+struct Observations {
     window: Interval,
     covered: Vec<Interval>,
     reasons: Vec<Gap>,
 }
 
-impl Known {
+impl Observations {
     fn new(window: Interval) -> Self {
         Self { window, covered: Vec::new(), reasons: Vec::new() }
     }
 
-    fn covers(&mut self, from: DateTime<Utc>, to: DateTime<Utc>) {
+    fn cover(&mut self, from: DateTime<Utc>, to: DateTime<Utc>) {
         self.covered.push(Interval { from, to });
     }
 
-    /// Explains what is not covered from a moment to another, none being before and after all.
-    fn lacks(
+    /// Adds a reason for what is not covered between two moments. None means from the window's beginning, or to its end.
+    fn explain(
         &mut self,
         (from, to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
         cause: GapCause,
@@ -152,19 +151,19 @@ impl Known {
         Timeline::new(self.window, &self.covered, &self.reasons)
     }
 
-    /// Up to when something was looked at, whose last look was at `until`: the window's end, where the
-    /// clocks do not tell the two apart.
+    /// How far something reaches that was last read at `until`: to the window's end, where the clocks do not tell the
+    /// two apart.
     fn reach(&self, until: DateTime<Utc>) -> DateTime<Utc> {
         if until + CLOCKS >= self.window.to { until.max(self.window.to) } else { until }
     }
 
     fn not_over(&mut self, from: DateTime<Utc>) {
         let text = format!("the window ends at {}, after the collection", utc(self.window.to));
-        self.lacks((Some(from), None), GapCause::WindowNotOver, text);
+        self.explain((Some(from), None), GapCause::WindowNotOver, text);
     }
 }
 
-/// A moment, to the second.
+/// A moment as text, cut off to the second.
 pub(super) fn utc(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -1,41 +1,43 @@
-//! Owns the error lines that are kept: the first ones, the last ones, and in between the first one of its like.
+//! Owns which error lines of a log are kept: the first ones, the last ones, and in between the first of each template.
 
-use super::line_of;
+use super::text::line_of;
 use crate::bundle::facts::{ErrorLine, Level, Line};
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
 
-/// Most that are kept: of the first, of the first ones of their like, of the last.
+/// Most of the first error lines that are kept.
 const FIRST: usize = 20;
+/// Most error lines that are kept as the first of their template.
 const NEW: usize = 100;
+/// Most of the last error lines that are kept.
 const LAST: usize = 20;
-/// What each of these three may take (bytes).
+/// The size of each of these three (bytes).
 const ROOM: usize = 12 << 10;
-/// What a line takes beside its text (bytes).
+/// The size of a line without its text (bytes).
 const BESIDE: usize = 60;
 
-/// The error lines of one log.
+/// The error lines of one log that are kept.
 #[derive(Debug, Default)]
 pub(super) struct Errors {
-    /// How many there were.
+    /// How many error lines came.
     count: u64,
     first: Kept,
     new: Kept,
     last: Kept,
 }
 
-/// An error line as it was found: most are thrown away again, so that the lines before it are not taken apart yet.
+/// An error line as it was found. The lines before it are not parsed yet, as most are thrown away.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct FoundError {
     pub(super) at: DateTime<Utc>,
     pub(super) level: Level,
-    /// The line, and what belongs to it, cut.
+    /// The line and those that continue it, cut.
     pub(super) text: String,
-    /// The lines before it with their stamps, each cut.
+    /// The lines before it with their timestamps, each cut.
     pub(super) before: Vec<u8>,
 }
 
-impl Found {
+impl FoundError {
     fn size(&self) -> usize {
         2 * BESIDE + self.text.len() + self.before.len()
     }
@@ -46,30 +48,30 @@ impl Found {
     }
 }
 
-/// Error lines by how many there were before each.
+/// Error lines, each with how many came before it.
 #[derive(Debug, Default)]
 struct Kept {
-    lines: VecDeque<(u64, Found)>,
+    lines: VecDeque<(u64, FoundError)>,
     size: usize,
 }
 
 impl Kept {
-    fn has_room(&self, error: &Found, most: usize) -> bool {
+    fn has_room(&self, error: &FoundError, most: usize) -> bool {
         self.lines.len() < most && self.size + error.size() <= ROOM
     }
 
-    fn push(&mut self, count: u64, error: Found) {
+    fn push(&mut self, count: u64, error: FoundError) {
         self.size += error.size();
         self.lines.push_back((count, error));
     }
 }
 
 impl Errors {
-    /// Takes in an error line; `is_new` where there was none of its like before.
-    pub(super) fn see(&mut self, error: Found, is_new: bool) {
+    /// Adds an error line; `is_new` if it is the first of its template.
+    pub(super) fn add(&mut self, error: FoundError, is_new: bool) {
         let count = self.count;
         self.count += 1;
-        // What has once had no room has none for later lines either: the first ones are without a gap.
+        // Once a line has no room, no later one is among the first: those are without a gap.
         if count == self.first.lines.len() as u64 && self.first.has_room(&error, FIRST) {
             return self.first.push(count, error);
         }
@@ -83,7 +85,7 @@ impl Errors {
         }
     }
 
-    /// Those that are kept, in their order.
+    /// The lines that are kept, in order.
     pub(super) fn finish(self) -> Vec<ErrorLine> {
         let mut all: Vec<_> = [self.first, self.new, self.last].into_iter().flat_map(|kept| kept.lines).collect();
         all.sort_by_key(|(count, _)| *count);
@@ -95,20 +97,20 @@ impl Errors {
 mod tests {
     use super::*;
 
-    fn error(number: usize, length: usize) -> Found {
+    fn error(number: usize, length: usize) -> FoundError {
         let text = format!("{number} {}", "x".repeat(length));
-        Found { level: Level::Error, at: DateTime::<Utc>::UNIX_EPOCH, text, before: Vec::new() }
+        FoundError { level: Level::Error, at: DateTime::<Utc>::UNIX_EPOCH, text, before: Vec::new() }
     }
 
     fn kept(length: usize, count: usize) -> Vec<usize> {
         let mut errors = Errors::default();
-        (0..count).for_each(|number| errors.see(error(number, length), number % 100 == 50));
+        (0..count).for_each(|number| errors.add(error(number, length), number % 100 == 50));
         let number = |error: ErrorLine| error.line.text.split(' ').next().and_then(|it| it.parse().ok());
         errors.finish().into_iter().filter_map(number).collect()
     }
 
     #[test]
-    fn the_first_the_last_and_those_of_a_new_like_are_kept() {
+    fn the_first_the_last_and_those_of_a_new_template_are_kept() {
         assert_eq!(kept(10, 7), (0..7).collect::<Vec<_>>());
         let wanted = (0..20).chain((0..10).map(|at| 100 * at + 50)).chain(980..1000);
         assert_eq!(kept(10, 1000), wanted.collect::<Vec<_>>());

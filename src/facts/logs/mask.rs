@@ -1,17 +1,17 @@
-//! Owns what is taken out of a message before it is held against others: numbers, ids, addresses, quoted names.
+//! Owns what is masked in a message before it is compared with others: numbers, ids, addresses, quoted names.
 
-use super::up_to;
+use super::text::up_to;
 
-/// What stands where lines differ.
-pub(super) const WILD: &str = "<*>";
-/// So much of a message is looked at (bytes).
+/// Stands where similar lines differ.
+pub(super) const WILDCARD: &str = "<*>";
+/// So much of a message is read (bytes).
 const LONGEST: usize = 512;
 /// The longest name between quotes (bytes).
 const QUOTED: usize = 128;
 /// So many digits are a number in hexadecimal, though they begin with letters.
 const HEX: usize = 8;
 
-/// A message without what differs from one line to the next, its words parted by single spaces.
+/// A message with wildcards for what differs from line to line, its words separated by single blanks.
 pub(super) fn mask(text: &str) -> String {
     let mut masked = String::with_capacity(text.len().min(LONGEST));
     let mut rest = up_to(text, LONGEST).trim();
@@ -22,7 +22,7 @@ pub(super) fn mask(text: &str) -> String {
             && is_free
             && let Some(end) = behind.find(first).filter(|end| *end <= QUOTED)
         {
-            put(&mut masked, WILD);
+            put_wildcard(&mut masked);
             rest = behind.get(end + 1..).unwrap_or_default();
         } else if first.is_whitespace() || first.is_control() {
             if !masked.ends_with(' ') {
@@ -33,8 +33,8 @@ pub(super) fn mask(text: &str) -> String {
             let end = rest.find(|part: char| !is_word(part)).unwrap_or(rest.len()).max(first.len_utf8());
             let (word, behind) = rest.split_at(end);
             let name = word.trim_end_matches(['.', ':', '-', '/']);
-            if differs(name) {
-                put(&mut masked, WILD);
+            if is_variable(name) {
+                put_wildcard(&mut masked);
                 masked.push_str(word.get(name.len()..).unwrap_or_default());
             } else {
                 masked.push_str(word);
@@ -45,10 +45,10 @@ pub(super) fn mask(text: &str) -> String {
     masked
 }
 
-/// One stands for several that touch.
-fn put(masked: &mut String, wild: &str) {
-    if !masked.ends_with(wild) {
-        masked.push_str(wild);
+/// Adds a wildcard, one for several that touch.
+fn put_wildcard(masked: &mut String) {
+    if !masked.ends_with(WILDCARD) {
+        masked.push_str(WILDCARD);
     }
 }
 
@@ -56,9 +56,9 @@ fn is_word(part: char) -> bool {
     part.is_alphanumeric() || "_.:-/@%+#<>~*&?!".contains(part)
 }
 
-/// Whether it looks like a number, an id, an address or a name that has one in it. A word with a few digits at its
-/// end, such as `x509`, `http2` or `v1`, is a word.
-fn differs(name: &str) -> bool {
+/// Whether a word looks like a number, an id, an address, or a name with one of these in it. A few digits at the end,
+/// as in `x509`, `http2` or `v1`, are a part of a usual word.
+fn is_variable(name: &str) -> bool {
     let is_digit = |part: char| part.is_ascii_digit();
     if name.contains("://") || name.contains('@') {
         return true;
@@ -97,8 +97,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_masked_to_something_no_longer(text in "\\PC{0,80}", more in any::<String>()) {
-            prop_assert!(mask(&text).len() <= text.len() * WILD.len());
-            prop_assert!(mask(&more.repeat(40)).len() <= LONGEST * WILD.len());
+            prop_assert!(mask(&text).len() <= text.len() * WILDCARD.len());
+            prop_assert!(mask(&more.repeat(40)).len() <= LONGEST * WILDCARD.len());
         }
     }
 }

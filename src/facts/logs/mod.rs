@@ -1,98 +1,104 @@
-//! What logs say: how many lines of each level, which are alike, what the ready checks said, the errors and what was
-//! said before them, and what the profile's rules look for.
+//! Owns the facts of a log: the number of lines of each level by minute, templates of similar lines, the timeline of the
+//! ready checks, error lines with the lines before them, and what the profile's rules match.
 //!
-//! Each line's level is told from its bytes. Parsed is what is above info, what has a word in it that somebody looks
-//! for, and a sample of the rest. What belongs to a line and stands behind it, such as a stack, is put to it.
-//! However long a log is, its facts take about 100 kB at most, and those of its minutes.
+//! The level of each line is read from its bytes. A line is parsed only if it is above info, has a word that a rule
+//! searches for, or is in the sample of the rest. Lines that continue another, such as a stack, go with it. However long
+//! a log is, its facts take at most about 100 kB, beside its minutes.
 
 mod errors;
 mod mask;
 mod minutes;
+mod parsed_line;
 mod pattern;
-mod ready;
-mod said;
+mod ready_checks;
 mod template;
-mod words;
+mod text;
+mod word_finder;
 
 pub use pattern::{Pattern, Patterns};
 
 use self::{
-    errors::{Errors, Found},
+    errors::{Errors, FoundError},
     minutes::Minutes,
-    pattern::{Hits, MayBe},
-    ready::Ready,
-    said::Said,
-    template::{Seen, Templates},
+    parsed_line::ParsedLine,
+    pattern::{Candidates, Hits},
+    ready_checks::ReadyChecks,
+    template::{Occurrence, Templates},
+    text::{LINE, backwards, cut, lossy},
 };
 use crate::{
-    bundle::facts::{Level, Line, LogFacts},
+    bundle::facts::{Level, LogFacts},
     kubelet_log::{self, Block, LineSplitter, Stamp},
     redact::Clean,
 };
 use chrono::{DateTime, Utc};
 use std::{borrow::Cow, sync::Arc};
 
-/// So much of a line is looked at (bytes).
+/// So much of a line is read (bytes).
 const LONGEST: usize = 64 << 10;
-/// So much of a line is kept (bytes).
-const LINE: usize = 2 << 10;
 /// So much of a line is kept with a template (bytes).
 const OF_TEMPLATE: usize = 1 << 10;
 /// So much of a logger's name is kept (bytes).
 const SHORT: usize = 128;
-/// So much is looked at of what stands behind a line and belongs to it (bytes).
-const BEHIND: usize = 8 << 10;
+/// So much is read of the lines that continue a line (bytes).
+const CONTINUATION: usize = 8 << 10;
 /// Lines before an error that are kept with it.
 const BEFORE: usize = 3;
-/// One line of so many that are of info, or of no level, is looked at.
+/// One of so many lines of info or without a level is parsed for templates.
 const INFO_SAMPLE: u64 = 32;
 
 /// Takes the facts out of one log while it streams by.
 #[derive(Debug)]
-pub struct Extract {
+pub struct LogExtractor {
     patterns: Arc<Patterns>,
     incident: Option<DateTime<Utc>>,
     splitter: LineSplitter,
-    /// Room for a copy of what is looked at.
+    /// The current lines in lower case.
     lower: Vec<u8>,
-    /// The last lines before what is looked at, cut.
+    /// The last lines before the current ones, cut.
     before: Vec<u8>,
-    /// The moments of the first line and of the last one that was looked at.
+    /// The time of the first line.
     began: Option<DateTime<Utc>>,
+    /// The time of the last line that was parsed.
     last: Option<DateTime<Utc>>,
-    /// How many lines there were that might have been looked at as a sample.
-    candidates: u64,
+    /// How many lines of info or without a level came, of which a sample is parsed.
+    sampled: u64,
     /// The level of the last line that does not continue another.
     level: Level,
-    /// The last line, while more may belong to it.
+    /// The last line that is to be parsed, while others may continue it.
     pending: Option<Pending>,
+    extracted: Extracted,
+}
+
+/// What was extracted so far.
+#[derive(Debug, Default)]
+struct Extracted {
     minutes: Minutes,
     templates: Templates,
-    ready: Ready,
+    ready: ReadyChecks,
     hits: Hits,
     errors: Errors,
 }
 
-/// A line that is looked at when all that belongs to it is there.
+/// A line that is parsed when all lines that continue it have come.
 #[derive(Debug)]
 struct Pending {
     at: DateTime<Utc>,
     level: Level,
-    /// The line without its stamp, and what belongs to it.
+    /// The line without its timestamp, and the lines that continue it.
     text: Vec<u8>,
-    /// How much of it is the line.
+    /// The length of the line alone.
     head: usize,
     /// The lines before it, cut.
     before: Vec<u8>,
-    /// What it may be, none where a word was found behind it.
-    may_be: Option<MayBe>,
-    /// Whether it is one of those that are held against others.
-    is_of_templates: bool,
+    /// What it may match; none where a line that continues it may match, too.
+    candidates: Option<Candidates>,
+    /// Whether it is grouped with similar lines.
+    has_template: bool,
 }
 
-impl Extract {
-    /// For a log in which these patterns are looked for, and, where one was named, of an incident that began at
-    /// this moment.
+impl LogExtractor {
+    /// For a log that is searched for these patterns. `incident` is when the incident began, if it is known.
     #[must_use]
     pub fn new(patterns: &Arc<Patterns>, incident: Option<DateTime<Utc>>) -> Self {
         Self {
@@ -103,14 +109,10 @@ impl Extract {
             before: Vec::new(),
             began: None,
             last: None,
-            candidates: 0,
+            sampled: 0,
             level: Level::None,
             pending: None,
-            minutes: Minutes::default(),
-            templates: Templates::default(),
-            ready: Ready::default(),
-            hits: Hits::default(),
-            errors: Errors::default(),
+            extracted: Extracted::default(),
         }
     }
 
@@ -121,7 +123,7 @@ impl Extract {
         self.splitter = splitter;
     }
 
-    /// Looks at whole lines.
+    /// Reads whole lines.
     fn lines(&mut self, block: Block<'_>) {
         let block = block.without_rest();
         let bytes = block.bytes();
@@ -149,103 +151,110 @@ impl Extract {
         self.lower = lower;
     }
 
-    /// Looks at a line, which is there in lower case, too, and at those before it where it is an error. A word that
-    /// is looked for in any line is in it only where `has_word`.
+    /// Reads a line. `before` is the text before it, and `lower` the line in lower case. Only where `has_word` does it
+    /// have a word of a pattern that matches lines of any level.
     fn line(&mut self, before: &[u8], line: &[u8], lower: &[u8], has_word: bool) {
         let (stamp, text) = kubelet_log::split(line);
         let (at, text) = (stamp.map(Stamp::at), kubelet_log::without_bom(text));
-        // No word is looked for in a stamp.
+        // Timestamps are not searched.
         let lower = lower.get(line.len() - text.len()..).unwrap_or_default();
         let level = kubelet_log::level(text);
         if kubelet_log::continues(text, level, self.level) {
-            self.minutes.count(at, Level::None);
-            return self.belongs(text, has_word);
+            self.extracted.minutes.count(at, Level::None);
+            return self.continue_line(text, has_word);
         }
-        self.minutes.count(at, level);
-        self.settle();
+        self.extracted.minutes.count(at, level);
+        self.finish_line();
         self.level = level;
         self.began = self.began.or(at);
         let is_sample = matches!(level, Level::Info | Level::None) && {
-            self.candidates += 1;
-            self.candidates % INFO_SAMPLE == 1
+            self.sampled += 1;
+            self.sampled % INFO_SAMPLE == 1
         };
         let is_severe = level <= Level::Warn;
-        let is_of_templates = is_severe || is_sample;
-        let is_looked_for = has_word || is_severe;
-        let may_be = if is_looked_for { self.patterns.may_be(lower, level) } else { MayBe::default() };
-        if !is_of_templates && !may_be.is_ready && may_be.patterns.is_empty() {
+        let has_template = is_severe || is_sample;
+        let is_searched = has_word || is_severe;
+        let candidates = if is_searched { self.patterns.candidates(lower, level) } else { Candidates::default() };
+        if !has_template && !candidates.is_ready_check && candidates.patterns.is_empty() {
             return;
         }
         self.last = at.or(self.last);
         let before = if level <= Level::Error { self.last_lines(before) } else { Vec::new() };
-        let (text, head, may_be) = (text.to_vec(), text.len(), Some(may_be));
-        self.pending = self.last.map(|at| Pending { at, level, text, head, before, may_be, is_of_templates });
+        let (text, head, candidates) = (text.to_vec(), text.len(), Some(candidates));
+        self.pending = self.last.map(|at| Pending { at, level, text, head, before, candidates, has_template });
     }
 
-    /// Puts a line to the one that it belongs to.
-    fn belongs(&mut self, text: &[u8], has_word: bool) {
+    /// Adds a line that continues the last one.
+    fn continue_line(&mut self, text: &[u8], has_word: bool) {
         let Some(pending) = &mut self.pending else { return };
         if has_word || pending.level <= Level::Warn {
-            pending.may_be = None;
+            pending.candidates = None;
         }
-        let room = (pending.head + BEHIND).saturating_sub(pending.text.len());
+        let room = (pending.head + CONTINUATION).saturating_sub(pending.text.len());
         if room > 0 {
             pending.text.push(b'\n');
             pending.text.extend_from_slice(text.get(..room - 1).unwrap_or(text));
         }
     }
 
-    /// The last lines of these, or of those before them, in their order, each cut.
+    /// The last lines of a block, or of those before it, in order, each cut.
     fn last_lines(&self, block: &[u8]) -> Vec<u8> {
         let mut last: [&[u8]; BEFORE] = [&[]; BEFORE];
         let lines = backwards(block).map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        // Those before it have been through this.
+        // Those before the block are cut already.
         let lines = lines.chain(backwards(&self.before)).filter(|line| !line.is_empty());
         last.iter_mut().rev().zip(lines).for_each(|(last, line)| *last = line.get(..LINE).unwrap_or(line));
         last.join(&b'\n')
     }
 
-    /// Looks at the last line, now that all is there that belongs to it.
-    fn settle(&mut self) {
-        let Some(Pending { at, level, text, before, may_be, is_of_templates, .. }) = self.pending.take() else {
+    /// Parses the last line, now that all lines that continue it have come.
+    fn finish_line(&mut self) {
+        let Some(Pending { at, level, text, before, candidates, has_template, .. }) = self.pending.take() else {
             return;
         };
         let whole = lossy(&text);
         let head = whole.split('\n').next().unwrap_or_default();
-        let said = Said::of(&whole);
+        let parsed = ParsedLine::of(&whole);
         let mut is_new = false;
-        if is_of_templates {
-            let (logger, gist) = (said.logger().map(|logger| cut(&logger, SHORT)), said.gist());
+        if has_template {
+            let (logger, summary) = (parsed.logger().map(|logger| cut(&logger, SHORT)), parsed.summary());
             let text = cut(head, OF_TEMPLATE);
-            is_new = self.templates.see(&Seen { at, level, logger: logger.as_deref(), gist: &gist, text: &text });
+            is_new = self.extracted.templates.add(&Occurrence {
+                at,
+                level,
+                logger: logger.as_deref(),
+                summary: &summary,
+                text: &text,
+            });
         }
-        let may_be = may_be.unwrap_or_else(|| self.patterns.may_be(&text.to_ascii_lowercase(), level));
-        self.hits.see(&self.patterns, &may_be.patterns, at, (head, &said));
-        if may_be.is_ready {
-            self.ready.see(at, &said);
+        let candidates = candidates.unwrap_or_else(|| self.patterns.candidates(&text.to_ascii_lowercase(), level));
+        self.extracted.hits.add(&self.patterns, &candidates.patterns, at, (head, &parsed));
+        if candidates.is_ready_check {
+            self.extracted.ready.add(at, &parsed);
         }
         if level <= Level::Error {
-            // Shown, what is no text is longer.
+            // Bytes that are not UTF-8 take more room as text.
             let before = match lossy(&before) {
                 Cow::Owned(shown) => shown.into_bytes(),
                 Cow::Borrowed(_) => before,
             };
-            self.errors.see(Found { at, level, text: cut(&whole, LINE), before }, is_new);
+            self.extracted.errors.add(FoundError { at, level, text: cut(&whole, LINE), before }, is_new);
         }
     }
 
-    /// What was found. Where the log lies and whose it is, is for its collector to say.
+    /// The facts. The collector adds where the log lies and which container wrote it.
     #[must_use]
     pub fn finish(mut self) -> LogFacts {
         let mut splitter = std::mem::take(&mut self.splitter);
         self.lines(splitter.finish());
-        self.settle();
-        let (levels, minutes) = self.minutes.finish();
-        let untemplated = self.templates.missed;
-        let mut templates = self.templates.finish();
+        self.finish_line();
+        let Extracted { minutes, templates, ready, hits, errors } = self.extracted;
+        let (levels, minutes) = minutes.finish();
+        let untemplated = templates.missed;
+        let mut templates = templates.finish();
         let is_before = |incident: &DateTime<Utc>| self.began.is_some_and(|began| began < *incident);
         for template in &mut templates {
-            // What is new in a sample may have been there before, unseen.
+            // A template of sampled lines may be older than the sample.
             let is_whole = template.level <= Level::Warn;
             template.is_new = is_whole && self.incident.filter(is_before).is_some_and(|it| template.first.at >= it);
         }
@@ -253,48 +262,12 @@ impl Extract {
             levels,
             minutes,
             templates,
-            info_sample: if self.candidates > 0 { INFO_SAMPLE } else { 0 },
+            info_sample: if self.sampled > 0 { INFO_SAMPLE } else { 0 },
             untemplated,
-            ready: self.ready.finish(),
-            hits: self.hits.finish(),
-            errors: self.errors.finish(),
+            ready: ready.finish(),
+            hits: hits.finish(),
+            errors: errors.finish(),
             ..LogFacts::default()
         }
     }
-}
-
-/// Lines, the last one first.
-fn backwards(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(text);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let end = memchr::memrchr(b'\n', text);
-        rest = end.and_then(|end| text.get(..end));
-        text.get(end.map_or(0, |end| end + 1)..)
-    })
-}
-
-/// A line with its stamp, if it has one.
-fn line_of(line: &[u8]) -> Option<Line> {
-    let (stamp, text) = kubelet_log::split(line);
-    Some(Line { at: stamp?.at(), text: cut(&lossy(kubelet_log::without_bom(text)), LINE) })
-}
-
-/// Bytes as text; nearly all of them are.
-fn lossy(bytes: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
-}
-
-/// Text that is no longer than `most` bytes, cut between two characters where it was.
-fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    format!("{}…", up_to(text, most.saturating_sub('…'.len_utf8())))
-}
-
-/// As much of a text as there is up to a byte, in whole characters.
-fn up_to(text: &str, most: usize) -> &str {
-    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
-    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }

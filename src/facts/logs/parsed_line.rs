@@ -1,27 +1,28 @@
-//! Owns what a line says: its logger, message, error and fields, whether it is JSON or written for a console.
+//! Owns the fields of a line, such as logger, message and error, whether it is JSON or written for a console.
 
 use crate::kubelet_log::{self, Members};
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// A line that was taken apart. It may have more lines behind it, which belong to it.
-pub(super) struct Said<'a> {
-    /// The members of the object that it is, or that stands at its end.
+/// A line that was parsed, with the lines that continue it.
+pub(super) struct ParsedLine<'a> {
+    /// The members of the JSON object that it is, or that it ends with.
     members: Vec<(&'a str, &'a str)>,
-    /// Of a console's line: level, logger and message.
+    /// Level, logger and message of a line for a console.
     console: [Option<Cow<'a, str>>; 3],
     /// Its first line.
     head: &'a str,
 }
 
-/// Most members of an object that are looked at.
+/// Most members of an object that are read.
 const MEMBERS: usize = 256;
-/// Few have more.
+/// Few objects have more members.
 const USUAL: usize = 16;
+/// The names of [`ParsedLine::console`].
 const CONSOLE: [&str; 3] = ["level", "logger", "msg"];
 
-impl<'a> Said<'a> {
-    /// Takes a line without its stamp apart, and those that belong to it.
+impl<'a> ParsedLine<'a> {
+    /// Parses a line without its timestamp, and the lines that continue it.
     pub(super) fn of(text: &'a str) -> Self {
         let head = text.lines().next().unwrap_or_default();
         if text.starts_with('{') {
@@ -31,51 +32,50 @@ impl<'a> Said<'a> {
         Self { members: object.map(members).unwrap_or_default(), console: console(head), head }
     }
 
-    /// The value of a field, as text: dots may be a part of its name, or step into objects.
+    /// The value of a field, as text. A dot may be a part of its name, or lead into an object.
     pub(super) fn field(&self, name: &str) -> Option<Cow<'a, str>> {
         if let Some(value) = self.member(name) {
             return Some(text_of(value));
         }
         if let Some(at) = CONSOLE.iter().position(|field| *field == name)
-            && let Some(Some(said)) = self.console.get(at)
+            && let Some(Some(value)) = self.console.get(at)
         {
-            return Some(said.clone());
+            return Some(value.clone());
         }
-        // Each way to part the name is tried, the longest key first.
+        // Every way to split the name is tried, the longest key first.
         name.rmatch_indices('.').find_map(|(at, _)| {
             let object: Value = serde_json::from_str(self.member(name.get(..at)?)?).ok()?;
             nested(&object, name.get(at + 1..)?).map(Cow::Owned)
         })
     }
 
-    /// The value of a field that holds more than text.
+    /// The value of a field that is an object or a list.
     pub(super) fn value(&self, name: &str) -> Option<Value> {
         serde_json::from_str(self.member(name)?).ok()
     }
 
-    /// The first of these fields that it has.
+    /// The first of these fields that the line has.
     fn first(&self, names: &[&str]) -> Option<Cow<'a, str>> {
         names.iter().find_map(|name| self.field(name)).filter(|text| !text.is_empty())
     }
 
-    /// Who says it.
+    /// The logger that wrote it.
     pub(super) fn logger(&self) -> Option<Cow<'a, str>> {
         self.first(&["logger"])
     }
 
-    /// What is alike in lines that are: logger, message and error. An object without a message is known by its
-    /// keys.
-    pub(super) fn gist(&self) -> String {
+    /// Logger, message and error, by which similar lines are grouped. The keys stand for an object without a message.
+    pub(super) fn summary(&self) -> String {
         let message = self.first(&["msg", "message"]).unwrap_or_else(|| match self.members[..] {
             [] => Cow::Borrowed(self.head),
             _ => Cow::Owned(self.members.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(" ")),
         });
         let (logger, error) = (self.logger().unwrap_or_default(), self.first(&["error", "err"]));
-        let mut gist =
+        let mut summary =
             String::with_capacity(logger.len() + message.len() + error.as_ref().map_or(0, |it| it.len()) + 3);
-        gist.extend([&*logger, " ", &*message]);
-        error.iter().for_each(|error| gist.extend([": ", &**error]));
-        gist
+        summary.extend([&*logger, " ", &*message]);
+        error.iter().for_each(|error| summary.extend([": ", &**error]));
+        summary
     }
 
     fn member(&self, name: &str) -> Option<&'a str> {
@@ -90,7 +90,7 @@ fn members(text: &str) -> Vec<(&str, &str)> {
     members
 }
 
-/// What stands in an object that was parsed, under a name with dots.
+/// The value in an object under a name with dots.
 fn nested(value: &Value, name: &str) -> Option<String> {
     let within = || {
         let (key, rest) = name.split_once('.')?;
@@ -103,7 +103,7 @@ fn nested(value: &Value, name: &str) -> Option<String> {
     }
 }
 
-/// A string's content, and any other value as it is written.
+/// The content of a string, or another value as it is written.
 fn text_of(value: &str) -> Cow<'_, str> {
     let Some(inner) = value.strip_prefix('"') else { return Cow::Borrowed(value) };
     let inner = inner.strip_suffix('"').unwrap_or(inner);
@@ -113,8 +113,7 @@ fn text_of(value: &str) -> Cow<'_, str> {
     serde_json::from_str(value).map_or(Cow::Borrowed(inner), Cow::Owned)
 }
 
-/// Level, logger and message of a console's line. Its parts are parted by tabs, as zap does; what is not is a
-/// message alone.
+/// Level, logger and message of a line for a console, which zap separates by tabs. A line without tabs is a message.
 fn console(head: &str) -> [Option<Cow<'_, str>>; 3] {
     let plain: Cow<'_, str> = match kubelet_log::without_colors(head.as_bytes()) {
         Cow::Borrowed(_) => Cow::Borrowed(head),
@@ -125,10 +124,10 @@ fn console(head: &str) -> [Option<Cow<'_, str>>; 3] {
     let Some(at) = parts.iter().take(3).position(|part| kubelet_log::level_word(part.as_bytes()).is_some()) else {
         return [None, None, Some(plain)];
     };
-    let (said, behind) = (parts.get(at).copied().unwrap_or_default(), parts.get(at + 1..).unwrap_or_default());
-    // Between the two there may be where it was called: `sink/sink.go:118`.
+    let (level, behind) = (parts.get(at).copied().unwrap_or_default(), parts.get(at + 1..).unwrap_or_default());
+    // Between the two there may be the caller: `sink/sink.go:118`.
     let logger = behind.first().filter(|part| behind.len() > 1 && !part.contains([' ', ':']));
-    [owned(said), logger.and_then(|logger| owned(logger)), behind.last().and_then(|message| owned(message))]
+    [owned(level), logger.and_then(|logger| owned(logger)), behind.last().and_then(|message| owned(message))]
 }
 
 #[cfg(test)]
@@ -136,7 +135,7 @@ mod tests {
     use super::*;
 
     fn field(text: &str, name: &str) -> Option<String> {
-        Said::of(text).field(name).map(Cow::into_owned)
+        ParsedLine::of(text).field(name).map(Cow::into_owned)
     }
 
     #[test]
@@ -164,8 +163,8 @@ mod tests {
         is("level", "ERROR");
         is("seq", "4");
         is("error", "rpc error");
-        assert_eq!(Said::of(text).gist(), "server.sink not sent: rpc error");
-        assert_eq!(Said::of("E1126 15:04:05 x.go:1] bad").gist(), " E1126 15:04:05 x.go:1] bad");
-        assert_eq!(Said::of(r#"{"class_uid":1,"time":2}"#).gist(), " class_uid time");
+        assert_eq!(ParsedLine::of(text).summary(), "server.sink not sent: rpc error");
+        assert_eq!(ParsedLine::of("E1126 15:04:05 x.go:1] bad").summary(), " E1126 15:04:05 x.go:1] bad");
+        assert_eq!(ParsedLine::of(r#"{"class_uid":1,"time":2}"#).summary(), " class_uid time");
     }
 }

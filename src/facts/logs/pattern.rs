@@ -1,43 +1,49 @@
-//! Owns what the profile's rules look for in logs. All their words are looked for in one pass; a line is parsed
-//! where one is in it.
+//! Owns the search of logs for what the profile's rules match. All their words are searched in one pass, and only a line
+//! with one of them is parsed.
 
-use super::{LINE, cut, ready, said::Said, words::Words};
+use super::{
+    parsed_line::ParsedLine,
+    ready_checks,
+    text::{LINE, cut},
+    word_finder::WordFinder,
+};
 use crate::bundle::facts::{Hit, Level, Line};
 use chrono::{DateTime, Utc};
 use regex_automata::meta::Regex;
 
-/// Lines of a pattern that are kept, the last one aside.
+/// The first lines of a pattern that are kept, beside the last one.
 const FIRST: usize = 3;
-/// What lines may take in all (bytes); beyond it they are cut to [`SHORT`].
+/// The size of all lines (bytes) from which on they are cut to [`SHORT`].
 const ROOM: usize = 12 << 10;
+/// The size of a line that is cut (bytes).
 const SHORT: usize = 256;
 
-/// What a rule looks for in a line of a log; all that it says must be so.
+/// What a rule matches in a line of a log. All conditions must hold.
 #[derive(Clone, Debug, Default)]
 pub struct Pattern {
-    /// Its id.
+    /// Names the pattern, and changes with its conditions.
     pub id: String,
-    /// One of these must be in the line, in any ASCII case. Where there are none, lines above info alone are
-    /// looked at.
+    /// One of these words must be in the line, in any ASCII case. Without words, only lines above info are checked.
     pub contains: Vec<String>,
-    /// The line must be as severe at least.
+    /// The least severe level of a line that matches.
     pub level: Option<Level>,
-    /// Fields, which must be there, by what must be found in them. Dots are a part of a name, or step into objects.
+    /// Fields that the line must have, and what must be found in each. A dot is a part of a name, or leads into an
+    /// object.
     pub fields: Vec<(String, Regex)>,
-    /// What must be found in the line without its stamp.
+    /// What must be found in the line without its timestamp.
     pub text: Option<Regex>,
 }
 
-/// All patterns, ready to be looked for.
+/// All patterns of a profile, prepared for the search.
 #[derive(Debug)]
 pub struct Patterns {
     all: Vec<Pattern>,
-    /// Those that are without words.
+    /// Patterns without words, as places in `all`.
     wordless: Vec<usize>,
-    /// The words of all of them, and the readyChecker's, which is no pattern's.
-    words: Words<Option<usize>>,
-    /// The same without those of patterns that mean nothing but lines above info.
-    of_any_level: Words<Option<usize>>,
+    /// The words of all patterns, and the readyChecker's name, which belongs to no pattern.
+    words: WordFinder<Option<usize>>,
+    /// The same without the patterns that match only lines above info.
+    of_any_level: WordFinder<Option<usize>>,
 }
 
 impl Default for Patterns {
@@ -47,67 +53,67 @@ impl Default for Patterns {
 }
 
 impl Patterns {
-    /// Their ids.
+    /// The ids of all patterns.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.all.iter().map(|pattern| pattern.id.as_str())
     }
 
-    /// Makes them ready.
+    /// Prepares the search for these patterns.
     #[must_use]
     pub fn new(all: Vec<Pattern>) -> Self {
         let words = |is_wanted: fn(&Pattern) -> bool| {
             let wanted = all.iter().enumerate().filter(|(_, pattern)| is_wanted(pattern));
             let words =
                 wanted.flat_map(|(at, pattern)| pattern.contains.iter().map(move |word| (word.clone(), Some(at))));
-            Words::new(words.chain([(ready::LOGGER.to_owned(), None)]))
+            WordFinder::new(words.chain([(ready_checks::LOGGER.to_owned(), None)]))
         };
         let of_any_level = words(|pattern| pattern.level.is_none_or(|least| least > Level::Warn));
         let wordless = (0..all.len()).filter(|at| all[*at].contains.iter().all(String::is_empty)).collect();
         Self { words: words(|_| true), of_any_level, wordless, all }
     }
 
-    /// Where the first word is, in lower-case text at `from` or later, that is looked for in lines of any level.
+    /// The place of the first word, in lower-case text at `from` or later, of a pattern that matches lines of any level.
     pub(super) fn find(&self, lower: &[u8], from: usize) -> Option<usize> {
         self.of_any_level.find(lower, from).map(|(at, _)| at)
     }
 
-    /// What a line of this level may be, by its level and its words alone; `lower` is its text in lower case.
-    pub(super) fn may_be(&self, lower: &[u8], level: Level) -> MayBe {
+    /// What a line may match, by its level and its words alone. `lower` is its text in lower case.
+    pub(super) fn candidates(&self, lower: &[u8], level: Level) -> Candidates {
         let is_severe = level <= Level::Warn;
-        let mut may_be = MayBe::default();
-        for of in if is_severe { &self.words } else { &self.of_any_level }.in_text(lower) {
+        let mut candidates = Candidates::default();
+        for of in if is_severe { &self.words } else { &self.of_any_level }.owners_in(lower) {
             match of {
-                None => may_be.is_ready = true,
-                Some(pattern) if !may_be.patterns.contains(&pattern) => may_be.patterns.push(pattern),
+                None => candidates.is_ready_check = true,
+                Some(pattern) if !candidates.patterns.contains(&pattern) => candidates.patterns.push(pattern),
                 Some(_) => {}
             }
         }
-        may_be.patterns.extend(self.wordless.iter().filter(|_| is_severe));
+        candidates.patterns.extend(self.wordless.iter().filter(|_| is_severe));
         let is_level = |least: Option<Level>| least.is_none_or(|least| level <= least);
-        may_be.patterns.retain(|at| self.all.get(*at).is_some_and(|pattern| is_level(pattern.level)));
-        may_be
+        candidates.patterns.retain(|at| self.all.get(*at).is_some_and(|pattern| is_level(pattern.level)));
+        candidates
     }
 
-    /// Whether a line is one that a pattern means, as far as its text and fields say.
-    fn is(&self, at: usize, head: &str, said: &Said<'_>) -> bool {
+    /// Whether a line matches a pattern by its text and fields.
+    fn matches(&self, at: usize, head: &str, parsed: &ParsedLine<'_>) -> bool {
         self.all.get(at).is_some_and(|pattern| {
             let has =
-                |(name, value): &(String, Regex)| said.field(name).is_some_and(|it| value.is_match(it.as_bytes()));
+                |(name, value): &(String, Regex)| parsed.field(name).is_some_and(|it| value.is_match(it.as_bytes()));
             pattern.text.as_ref().is_none_or(|text| text.is_match(head)) && pattern.fields.iter().all(has)
         })
     }
 }
 
-/// What a line may be.
+/// What a line may match.
 #[derive(Debug, Default)]
-pub(super) struct MayBe {
-    /// One of these patterns'.
+pub(super) struct Candidates {
+    /// Places of patterns.
     pub(super) patterns: Vec<usize>,
-    /// One of the readyChecker's.
-    pub(super) is_ready: bool,
+    /// Whether it may be a line of the readyChecker.
+    pub(super) is_ready_check: bool,
 }
 
-/// What was found of each pattern in one log.
+/// The lines of one log that match each pattern.
 #[derive(Debug, Default)]
 pub(super) struct Hits {
     found: Vec<(usize, Hit)>,
@@ -115,15 +121,15 @@ pub(super) struct Hits {
 }
 
 impl Hits {
-    /// Takes in a line that may be one of these patterns'. `head` is the line alone, without what follows it.
-    pub(super) fn see(
+    /// Adds a line to those of the candidates that it matches. `head` is the line without those that continue it.
+    pub(super) fn add(
         &mut self,
         patterns: &Patterns,
-        may_be: &[usize],
+        candidates: &[usize],
         at: DateTime<Utc>,
-        (head, said): (&str, &Said<'_>),
+        (head, parsed): (&str, &ParsedLine<'_>),
     ) {
-        for pattern in may_be.iter().filter(|pattern| patterns.is(**pattern, head, said)) {
+        for pattern in candidates.iter().filter(|pattern| patterns.matches(**pattern, head, parsed)) {
             let room = ROOM.saturating_sub(self.size).clamp(SHORT, LINE);
             let line = Line { at, text: cut(head, room) };
             self.size += line.text.len();
@@ -146,7 +152,7 @@ impl Hits {
         }
     }
 
-    /// All of them, in the order of the patterns.
+    /// All hits, in the order of the patterns.
     pub(super) fn finish(mut self) -> Vec<Hit> {
         self.found.sort_by_key(|(pattern, _)| *pattern);
         self.found.into_iter().map(|(_, hit)| hit).collect()

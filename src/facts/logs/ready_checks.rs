@@ -1,62 +1,64 @@
-//! Owns the timeline of the ready checks: what the server's readyChecker logs of all of them together, and of each.
+//! Owns the timeline of the ready checks, as the server's readyChecker logs it: the status of all, and of each.
 
-use super::{cut, said::Said};
+use super::{parsed_line::ParsedLine, text::cut};
 use crate::bundle::facts::ReadyState;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What the name of its logger ends in, and what a line must have in it to be one of its lines.
+/// The end of the logger's name, in any case. Every line of the readyChecker has it.
 pub(super) const LOGGER: &str = "readyChecker";
 /// Most states that are kept: the first half and the last.
 const MOST: usize = 128;
-/// Most checks, and the longest name of one (bytes).
+/// Most checks.
 const CHECKS: usize = 24;
+/// The longest name or status of a check (bytes).
 const NAME: usize = 48;
 
-/// The checks of one server, as its log tells of them.
+/// The checks of one server, by its log.
 #[derive(Debug, Default)]
-pub(super) struct Ready {
-    /// Each check, and whether it is up.
+pub(super) struct ReadyChecks {
+    /// Whether each check is up, by its name.
     checks: BTreeMap<String, bool>,
+    /// The status of all checks together.
     status: String,
-    /// Whether all checks are known, and not only those that changed.
+    /// Whether all checks are known, not only those that changed.
     is_whole: bool,
     states: Vec<ReadyState>,
 }
 
-impl Ready {
-    /// Takes in a line, if it is one of the readyChecker's.
-    pub(super) fn see(&mut self, at: DateTime<Utc>, said: &Said<'_>) {
-        let is_its = |logger: &str| {
+impl ReadyChecks {
+    /// Adds a line, if the readyChecker wrote it.
+    pub(super) fn add(&mut self, at: DateTime<Utc>, line: &ParsedLine<'_>) {
+        let is_checker = |logger: &str| {
             let tail = logger.len().checked_sub(LOGGER.len()).and_then(|from| logger.get(from..));
             tail.is_some_and(|tail| tail.eq_ignore_ascii_case(LOGGER))
         };
-        if !said.logger().is_some_and(|logger| is_its(&logger)) {
+        if !line.logger().is_some_and(|logger| is_checker(&logger)) {
             return;
         }
-        let status = said.field("status").map(|status| cut(&status, NAME));
-        if let Some(Value::Object(checks)) = said.value("checks") {
+        let status = line.field("status").map(|status| cut(&status, NAME));
+        if let Some(Value::Object(checks)) = line.value("checks") {
             let check = |(name, check): (&String, &Value)| (cut(name, NAME), is_up(check));
             self.checks = checks.iter().take(CHECKS).map(check).collect();
             self.is_whole = true;
-            self.status = status.unwrap_or_else(|| self.of_checks());
-        } else if let (Some(check), Some(status)) = (said.field("check"), &status) {
+            self.status = status.unwrap_or_else(|| self.overall());
+        } else if let (Some(check), Some(status)) = (line.field("check"), &status) {
             let name = cut(&check, NAME);
             if self.checks.len() < CHECKS || self.checks.contains_key(&name) {
                 self.checks.insert(name, status.eq_ignore_ascii_case("up"));
             }
-            self.status = self.of_checks();
+            self.status = self.overall();
         } else if let Some(status) = status {
             self.status = status;
         } else {
             return;
         }
-        self.tell(at);
+        self.push_state(at);
     }
 
-    /// The status of all together, by that of each.
-    fn of_checks(&self) -> String {
+    /// The status of all checks together, by the status of each.
+    fn overall(&self) -> String {
         let status = match self.checks.values().all(|is_up| *is_up) {
             false => "down",
             true if self.is_whole => "up",
@@ -65,7 +67,8 @@ impl Ready {
         status.to_owned()
     }
 
-    fn tell(&mut self, at: DateTime<Utc>) {
+    /// Adds a state to the timeline, or extends the last one if nothing changed.
+    fn push_state(&mut self, at: DateTime<Utc>) {
         let names = |up: bool| self.checks.iter().filter(|(_, is)| **is == up).map(|(name, _)| name.clone()).collect();
         let state = ReadyState { at, until: at, status: self.status.clone(), down: names(false), up: names(true) };
         match self.states.last_mut() {
@@ -81,13 +84,13 @@ impl Ready {
         }
     }
 
-    /// Each state, in order.
+    /// The states, in order.
     pub(super) fn finish(self) -> Vec<ReadyState> {
         self.states
     }
 }
 
-/// Whether what is told of a check says that it is up: by its `Status`, or in a word.
+/// Whether a check is up, by its `Status` or by a single word.
 fn is_up(check: &Value) -> bool {
     let status = ["Status", "status"].iter().find_map(|key| check.get(key)).unwrap_or(check);
     status.as_str().is_some_and(|status| status.eq_ignore_ascii_case("up")) || status.as_bool() == Some(true)
@@ -102,8 +105,8 @@ mod tests {
     }
 
     fn timeline(lines: &[(i64, &str)]) -> Vec<(i64, i64, String, String)> {
-        let mut ready = Ready::default();
-        lines.iter().for_each(|(second, line)| ready.see(at(*second), &Said::of(line)));
+        let mut ready = ReadyChecks::default();
+        lines.iter().for_each(|(second, line)| ready.add(at(*second), &ParsedLine::of(line)));
         let second = |moment: DateTime<Utc>| (moment - at(0)).num_seconds();
         let told = |state: ReadyState| (second(state.at), second(state.until), state.status, state.down.join(","));
         ready.finish().into_iter().map(told).collect()
@@ -144,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_none_of_its() {
+    fn other_lines_are_ignored() {
         let others = [
             r#"{"logger":"server.other","status":"down","checks":{}}"#,
             r#"{"msg":"readyChecker","status":"down"}"#,

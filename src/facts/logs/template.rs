@@ -1,8 +1,8 @@
-//! Owns lines by their like: the Drain algorithm (He, Zhu, Zheng, Lyu: ICWS 2017), in bounded memory. Lines with as
-//! many words that begin alike are one template, when enough of their words are the same; where they differ it has a
-//! wildcard.
+//! Owns the grouping of similar lines into templates: the Drain algorithm (He, Zhu, Zheng, Lyu: ICWS 2017), in bounded
+//! memory. Lines with the same number of words and the same first two words are one template if enough of their words are
+//! equal. The template has a wildcard where they differ.
 
-use super::mask::{WILD, mask};
+use super::mask::{WILDCARD, mask};
 use crate::bundle::facts::{Level, Line, Template};
 use chrono::{DateTime, Utc};
 use std::{
@@ -12,65 +12,61 @@ use std::{
 
 /// Most templates of a log.
 const MOST: usize = 200;
-/// What they may take in all (bytes); beyond it there are no new ones.
+/// The size of all templates (bytes) from which on no new ones are made.
 const ROOM: usize = 28 << 10;
-/// Most that begin alike: each is held against every such line.
-const ALIKE: usize = 32;
-/// Words of a line that are looked at.
+/// Most templates that begin with the same words: every such line is compared with each of them.
+const SAME_START: usize = 32;
+/// Words of a line that are compared.
 const WORDS: usize = 48;
-/// How many words in a hundred have to be the same.
-const SAME: usize = 60;
-/// What a template takes beside its texts (bytes).
+/// The share of words that must be equal (percent).
+const EQUAL: usize = 60;
+/// The size of a template without its texts (bytes).
 const BESIDE: usize = 120;
-/// Of so many messages it is remembered where they were put.
+/// The templates of so many messages are remembered.
 const RECENT: usize = 256;
 
 /// The templates of one log.
 #[derive(Debug, Default)]
 pub(super) struct Templates {
-    all: Vec<Held>,
-    /// By how many words they have, and the first two of them: which of the templates.
+    all: Vec<OpenTemplate>,
+    /// Places in `all`, by the number of words and the first two words.
     groups: HashMap<(usize, String), Vec<usize>>,
-    /// Messages of late, by their hash, and which of the templates each fell into: a flood says the same again and
-    /// again.
+    /// The hashes of recent messages, and the place in `all` of each one's template: a flood repeats a few messages.
     recent: Vec<(u64, usize)>,
     size: usize,
-    /// Lines that fell into none.
+    /// Lines above info without a template, as there were too many templates.
     pub(super) missed: u64,
 }
 
 #[derive(Debug)]
-struct Held {
+struct OpenTemplate {
     words: Vec<String>,
     template: Template,
 }
 
-/// A line to be put to its like.
-pub(super) struct Seen<'a> {
-    /// When it was written.
+/// A line to be grouped.
+pub(super) struct Occurrence<'a> {
     pub(super) at: DateTime<Utc>,
-    /// Its level.
     pub(super) level: Level,
-    /// Its logger.
     pub(super) logger: Option<&'a str>,
-    /// What it says, without its fields.
-    pub(super) gist: &'a str,
+    /// Logger, message and error: lines are grouped by them.
+    pub(super) summary: &'a str,
     /// The line, cut.
     pub(super) text: &'a str,
 }
 
 impl Templates {
-    /// Puts a line to its like; whether it is the first one of them.
-    pub(super) fn see(&mut self, seen: &Seen<'_>) -> bool {
-        let hash = hash(seen);
+    /// Adds a line; returns whether it is the first of its template.
+    pub(super) fn add(&mut self, line: &Occurrence<'_>) -> bool {
+        let hash = hash(line);
         let slot = hash as usize % RECENT;
         if let Some((_, at)) = self.recent.get(slot).filter(|(of, _)| *of == hash)
             && let Some(held) = self.all.get_mut(*at)
         {
-            held.count(seen);
+            held.count(line);
             return false;
         }
-        let (at, is_new) = self.put(seen);
+        let (at, is_new) = self.group(line);
         if let Some(at) = at {
             self.recent.resize(RECENT, (0, usize::MAX));
             self.recent.iter_mut().skip(slot).take(1).for_each(|recent| *recent = (hash, at));
@@ -78,81 +74,80 @@ impl Templates {
         is_new
     }
 
-    /// Which of them a line falls into, and whether it is the first one of it.
-    fn put(&mut self, seen: &Seen<'_>) -> (Option<usize>, bool) {
-        let masked = mask(seen.gist);
+    /// The place of a line's template, and whether the line is the first of it.
+    fn group(&mut self, line: &Occurrence<'_>) -> (Option<usize>, bool) {
+        let masked = mask(line.summary);
         let words: Vec<&str> = masked.split(' ').filter(|word| !word.is_empty()).take(WORDS).collect();
         let start = words.iter().take(2).copied().collect::<Vec<_>>().join(" ");
         let key = (words.len(), start);
         let group = self.groups.get(&key).map(Vec::as_slice).unwrap_or_default();
-        let like = group.iter().filter_map(|at| Some((*at, alike(&self.all.get(*at)?.words, &words))));
+        let like = group.iter().filter_map(|at| Some((*at, equal_words(&self.all.get(*at)?.words, &words))));
         let like = like.max_by_key(|(at, same)| (*same, usize::MAX - at));
-        if let Some((at, _)) = like.filter(|(_, same)| same * 100 >= words.len() * SAME)
+        if let Some((at, _)) = like.filter(|(_, same)| same * 100 >= words.len() * EQUAL)
             && let Some(held) = self.all.get_mut(at)
         {
-            held.join(seen, &words);
+            held.join(line, &words);
             return (Some(at), false);
         }
-        let size = BESIDE + 2 * masked.len() + seen.text.len();
-        if self.all.len() >= MOST || group.len() >= ALIKE || self.size + size > ROOM {
-            self.missed += u64::from(seen.level <= Level::Warn);
+        let size = BESIDE + 2 * masked.len() + line.text.len();
+        if self.all.len() >= MOST || group.len() >= SAME_START || self.size + size > ROOM {
+            self.missed += u64::from(line.level <= Level::Warn);
             return (None, false);
         }
         let at = self.all.len();
         self.groups.entry(key).or_default().push(at);
         self.size += size;
-        self.all.push(Held::new(seen, &words));
+        self.all.push(OpenTemplate::new(line, &words));
         (Some(at), true)
     }
 
-    /// All of them: the more severe first, then the more frequent.
+    /// All templates: the more severe first, then the more frequent.
     pub(super) fn finish(self) -> Vec<Template> {
-        let mut all: Vec<Template> = self.all.into_iter().map(Held::finish).collect();
+        let mut all: Vec<Template> = self.all.into_iter().map(OpenTemplate::finish).collect();
         all.sort_by(|one, other| (one.level, other.count).cmp(&(other.level, one.count)));
         all
     }
 }
 
-/// What tells one message from others.
-fn hash(seen: &Seen<'_>) -> u64 {
+fn hash(line: &Occurrence<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    seen.gist.hash(&mut hasher);
+    line.summary.hash(&mut hasher);
     hasher.finish()
 }
 
-/// How many words are the same at their place. Where a template is wild already no word is: it would take in ever
-/// more lines.
-fn alike(held: &[String], words: &[&str]) -> usize {
+/// How many words are equal at their place. A wildcard equals no word, or a template would take in ever more lines.
+fn equal_words(held: &[String], words: &[&str]) -> usize {
     held.iter().zip(words).filter(|(held, word)| *held == *word).count()
 }
 
-impl Held {
-    fn new(seen: &Seen<'_>, words: &[&str]) -> Self {
+impl OpenTemplate {
+    fn new(line: &Occurrence<'_>, words: &[&str]) -> Self {
         let template = Template {
             text: String::new(),
-            level: seen.level,
-            logger: seen.logger.map(str::to_owned),
+            level: line.level,
+            logger: line.logger.map(str::to_owned),
             count: 1,
-            first: Line { at: seen.at, text: seen.text.to_owned() },
-            last: seen.at,
+            first: Line { at: line.at, text: line.text.to_owned() },
+            last: line.at,
             is_new: false,
         };
         Self { words: words.iter().map(|word| (*word).to_owned()).collect(), template }
     }
 
-    fn join(&mut self, seen: &Seen<'_>, words: &[&str]) {
-        for (held, word) in self.words.iter_mut().zip(words).filter(|(held, word)| *held != *word && *held != WILD) {
-            // What sets a word off stays: it is the same in both.
-            *held = WILD.to_owned() + if held.ends_with(':') && word.ends_with(':') { ":" } else { "" };
+    fn join(&mut self, line: &Occurrence<'_>, words: &[&str]) {
+        for (held, word) in self.words.iter_mut().zip(words).filter(|(held, word)| *held != *word && *held != WILDCARD)
+        {
+            // A colon behind the word is kept, if both have it.
+            *held = WILDCARD.to_owned() + if held.ends_with(':') && word.ends_with(':') { ":" } else { "" };
         }
-        self.count(seen);
+        self.count(line);
     }
 
-    fn count(&mut self, seen: &Seen<'_>) {
+    fn count(&mut self, line: &Occurrence<'_>) {
         let template = &mut self.template;
         template.count += 1;
-        template.level = template.level.min(seen.level);
-        template.last = template.last.max(seen.at);
+        template.level = template.level.min(line.level);
+        template.last = template.last.max(line.at);
     }
 
     fn finish(self) -> Template {
@@ -168,8 +163,8 @@ mod tests {
         DateTime::from_timestamp(1_764_000_000 + second, 0).expect("a moment")
     }
 
-    fn see(templates: &mut Templates, second: i64, level: Level, gist: &str) -> bool {
-        templates.see(&Seen { at: at(second), level, logger: Some("server"), gist, text: gist })
+    fn see(templates: &mut Templates, second: i64, level: Level, summary: &str) -> bool {
+        templates.add(&Occurrence { at: at(second), level, logger: Some("server"), summary, text: summary })
     }
 
     #[test]

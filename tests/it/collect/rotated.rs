@@ -412,7 +412,7 @@ fn a_folder_that_a_node_does_not_show_costs_none_of_the_others() {
     bundle.outcome(&gone("uid-b"), Outcome::Collected);
     let task = left(&bundle);
     assert_eq!(task.outcome, Outcome::Failed);
-    assert!(task.causes.concat().contains("what there is of spirl-server-7f9c-aaaab could not be told"), "{task:?}");
+    assert!(task.causes.concat().contains("the log files of spirl-server-7f9c-aaaab could not be listed"), "{task:?}");
 }
 
 #[test]

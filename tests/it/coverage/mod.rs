@@ -6,7 +6,7 @@ mod properties;
 use chrono::{DateTime, TimeDelta, Utc};
 use kubectl_escalate::{
     bundle::{ContainerCoverage, Gap, GapCause, Interval, Manifest},
-    facts::coverage::{self, Begins, Events, Life, Log, Run, Stopped, Stream, Timeline},
+    facts::coverage::{self, ContainerHistory, Events, FileStart, LogReading, ObservedRun, Reason, RunLog, Timeline},
 };
 
 /// A moment, in milliseconds after that at which every window here begins.
@@ -30,10 +30,10 @@ fn gap(from: i64, to: i64, cause: GapCause, missing: bool) -> Gap {
 }
 
 /// A reading of a log that began before the window, until its end.
-fn stream() -> Stream {
-    Stream {
+fn stream() -> LogReading {
+    LogReading {
         from: Some(at(0)),
-        begins: Begins::At(at(-3_600_000)),
+        begins: FileStart::At(at(-3_600_000)),
         first: Some(at(500)),
         last: Some(at(END - 500)),
         until: at(END + 60_000),
@@ -42,9 +42,16 @@ fn stream() -> Stream {
 }
 
 /// A container that was started a day ago and never again.
-fn steady(stream: Stream) -> Life {
-    let run = Run { started: Some(at(-86_400_000)), ended: None, log: Log::Read(vec![stream]) };
-    Life { pod_started: run.started, seen: at(END + 30_000), restarts: 0, waits: None, gone: false, runs: vec![run] }
+fn steady(stream: LogReading) -> ContainerHistory {
+    let run = ObservedRun { started: Some(at(-86_400_000)), ended: None, log: RunLog::Read(vec![stream]) };
+    ContainerHistory {
+        pod_started: run.started,
+        seen: at(END + 30_000),
+        restarts: 0,
+        waits: None,
+        gone: false,
+        runs: vec![run],
+    }
 }
 
 #[track_caller]
@@ -61,7 +68,7 @@ fn is_exactly(window: Interval, timeline: &Timeline) {
 
 /// The gaps of a container, in milliseconds, and whether something may be missing.
 #[track_caller]
-fn lacks(life: &Life, expected: &[(i64, i64, GapCause, bool)]) {
+fn lacks(life: &ContainerHistory, expected: &[(i64, i64, GapCause, bool)]) {
     let timeline = coverage::of_container(window(), life);
     is_exactly(window(), &timeline);
     let millis = |at: DateTime<Utc>| (at - window().from).num_milliseconds();
@@ -75,25 +82,25 @@ fn lacks(life: &Life, expected: &[(i64, i64, GapCause, bool)]) {
 fn a_log_read_to_its_end_covers_the_window() {
     lacks(&steady(stream()), &[]);
     // What was silent all the time is covered, too: the file says that it began before.
-    lacks(&steady(Stream { first: None, last: None, ..stream() }), &[]);
+    lacks(&steady(LogReading { first: None, last: None, ..stream() }), &[]);
 }
 
 #[test]
 fn a_cut_begins_right_after_the_last_line() {
     for cause in [GapCause::CutByLimit, GapCause::StreamFailed, GapCause::TimedOut, GapCause::Cancelled] {
-        let stopped = Some(Stopped { cause, text: String::new() });
-        let cut = Stream { last: Some(at(600_001)), stopped, ..stream() };
+        let stopped = Some(Reason { cause, text: String::new() });
+        let cut = LogReading { last: Some(at(600_001)), stopped, ..stream() };
         lacks(&steady(cut.clone()), &[(600_001, END, cause, true)]);
         // Nothing says what came before the first line, when nobody could be asked any more.
-        let untold = Stream { begins: Begins::Unknown, first: Some(at(60_000)), ..cut.clone() };
+        let untold = LogReading { begins: FileStart::Unknown, first: Some(at(60_000)), ..cut.clone() };
         lacks(&steady(untold), &[(0, 60_000, cause, true), (600_001, END, cause, true)]);
-        lacks(&steady(Stream { first: None, last: None, ..cut }), &[(0, END, cause, true)]);
+        lacks(&steady(LogReading { first: None, last: None, ..cut }), &[(0, END, cause, true)]);
     }
 }
 
 #[test]
 fn a_file_that_begins_in_the_window_has_lost_what_came_before() {
-    let rotated = Stream { begins: Begins::At(at(300_000)), first: Some(at(300_000)), ..stream() };
+    let rotated = LogReading { begins: FileStart::At(at(300_000)), first: Some(at(300_000)), ..stream() };
     lacks(&steady(rotated.clone()), &[(0, 300_000, GapCause::RotatedAway, true)]);
     // Its container was started right before, in the second that the status names.
     let mut young = steady(rotated.clone());
@@ -104,7 +111,7 @@ fn a_file_that_begins_in_the_window_has_lost_what_came_before() {
     let not_started = (0, 200_000, GapCause::ContainerNotStarted, false);
     lacks(&young, &[not_started, (200_000, 300_000, GapCause::Unknown, true)]);
     // The next file began while this one was read.
-    let mut late = steady(Stream { first: Some(at(100_000)), last: Some(at(250_000)), ..rotated });
+    let mut late = steady(LogReading { first: Some(at(100_000)), last: Some(at(250_000)), ..rotated });
     late.runs[0].started = Some(at(-1000));
     let untold = (0, 100_000, GapCause::Unknown, true);
     lacks(&late, &[untold, (250_000, END, GapCause::RotatedAway, true)]);
@@ -112,7 +119,7 @@ fn a_file_that_begins_in_the_window_has_lost_what_came_before() {
 
 #[test]
 fn an_empty_file_says_nothing_unless_its_container_has_just_started() {
-    let mut life = steady(Stream { begins: Begins::Empty, first: None, last: None, ..stream() });
+    let mut life = steady(LogReading { begins: FileStart::Empty, first: None, last: None, ..stream() });
     lacks(&life, &[(0, END, GapCause::Unknown, true)]);
     life.runs[0].started = Some(at(END - 5000));
     life.runs[0].ended = Some(at(END - 1000));
@@ -122,16 +129,16 @@ fn an_empty_file_says_nothing_unless_its_container_has_just_started() {
 
 #[test]
 fn rotated_files_that_were_read_close_their_gap() {
-    let file = |from, to| Stream {
-        begins: Begins::At(at(from)),
+    let file = |from, to| LogReading {
+        begins: FileStart::At(at(from)),
         first: Some(at(from.max(0))),
         last: Some(at(to - 1)),
         until: at(to),
         ..stream()
     };
     let mut life = steady(file(-500, 400_000));
-    let newest = Stream { begins: Begins::At(at(900_000)), first: Some(at(900_000)), ..stream() };
-    let files = |files: &[Stream]| Log::Read(files.to_vec());
+    let newest = LogReading { begins: FileStart::At(at(900_000)), first: Some(at(900_000)), ..stream() };
+    let files = |files: &[LogReading]| RunLog::Read(files.to_vec());
     life.runs[0].log = files(&[file(-500, 400_000), file(400_000, 900_000), newest.clone()]);
     lacks(&life, &[]);
     life.runs[0].log = files(&[file(-500, 400_000), newest.clone()]);
@@ -142,28 +149,28 @@ fn rotated_files_that_were_read_close_their_gap() {
 
 #[test]
 fn a_log_that_is_followed_closes_the_end_of_the_window() {
-    let first = Stream { until: at(600_000), last: Some(at(599_000)), ..stream() };
-    let open = Life { seen: at(590_000), ..steady(first.clone()) };
+    let first = LogReading { until: at(600_000), last: Some(at(599_000)), ..stream() };
+    let open = ContainerHistory { seen: at(590_000), ..steady(first.clone()) };
     lacks(&open, &[(600_000, END, GapCause::WindowNotOver, true)]);
     let mut followed = open;
-    followed.runs[0].log = Log::Read(vec![first, Stream { from: Some(at(599_000)), ..stream() }]);
+    followed.runs[0].log = RunLog::Read(vec![first, LogReading { from: Some(at(599_000)), ..stream() }]);
     lacks(&followed, &[]);
 }
 
 /// A container that ended and was started again, the run before being its first.
-fn restarted() -> Life {
+fn restarted() -> ContainerHistory {
     let run = |started, ended: Option<i64>| {
         let (last, until) = (ended.unwrap_or(END), END + 60_000);
-        let stream = Stream {
-            begins: Begins::At(at(started + 100)),
+        let stream = LogReading {
+            begins: FileStart::At(at(started + 100)),
             first: Some(at(started + 100)),
             last: Some(at(last + 400)),
             until: at(until),
             ..stream()
         };
-        Run { started: Some(at(started)), ended: ended.map(at), log: Log::Read(vec![stream]) }
+        ObservedRun { started: Some(at(started)), ended: ended.map(at), log: RunLog::Read(vec![stream]) }
     };
-    Life {
+    ContainerHistory {
         pod_started: Some(at(57_000)),
         seen: at(END + 30_000),
         restarts: 1,
@@ -185,7 +192,7 @@ fn the_runs_of_a_container_are_joined() {
     waits.waits = Some("CrashLoopBackOff".to_owned());
     lacks(&waits, &[not_started, (600_400, END, GapCause::ContainerEnded, false)]);
     waits.seen = at(900_000);
-    waits.runs[0].log = Log::Not(Stopped { cause: GapCause::Forbidden, text: String::new() });
+    waits.runs[0].log = RunLog::Missing(Reason { cause: GapCause::Forbidden, text: String::new() });
     lacks(
         &waits,
         &[
@@ -199,39 +206,39 @@ fn the_runs_of_a_container_are_joined() {
 
 #[test]
 fn runs_that_the_restarts_count_and_the_node_has_not_are_gone() {
-    let mut life = Life { restarts: 4, ..restarted() };
+    let mut life = ContainerHistory { restarts: 4, ..restarted() };
     let before =
         [(0, 57_000, GapCause::ContainerNotStarted, false), (57_000, 60_100, GapCause::PreviousInstanceGone, true)];
     let between = (600_400, 640_100, GapCause::ContainerEnded, false);
     lacks(&life, &[before[0], before[1], between]);
     // Of the run before, the status may know nothing: then its log says when it began.
-    life.runs[0] = Run { started: None, ended: None, ..life.runs[0].clone() };
+    life.runs[0] = ObservedRun { started: None, ended: None, ..life.runs[0].clone() };
     lacks(&life, &[before[0], (57_000, 60_100, GapCause::PreviousInstanceGone, true)]);
-    life.runs[0].log = Log::Not(Stopped { cause: GapCause::PreviousInstanceGone, text: String::new() });
+    life.runs[0].log = RunLog::Missing(Reason { cause: GapCause::PreviousInstanceGone, text: String::new() });
     lacks(&life, &[before[0], (57_000, 640_100, GapCause::PreviousInstanceGone, true)]);
     // Before the window they need not be had.
     life.pod_started = Some(at(-86_400_000));
     life.runs[0].started = Some(at(-3_600_000));
     life.runs[0].ended = Some(at(-1000));
     life.runs[1].started = Some(at(-1000));
-    life.runs[1].log = Log::Read(vec![stream()]);
+    life.runs[1].log = RunLog::Read(vec![stream()]);
     lacks(&life, &[]);
 }
 
 #[test]
 fn a_restart_since_the_pod_was_listed_costs_the_run_that_was_meant() {
-    let stream = Stream { begins: Begins::Restarted(at(700_000)), first: Some(at(700_000)), ..stream() };
+    let stream = LogReading { begins: FileStart::Restarted(at(700_000)), first: Some(at(700_000)), ..stream() };
     lacks(&steady(stream.clone()), &[(0, 700_000, GapCause::PreviousInstanceGone, true)]);
     // Where the log asked for as the previous one was of another run, its stamps say so.
     let mut swapped = restarted();
     swapped.runs[0].ended = Some(at(200_000));
-    swapped.runs[0].log = Log::Read(vec![Stream {
-        begins: Begins::At(at(640_200)),
+    swapped.runs[0].log = RunLog::Read(vec![LogReading {
+        begins: FileStart::At(at(640_200)),
         first: Some(at(640_200)),
         last: Some(at(699_000)),
         ..stream.clone()
     }]);
-    swapped.runs[1].log = Log::Read(vec![stream]);
+    swapped.runs[1].log = RunLog::Read(vec![stream]);
     lacks(
         &swapped,
         &[
@@ -246,13 +253,13 @@ fn a_restart_since_the_pod_was_listed_costs_the_run_that_was_meant() {
 
 #[test]
 fn a_container_that_never_ran_lacks_nothing_until_it_was_seen() {
-    let life = Life { runs: Vec::new(), waits: Some("ContainerCreating".to_owned()), ..steady(stream()) };
+    let life = ContainerHistory { runs: Vec::new(), waits: Some("ContainerCreating".to_owned()), ..steady(stream()) };
     lacks(&life, &[(0, END, GapCause::ContainerNotStarted, false)]);
-    let mut open = Life { seen: at(600_000), ..life };
+    let mut open = ContainerHistory { seen: at(600_000), ..life };
     let not_over = (600_000, END, GapCause::WindowNotOver, true);
     lacks(&open, &[(0, 600_000, GapCause::ContainerNotStarted, false), not_over]);
     // What the log itself says is no other thing.
-    open.runs = vec![Run { started: None, ended: None, log: Log::Never }];
+    open.runs = vec![ObservedRun { started: None, ended: None, log: RunLog::Never }];
     lacks(&open, &[(0, 600_000, GapCause::ContainerNotStarted, false), not_over]);
 }
 
@@ -267,8 +274,8 @@ fn a_log_that_was_not_had_is_one_gap_over_the_window() {
         GapCause::PreviousInstanceGone,
     ];
     for cause in causes {
-        let mut life = Life { seen: at(60_000), ..steady(stream()) };
-        life.runs[0].log = Log::Not(Stopped { cause, text: String::new() });
+        let mut life = ContainerHistory { seen: at(60_000), ..steady(stream()) };
+        life.runs[0].log = RunLog::Missing(Reason { cause, text: String::new() });
         lacks(&life, &[(0, END, cause, true)]);
     }
 }
@@ -340,7 +347,7 @@ fn a_container_has_a_line_where_something_is_missing() {
         gap(1_000_000, 1_500_000, GapCause::CutByLimit, true),
     ];
     let lines =
-        coverage::logs_lack(&manifest(vec![gaps, vec![gap(0, END, GapCause::ContainerEnded, false)], Vec::new()]));
+        coverage::missing_logs(&manifest(vec![gaps, vec![gap(0, END, GapCause::ContainerEnded, false)], Vec::new()]));
     assert_eq!(
         lines,
         [
@@ -353,14 +360,14 @@ fn a_container_has_a_line_where_something_is_missing() {
 #[test]
 fn what_many_containers_lack_is_one_line() {
     let forbidden = || vec![gap(0, END, GapCause::Forbidden, true)];
-    let lines = coverage::logs_lack(&manifest((0..40).map(|_| forbidden()).collect()));
+    let lines = coverage::missing_logs(&manifest((0..40).map(|_| forbidden()).collect()));
     assert_eq!(
         lines,
         ["logs of 40 containers (server-0/server, …) lack 30 min, 2026-11-22T14:00:00Z to 2026-11-22T14:30:00Z: \
           forbidden -> `kubectl-escalate rbac -n tdd-one` prints the role"]
     );
     let open = |from: i64| vec![gap(from, END, GapCause::WindowNotOver, true)];
-    let lines = coverage::logs_lack(&manifest(vec![open(END - 90_000), open(END - 89_000), open(END - 59_999)]));
+    let lines = coverage::missing_logs(&manifest(vec![open(END - 90_000), open(END - 89_000), open(END - 59_999)]));
     assert_eq!(
         lines,
         [

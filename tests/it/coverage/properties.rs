@@ -5,7 +5,7 @@ use super::{END, at, gap, interval, is_exactly, window};
 use chrono::SubsecRound as _;
 use kubectl_escalate::{
     bundle::{Gap, GapCause, Interval},
-    facts::coverage::{self, Begins, Life, Log, Run, Stopped, Stream, Timeline},
+    facts::coverage::{self, ContainerHistory, FileStart, LogReading, ObservedRun, Reason, RunLog, Timeline},
 };
 use proptest::prelude::*;
 
@@ -17,39 +17,34 @@ fn cause() -> impl Strategy<Value = GapCause> {
     prop::sample::select(vec![GapCause::Forbidden, GapCause::TimedOut, GapCause::CutByLimit])
 }
 
-fn any_stream() -> impl Strategy<Value = Stream> {
+fn any_stream() -> impl Strategy<Value = LogReading> {
     let begins = prop_oneof![
-        3 => moment().prop_map(|time| Begins::At(at(time))),
-        1 => moment().prop_map(|time| Begins::Restarted(at(time))),
-        1 => Just(Begins::Empty),
-        1 => Just(Begins::Unknown),
+        3 => moment().prop_map(|time| FileStart::At(at(time))),
+        1 => moment().prop_map(|time| FileStart::Restarted(at(time))),
+        1 => Just(FileStart::Empty),
+        1 => Just(FileStart::Unknown),
     ];
     let time = || prop::option::of(moment().prop_map(at));
-    let stopped = prop::option::weighted(0.3, cause().prop_map(|cause| Stopped { cause, text: String::new() }));
-    (time(), begins, time(), time(), moment(), stopped).prop_map(|(from, begins, first, last, until, stopped)| Stream {
-        from,
-        begins,
-        first,
-        last,
-        until: at(until),
-        stopped,
+    let stopped = prop::option::weighted(0.3, cause().prop_map(|cause| Reason { cause, text: String::new() }));
+    (time(), begins, time(), time(), moment(), stopped).prop_map(|(from, begins, first, last, until, stopped)| {
+        LogReading { from, begins, first, last, until: at(until), stopped }
     })
 }
 
-fn any_run() -> impl Strategy<Value = Run> {
+fn any_run() -> impl Strategy<Value = ObservedRun> {
     let log = prop_oneof![
-        4 => prop::collection::vec(any_stream(), 0..3).prop_map(Log::Read),
-        1 => cause().prop_map(|cause| Log::Not(Stopped { cause, text: String::new() })),
-        1 => Just(Log::Never),
+        4 => prop::collection::vec(any_stream(), 0..3).prop_map(RunLog::Read),
+        1 => cause().prop_map(|cause| RunLog::Missing(Reason { cause, text: String::new() })),
+        1 => Just(RunLog::Never),
     ];
     let time = || prop::option::of(moment().prop_map(at));
-    (time(), time(), log).prop_map(|(started, ended, log)| Run { started, ended, log })
+    (time(), time(), log).prop_map(|(started, ended, log)| ObservedRun { started, ended, log })
 }
 
-fn any_life() -> impl Strategy<Value = Life> {
+fn any_life() -> impl Strategy<Value = ContainerHistory> {
     let time = prop::option::of(moment().prop_map(at));
     (time, moment(), 0_u32..5, prop::option::of("[A-Z]{3}"), prop::collection::vec(any_run(), 0..3)).prop_map(
-        |(pod_started, seen, restarts, waits, runs)| Life {
+        |(pod_started, seen, restarts, waits, runs)| ContainerHistory {
             pod_started,
             seen: at(seen),
             restarts,
@@ -104,7 +99,7 @@ impl History {
     }
 
     /// What the status and the kubelet would give of it, and the lines that are read.
-    fn observe(&self) -> (Life, Vec<i64>) {
+    fn observe(&self) -> (ContainerHistory, Vec<i64>) {
         let mut read = Vec::new();
         let count = self.runs.len();
         let kept = self.runs.iter().enumerate().skip(count.saturating_sub(2));
@@ -118,21 +113,21 @@ impl History {
             let mut asks = true;
             if let Some((limit, asked)) = self.limit.filter(|(limit, _)| is_last && *limit < lines.len()) {
                 lines.truncate(limit);
-                stopped = Some(Stopped { cause: GapCause::CutByLimit, text: String::new() });
+                stopped = Some(Reason { cause: GapCause::CutByLimit, text: String::new() });
                 asks = asked || started >= at(0);
             }
             let begins = match file.first() {
-                _ if !asks => Begins::Unknown,
-                Some(first) => Begins::At(at(*first)),
-                None => Begins::Empty,
+                _ if !asks => FileStart::Unknown,
+                Some(first) => FileStart::At(at(*first)),
+                None => FileStart::Empty,
             };
             if self.is_lost && !is_last {
-                let why = Stopped { cause: GapCause::PreviousInstanceGone, text: String::new() };
-                return Run { started: Some(started), ended, log: Log::Not(why) };
+                let why = Reason { cause: GapCause::PreviousInstanceGone, text: String::new() };
+                return ObservedRun { started: Some(started), ended, log: RunLog::Missing(why) };
             }
             read.extend(lines.iter().copied());
             let over_before = ended.is_some_and(|ended| ended < at(0));
-            let stream = Stream {
+            let stream = LogReading {
                 from: (!over_before).then_some(at(0)),
                 begins,
                 first: lines.first().map(|line| at(*line)),
@@ -140,10 +135,10 @@ impl History {
                 until: at(self.now),
                 stopped,
             };
-            Run { started: Some(started), ended, log: Log::Read(vec![stream]) }
+            ObservedRun { started: Some(started), ended, log: RunLog::Read(vec![stream]) }
         });
-        let runs: Vec<Run> = runs.collect();
-        let life = Life {
+        let runs: Vec<ObservedRun> = runs.collect();
+        let life = ContainerHistory {
             pod_started: Some(at(self.runs[0].0 - 900)),
             seen: at(self.now - 100),
             restarts: u32::try_from(count - 1).expect("a few"),

@@ -14,11 +14,9 @@ const CIRCLES: &[(&str, &str)] = &[
     ("crate::cli", ""),
     ("crate::collect", ""),
     ("crate::collectors", ""),
-    ("crate::collectors::log", ""),
     ("crate::plan", ""),
     ("crate::profile", ""),
     ("crate::redact", ""),
-    ("crate::replay", ""),
 ];
 
 impl Named {
@@ -71,7 +69,7 @@ fn collect_never_names_zip_and_the_bundle_never_kube() {
 fn what_is_pure_does_no_io_and_never_asks_for_the_time() {
     let words =
         ["::tokio", "::std::fs", "File", "Utc::now", "Local::now", "Instant", "SystemTime", "::std::env", "::reqwest"];
-    never(&["plan", "facts", "promql", "findings", "report"], &words);
+    never(&["kubelet_log", "plan", "facts", "promql", "findings", "report"], &words);
 }
 
 #[test]

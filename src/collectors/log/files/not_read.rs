@@ -1,17 +1,17 @@
-//! Why a log's files were not read, and what then becomes of the log.
+//! Owns the reasons why a log's files were not read, and what then becomes of the log.
 
 use crate::{
     bundle::Outcome,
     collect::Done,
-    collectors::log::gone,
+    collectors::log::kubelet::gone,
     plan::{Right, Task},
     source::kubernetes::SourceError,
 };
 
-/// Why the files were not read, and nothing of them is in the bundle.
+/// Why nothing of the files is in the bundle.
 pub(in crate::collectors::log) struct NotRead {
     causes: Vec<String>,
-    /// What the node answered, where that is not that there are none.
+    /// The node's error; none where it said that there are no files.
     error: Option<SourceError>,
 }
 
@@ -24,23 +24,23 @@ impl NotRead {
         matches!(self.error, Some(SourceError::Status { code: 403, .. }))
     }
 
-    /// What became of the log of a pod that is gone, when its files are as well, or could not be read.
+    /// The result for the log of a deleted pod, whose files are gone, too, or could not be read.
     pub(in crate::collectors::log) fn gone(self, task: &Task) -> Done {
         if let Some(error) = &self.error {
             return Done::failed(error, task);
         }
         let why = self.causes.join(": ");
-        let log = Some(gone(&format!("the pod was deleted, and its files on the node were not read: {why}")));
+        let log = Some(gone(&format!("the pod was deleted, and its log files on the node were not read: {why}")));
         Done { causes: self.causes, log, ..Done::new(Outcome::Absent) }
     }
 
-    /// The newest file's log, which was taken in place of all, with why it is no more than that.
-    pub(in crate::collectors::log) fn told_by(self, mut done: Done) -> Done {
+    /// Adds to the result for the newest file why the others were not read.
+    pub(in crate::collectors::log) fn explain(self, mut done: Done) -> Done {
         if !matches!(done.outcome, Outcome::Collected | Outcome::Empty | Outcome::Truncated) {
             return done;
         }
         let why = self.causes.join(": ");
-        done.causes.push(format!("only the newest file of the log was read, and none that was rotated before: {why}"));
+        done.causes.push(format!("only the newest file of the log was read, and none of the rotated files: {why}"));
         if self.is_forbidden() {
             done.hint.get_or_insert_with(|| Right::of_node_files().needed());
         }

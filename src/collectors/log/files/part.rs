@@ -1,11 +1,12 @@
-//! The bytes of one file, from any of them on, uncompressed and converted: that it is the file that is
-//! meant is known by what was read of it before, or by how it is known to begin.
+//! Owns the reading of one file, from any byte on: uncompressed, and converted to the kubelet's form. It knows the file
+//! again by the bytes that were read of it before, or by its first bytes.
 
-use super::Reading;
 use crate::{
     collectors::log::{
+        cri::CriReader,
+        folder::Folder,
         names::File,
-        pump::{CHUNK, Pump, Stopped},
+        pipeline::{CHUNK, LogPipeline, Stopped},
     },
     source::{BodyStream, kubernetes::SourceError},
 };
@@ -13,19 +14,38 @@ use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
 use std::io::Write as _;
 
-/// A file without a runtime's line in so much of it is none of a runtime.
+/// A file without a line in a runtime's form in its first bytes is not a runtime's log (bytes).
 const FORM: u64 = 64 << 10;
-/// So many of the bytes before tell whether a file that is read on is the same.
+/// So many of the last bytes that were read tell whether a file is the same.
 const KNOWN: usize = 256;
-/// How much is uncompressed at once: it may become a thousand times as much.
+/// So much is uncompressed at once (bytes): it may become a thousand times as much.
 const SLICE: usize = 8 << 10;
 
-impl Reading {
-    /// Reads a file from a byte on, as it is uncompressed. One that has not what was read of it is another,
-    /// and not found.
+/// Reads the files of a folder into a pipeline.
+pub(super) struct FileReader {
+    pub(super) folder: Folder,
+    pub(super) cri: CriReader,
+    /// What was converted and not yet passed on.
+    pub(super) out: Vec<u8>,
+    /// The first bytes of the file that is read next, where its name may be another file's by then.
+    pub(super) expected: Vec<u8>,
+    /// What has come of the expected bytes.
+    first: Vec<u8>,
+    /// The last bytes that were read of the file, by which it is known again.
+    pub(super) last: Vec<u8>,
+}
+
+impl FileReader {
+    pub(super) fn new(folder: Folder) -> Self {
+        let (out, expected, first, last) = Default::default();
+        Self { folder, cri: CriReader::default(), out, expected, first, last }
+    }
+
+    /// Reads a file from a byte on, counted as uncompressed. A file that does not have the bytes that were read before
+    /// is another one: the one that is meant is not found.
     pub(super) async fn part(
         &mut self,
-        pump: &mut Pump,
+        pipeline: &mut LogPipeline,
         file: &File,
         read: &mut u64,
     ) -> Result<Option<Stopped>, SourceError> {
@@ -37,16 +57,16 @@ impl Reading {
         match self.folder.open(file, *read - known).await? {
             Some((body, skipped)) => {
                 let decoder = file.gzipped.then(|| MultiGzDecoder::new(Vec::new()));
-                self.body(pump, body, decoder, (skipped, known), read).await
+                self.body(pipeline, body, decoder, (skipped, known), read).await
             }
-            None if known > 0 => Err(another()),
+            None if known > 0 => Err(other_file()),
             None => Ok(None),
         }
     }
 
     async fn body(
         &mut self,
-        pump: &mut Pump,
+        pipeline: &mut LogPipeline,
         mut body: BodyStream,
         mut decoder: Option<MultiGzDecoder<Vec<u8>>>,
         (mut skipped, mut known): (u64, u64),
@@ -74,17 +94,17 @@ impl Reading {
                         std::mem::take(decoder.get_mut()).into()
                     }
                 };
-                let plain = without(plain, &mut skipped);
-                let plain = without(self.as_expected(plain, is_end).ok_or_else(another)?, &mut known);
+                let plain = skip(plain, &mut skipped);
+                let plain = skip(self.as_expected(plain, is_end).ok_or_else(other_file)?, &mut known);
                 *read += plain.len() as u64;
                 self.remember(&plain);
-                let stopped = self.give(pump, &plain);
-                if stopped.is_some() || pump.cut.is_over() {
+                let stopped = self.give(pipeline, &plain);
+                if stopped.is_some() || pipeline.filter.is_over() {
                     return Ok(stopped);
                 }
             }
             if !self.cri.is_cri && *read > FORM {
-                let error = SourceError::Broken("it is of another form than a container runtime's".into());
+                let error = SourceError::Broken("it is not in the form of a container runtime's log".into());
                 return Ok(Some(Stopped::Source(error)));
             }
             if is_end {
@@ -93,8 +113,7 @@ impl Reading {
         }
     }
 
-    /// Holds back what has come until it is as much as the file is known to begin with; none when it
-    /// begins otherwise.
+    /// Holds back what has come until it can be compared with the expected bytes; none where it differs.
     fn as_expected(&mut self, plain: Bytes, is_end: bool) -> Option<Bytes> {
         if self.expected.is_empty() {
             return Some(plain);
@@ -113,22 +132,23 @@ impl Reading {
         self.last.drain(..more);
     }
 
-    pub(super) fn give(&mut self, pump: &mut Pump, bytes: &[u8]) -> Option<Stopped> {
+    /// Converts the next bytes, and passes them on; says why no more are taken, if so.
+    pub(super) fn give(&mut self, pipeline: &mut LogPipeline, bytes: &[u8]) -> Option<Stopped> {
         self.cri.push(bytes, &mut self.out);
-        let stopped = if self.out.is_empty() { None } else { pump.feed(&self.out) };
+        let stopped = if self.out.is_empty() { None } else { pipeline.feed(&self.out) };
         self.out.clear();
         stopped
     }
 }
 
-/// Without as many bytes at its beginning as are left to go.
-fn without(mut plain: Bytes, left: &mut u64) -> Bytes {
-    let skip = usize::try_from(*left).map_or(plain.len(), |left| left.min(plain.len()));
-    *left -= skip as u64;
-    plain.split_off(skip)
+/// Skips the first bytes, as far as there are some `left` to skip.
+fn skip(mut plain: Bytes, left: &mut u64) -> Bytes {
+    let count = usize::try_from(*left).map_or(plain.len(), |left| left.min(plain.len()));
+    *left -= count as u64;
+    plain.split_off(count)
 }
 
-fn another() -> SourceError {
-    let message = "another file has the name by now".to_owned();
+fn other_file() -> SourceError {
+    let message = "another file has this name now".to_owned();
     SourceError::Status { code: 404, reason: String::new(), message }
 }

@@ -1,4 +1,4 @@
-//! Owns what is missing of the window in words, a line for all that lack the same.
+//! Owns the sentences that say what of the window is missing, one for all containers that lack the same.
 
 use super::utc;
 use crate::bundle::{ContainerCoverage, EntryRecord, Gap, GapCause, Manifest};
@@ -7,34 +7,35 @@ use std::collections::HashSet;
 
 /// What one container, or several, lack for one cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Lack {
+struct MissingPart {
     cause: GapCause,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
-    /// How much of it, at most: there may be something in between.
+    /// The time that is missing between `from` and `to`; the longest, of several containers.
     length: TimeDelta,
-    /// Whether it is the same for all.
+    /// Whether all containers lack the same time.
     exact: bool,
     remedy: Option<String>,
 }
 
-/// Who lacks the same.
+/// Containers that lack the same.
 struct Group<'a> {
     first: &'a ContainerCoverage,
     count: usize,
-    lacks: Vec<Lack>,
+    lacks: Vec<MissingPart>,
 }
 
-/// What is missing of the logs, a line for each kind of lack, without a semicolon; nothing where
-/// nothing is missing.
+/// What is missing of the logs, in one line without a semicolon for each group of containers; empty where nothing is
+/// missing.
 #[must_use]
-pub fn logs_lack(manifest: &Manifest) -> Vec<String> {
+pub fn missing_logs(manifest: &Manifest) -> Vec<String> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let older = OlderFiles::of(manifest);
     for container in &manifest.containers {
         let lacks = lacks(container, &older, manifest.window_end);
         let same = |group: &&mut Group<'_>| {
-            let is_like = |(one, other): (&Lack, &Lack)| one.cause == other.cause && one.remedy == other.remedy;
+            let is_like =
+                |(one, other): (&MissingPart, &MissingPart)| one.cause == other.cause && one.remedy == other.remedy;
             group.lacks.len() == lacks.len() && group.lacks.iter().zip(&lacks).all(is_like)
         };
         if lacks.is_empty() {
@@ -51,9 +52,9 @@ pub fn logs_lack(manifest: &Manifest) -> Vec<String> {
     groups.iter().map(Group::line).collect()
 }
 
-/// What is missing of the events: a line, or none.
+/// What is missing of the events, in one line; none where nothing is missing.
 #[must_use]
-pub fn events_lack(manifest: &Manifest) -> Option<String> {
+pub fn missing_events(manifest: &Manifest) -> Option<String> {
     let coverages = manifest.entries.iter().filter_map(|entry| entry.coverage.as_ref());
     let gaps: Vec<&Gap> =
         coverages.flat_map(|coverage| &coverage.gaps).filter(|gap| gap.cause == GapCause::Expired).collect();
@@ -63,7 +64,7 @@ pub fn events_lack(manifest: &Manifest) -> Option<String> {
         1 => ("", String::new()),
         many => ("up to ", format!(" of {many} namespaces")),
     };
-    let (length, cause) = (words(length), word(GapCause::Expired));
+    let (length, cause) = (length_text(length), cause_name(GapCause::Expired));
     Some(format!(
         "{up_to}{length} of events{of}, {} to {}: {cause}, the API server keeps them for an hour by default",
         utc(from),
@@ -71,16 +72,16 @@ pub fn events_lack(manifest: &Manifest) -> Option<String> {
     ))
 }
 
-/// What of a container may be missing, a lack for each cause, in the order of time.
-fn lacks(container: &ContainerCoverage, older: &OlderFiles<'_>, window_end: DateTime<Utc>) -> Vec<Lack> {
-    let mut lacks: Vec<Lack> = Vec::new();
+/// What a container lacks, one part for each cause, in the order of time.
+fn lacks(container: &ContainerCoverage, older: &OlderFiles<'_>, window_end: DateTime<Utc>) -> Vec<MissingPart> {
+    let mut lacks: Vec<MissingPart> = Vec::new();
     for gap in container.gaps.iter().filter(|gap| gap.missing) {
         match lacks.iter_mut().find(|lack| lack.cause == gap.cause) {
             Some(lack) => {
                 lack.to = gap.to;
                 lack.length += gap.to - gap.from;
             }
-            None => lacks.push(Lack {
+            None => lacks.push(MissingPart {
                 cause: gap.cause,
                 from: gap.from,
                 to: gap.to,
@@ -93,7 +94,7 @@ fn lacks(container: &ContainerCoverage, older: &OlderFiles<'_>, window_end: Date
     lacks
 }
 
-/// What closes a gap of this cause, where something does.
+/// What the user can do to close a gap of this cause; none where nothing helps.
 fn remedy(
     cause: GapCause,
     container: &ContainerCoverage,
@@ -112,11 +113,11 @@ fn remedy(
     }
 }
 
-/// Of a run, what was done about the files of logs that the kubelet does not answer with.
+/// What the run did to read the older files of logs, which the kubelet does not answer with.
 struct OlderFiles<'a> {
     /// Whether any were read.
     are_read: bool,
-    /// Tasks to which they were refused.
+    /// The ids of tasks that may not read them.
     refused: HashSet<&'a str>,
 }
 
@@ -130,7 +131,7 @@ impl<'a> OlderFiles<'a> {
         }
     }
 
-    /// What gets at them.
+    /// How to read them.
     fn remedy(&self, container: &ContainerCoverage) -> Option<String> {
         if self.refused.contains(container.log_task().as_str()) {
             return Some(
@@ -141,8 +142,8 @@ impl<'a> OlderFiles<'a> {
     }
 }
 
-impl Lack {
-    /// Takes in that of another container.
+impl MissingPart {
+    /// Joins it with that of another container.
     fn join(&mut self, other: &Self) {
         let seconds = |lack: &Self| (lack.from.timestamp(), lack.to.timestamp());
         self.exact &= other.exact && seconds(self) == seconds(other);
@@ -151,18 +152,18 @@ impl Lack {
         self.length = self.length.max(other.length);
     }
 
-    fn words(&self) -> String {
+    fn text(&self) -> String {
         let up_to = if self.exact { "" } else { "up to " };
         let remedy = self.remedy.as_ref().map(|remedy| format!(" -> {remedy}")).unwrap_or_default();
-        let (length, from, to) = (words(self.length), utc(self.from), utc(self.to));
-        format!("{up_to}{length}, {from} to {to}: {}{remedy}", word(self.cause))
+        let (length, from, to) = (length_text(self.length), utc(self.from), utc(self.to));
+        format!("{up_to}{length}, {from} to {to}: {}{remedy}", cause_name(self.cause))
     }
 }
 
 impl Group<'_> {
     fn line(&self) -> String {
         let ContainerCoverage { pod, container, .. } = self.first;
-        let lacks: Vec<String> = self.lacks.iter().map(Lack::words).collect();
+        let lacks: Vec<String> = self.lacks.iter().map(MissingPart::text).collect();
         let who = match self.count {
             1 => format!("log of {pod}/{container} lacks"),
             many => format!("logs of {many} containers ({pod}/{container}, …) lack"),
@@ -171,8 +172,8 @@ impl Group<'_> {
     }
 }
 
-/// A length in minutes, or in seconds when it is short.
-fn words(length: TimeDelta) -> String {
+/// A duration as text, in minutes, or in seconds if it is short.
+fn length_text(length: TimeDelta) -> String {
     match length.num_seconds() {
         0 => "less than 1 s".to_owned(),
         seconds if seconds < 60 => format!("{seconds} s"),
@@ -181,8 +182,8 @@ fn words(length: TimeDelta) -> String {
     }
 }
 
-/// The manifest's word for a cause.
-fn word(cause: GapCause) -> String {
+/// The manifest's name of a cause.
+fn cause_name(cause: GapCause) -> String {
     let word = serde_json::to_value(cause).ok();
     word.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -1,0 +1,30 @@
+//! Owns the collection of a log from the newest of its files, which is all that the kubelet answers with.
+
+use super::{
+    end::settle,
+    kubelet::{Taken, not_listed, take},
+};
+use crate::{
+    collect::{Done, Site},
+    plan::{LogTask, Task},
+};
+use std::time::Duration;
+
+/// Time for the kubelet to settle when it answered with an error text.
+const SECOND_LOOK: Duration = Duration::from_millis(700);
+
+/// Gets a log as the kubelet answers for it.
+pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
+    let taken = match take(site, task, log).await {
+        Taken::ErrorText(_) => {
+            // The container may just have been restarted: its status is settled a moment later.
+            tokio::time::sleep(SECOND_LOOK).await;
+            if let Some(done) = not_listed(site, log).await {
+                return done;
+            }
+            take(site, task, log).await
+        }
+        taken => taken,
+    };
+    settle(site, task, log, taken).await
+}
