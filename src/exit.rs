@@ -1,4 +1,4 @@
-//! Every exit code.
+//! Owns every exit code.
 
 use crate::bundle::{Ended, Manifest, Outcome};
 use std::process::ExitCode;
@@ -6,21 +6,21 @@ use std::process::ExitCode;
 /// How a run of the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// All required evidence was had, or is truly absent.
+    /// All required evidence was collected, or does not exist.
     Complete,
-    /// The words on the command line, or the file they name, are wrong.
+    /// The command line is wrong, or a file that it names.
     Usage,
-    /// There is a bundle, but a required task ended otherwise, or the trust domain or the region is
-    /// unknown.
+    /// There is a bundle, but a required task ended otherwise, the trust domain or the region is unknown, or standard
+    /// output could not be written.
     Incomplete,
-    /// There is no bundle: no server was reached, or there is nowhere to write.
+    /// There is no bundle: no cluster was reached, or the bundle could not be written.
     NoBundle,
-    /// The user interrupted; the bundle was closed.
+    /// The user interrupted the run. The bundle was finished, if a cluster had answered by then.
     Interrupted,
 }
 
 impl Exit {
-    /// The number.
+    /// The number that the process ends with.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
@@ -32,14 +32,15 @@ impl Exit {
         }
     }
 
-    /// The code that a finished bundle means. Coverage never changes it.
+    /// The code that a finished bundle means. Findings and coverage never change it.
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
         if manifest.ended == Ended::Interrupted {
             return Self::Interrupted;
         }
-        let had = |outcome| matches!(outcome, Outcome::Collected | Outcome::Empty | Outcome::Absent | Outcome::Skipped);
-        let missing = manifest.tasks.iter().any(|task| task.required && !had(task.outcome));
+        let is_fine =
+            |outcome| matches!(outcome, Outcome::Collected | Outcome::Empty | Outcome::Absent | Outcome::Skipped);
+        let missing = manifest.tasks.iter().any(|task| task.required && !is_fine(task.outcome));
         let unreached = manifest.clusters.iter().any(|cluster| cluster.error.is_some());
         let unknown = manifest.trust_domain.is_none() || manifest.region.is_none();
         if missing || unreached || unknown || manifest.ended != Ended::Finished {

@@ -1,28 +1,57 @@
-//! Turns one incident of a Defakto trust domain server into one zip.
+//! Collects one incident of a Defakto trust domain server into one zip.
 //!
-//! The modules stand in the order of the flow: the command line makes a request, a profile says
-//! what evidence a workload needs, both make a plan, collectors run its tasks against sources,
-//! everything passes redaction on its way into the bundle, facts are taken from what is clean, rules
-//! make findings of them, and reports put all that into words. docs/ARCHITECTURE.md is the map.
+//! The program is [`run`]. To collect without a command line, make a [`CollectRequest`](pipeline::CollectRequest) and
+//! call [`pipeline::collect`] with it; an [`Observer`](pipeline::Observer) is told how the run goes on, and a
+//! [`Control`](pipeline::Control) ends it early. [`pipeline::report`] and [`pipeline::fit`] take a finished bundle.
+//! The whole of `examples/collect.rs`:
+//!
+//! ```ignore
+#![doc = include_str!("../examples/collect.rs")]
+//! ```
+//!
+//! The modules below are in the order in which a run goes through them. docs/ARCHITECTURE.md is the map.
 
-pub mod bundle;
+// An empty line between two modules keeps rustfmt from sorting them.
+
+// The command line makes a request, and the pipeline answers it.
 pub mod cli;
+pub mod exit;
+
+pub mod pipeline;
+
+// A profile says what evidence is needed. Profile and request make a plan.
+pub mod profile;
+pub mod yaml;
+
+pub mod plan;
+
+// Each task of the plan is run by a collector, which asks a source.
 pub mod collect;
 pub mod collectors;
-pub mod describe;
-pub mod exit;
-pub mod facts;
-pub mod findings;
+
 pub mod kubelet_log;
-pub mod plan;
-pub mod profile;
-pub mod promql;
-pub mod quantity;
-pub mod redact;
-pub mod replay;
-pub mod report;
+
 pub mod source;
-pub mod yaml;
+
+// Everything passes redaction, before facts are taken of it and before it is written.
+pub mod redact;
+
+pub mod facts;
+pub mod quantity;
+
+pub mod bundle;
+
+// When all tasks have ended, objects are described, and queries answered that no Prometheus has answered.
+pub mod replay;
+
+pub mod describe;
+
+pub mod promql;
+
+// The profile's rules make findings of the facts, and reports say them in words.
+pub mod findings;
+
+pub mod report;
 
 use std::ffi::OsString;
 

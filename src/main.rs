@@ -1,4 +1,4 @@
-//! The program: hands its arguments to the library and ends with its exit code.
+//! Owns the program: hands its arguments to the library and ends with its exit code.
 
 use std::process::ExitCode;
 

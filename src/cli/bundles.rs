@@ -1,6 +1,6 @@
-//! `verify` and `salvage`: a bundle on this disk.
+//! Owns `verify` and `salvage`: a bundle on this disk.
 
-use super::{Failure, print};
+use super::{failure::Failure, terminal::Terminal};
 use crate::{
     bundle::{self, BundleError, Destination},
     exit::Exit,
@@ -25,29 +25,33 @@ pub(super) struct Salvage {
     to: Option<PathBuf>,
 }
 
-pub(super) fn verify(arguments: &Verify) -> Result<Exit, Failure> {
+pub(super) fn verify(arguments: &Verify, terminal: &Terminal) -> Result<Exit, Failure> {
     let report = bundle::verify(&arguments.bundle).map_err(|error| match error {
         BundleError::Damaged { .. } => Failure { exit: Exit::Incomplete, text: error.to_string() },
         error => Failure::usage(error),
     })?;
     let bytes = bytesize::ByteSize(report.bytes).display().si();
-    print(&format!(
+    let mut text = format!(
         "{}: {} files, {bytes}, the run {}\n",
         report.path.display(),
         report.entries,
         if report.complete { "came to its end" } else { "was cut short" }
-    ));
-    report.problems.iter().for_each(|problem| print(&format!("{problem}\n")));
-    print(if report.is_sound() { "all files are intact\n" } else { "the bundle is damaged\n" });
+    );
+    report.problems.iter().for_each(|problem| text.push_str(&format!("{problem}\n")));
+    text.push_str(if report.is_sound() { "all files are intact\n" } else { "the bundle is damaged\n" });
+    terminal.print(&text);
     Ok(if report.is_sound() { Exit::Complete } else { Exit::Incomplete })
 }
 
-pub(super) fn salvage(arguments: &Salvage) -> Result<Exit, Failure> {
+pub(super) fn salvage(arguments: &Salvage, terminal: &Terminal) -> Result<Exit, Failure> {
     let to = Destination::from_arg(arguments.to.as_deref()).map_err(Failure::usage)?;
     let salvaged = bundle::salvage(&arguments.partial, &to).map_err(Failure::no_bundle)?;
     for (path, why) in &salvaged.lost {
-        eprintln!("lost: {path}: {why}");
+        terminal.say(format_args!("lost: {path}: {why}"));
     }
-    print(&format!("{}\n", salvaged.finished.path.display()));
+    let path = salvaged.finished.path.display();
+    if !terminal.print(&format!("{path}\n")) {
+        terminal.say(format_args!("the bundle is {path}"));
+    }
     Ok(if salvaged.lost.is_empty() { Exit::Complete } else { Exit::Incomplete })
 }

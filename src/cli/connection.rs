@@ -1,15 +1,10 @@
-//! The flags that every verb against a cluster takes: kubectl's own, with kubectl's meaning.
+//! Owns the flags that every verb against a cluster takes: kubectl's own, with kubectl's meaning.
 
-use super::Failure;
 use crate::{
-    collect::Places,
-    source::{
-        Stop,
-        kubernetes::{Connection, Limits, Target, connect},
-    },
+    pipeline::{Clusters, Places, Targets},
+    source::kubernetes::{Limits, Target},
 };
 use clap::Args;
-use futures_util::future::join_all;
 use std::path::PathBuf;
 
 #[derive(Clone, Debug, Args)]
@@ -42,57 +37,28 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    pub(super) fn limits(&self, requests: usize) -> Limits {
-        Limits { idle: self.request_timeout, requests, ..Limits::default() }
-    }
-
-    pub(super) fn places(&self, connection: &Connection) -> Places {
-        Places {
-            namespaces: self.namespace.clone(),
-            all: self.all_namespaces,
-            selector: self.selector.clone(),
-            context: connection.namespace.clone(),
-        }
-    }
-
-    /// A client for each context asked for, in order, with so many requests at once; those whose credentials cannot be obtained come
-    /// with the reason.
-    pub(super) async fn connect(
-        &self,
-        stop: &Stop,
-        requests: usize,
-    ) -> Result<Vec<(String, Result<Connection, String>)>, Failure> {
-        let contexts: Vec<Option<String>> = match &self.context[..] {
-            [] => vec![None],
-            named => named.iter().cloned().map(Some).collect(),
+    /// Which clusters these flags mean, and where in them, with so many requests at once to each.
+    pub(super) fn targets(&self, names: Vec<(String, String)>, requests: usize) -> Targets {
+        let target = |context| Target {
+            kubeconfig: self.kubeconfig.clone(),
+            context,
+            impersonate: self.impersonate.clone(),
+            impersonate_groups: self.impersonate_groups.clone(),
         };
-        for (at, context) in contexts.iter().enumerate() {
-            if contexts[..at].contains(context) {
-                return Err(Failure::usage(format!(
-                    "--context {} is given twice",
-                    context.as_deref().unwrap_or_default()
-                )));
-            }
+        let contexts = match &self.context[..] {
+            [] => vec![target(None)],
+            named => named.iter().cloned().map(Some).map(target).collect(),
+        };
+        Targets {
+            clusters: Clusters::Contexts(contexts),
+            places: Places {
+                namespaces: self.namespace.clone(),
+                all: self.all_namespaces,
+                selector: self.selector.clone(),
+                context: None,
+            },
+            names,
+            requests: Limits { idle: self.request_timeout, requests, ..Limits::default() },
         }
-        let connecting = contexts.into_iter().map(|context| async move {
-            let target = Target {
-                kubeconfig: self.kubeconfig.clone(),
-                context: context.clone(),
-                impersonate: self.impersonate.clone(),
-                impersonate_groups: self.impersonate_groups.clone(),
-            };
-            (context, connect(&target, self.limits(requests), stop.clone()).await)
-        });
-        let mut connections = Vec::new();
-        for (context, connected) in join_all(connecting).await {
-            match connected {
-                Err(error) if error.is_usage() => return Err(Failure::usage(error)),
-                Err(error) => {
-                    connections.push((context.unwrap_or_else(|| "current".to_owned()), Err(error.to_string())))
-                }
-                Ok(connection) => connections.push((connection.context.clone(), Ok(connection))),
-            }
-        }
-        Ok(connections)
     }
 }

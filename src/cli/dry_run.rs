@@ -1,55 +1,61 @@
 //! `collect --dry-run`: the very plan that would run, after asking only what planning needs.
 
-use super::{
-    Failure,
-    collect::{Arguments, Output},
-    print,
-    reach::Reached,
-};
+use super::{failure::Failure, parse::Output, terminal::Terminal};
 use crate::{
-    bundle::ClusterInfo,
     exit::Exit,
+    pipeline::{Cluster, CollectRequest, Control, Reached, reach},
     plan::{self, Known, Planned, Pod, Request, What, Without},
     source::kubernetes::{Row, Rows, SourceError},
 };
 use chrono::Utc;
 use std::{sync::Arc, time::Duration};
 
-pub(super) async fn print_plan(
-    request: &Arc<Request>,
-    reached: &[Reached],
-    unreached: &[ClusterInfo],
-    arguments: &Arguments,
-) -> Result<Exit, Failure> {
+pub(super) async fn run(request: &CollectRequest, output: Output, terminal: &Terminal) -> Result<Exit, Failure> {
+    let CollectRequest { evidence, targets, limits, .. } = request;
+    let Reached { clusters: reached, unreached } =
+        reach(targets, &evidence.profile, terminal, &Control::default()).await?;
     if reached.is_empty() {
         return Err(Failure::no_bundle("there is no plan, because no cluster was reached"));
     }
+    let evidence = &Arc::new(evidence.clone());
     let mut text = String::new();
     let mut clusters = Vec::new();
     text.push_str("dry run: requested version, discovery and the lists that planning needs; nothing was written\n");
-    text.push_str(&format!("profile  {} {}\n", request.profile.name, request.profile.version));
-    text.push_str(&format!("limits   {}\n", arguments.limits_text()));
-    for cluster in reached {
-        let plan = whole(request, cluster, arguments.metrics.scrape_gap).await;
+    text.push_str(&format!("profile  {} {}\n", evidence.profile.name, evidence.profile.version));
+    text.push_str(&format!("limits   {}\n", limits_text(request)));
+    for cluster in &reached {
+        let plan = whole(evidence, cluster, limits.scrape_gap).await;
         let plan = plan.map_err(|error| Failure::no_bundle(error.causes().join(": ")))?;
         text.push_str(&format!("\ncluster {}, {} tasks\n", cluster.name, plan.len()));
         plan.iter().for_each(|planned| text.push_str(&line(planned)));
         clusters.push(serde_json::json!({ "name": cluster.name, "tasks": plan.iter().map(json).collect::<Vec<_>>() }));
     }
-    for cluster in unreached {
+    for cluster in &unreached {
         text.push_str(&format!("\ncluster {} was not reached\n", cluster.name));
     }
-    match arguments.output() {
-        Output::Text => print(&text),
-        Output::Json => {
-            print(&format!("{:#}\n", serde_json::json!({ "profile": request.profile.name, "clusters": clusters })))
-        }
-    }
+    match output {
+        Output::Text => terminal.print(&text),
+        Output::Json => terminal
+            .print(&format!("{:#}\n", serde_json::json!({ "profile": evidence.profile.name, "clusters": clusters }))),
+    };
     Ok(if unreached.is_empty() { Exit::Complete } else { Exit::Incomplete })
 }
 
+fn limits_text(request: &CollectRequest) -> String {
+    let CollectRequest { limits, targets, .. } = request;
+    let seconds = limits.deadline.as_secs();
+    let deadline = if seconds.is_multiple_of(60) { format!("{} min", seconds / 60) } else { format!("{seconds} s") };
+    format!(
+        "deadline {deadline}, at once {} logs per node and {} requests per cluster, {} per log, {} s without data",
+        limits.streams.node,
+        limits.streams.cluster,
+        bytesize::ByteSize(limits.log),
+        targets.requests.idle.as_secs(),
+    )
+}
+
 /// The plan of one cluster, through all its stages, in the order it would run.
-async fn whole(request: &Arc<Request>, cluster: &Reached, gap: Duration) -> Result<Vec<Planned>, SourceError> {
+async fn whole(request: &Arc<Request>, cluster: &Cluster, gap: Duration) -> Result<Vec<Planned>, SourceError> {
     let (served, place) = (&cluster.discovery.resources, &cluster.found.place);
     let mut plan = plan::first(request, served, &cluster.discovery.failed, place);
     let mut pods = Vec::new();

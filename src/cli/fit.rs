@@ -1,21 +1,14 @@
-//! `fit`: a smaller copy of a bundle, for where the full one is too large to send.
+//! Owns `fit`: a smaller copy of a bundle, for where the full one is too large to send.
 
-use super::{Failure, collect::interrupted, parse, print, progress::Amount};
+use super::{failure::Failure, parse, signal::on_interrupt, terminal::Terminal};
 use crate::{
-    bundle::{self, BundleError, Destination, Fit, Watch, Words},
+    bundle::{BundleError, Destination, Fit},
     exit::Exit,
-    redact::{Key, Redactor},
-    report,
+    pipeline,
 };
 use bytesize::ByteSize;
 use clap::Args;
-use std::{
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -30,35 +23,20 @@ pub(super) struct Arguments {
     to: Option<PathBuf>,
 }
 
-pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Exit, Failure> {
     let Arguments { bundle, max_size, to } = arguments;
     let to = Destination::of_copy(bundle, to.as_deref()).map_err(Failure::usage)?;
-    let copy = copy(bundle, &to, *max_size, &Redactor::new(&Key::random())).map_err(|error| failure(bundle, error))?;
-    eprint!("{}", told(&copy, *max_size));
+    let copy = on_interrupt(|control| pipeline::fit(bundle, &to, *max_size, terminal, control));
+    let copy = copy.map_err(|error| failure(bundle, error))?;
+    terminal.say_text(&told(&copy, *max_size));
     let path = match &copy {
         Fit::Already { .. } => bundle,
         Fit::Made { finished, .. } => &finished.path,
     };
-    print(&format!("{}\n", path.display()));
+    if !terminal.print(&format!("{}\n", path.display())) {
+        terminal.say(format_args!("the smaller copy is {}", path.display()));
+    }
     Ok(Exit::Complete)
-}
-
-/// Makes the copy, on this thread; Ctrl-C takes it back.
-pub(super) fn copy(bundle: &Path, to: &Destination, max: u64, redactor: &Redactor) -> Result<Fit, BundleError> {
-    let waiting = Waiting { amount: Amount::new(), is_stopped: Arc::default() };
-    let is_stopped = waiting.is_stopped.clone();
-    let listening = tokio::spawn(async move {
-        interrupted().await;
-        is_stopped.store(true, Ordering::Relaxed);
-    });
-    let words = Words {
-        readme: &|manifest| redactor.text(report::readme(manifest).as_bytes()).0,
-        manifest: &|manifest| redactor.pretty_json(manifest),
-    };
-    let made = tokio::task::block_in_place(|| bundle::fit(bundle, to, max, &words, &waiting));
-    listening.abort();
-    waiting.amount.clear();
-    made
 }
 
 /// What came of it, in a line.
@@ -98,25 +76,5 @@ fn failure(bundle: &Path, error: BundleError) -> Failure {
         | BundleError::Path { .. } => Failure::usage(error),
         BundleError::Io { ref path, .. } if path == bundle => Failure::usage(error),
         error => Failure::no_bundle(error),
-    }
-}
-
-/// Shows how far the copy is, and knows whether it is still wanted.
-struct Waiting {
-    amount: Amount,
-    is_stopped: Arc<AtomicBool>,
-}
-
-impl Watch for Waiting {
-    fn expect(&self, bytes: u64) {
-        self.amount.expect(bytes);
-    }
-
-    fn read(&self, bytes: u64) {
-        self.amount.add(bytes);
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.is_stopped.load(Ordering::Relaxed)
     }
 }

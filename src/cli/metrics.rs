@@ -1,14 +1,12 @@
-//! The flags that say which Prometheus is asked, and what.
+//! Owns the flags that say which Prometheus is asked, and what.
 
-use super::Failure;
+use super::failure::Failure;
 use crate::{
-    collect::{Named, Reach},
+    collect::Named,
+    pipeline::{PrometheusAccess, quoted},
     plan::Ask,
     profile::{Profile, is_dns_label, is_subdomain},
-    source::{
-        Stop,
-        prometheus::{self, Access, Prometheus},
-    },
+    source::prometheus::{self, Access},
 };
 use clap::Args;
 use http::HeaderMap;
@@ -72,7 +70,7 @@ impl Flags {
     }
 
     /// How it is reached, by credentials that are read now.
-    pub(super) fn reach(&self, idle: Duration, stop: &Stop) -> Result<Reach, Failure> {
+    pub(super) fn access(&self) -> Result<PrometheusAccess, Failure> {
         let headers = self.headers()?;
         if !self.prometheus.contains("://") {
             let refused = headers.keys().find(|name| !is_passed_on(name, self.prometheus != "auto"));
@@ -84,7 +82,7 @@ impl Flags {
                      services that are only found are given none; give --prometheus URL"
                 )));
             }
-            return Ok(Reach::Service(self.service()?, headers));
+            return Ok(PrometheusAccess::Service(self.service()?, headers));
         }
         let mut access = Access::new(&self.prometheus).map_err(Failure::usage)?.headers(&headers);
         if access.has_user() && (self.prometheus_bearer.is_some() || self.prometheus_basic.is_some()) {
@@ -103,12 +101,25 @@ impl Flags {
         if let Some(path) = &self.prometheus_ca {
             access = access.authority(text("--prometheus-ca", path)?.as_bytes()).map_err(Failure::usage)?;
         }
-        let prometheus = Prometheus::at_address(access, idle, stop.clone()).map_err(Failure::usage)?;
-        Ok(Reach::Address(Box::new(prometheus)))
+        Ok(PrometheusAccess::Address(Box::new(access)))
+    }
+
+    /// The flags that say which Prometheus is asked, where that was said.
+    pub(super) fn repeat(&self) -> String {
+        let mut flags = match self.ask() {
+            Ok(Ask::At(at)) => format!(" --prometheus {}", quoted(&at)),
+            Ok(Ask::Nobody) => " --prometheus none".to_owned(),
+            Ok(Ask::Find) | Err(_) => String::new(),
+        };
+        for flag in self.credentials() {
+            let file = if flag == "--prometheus-header" { "@FILE" } else { "FILE" };
+            flags.push_str(&format!(" {flag} {file}"));
+        }
+        flags
     }
 
     /// The flags that credentials were given by.
-    pub(super) fn credentials(&self) -> impl Iterator<Item = &'static str> {
+    fn credentials(&self) -> impl Iterator<Item = &'static str> {
         self.files().chain((!self.prometheus_header.is_empty()).then_some("--prometheus-header"))
     }
 

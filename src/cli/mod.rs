@@ -1,25 +1,26 @@
-//! The command line: a file for each verb. Text is checked and made into requests here, and what
-//! came of them is printed here; no work is done.
-
-#![expect(clippy::print_stderr, reason = "this room is the one that talks to the terminal")]
+//! Owns the command line: a file for each verb. Text is checked and made into a request, the [pipeline](crate::pipeline)
+//! does the work, and what came of it is printed.
 
 mod bundles;
 mod collect;
 mod connection;
 mod demo;
 mod dry_run;
+mod failure;
 mod fit;
 mod metrics;
 mod parse;
 mod profiles;
 mod progress;
 mod rbac;
-mod reach;
 mod report;
+mod signal;
+mod terminal;
 
+use self::{failure::Failure, terminal::Terminal};
 use crate::exit::Exit;
 use clap::{CommandFactory as _, Parser, Subcommand};
-use std::{ffi::OsString, fmt};
+use std::{ffi::OsString, sync::Arc};
 
 /// Collects one incident of a Defakto trust domain server into one zip for support.
 #[derive(Debug, Parser)]
@@ -49,49 +50,31 @@ enum Verb {
     Profiles(profiles::Arguments),
 }
 
-/// Why a verb ended without doing its work: one line for the user, and an exit code.
-#[derive(Debug)]
-struct Failure {
-    exit: Exit,
-    text: String,
-}
-
-impl Failure {
-    fn usage(error: impl fmt::Display) -> Self {
-        Self { exit: Exit::Usage, text: error.to_string() }
-    }
-
-    fn no_bundle(error: impl fmt::Display) -> Self {
-        Self { exit: Exit::NoBundle, text: error.to_string() }
-    }
-}
-
 /// Runs the program with these arguments, the first being its own name.
 pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let terminal = Arc::new(Terminal::default());
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         // Help and version are asked for, and no failure.
-        Err(error) => {
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Complete };
-            // A closed pipe is the reader's choice.
-            let _ = error.print();
-            return exit;
+        Err(answer) => {
+            terminal.print_clap(&answer);
+            return terminal.exit(if answer.use_stderr() { Exit::Usage } else { Exit::Complete });
         }
     };
     let ended = match cli.verb {
-        Verb::Collect(arguments) => block_on(collect::run(&arguments, &reach::Clusters::Contexts)),
-        Verb::Demo(arguments) => block_on(demo::run(&arguments)),
-        Verb::Rbac(arguments) => block_on(rbac::run(&arguments)),
-        Verb::Report(arguments) => report::run(&arguments),
-        Verb::Fit(arguments) => block_on(fit::run(&arguments)),
-        Verb::Verify(arguments) => bundles::verify(&arguments),
-        Verb::Salvage(arguments) => bundles::salvage(&arguments),
-        Verb::Profiles(arguments) => profiles::run(&arguments),
+        Verb::Collect(arguments) => block_on(collect::run(&arguments, &terminal)),
+        Verb::Demo(arguments) => block_on(demo::run(&arguments, &terminal)),
+        Verb::Rbac(arguments) => block_on(rbac::run(&arguments, &terminal)),
+        Verb::Report(arguments) => report::run(&arguments, &terminal),
+        Verb::Fit(arguments) => block_on(async { fit::run(&arguments, &terminal) }),
+        Verb::Verify(arguments) => bundles::verify(&arguments, &terminal),
+        Verb::Salvage(arguments) => bundles::salvage(&arguments, &terminal),
+        Verb::Profiles(arguments) => profiles::run(&arguments, &terminal),
     };
-    ended.unwrap_or_else(|Failure { exit, text }| {
-        eprintln!("kubectl-escalate: {text}");
+    terminal.exit(ended.unwrap_or_else(|Failure { exit, text }| {
+        terminal.error(text);
         exit
-    })
+    }))
 }
 
 fn block_on(verb: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
@@ -102,12 +85,6 @@ fn block_on(verb: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, F
     // A credential plugin or a name lookup may still hang in a thread of its own.
     runtime.shutdown_background();
     ended
-}
-
-/// Prints to standard output; a reader who has seen enough ends nothing.
-fn print(text: &str) {
-    use std::io::Write as _;
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// The whole command line as clap knows it, for docs/REFERENCE.md.

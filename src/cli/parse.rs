@@ -1,6 +1,7 @@
-//! Values of flags as clap checks them.
+//! Owns values of flags as clap checks them.
 
 use crate::plan::window;
+use clap::ValueEnum;
 use std::time::Duration;
 
 /// `90s`, `15m`, `1h30m`.
@@ -30,4 +31,11 @@ pub(super) fn renaming(text: &str) -> Result<(String, String), String> {
         }
         None => Err(format!("cannot read `{text}`; give CONTEXT=NAME")),
     }
+}
+
+/// What `-o` makes of what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    Text,
+    Json,
 }

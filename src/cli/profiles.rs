@@ -1,6 +1,6 @@
-//! `profiles`: which there are, the text of one, and their schema.
+//! Owns `profiles`: which there are, the text of one, and their schema.
 
-use super::{Failure, print};
+use super::{failure::Failure, terminal::Terminal};
 use crate::{exit::Exit, profile};
 use clap::Args;
 
@@ -14,21 +14,23 @@ pub(super) struct Arguments {
     schema: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Exit, Failure> {
     if arguments.schema {
         let schema = serde_json::to_string_pretty(&profile::schema()).map_err(Failure::usage)?;
-        print(&format!("{schema}\n"));
+        terminal.print(&format!("{schema}\n"));
     } else if let Some(name) = &arguments.name {
         let text = profile::embedded().iter().find(|(known, _)| known == name).map(|(_, text)| *text);
         let names: Vec<&str> = profile::embedded().iter().map(|(name, _)| *name).collect();
-        print(text.ok_or_else(|| {
+        terminal.print(text.ok_or_else(|| {
             Failure::usage(format!("there is no profile \"{name}\"; there are {}", names.join(", ")))
         })?);
     } else {
+        let mut text = String::new();
         for (name, _) in profile::embedded() {
             let profile = profile::Profile::load(name).map_err(Failure::usage)?;
-            print(&format!("{name:<22}{}\n", profile.description));
+            text.push_str(&format!("{name:<22}{}\n", profile.description));
         }
+        terminal.print(&text);
     }
     Ok(Exit::Complete)
 }

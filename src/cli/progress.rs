@@ -1,105 +1,79 @@
-//! Shows on the terminal how a collection goes: what is being fetched, bytes, time; and how far a
-//! copy is. Silent where there is no terminal.
+//! Owns the progress bar: which tasks are under way, bytes and time; or how far a copy is.
 
-use crate::{
-    bundle::Outcome,
-    collect::{Progress, Shown},
-};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::{
-    collections::BTreeMap,
-    io::IsTerminal as _,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
-fn bar(template: &str) -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr_with_hz(10)
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    let bar = ProgressBar::with_draw_target(Some(0), target);
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(120));
-    bar
-}
-
-/// How much has been read of what is going to be.
-pub(super) struct Amount(ProgressBar);
-
-impl Amount {
-    pub(super) fn new() -> Self {
-        Self(bar("{spinner} making a smaller copy · {decimal_bytes}/{decimal_total_bytes} · {elapsed}"))
-    }
-
-    pub(super) fn expect(&self, bytes: u64) {
-        self.0.set_length(bytes);
-    }
-
-    pub(super) fn add(&self, bytes: u64) {
-        self.0.inc(bytes);
-    }
-
-    pub(super) fn clear(&self) {
-        self.0.finish_and_clear();
-    }
-}
-
+/// The tasks of a run under way, or a copy that is made smaller.
 pub(super) struct Bar {
     bar: ProgressBar,
-    bytes: AtomicU64,
-    under_way: Mutex<BTreeMap<String, ()>>,
+    /// Bytes of evidence that have arrived.
+    bytes: u64,
+    under_way: BTreeSet<String>,
 }
 
 impl Bar {
-    pub(super) fn new() -> Self {
-        let bar = bar("{spinner} {pos}/{len} · {prefix} · {elapsed} · {wide_msg}");
-        Self { bar, bytes: AtomicU64::new(0), under_way: Mutex::default() }
+    /// For the tasks of a run.
+    pub(super) fn of_tasks() -> Self {
+        Self::new("{spinner} {pos}/{len} · {prefix} · {elapsed} · {wide_msg}")
     }
 
-    pub(super) fn clear(&self) {
-        self.bar.finish_and_clear();
+    /// For a copy, when about so many bytes are going to be read.
+    pub(super) fn of_copy(bytes: u64) -> Self {
+        let bar = Self::new("{spinner} making a smaller copy · {decimal_bytes}/{decimal_total_bytes} · {elapsed}");
+        bar.bar.set_length(bytes);
+        bar
     }
 
-    fn show(&self, change: impl FnOnce(&mut BTreeMap<String, ()>)) {
-        // A panic elsewhere must not silence what is still shown.
-        let mut under_way = self.under_way.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        change(&mut under_way);
-        let names: Vec<&str> = under_way.keys().take(3).map(String::as_str).collect();
+    /// Drawing on a standard error that fails is given up in silence.
+    fn new(template: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
+        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self { bar, bytes: 0, under_way: BTreeSet::new() }
+    }
+
+    /// Takes the bar away while something else is written.
+    pub(super) fn suspend(&self, write: impl FnOnce()) {
+        self.bar.suspend(write);
+    }
+
+    /// So many more tasks are planned.
+    pub(super) fn plans(&self, count: usize) {
+        self.bar.inc_length(count as u64);
+    }
+
+    /// A task begins.
+    pub(super) fn begins(&mut self, task: String) {
+        self.under_way.insert(task);
+        self.show_names();
+    }
+
+    /// A task has ended.
+    pub(super) fn ends(&mut self, task: &str) {
+        self.under_way.remove(task);
+        self.show_names();
+        self.bar.inc(1);
+    }
+
+    /// Bytes of evidence have arrived.
+    pub(super) fn arrived(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        self.bar.set_prefix(bytesize::ByteSize(self.bytes).display().si().to_string());
+    }
+
+    /// Bytes were read for the copy.
+    pub(super) fn read(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+
+    fn show_names(&self) {
+        let names: Vec<&str> = self.under_way.iter().take(3).map(String::as_str).collect();
         self.bar.set_message(names.join(", "));
     }
 }
 
-impl Progress for Bar {
-    fn begins(&self, what: &Shown<'_>) {
-        self.show(|under_way| {
-            under_way.insert(what.task.target(), ());
-        });
-    }
-
-    fn bytes(&self, count: u64) {
-        let bytes = self.bytes.fetch_add(count, Ordering::Relaxed) + count;
-        self.bar.set_prefix(bytesize::ByteSize(bytes).display().si().to_string());
-    }
-
-    fn ends(&self, what: &Shown<'_>, _outcome: Outcome) {
-        self.show(|under_way| {
-            under_way.remove(&what.task.target());
-        });
-        self.bar.inc(1);
-    }
-
-    fn waits(&self) {
-        if std::io::stderr().is_terminal() {
-            self.bar.println("waiting for the second scrape of the servers; Ctrl-C skips it");
-        }
-    }
-
-    fn planned(&self, count: usize) {
-        self.bar.inc_length(count as u64);
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
     }
 }

@@ -1,13 +1,13 @@
 //! `rbac`: the least Role and ClusterRole for this profile, these flags and these namespaces,
 //! generated from the plan.
 
-use super::{Failure, collect, connection::Flags, print};
+use super::{collect, failure::Failure, terminal::Terminal};
 use crate::{
     collect::Named,
     exit::Exit,
+    pipeline::{Control, Places, Targets, connect_all, find},
     plan::{self, Ask, Place, Request, Right, Scope},
     source::{
-        Stop,
         kubernetes::{Discovery, Kubernetes},
         prometheus::{self, Service},
     },
@@ -33,12 +33,13 @@ pub(super) struct Arguments {
 
 /// The rights come from the plan of a cluster that answers, for its own resources; nothing is
 /// collected from it.
-pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let request = arguments.collect.request(chrono::Utc::now(), None)?;
-    let (_stopper, stop) = Stop::new();
-    let flags = &arguments.collect.connection;
+pub(super) async fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Exit, Failure> {
+    let request = arguments.collect.evidence(chrono::Utc::now(), None)?;
+    let control = Control::default();
+    let targets = arguments.collect.connection.targets(Vec::new(), arguments.collect.cluster_streams.into());
+    let asked = &targets.places;
     let mut manifests = Vec::new();
-    for (context, connection) in flags.connect(&stop, arguments.collect.cluster_streams.into()).await? {
+    for (context, connection) in connect_all(&targets, &control.stop()).await? {
         let connection = connection.map_err(Failure::no_bundle)?;
         let discovery = connection.kubernetes.discover().await;
         let discovery = discovery.map_err(|error| {
@@ -47,14 +48,14 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
                 error.causes().join(": ")
             ))
         })?;
-        let namespaces: BTreeSet<String> = if flags.namespace.is_empty() {
-            let found =
-                crate::collect::find(&connection.kubernetes, &request.profile, &flags.places(&connection)).await;
+        let namespaces: BTreeSet<String> = if asked.namespaces.is_empty() {
+            let places = Places { context: connection.namespace.clone(), ..asked.clone() };
+            let found = find(&connection.kubernetes, &request.profile, &places).await;
             found.map_err(Failure::usage)?.place.namespaces.into_keys().collect()
         } else {
-            flags.namespace.iter().cloned().collect()
+            asked.namespaces.iter().cloned().collect()
         };
-        let mut rights = rights(&request, &discovery, &namespaces, flags);
+        let mut rights = rights(&request, &discovery, &namespaces, &targets);
         if let Some(named) = arguments.collect.metrics.service()? {
             rights.extend(of_prometheus(&connection.kubernetes, named).await);
         }
@@ -74,13 +75,18 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         text.push_str("---\n");
         text.push_str(&yaml::object(&manifest));
     }
-    print(&text);
+    terminal.print(&text);
     Ok(Exit::Complete)
 }
 
 /// Every right that the plan for these namespaces may need. What pods will be there is not known,
 /// so the rights of logs and scrapes are those of any pod.
-fn rights(request: &Request, discovery: &Discovery, namespaces: &BTreeSet<String>, flags: &Flags) -> BTreeSet<Right> {
+fn rights(
+    request: &Request,
+    discovery: &Discovery,
+    namespaces: &BTreeSet<String>,
+    targets: &Targets,
+) -> BTreeSet<Right> {
     let served = &discovery.resources;
     let scope = |namespace: &String| {
         (namespace.clone(), Scope { own: request.profile.owns_namespace(namespace), ..Scope::default() })
@@ -111,9 +117,9 @@ fn rights(request: &Request, discovery: &Discovery, namespaces: &BTreeSet<String
         rights.insert(Right { namespace: None, group, resource, verb: "list", name: None });
     };
     // Finding the servers without -n is a list over the cluster; -A looks for those without pods, too.
-    if flags.namespace.is_empty() {
+    if targets.places.namespaces.is_empty() {
         over_cluster("pods");
-        if flags.all_namespaces {
+        if targets.places.all {
             over_cluster("namespaces");
         }
     }

@@ -1,4 +1,4 @@
-//! Owns the machinery of a collection: where the workload is, the scheduler that runs the tasks of a plan within the
+//! Owns the machinery of a collection: the scheduler that runs the tasks of a plan within the
 //! limits, what a collector is given and gives back, and the ledger that becomes the manifest.
 //!
 //! It knows entries, a path and clean bytes, and nothing of zip. It knows no kind of evidence either: the collectors
@@ -12,7 +12,6 @@ mod earlier;
 mod facts;
 mod ledger;
 mod note;
-mod place;
 mod reach;
 mod resume;
 mod run;
@@ -26,7 +25,6 @@ pub use earlier::{Carriage, Carried, Earlier, EarlierError};
 pub use facts::facts;
 pub use ledger::Ledger;
 pub use note::{Attachment, NoteError, notes};
-pub use place::{Found, PlaceError, Places, find};
 pub use reach::{Named, Reach};
 pub(crate) use run::lists_pods;
 pub use run::{Collect, Container, Limits, Record, Run, run};

@@ -90,6 +90,17 @@ impl Run {
         self
     }
 
+    /// Runs it by a shell with these redirections, or a pipe, behind its words. See [`Ended::own_code`].
+    pub(crate) fn redirected(mut self, how: &str) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(format!("{{ \"$0\" \"$@\"; echo $? >code; }} {how}"));
+        shell.arg(self.command.get_program()).args(self.command.get_args());
+        shell.current_dir(self.home.path()).env_clear();
+        shell.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.command = shell;
+        self
+    }
+
     pub(crate) fn out(&self) -> PathBuf {
         self.home.path().join("out")
     }
@@ -248,6 +259,13 @@ pub(crate) struct Ended {
 impl Ended {
     pub(crate) fn out(&self) -> PathBuf {
         self.home.path().join("out")
+    }
+
+    /// The exit code of the program itself, where a shell ran it.
+    #[track_caller]
+    pub(crate) fn own_code(&self) -> i32 {
+        let code = std::fs::read_to_string(self.home.path().join("code")).expect("an exit code");
+        code.trim_end().parse().expect("a number")
     }
 
     /// Names of the files in the folder of bundles.

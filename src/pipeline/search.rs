@@ -1,4 +1,4 @@
-//! Looks in the logs of a bundle for what a profile's rules mean, where the run that made it looked for something else.
+//! Owns searching the logs of a bundle for what a profile's rules mean, where the run that made it looked for something else.
 
 use crate::{
     bundle::{

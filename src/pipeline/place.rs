@@ -1,4 +1,4 @@
-//! Finds where the workload is: by its labels over the cluster; where that is forbidden, by the
+//! Owns where the workload is: found by its labels over the cluster; where that is forbidden, by the
 //! names of namespaces; and last in the context's own namespace.
 
 use crate::{

@@ -1,0 +1,68 @@
+//! Owns why a run gave no bundle, as types with plain words. Exit codes are for the command line to choose.
+
+use super::place::PlaceError;
+use crate::{
+    bundle::BundleError,
+    collect::EarlierError,
+    source::{kubernetes::ConnectError, prometheus::AccessError},
+};
+
+/// Why a run gave no bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The kubeconfig, or a context in it, cannot be used.
+    #[error(transparent)]
+    Context(#[from] ConnectError),
+    /// A context is asked for twice.
+    #[error("--context {0} is given twice; give each context once")]
+    ContextTwice(String),
+    /// A name was given to a cluster that is not asked.
+    #[error("--cluster-name {0}=…: that context is not collected from; name one of the contexts of this run")]
+    UnknownContext(String),
+    /// Two clusters would have one name.
+    #[error("two clusters would be called \"{0}\" in the bundle; name them apart with --cluster-name")]
+    NameTwice(String),
+    /// No cluster has what was asked for, or the choice is the user's.
+    #[error("{}", .0.iter().map(NoPlace::to_string).collect::<Vec<_>>().join("\n"))]
+    NoPlace(Vec<NoPlace>),
+    /// The Prometheus cannot be asked like that.
+    #[error(transparent)]
+    Prometheus(#[from] AccessError),
+    /// The bundle to complete cannot be used.
+    #[error(transparent)]
+    Earlier(#[from] EarlierError),
+    /// The bundle could not be created or written.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The writer of the bundle did not ask for its manifest.
+    #[error("the bundle has no manifest, for its writer did not ask for one; please report this")]
+    NoManifest,
+    /// No cluster answered. Why not was told to the observer, for each.
+    #[error("there is no bundle, because no cluster was reached")]
+    NoCluster,
+    /// The run was interrupted before any cluster had answered.
+    #[error("interrupted before anything was collected; there is no bundle")]
+    Interrupted,
+}
+
+/// Why there is nothing to collect in a cluster.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{error}{}", cluster.as_ref().map(|name| format!("{name}: ")).unwrap_or_default(), commands(context.as_deref(), error))]
+pub struct NoPlace {
+    /// The cluster's name in the bundle, where several are asked.
+    pub cluster: Option<String>,
+    /// The context, where the user named one.
+    pub context: Option<String>,
+    /// Why.
+    pub error: PlaceError,
+}
+
+/// Where several deployments were found: a command for each.
+fn commands(context: Option<&str>, error: &PlaceError) -> String {
+    let PlaceError::Several(found) = error else { return String::new() };
+    let context = context.map(|context| format!(" --context {context}")).unwrap_or_default();
+    let command = |(namespace, pods): &(String, usize)| {
+        format!("\n  kubectl escalate collect{context} -n {namespace}   # {pods} server pods")
+    };
+    found.iter().map(command).collect()
+}

@@ -1,0 +1,71 @@
+//! Owns what a finished bundle shows: the findings by its own profile's rules, or another's, without any cluster.
+
+use super::search::search;
+use crate::{
+    bundle::{BundleError, BundleReader, facts::Facts, findings::Findings, layout},
+    findings,
+    profile::{Profile, ProfileError},
+};
+use std::path::{Path, PathBuf};
+
+/// Largest facts.json that is read, in bytes.
+const LARGEST: u64 = 128 << 20;
+
+/// What a bundle shows.
+#[derive(Debug)]
+pub struct Report {
+    /// The findings.
+    pub findings: Findings,
+    /// Why its logs could not be searched for what the profile looks for, if they could not. The rules that need
+    /// that are not decided then.
+    pub unread: Option<String>,
+}
+
+/// Why a bundle gives no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// It has no facts.
+    #[error("{path} has no facts.json: it was made by a version that took none, or its run was cut short; collect anew, or add to it with `kubectl escalate collect --into {path}`", path = .0.display())]
+    NoFacts(PathBuf),
+    /// Its facts are not as they were written.
+    #[error("cannot read facts.json of {path}: {why}; `kubectl escalate verify {path}` says whether the bundle is damaged", path = .path.display())]
+    BadFacts {
+        /// The bundle.
+        path: PathBuf,
+        /// Why.
+        why: serde_json::Error,
+    },
+    /// Its profile does not come with the program.
+    #[error("the bundle was made with the profile \"{0}\", which does not come with this program; give --profile FILE")]
+    NoProfile(String),
+    /// The profile that was asked for cannot be used.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+}
+
+/// Applies the rules of `profile`, or else of the profile that the bundle was made with.
+///
+/// # Errors
+/// When the bundle cannot be read, has no facts, or was made with a profile of somebody's own.
+pub fn report(bundle: &Path, profile: Option<&Profile>) -> Result<Report, ReportError> {
+    let reader = BundleReader::open(bundle)?;
+    let manifest = reader.manifest();
+    let own;
+    let profile = match profile {
+        Some(profile) => profile,
+        None => {
+            let unknown = |_| ReportError::NoProfile(manifest.profile.clone());
+            own = Profile::built_in(&manifest.profile).map_err(unknown)?;
+            &own
+        }
+    };
+    let path = reader.find(&layout::facts()).ok_or_else(|| ReportError::NoFacts(bundle.to_owned()))?;
+    let text = reader.read(path, LARGEST)?;
+    let mut facts: Facts =
+        serde_json::from_slice(&text).map_err(|why| ReportError::BadFacts { path: bundle.to_owned(), why })?;
+    let unread = search(&reader, &mut facts, profile);
+    Ok(Report { findings: findings::of_bundle(profile, &facts, manifest), unread })
+}

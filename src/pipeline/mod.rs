@@ -1,0 +1,36 @@
+//! Owns a whole run, as a library: reach the clusters, collect, follow the logs, describe, take facts, make findings
+//! and reports. Knows no command line and prints nothing: what people should read while a run goes on is told to an
+//! [`Observer`].
+//!
+//! [`collect`] makes a bundle of a [`CollectRequest`]; [`request_of`] makes one of a recorded incident. [`report`] and
+//! [`fit`] take a finished bundle. `examples/collect.rs` shows a run.
+
+mod collect;
+mod control;
+mod error;
+mod findings;
+mod fit;
+mod last_files;
+mod observer;
+mod pass;
+mod place;
+mod reach;
+mod recording;
+mod request;
+mod search;
+mod window;
+
+pub use crate::collect::{Attachment, Earlier, EarlierError, Named, NoteError, Progress, Shown};
+pub use collect::{Collected, collect};
+pub use control::Control;
+pub use error::{NoPlace, PipelineError};
+pub use findings::{Report, ReportError, report};
+pub use fit::fit;
+pub use observer::{Notice, Observer, Silent};
+pub use place::{Found, PlaceError, Places, find};
+pub use reach::{Cluster, Reached, connect_all, reach};
+pub use recording::{RecordingError, request_of};
+pub use request::{Clusters, CollectRequest, Limits, PrometheusAccess, RepeatFlags, Targets};
+pub use window::{ManifestWindowError, window_of};
+
+pub(crate) use pass::quoted;

@@ -1,0 +1,98 @@
+//! Owns what a run tells while it goes on: progress, and notices for people.
+
+use super::error::PipelineError;
+use crate::collect::Progress;
+use chrono::{DateTime, SecondsFormat, Utc};
+use std::{fmt, path::Path};
+
+/// Who is told how a run goes on. Every method does nothing by default.
+pub trait Observer: Progress {
+    /// There is something that people should read now.
+    fn notice(&self, _notice: &Notice<'_>) {}
+    /// All tasks have ended. What follows shows no progress.
+    fn tasks_ended(&self) {}
+    /// A smaller copy is begun: about so many bytes are going to be read.
+    fn copy_begins(&self, _bytes: u64) {}
+    /// So many more bytes were read for the copy.
+    fn copy_reads(&self, _bytes: u64) {}
+    /// The copy is made, or was given up.
+    fn copy_ended(&self) {}
+}
+
+/// An observer that is told everything and shows nothing.
+pub struct Silent;
+
+impl Progress for Silent {}
+impl Observer for Silent {}
+
+/// What people should read while a run goes on. `Display` gives one line of English without a line break.
+#[derive(Debug)]
+pub enum Notice<'a> {
+    /// A cluster answered, and the workload was found.
+    Reached {
+        /// The kubeconfig context.
+        context: &'a str,
+        /// The user as kubeconfig names it.
+        user: &'a str,
+        /// The namespaces of the workload.
+        namespaces: &'a [String],
+        /// How these were found.
+        how: &'a str,
+    },
+    /// It cannot be told whether a namespace exists.
+    Doubtful {
+        /// The namespace.
+        namespace: &'a str,
+    },
+    /// A cluster did not answer, or has nothing to collect. The run goes on with the others.
+    Unreached {
+        /// What was tried, why it failed, what to do.
+        why: &'a str,
+    },
+    /// There is a bundle now, and the logs are followed until the window ends.
+    Following {
+        /// The bundle.
+        bundle: &'a Path,
+        /// The window's end.
+        until: DateTime<Utc>,
+    },
+    /// The bundle could not be completed with the logs that were followed. It stays as it is.
+    NotCompleted {
+        /// The bundle.
+        bundle: &'a Path,
+        /// Why not.
+        why: &'a PipelineError,
+    },
+    /// The second bundle lacks something that the first one has, so both stay.
+    BothStay {
+        /// The first bundle.
+        first: &'a Path,
+    },
+}
+
+impl fmt::Display for Notice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reached { context, user, namespaces, how } => {
+                let namespaces = if namespaces.is_empty() { "none".to_owned() } else { namespaces.join(", ") };
+                write!(f, "context {context}, user {user}: namespace {namespaces} ({how})")
+            }
+            Self::Doubtful { namespace } => {
+                write!(f, "cannot tell whether the namespace {namespace} exists: you may not read namespaces")
+            }
+            Self::Unreached { why } => f.write_str(why),
+            Self::Following { bundle, until } => write!(
+                f,
+                "{} has what was collected so far; following the logs until {}, Ctrl-C to stop",
+                bundle.display(),
+                until.to_rfc3339_opts(SecondsFormat::Secs, true)
+            ),
+            Self::NotCompleted { bundle, why } => {
+                write!(f, "{why}; {} has what was collected before the logs were followed", bundle.display())
+            }
+            Self::BothStay { first } => {
+                write!(f, "the second bundle lacks something that the first one has, so both stay: {}", first.display())
+            }
+        }
+    }
+}

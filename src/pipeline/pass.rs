@@ -1,0 +1,242 @@
+//! Owns one pass of a run: the plan, its tasks, descriptions, facts, findings and reports, into one bundle. A run that
+//! follows the logs has a second pass, which completes the bundle of the first.
+
+use super::{
+    control::Control,
+    error::PipelineError,
+    last_files::{Sources, last_files},
+    observer::Observer,
+    reach::{Cluster, Reached},
+    request::{Limits, RepeatFlags},
+};
+use crate::{
+    bundle::{BundleError, BundleWriter, ClusterInfo, Ended, Finished, Manifest, findings::Findings},
+    collect::{self, Attachment, Container, Earlier, Entry, Ledger, Progress, Reach, Site},
+    collectors,
+    facts::{identity::IdentityNames, logs::Patterns, two_scrapes},
+    findings,
+    plan::{self, Request},
+    redact::Redactor,
+    source::StopReason,
+};
+use chrono::{DateTime, Utc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+/// A run that has somewhere to write and someone to ask.
+pub(super) struct Run {
+    pub(super) request: Arc<Request>,
+    pub(super) started: DateTime<Utc>,
+    pub(super) reached: Reached,
+    pub(super) prometheus: Reach,
+    pub(super) limits: Limits,
+    pub(super) wait: bool,
+    pub(super) redactor: Redactor,
+    pub(super) key_id: String,
+    pub(super) notes: Vec<String>,
+    pub(super) attachments: Vec<Attachment>,
+    pub(super) ticket: Option<String>,
+    pub(super) repeat: RepeatFlags,
+    /// Whether every namespace that the profile matches was asked for.
+    pub(super) all_namespaces: bool,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) control: Control,
+}
+
+/// What a pass made.
+pub(super) struct Made {
+    pub(super) manifest: Manifest,
+    pub(super) findings: Findings,
+    pub(super) finished: Finished,
+    /// Whether it has all of the bundle that it completes.
+    pub(super) has_all: bool,
+}
+
+/// Where a pass writes, and what it goes on with.
+pub(super) struct Pass {
+    bundle: BundleWriter,
+    pub(super) sites: Vec<Site>,
+    earlier: Option<Arc<Earlier>>,
+    /// When the clusters are asked: what is described is described as of then.
+    pub(super) asked: DateTime<Utc>,
+    /// Containers as they were seen while they were followed.
+    pub(super) followed: Vec<Container>,
+    /// What is looked for in logs.
+    patterns: Arc<Patterns>,
+}
+
+impl Run {
+    /// Whether the window goes on, and so does the run.
+    pub(super) fn is_open(&self) -> bool {
+        self.control.stop.reason().is_none() && Utc::now() < self.request.window.end
+    }
+
+    /// A pass into `bundle`, which completes `earlier`.
+    pub(super) fn pass(&self, bundle: BundleWriter, earlier: Option<Arc<Earlier>>) -> Pass {
+        let names = Arc::new(IdentityNames::of(&self.request.profile));
+        let env = Arc::new(findings::variables(&self.request.profile));
+        let patterns = Arc::new(Patterns::new(findings::patterns(&self.request.profile)));
+        // What is there at once is not waited for, when the run goes on.
+        let is_first = earlier.as_ref().is_none_or(|earlier| !earlier.is_of_this_run());
+        let goes_on = is_first && self.wait && self.is_open();
+        let scrape_gap = if goes_on { Duration::ZERO } else { self.limits.scrape_gap };
+        // One scrape alone answers nothing.
+        let wanted = (!scrape_gap.is_zero()).then(|| two_scrapes::metrics(&self.request));
+        let wanted = Arc::new(wanted.unwrap_or_default());
+        let site = |cluster: &Cluster| Site {
+            cluster: cluster.name.clone(),
+            kubernetes: cluster.connection.kubernetes.clone(),
+            request: self.request.clone(),
+            place: Arc::new(cluster.found.place.clone()),
+            served: Arc::new(cluster.discovery.resources.clone()),
+            redactor: self.redactor.clone(),
+            bundle: bundle.clone(),
+            progress: self.observer.clone() as Arc<dyn Progress>,
+            names: names.clone(),
+            env: env.clone(),
+            started: self.started,
+            patterns: patterns.clone(),
+            log_limit: self.limits.log,
+            skew: cluster.skew,
+            images: Arc::default(),
+            seen: Arc::default(),
+            earlier: earlier.clone(),
+            followed: None,
+            reach: self.prometheus.clone(),
+            prometheus: Arc::default(),
+            object_series: Arc::default(),
+            wanted: wanted.clone(),
+            scrape_gap,
+            skip: self.control.skip.clone(),
+            stop: self.control.stop.clone(),
+        };
+        let sites = self.reached.clusters.iter().map(site).collect();
+        Pass { bundle, sites, earlier, asked: self.started, followed: Vec::new(), patterns }
+    }
+
+    /// Collects into the bundle of `pass`, and finishes it.
+    pub(super) async fn run(&self, pass: Pass) -> Result<Made, PipelineError> {
+        let Pass { bundle, sites, earlier, asked, followed, patterns } = pass;
+        let Control { stop, stopper, .. } = &self.control;
+        let notes = collect::notes(&bundle, &self.redactor, &self.notes, &self.attachments)?;
+        let mut ledger = self.ledger(earlier.as_deref(), asked, notes);
+        let draft = ledger.draft(&self.request, &collect::Run::default());
+        bundle.draft(&self.redactor.pretty_json(&draft))?;
+        let first = |cluster: &Cluster| {
+            let Cluster { discovery, found, .. } = cluster;
+            let mut plan = plan::first(&self.request, &discovery.resources, &discovery.failed, &found.place);
+            plan.extend(plan::whom(&self.request, &found.place, asked + cluster.skew));
+            plan
+        };
+        let plans = self.reached.clusters.iter().map(first).collect();
+        let mut run = collect::run(&sites, plans, collectors::collect, self.limits.streams, stop, stopper).await;
+        self.observer.tasks_ended();
+        run.add_followed(followed);
+        let note = |what: &str, error: &BundleError| {
+            let remark = format!("{what}: {}", error.causes_without_paths().join(": "));
+            if error.is_disk_full() {
+                stopper.stop(StopReason::DiskFull);
+            }
+            remark
+        };
+        if let Err(error) = collectors::answer_without_prometheus(&sites, &mut run) {
+            ledger.remarks.push(note("not every query is answered by scrapes", &error));
+        }
+        match stop.reason() {
+            None if self.request.skips("descriptions") => {}
+            None => {
+                let described = tokio::task::block_in_place(|| collect::describe(&sites, &mut run, asked));
+                if let Err(error) = described {
+                    ledger.remarks.push(note("not every object is described", &error));
+                }
+            }
+            Some(_) => ledger.remarks.push("objects are not described, for the run was cut short".to_owned()),
+        }
+        let mut has_all = true;
+        if let Some(earlier) = earlier {
+            run.claims.extend(earlier.manifest().identity.clone());
+            let (carriage, error) = tokio::task::block_in_place(|| earlier.carry(&bundle, &self.redactor));
+            has_all = error.is_none() && carriage.unread.is_empty();
+            ledger.earlier = Some((earlier, carriage));
+            if let Some(error) = error {
+                ledger.remarks.push(note("not all of the earlier bundle was taken over", &error));
+            }
+        }
+        drop(sites);
+        ledger.finished = Some(Utc::now());
+        ledger.ended = match stop.reason() {
+            None => Ended::Finished,
+            Some(StopReason::Interrupted) => Ended::Interrupted,
+            Some(StopReason::Deadline) => Ended::Deadline,
+            Some(StopReason::DiskFull) => Ended::DiskFull,
+        };
+        let mut made = None;
+        let so_far = bundle.so_far();
+        let name = ledger.name(&self.request, &run);
+        let finished = tokio::task::block_in_place(|| {
+            bundle.finish(&name, |settled| {
+                has_all &= settled.dropped().is_empty();
+                let manifest = ledger.manifest(&self.request, &run, settled);
+                let facts = collect::facts(&mut run, &manifest, settled, ledger.earlier.as_ref(), &patterns);
+                let found = findings::of_bundle(&self.request.profile, &facts, &manifest);
+                let (manifest, findings) = made.insert((manifest, found));
+                let sources = Sources {
+                    request: &self.request,
+                    started: self.started,
+                    facts: &facts,
+                    findings,
+                    so_far: &so_far,
+                    settled,
+                    redactor: &self.redactor,
+                };
+                last_files(manifest, &sources)
+            })
+        })?;
+        let (manifest, findings) = made.ok_or(PipelineError::NoManifest)?;
+        Ok(Made { manifest, findings, finished, has_all })
+    }
+
+    fn ledger(&self, earlier: Option<&Earlier>, asked: DateTime<Utc>, notes: Vec<Entry>) -> Ledger {
+        let mut clusters: Vec<ClusterInfo> = self.reached.clusters.iter().map(|cluster| cluster.info.clone()).collect();
+        clusters.extend(self.reached.unreached.iter().cloned());
+        let was = earlier.map(Earlier::manifest);
+        Ledger {
+            started: self.started,
+            asked,
+            finished: None,
+            ended: Ended::Interrupted,
+            ticket: self.ticket.clone().or(was.and_then(|was| was.ticket.clone())),
+            command: self.command(&clusters),
+            around: self.repeat.around.clone(),
+            asking: self.repeat.prometheus.clone(),
+            redaction_key_id: self.key_id.clone(),
+            clusters,
+            remarks: Vec::new(),
+            notes,
+            earlier: None,
+        }
+    }
+    /// The command that asks these clusters for the same again, without the incident's time. Contexts that have
+    /// another name in the bundle are left out of it.
+    fn command(&self, clusters: &[ClusterInfo]) -> String {
+        let mut command = "kubectl-escalate collect".to_owned();
+        let mut add = |flag: &str, value: &str| command.push_str(&format!(" {flag} {}", quoted(value)));
+        for context in clusters.iter().filter_map(|cluster| cluster.context.as_deref()) {
+            add("--context", context);
+        }
+        if !self.all_namespaces {
+            let namespaces: BTreeSet<&String> = clusters.iter().flat_map(|cluster| &cluster.namespaces).collect();
+            namespaces.into_iter().for_each(|namespace| add("-n", namespace));
+        }
+        command + &self.repeat.evidence
+    }
+}
+
+/// A word as a shell takes it.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

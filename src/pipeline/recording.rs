@@ -1,0 +1,55 @@
+//! Owns collecting a recorded incident again: what to ask for, so that the recording has it.
+
+use super::{
+    request::{Clusters, CollectRequest},
+    window::{ManifestWindowError, window_of},
+};
+use crate::{
+    bundle::BundleReader,
+    plan::{self, window::Incident},
+    profile::{Profile, ProfileError},
+};
+use chrono::{DateTime, Utc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+
+/// Why a recording cannot be collected again.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// Its profile does not come with the program.
+    #[error("cannot collect from the recording {}: {why}", path.display())]
+    Profile {
+        /// The recording.
+        path: PathBuf,
+        /// Why.
+        why: ProfileError,
+    },
+    /// Its window is not one that can be collected.
+    #[error("cannot collect from the recording {}: in its manifest.json, {why}", path.display())]
+    Window {
+        /// The recording.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: ManifestWindowError,
+    },
+}
+
+/// Asks for the evidence that `recording` holds; the recording answers in place of its clusters. No Prometheus is asked: what one
+/// answered is in the recording, but no other question can be.
+///
+/// # Errors
+/// When the manifest names a profile that there is none of, or a window that nobody collects.
+pub fn request_of(recording: Arc<BundleReader>, now: DateTime<Utc>) -> Result<CollectRequest, RecordingError> {
+    let (manifest, path) = (recording.manifest(), || recording.path().to_owned());
+    let mut window = window_of(manifest, now).map_err(|why| RecordingError::Window { path: path(), why })?;
+    // The window of one without an incident ended when it was made, which is not now.
+    window.incident.get_or_insert(Incident { start: window.start, end: window.end });
+    let profile = Profile::built_in(&manifest.profile).map_err(|why| RecordingError::Profile { path: path(), why })?;
+    let namespaces: BTreeSet<&String> = manifest.clusters.iter().flat_map(|cluster| &cluster.namespaces).collect();
+    let namespaces = namespaces.into_iter().cloned().collect();
+    let mut request = CollectRequest::new(profile, window, now);
+    request.evidence.prometheus = plan::Ask::Nobody;
+    request.limits.scrape_gap = Duration::ZERO;
+    request.targets.places.namespaces = namespaces;
+    request.targets.clusters = Clusters::Recording(recording);
+    Ok(request)
+}

@@ -1,0 +1,175 @@
+//! Owns what a run is asked for, as types: no text of the command line, no clap.
+
+use super::place::Places;
+use crate::{
+    bundle::{BundleReader, Destination},
+    collect::{Attachment, Earlier, Limits as Streams, Named},
+    plan,
+    profile::Profile,
+    redact::Key,
+    source::{
+        kubernetes::{Limits as Requests, Target},
+        prometheus::Access,
+    },
+};
+use chrono::{DateTime, Utc};
+use http::HeaderMap;
+use plan::window::Window;
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+
+/// A collection to be made. [`CollectRequest::new`] has the defaults of the command line; change the fields that
+/// differ.
+pub struct CollectRequest {
+    /// Which evidence, and of which time.
+    pub evidence: plan::Request,
+    /// The moment that the request was made. It is part of the bundle's name.
+    pub started: DateTime<Utc>,
+    /// Which clusters are asked, and where the workload is looked for in them.
+    pub targets: Targets,
+    /// How the Prometheus that `evidence.prometheus` names is reached.
+    pub prometheus: PrometheusAccess,
+    /// How much is read, how fast, and for how long.
+    pub limits: Limits,
+    /// Where the bundle goes.
+    pub to: Destination,
+    /// A bundle of the same incident to complete into the new one. `evidence.window` has to be its window, see
+    /// [`window_of`](super::window_of).
+    pub earlier: Option<Earlier>,
+    /// Whether to follow the logs until the window ends, and then replace the bundle.
+    pub wait: bool,
+    /// The key that secrets are turned into tokens with.
+    pub key: Key,
+    /// Notes for support.
+    pub notes: Vec<String>,
+    /// Text files for support.
+    pub attachments: Vec<Attachment>,
+    /// The number of the support ticket.
+    pub ticket: Option<String>,
+    /// Flags of `collect` that ask for the same again, for the commands that the checklist prints.
+    pub repeat: RepeatFlags,
+}
+
+/// Which clusters are asked, and where the workload is looked for in them.
+#[derive(Clone, Default)]
+pub struct Targets {
+    /// The clusters.
+    pub clusters: Clusters,
+    /// The namespaces; of [`Places::context`] that of each context is taken.
+    pub places: Places,
+    /// Names of clusters in the bundle, in place of those of their contexts: a context and a name each.
+    pub names: Vec<(String, String)>,
+    /// Timeouts, retries and requests at once, for each cluster.
+    pub requests: Requests,
+}
+
+impl Targets {
+    /// Whether the user named the contexts.
+    pub(super) fn names_contexts(&self) -> bool {
+        matches!(&self.clusters, Clusters::Contexts(contexts) if contexts.iter().any(|target| target.context.is_some()))
+    }
+
+    pub(super) fn is_recording(&self) -> bool {
+        matches!(self.clusters, Clusters::Recording(_))
+    }
+}
+
+/// The clusters that are asked.
+#[derive(Clone)]
+pub enum Clusters {
+    /// Those of kubeconfig contexts, all at once.
+    Contexts(Vec<Target>),
+    /// Those that a bundle was collected from: the bundle answers in their place.
+    Recording(Arc<BundleReader>),
+}
+
+impl Default for Clusters {
+    /// The cluster of the current context.
+    fn default() -> Self {
+        Self::Contexts(vec![Target::default()])
+    }
+}
+
+/// How a Prometheus is reached.
+#[derive(Clone)]
+pub enum PrometheusAccess {
+    /// Through the API server, with these headers: the service that is named, or one that is found.
+    Service(Option<Named>, HeaderMap),
+    /// By its address.
+    Address(Box<Access>),
+}
+
+/// How much a collection reads, how fast, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The longest time to collect. What was gathered by then is the bundle.
+    pub deadline: Duration,
+    /// The most bytes of one container's log.
+    pub log: u64,
+    /// The time between two scrapes where no Prometheus answers; zero makes one scrape alone.
+    pub scrape_gap: Duration,
+    /// How many requests run at once.
+    pub streams: Streams,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(5 * 60),
+            log: 2 << 30,
+            scrape_gap: Duration::from_secs(10),
+            streams: Streams { cluster: 32, node: 16 },
+        }
+    }
+}
+
+/// Flags of `collect`, as a shell takes them, each with a blank before it. Contexts and namespaces are not among
+/// them: the run knows those it reached. Nor are paths of this machine.
+#[derive(Clone, Debug, Default)]
+pub struct RepeatFlags {
+    /// Those that say which evidence.
+    pub evidence: String,
+    /// Those that say how much time around the incident.
+    pub around: String,
+    /// Those that say which Prometheus.
+    pub prometheus: String,
+}
+
+impl CollectRequest {
+    /// Asks for the evidence that `profile` names of `window`, from the cluster of the current context, into a
+    /// bundle in the current folder.
+    #[must_use]
+    pub fn new(profile: Profile, window: Window, now: DateTime<Utc>) -> Self {
+        let evidence = plan::Request {
+            profile,
+            window,
+            skip: BTreeSet::new(),
+            node_neighbours: false,
+            rotated_logs: false,
+            trust_domain: None,
+            region: None,
+            prometheus: plan::Ask::default(),
+            queries: Vec::new(),
+        };
+        Self::of(evidence, now)
+    }
+
+    /// The same for evidence that is chosen already.
+    #[must_use]
+    pub fn of(evidence: plan::Request, now: DateTime<Utc>) -> Self {
+        Self {
+            evidence,
+            started: now,
+            targets: Targets::default(),
+            prometheus: PrometheusAccess::Service(None, HeaderMap::new()),
+            limits: Limits::default(),
+            to: Destination::Folder(PathBuf::from(".")),
+            earlier: None,
+            wait: false,
+            key: Key::random(),
+            notes: Vec::new(),
+            attachments: Vec::new(),
+            ticket: None,
+            repeat: RepeatFlags::default(),
+        }
+    }
+}
