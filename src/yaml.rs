@@ -1,13 +1,13 @@
-//! YAML in and out: the one room that knows which crate reads it.
+//! Owns YAML: reads profiles, and writes Kubernetes objects. No other file knows which crate reads.
 //!
-//! Reading is `serde_yaml`, which its author has archived: finished, without a
-//! known hole, and telling the line and the column of a key that should not be
-//! there. To replace it, `from_str` and `locate` are all there is to change.
+//! `serde_yaml` reads. Its author has archived it, so it gets no more releases. It stays because it is complete and has
+//! no known vulnerability, because its only input is a small file that the user chose, and because it reports the line
+//! and the column of a key that it does not know. To replace it, change [`from_str`] and [`locate`]; tests/it/yaml.rs
+//! and tests/it/profile.rs hold a replacement to the same behaviour.
 //!
-//! Writing is our own, from JSON values. `serde_yaml` decides by YAML 1.2 what
-//! may go without quotes, while much of what will read a bundle follows 1.1
-//! and takes `yes`, `12:30`, `2026-11-22` or `=` for something else than the
-//! text it is. Here whatever could be read in two ways is quoted.
+//! This file writes by itself, from JSON values. `serde_yaml` decides by YAML 1.2 which texts need no quotes, while
+//! many programs that read a bundle follow YAML 1.1, and take `yes`, `12:30`, `2026-11-22` or `=` for something else
+//! than the text that it is. Here, everything that could be read in two ways is quoted.
 
 use serde::{
     Deserializer,
@@ -16,15 +16,15 @@ use serde::{
 use serde_json::{Map, Number, Value};
 use std::fmt::{self, Write};
 
-/// Why a text is not the YAML that was asked for.
+/// Why a text cannot be read as YAML of the expected form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
-    /// What is wrong, without the place.
+    /// What is wrong, without its place in the text.
     pub message: String,
-    /// The line, from 1, where it is known.
+    /// The line, counted from 1. None when the reader does not tell it.
     pub line: Option<usize>,
-    /// The column, from 1, where it is known.
+    /// The column, counted from 1. None when the reader does not tell it.
     pub column: Option<usize>,
 }
 
@@ -33,13 +33,13 @@ impl From<serde_yaml::Error> for Error {
         let place = error.location();
         let whole = error.to_string();
         let mut message = whole.as_str();
-        // The place is printed by whoever knows the file's name; here it would be said twice.
+        // Whoever knows the file's name prints the place, so the message does not repeat it.
         if let Some(place) = &place {
             message = message
                 .strip_suffix(&format!(" at line {} column {}", place.line(), place.column()))
                 .unwrap_or(message);
         }
-        // So would the way there, as in `objects[3].resource: …`.
+        // Nor does it repeat the path to the place, as in `objects[3].resource: …`.
         if let Some((way, rest)) = message.split_once(": ")
             && way.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.[]?".contains(&b))
         {
@@ -54,12 +54,14 @@ impl From<serde_yaml::Error> for Error {
 }
 
 /// Reads one document.
+///
+/// # Errors
+/// When the text is not YAML, or does not have the form of a `T`.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     serde_yaml::from_str(text).map_err(Error::from)
 }
 
-/// Writes a Kubernetes object as kubectl does: keys sorted (as a JSON value has them), lists not
-/// indented, ending in a line break.
+/// Writes a Kubernetes object as kubectl does: keys are sorted, lists are not indented, and a line break ends it.
 pub fn object(value: &Value) -> String {
     let mut writer = Writer { out: String::new() };
     writer.node(value, 0);
@@ -75,10 +77,10 @@ pub enum Step {
     Item(usize),
 }
 
-/// The line and the column, from 1, of the node that `path` leads to, or of
-/// the last node on the way there that the text has.
+/// The line and the column, counted from 1, of the node that `path` leads to. If the text does not have it, those of
+/// the last node on the path that it has.
 pub fn locate(text: &str, path: &[Step]) -> Option<(usize, usize)> {
-    // The reader tells places in errors only. So: walk there, and fail.
+    // The reader tells a place only in an error. So walk to the node, and fail there.
     let error = Walk(path).deserialize(serde_yaml::Deserializer::from_str(text)).err()?;
     error.location().map(|place| (place.line(), place.column()))
 }
@@ -93,7 +95,7 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
     }
 }
 
-/// Whatever is not named here is an error by serde's default: the walk's end.
+/// What is not handled here is an error by serde's default, which ends the walk.
 impl<'de> Visitor<'de> for Walk<'_> {
     type Value = ();
 
@@ -124,7 +126,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 }
 
-/// The longest key that goes without the `?` that YAML wants before long ones (its limit is 1024).
+/// Longer keys, in bytes, are written behind a `?`, which YAML requires from 1024 on.
 const LONGEST_KEY: usize = 512;
 
 struct Writer {
@@ -132,7 +134,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Writes a node at the place reached, its further lines at `indent`, and the line break after it.
+    /// Writes a node, its second and further lines indented by `indent`, and the line break behind it.
     fn node(&mut self, value: &Value, indent: usize) {
         match value {
             Value::Object(map) if !map.is_empty() => self.map(map, indent),
@@ -206,7 +208,7 @@ impl Writer {
         }
     }
 
-    /// A text on one line, quoted if it could be read as anything else.
+    /// Writes a text on one line, in quotes if it could be read as anything else.
     fn line(&mut self, text: &str) {
         if is_plain(text) {
             self.out.push_str(text);
@@ -234,7 +236,7 @@ impl Writer {
         self.out.push('"');
     }
 
-    /// A text of several lines as a block, all but its last line break.
+    /// Writes a text of several lines as a block, without its last line break.
     fn block(&mut self, text: &str, indent: usize) {
         let body = text.strip_suffix('\n');
         self.out.push_str(match body {
@@ -267,8 +269,8 @@ impl Writer {
     }
 }
 
-/// Whether every YAML reader takes the text for itself without quotes. Strict
-/// rather than pretty: a quoted text is never wrong.
+/// Whether every YAML reader reads the text as itself when it has no quotes. When in doubt it does not: a quoted text
+/// is never wrong.
 fn is_plain(text: &str) -> bool {
     const WORDS: [&str; 12] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"];
     let mut chars = text.chars();
@@ -294,7 +296,7 @@ fn is_plain(text: &str) -> bool {
         && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// Whether a text has lines that a block shows as they are.
+/// Whether a text has several lines that a block can show as they are.
 fn fits_block(text: &str) -> bool {
     text.contains('\n')
         // A block finds its indentation by its first line.
@@ -305,8 +307,8 @@ fn fits_block(text: &str) -> bool {
         && text.chars().all(|c| c == '\n' || c == '\t' || is_shown(c))
 }
 
-/// Whether a character may stand in YAML as itself and is seen when it does.
-/// Not: controls, the line breaks only YAML 1.1 knows, marks that turn the direction of text.
+/// Whether YAML allows a character as it is, and a reader can see it. That excludes control characters, line breaks
+/// that only YAML 1.1 knows, and marks that change the direction of text.
 fn is_shown(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')

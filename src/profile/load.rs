@@ -93,8 +93,8 @@ impl Profile {
         &self.source
     }
 
-    /// Whether a namespace is the workload's own: it is in `select.namespaces`, or `select.namespacePattern` matches its
-    /// whole name.
+    /// Whether a namespace is the workload's own: it is in `select.namespaces`, or `select.namespacePattern` matches
+    /// its whole name.
     pub fn owns_namespace(&self, namespace: &str) -> bool {
         self.spec.select.namespaces.iter().any(|own| own == namespace)
             || self.namespaces.as_ref().is_some_and(|pattern| pattern.is_match(namespace))

@@ -1,12 +1,12 @@
-//! The types that prove redaction has happened, and the count of what it did.
+//! Owns the types that prove that redaction has happened, and the counts of what it replaced.
 
-use super::rules::Rule;
+use super::rule::Rule;
 use bytes::Bytes;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::{Value, value::RawValue};
 use std::{borrow::Cow, collections::BTreeMap};
 
-/// Bytes that went through redaction; nothing outside this module can make one.
+/// Bytes that went through redaction. Only the room `redact` can make them.
 #[derive(Clone, Debug)]
 pub struct Clean(Bytes);
 
@@ -15,13 +15,13 @@ impl Clean {
         Self(Bytes::from(bytes))
     }
 
-    /// Text of this program itself, such as the brackets around a list: no evidence is in it.
+    /// Text of the program itself, such as the brackets around a list.
     #[must_use]
     pub fn literal(text: &'static str) -> Self {
         Self(Bytes::from_static(text.as_bytes()))
     }
 
-    /// The bytes.
+    /// The redacted bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -36,23 +36,23 @@ impl Clean {
         self.0.is_empty()
     }
 
-    /// The bytes, without a copy.
+    /// The bytes, without copying them.
     pub fn into_bytes(self) -> Bytes {
         self.0
     }
 
-    /// Its lines, without what ends them.
+    /// Its lines, without their line breaks. They share its memory.
     pub fn lines(&self) -> impl Iterator<Item = Self> {
         self.0.split(|byte| *byte == b'\n').map(|line| Self(self.0.slice_ref(line)))
     }
 
-    /// The bytes as text, what is no UTF-8 shown as U+FFFD.
+    /// The bytes as text, with U+FFFD in place of what is not UTF-8.
     pub fn as_str_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
     }
 }
 
-/// The bytes that stand in and between numbers.
+/// The bytes that [`Joined::numbers`] accepts.
 const IN_NUMBERS: [bool; 256] = {
     let (mut table, bytes, mut at) = ([false; 256], b"0123456789+-.,eE[]\" \tNaInf", 0);
     while at < bytes.len() {
@@ -62,29 +62,29 @@ const IN_NUMBERS: [bool; 256] = {
     table
 };
 
-/// Whether a text is a number as OpenMetrics has it.
+/// Whether `text` is a number as OpenMetrics writes it.
 fn is_number(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
     !text.is_empty() && text.bytes().all(is_part) || matches!(text, "NaN" | "+Inf" | "-Inf" | "Inf")
 }
 
-/// Clean bytes put together from clean pieces and from numbers.
+/// Clean bytes that are put together from clean pieces, literals and numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Joined(Vec<u8>);
 
 impl Joined {
-    /// Adds what is clean.
+    /// Adds clean bytes.
     pub fn push(&mut self, clean: &Clean) {
         self.0.extend_from_slice(clean.as_bytes());
     }
 
-    /// Adds text of this program itself.
+    /// Adds text of the program itself.
     pub fn literal(&mut self, text: &'static str) {
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    /// Adds numbers, be they between brackets, commas and quotes: there is no secret in them. Whether it did;
-    /// what has any other letter than those of `NaN`, `Inf` and `e` is left out.
+    /// Adds numbers, which may have brackets, commas and quotes around them. Returns false, and adds nothing, when the
+    /// text has any other letter than those of `NaN`, `Inf` and `e`.
     #[must_use]
     pub fn numbers(&mut self, text: &str) -> bool {
         let are_numbers = text.bytes().all(|byte| IN_NUMBERS[usize::from(byte)]);
@@ -94,7 +94,8 @@ impl Joined {
         are_numbers
     }
 
-    /// Adds a line of OpenMetrics: a name, a value and a time, which are one number each. Whether it did.
+    /// Adds a line of OpenMetrics: a name, a value and a time. Returns false, and adds nothing, when one of `numbers`
+    /// is not a number.
     #[must_use]
     pub fn sample(&mut self, name: &Clean, numbers: [&str; 2]) -> bool {
         let are_numbers = numbers.into_iter().all(is_number);
@@ -121,12 +122,12 @@ impl Joined {
         self.0.is_empty()
     }
 
-    /// All of it, and begins anew.
+    /// Takes everything out.
     pub fn take(&mut self) -> Clean {
         Clean::new(std::mem::take(&mut self.0))
     }
 
-    /// As many times `size` bytes as there are, and goes on with what is behind them.
+    /// Takes out as many whole blocks of `size` bytes as there are.
     pub fn take_blocks(&mut self, size: usize) -> Clean {
         let whole = self.0.len() - self.0.len() % size;
         // Room for a block and for the piece that fills it, or it would be grown to twice its size each time.
@@ -137,11 +138,11 @@ impl Joined {
     }
 }
 
-/// A JSON value that went through redaction; nothing outside this module can make one.
+/// A JSON value that went through redaction. Only the room `redact` can make one.
 #[derive(Clone, Debug)]
 pub struct CleanJson {
     value: Value,
-    /// What stands for `metadata.managedFields` in its text.
+    /// What its text has as `metadata.managedFields`, in place of the value's own.
     managed_fields: Option<Box<RawValue>>,
 }
 
@@ -150,12 +151,12 @@ impl CleanJson {
         Self { value, managed_fields }
     }
 
-    /// The value.
+    /// The redacted value.
     pub fn value(&self) -> &Value {
         &self.value
     }
 
-    /// The value as compact JSON, with all of its managed fields.
+    /// The value as JSON without spaces, with all of its managed fields.
     pub fn to_clean(&self) -> Clean {
         let bytes = match &self.managed_fields {
             Some(managed_fields) => {
@@ -167,13 +168,13 @@ impl CleanJson {
         Clean::new(bytes.unwrap_or_default())
     }
 
-    /// The value, no longer known to be clean.
+    /// The value, which is then no longer known to be clean.
     pub fn into_value(self) -> Value {
         self.value
     }
 }
 
-/// A value with other managed fields than it has.
+/// A value, written with other managed fields than its own.
 struct With<'a> {
     way: &'static [&'static str],
     value: &'a Value,
@@ -196,33 +197,33 @@ impl Serialize for With<'_> {
     }
 }
 
-/// How many secrets each rule replaced.
+/// How many secrets each rule replaced. Serialized as an object of rule ids and numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts(BTreeMap<&'static str, u64>);
 
 impl Counts {
-    pub(super) fn add(&mut self, rule: Rule) {
-        *self.0.entry(rule.id()).or_default() += 1;
+    pub(super) fn add(&mut self, rule: &Rule) {
+        *self.0.entry(rule.id).or_default() += 1;
     }
 
-    /// Adds what `other` counted.
+    /// Adds the counts of `other`.
     pub fn merge(&mut self, other: &Counts) {
         for (rule, count) in &other.0 {
             *self.0.entry(rule).or_default() += count;
         }
     }
 
-    /// Whether nothing was replaced.
+    /// Whether no secret was replaced.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Each rule that replaced something, with how often, ordered by id.
+    /// The id of each rule that replaced something, and how often it did, ordered by id.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.0.iter().map(|(rule, count)| (*rule, *count))
     }
 
-    /// How many secrets were replaced, by all rules together.
+    /// How many secrets all rules together replaced.
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }

@@ -1,18 +1,18 @@
-//! The key of a run: what turns a secret into a token that tells nothing about it.
+//! Owns the key of a run, which turns a secret into a token that tells nothing about it.
 
-use super::rules::Rule;
+use super::rule::{DIGITS, Rule};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
 
-/// Shorter key files are refused: a token of a short key could be guessed.
+/// Key files of fewer bytes are refused: the key could be guessed from a token.
 const SHORTEST: usize = 16;
 
-/// What the public fingerprint of a key is made of.
+/// The text whose digest under a key is the key's fingerprint.
 const FINGERPRINT: &[u8] = b"kubectl-escalate redaction key fingerprint v1";
 
-/// The secret that tokens are made with; random per run, or read from a file so
-/// that the bundles of one case compare. It never goes into a bundle.
+/// The secret that tokens are made with. It is random for each run, or read from a file so that the tokens in several
+/// bundles compare. It never goes into a bundle.
 #[derive(Clone)]
 pub struct Key {
     mac: Hmac<Sha256>,
@@ -23,16 +23,17 @@ impl Key {
     ///
     /// # Panics
     ///
-    /// When the operating system has no random bytes to give: without them
-    /// nothing may be collected.
+    /// When the operating system has no random bytes, without which nothing can be collected safely.
     pub fn random() -> Self {
         let mut bytes = [0_u8; 32];
         getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
         Self::new(&bytes)
     }
 
-    /// The key that `content`, the bytes of a key file, holds. Newlines at its
-    /// end do not count.
+    /// The key in `content`, the bytes of a key file. Newlines at its end do not count.
+    ///
+    /// # Errors
+    /// When it has fewer than 16 bytes.
     pub fn from_bytes(content: &[u8]) -> Result<Self, KeyError> {
         let mut bytes = content;
         while let [rest @ .., b'\n' | b'\r'] = bytes {
@@ -49,17 +50,16 @@ impl Key {
         Self { mac }
     }
 
-    /// A short public fingerprint: two bundles with the same one share a key,
-    /// so their tokens compare.
+    /// A public fingerprint of 16 hex digits. Two bundles with the same one share a key, so their tokens compare.
     pub fn id(&self) -> String {
         let mut mac = self.mac.clone();
         mac.update(FINGERPRINT);
         hex(&mac.finalize().into_bytes(), 8)
     }
 
-    /// The token that stands for `secret`. The rule is only its label: the same
-    /// secret has the same hex digits wherever it is found.
-    pub(super) fn token(&self, rule: Rule, secret: &[u8]) -> String {
+    /// The token for `secret`. The rule is only its label: the same secret has the same hex digits wherever it is
+    /// found.
+    pub(super) fn token(&self, rule: &Rule, secret: &[u8]) -> String {
         let mut mac = self.digest();
         mac.update(secret);
         mac.token(rule)
@@ -77,7 +77,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// A secret on its way to a token, piece by piece.
+/// A secret that is read piece by piece, until its token is made.
 #[derive(Clone)]
 pub(super) struct Digest(Hmac<Sha256>);
 
@@ -86,9 +86,9 @@ impl Digest {
         self.0.update(piece);
     }
 
-    pub(super) fn token(self, rule: Rule) -> String {
-        let digits = hex(&self.0.finalize().into_bytes(), super::rules::DIGITS / 2);
-        format!("<{}:{digits}>", rule.id())
+    pub(super) fn token(self, rule: &Rule) -> String {
+        let digits = hex(&self.0.finalize().into_bytes(), DIGITS / 2);
+        format!("<{}:{digits}>", rule.id)
     }
 }
 
@@ -102,13 +102,13 @@ fn hex(bytes: &[u8], length: usize) -> String {
         .collect()
 }
 
-/// A key file that holds too little.
+/// A key file that is too short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the redaction key has {found} bytes and needs at least {SHORTEST}; \
      `openssl rand -hex 32 > FILE` makes a good one"
 )]
 pub struct KeyError {
-    /// How many bytes it holds, newlines at its end not counted.
+    /// How many bytes the file has, newlines at its end not counted.
     pub found: usize,
 }

@@ -16,7 +16,8 @@ use std::collections::HashSet;
 /// The group whose objects can contain wrapped signing keys.
 const KEY_GROUP: &str = "data.spirl.com";
 
-/// The requirement that excludes Helm's releases, which contain a chart's values and with them its keys, from ConfigMaps.
+/// The requirement that excludes Helm's releases, which contain a chart's values and with them its keys, from
+/// ConfigMaps.
 const NOT_HELM: &str = "owner!=helm";
 
 /// The beginning of the name of a ConfigMap in which Helm keeps a release.

@@ -15,8 +15,6 @@ const CIRCLES: &[(&str, &str)] = &[
     ("crate::collect", ""),
     ("crate::collectors", ""),
     ("crate::plan", ""),
-    ("crate::profile", ""),
-    ("crate::redact", ""),
 ];
 
 impl Named {

@@ -1,11 +1,11 @@
-//! JSON documents in strings: annotations, files of ConfigMaps.
+//! Owns JSON documents in strings, as annotations and the files of ConfigMaps have them.
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// The object or list that `text` is. None where a name is there twice: parsing
-/// would drop one value and so hide it from redaction.
+/// The object or list that `text` is. None when a name is there twice: parsing would drop one of the values, and so
+/// hide it from redaction.
 pub(super) fn parse(text: &str) -> Option<Value> {
     let start = text.trim_start().as_bytes().first()?;
     if !matches!(start, b'{' | b'[') {

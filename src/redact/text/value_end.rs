@@ -1,26 +1,27 @@
-//! Where values end that have no quotes.
+//! Owns where a value ends that has no quotes.
 
-use super::{rules::token_length, scan::Region};
+use super::region::Region;
+use crate::redact::rule::token_length;
 
 /// The end of a value; whether the window ends before it is known.
-pub(super) struct Extent {
-    pub(super) end: usize,
-    pub(super) cut: bool,
+pub(crate) struct ValueEnd {
+    pub(crate) end: usize,
+    pub(crate) cut: bool,
 }
 
 /// Whether `byte` can be in a value without quotes.
-pub(super) fn is_bare(byte: u8) -> bool {
+pub(crate) fn is_bare(byte: u8) -> bool {
     !byte.is_ascii_whitespace() && !byte.is_ascii_control() && !matches!(byte, b'"' | b'\'' | b'`')
 }
 
 /// Whether `byte` can be in a value of a URL's query.
-pub(super) fn is_query(byte: u8) -> bool {
+pub(crate) fn is_query(byte: u8) -> bool {
     is_bare(byte) && !matches!(byte, b'&' | b';' | b'#' | b'\\' | b'<' | b'>' | b')' | b']' | b'}' | b',')
 }
 
 /// A value without quotes that begins at `start`. Commas, brackets and the like
 /// end it only where what follows says so: a password may hold any of them.
-pub(super) fn bare(region: &Region<'_>, start: usize) -> Extent {
+pub(crate) fn bare(region: &Region<'_>, start: usize) -> ValueEnd {
     let mut at = start;
     // Brackets that the value itself has opened, as `${NAME}` does.
     let mut open = [0_u32; 4];
@@ -54,7 +55,7 @@ pub(super) fn bare(region: &Region<'_>, start: usize) -> Extent {
             _ => at += 1,
         }
     }
-    Extent { end: at, cut: region.cut_at(at) }
+    ValueEnd { end: at, cut: region.cut_at(at) }
 }
 
 /// Which pair a bracket belongs to.
@@ -98,7 +99,7 @@ fn begins_pair(text: &[u8]) -> bool {
 
 /// A plain scalar of YAML: to the end of the line, or of the string that holds
 /// the line, or to a comment.
-pub(super) fn plain_scalar(region: &Region<'_>, start: usize) -> Extent {
+pub(crate) fn plain_scalar(region: &Region<'_>, start: usize) -> ValueEnd {
     let mut at = start;
     while let Some(byte) = region.byte(at) {
         match byte {
@@ -116,5 +117,5 @@ pub(super) fn plain_scalar(region: &Region<'_>, start: usize) -> Extent {
     }
     let cut = region.cut_at(at);
     let text = region.text[start..at].trim_ascii_end();
-    Extent { end: start + text.len(), cut }
+    ValueEnd { end: start + text.len(), cut }
 }

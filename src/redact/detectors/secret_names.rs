@@ -1,11 +1,35 @@
-//! Which names say that their value is a secret.
+//! Owns which names say that their value is a secret.
 //!
-//! A name is cut into words (snake, kebab, dotted and camel case alike) and
-//! judged by its last ones: `client_secret` is one, `secret_name` is not.
+//! A name is cut into words (snake, kebab, dotted and camel case alike) and judged by its last ones: `client_secret`
+//! says so, `secret_name` does not. To add a name, add its last word to [`classify`] or to one of the lists here.
+
+use super::placeholders::words;
+use crate::redact::rule::Rule;
+
+pub(crate) static NAMED: Rule = Rule {
+    id: "named-secret",
+    replaces: "the value of a name that says secret: password, client_secret, apiKey, --token, …",
+    is_of_objects: false,
+    matches: &[
+        "login failed, password=«halibut» host=db",
+        r#"{"apiKey":"«halibut»","x":1}"#,
+        r#"{\"client_secret\":\"«halibut»\"}"#,
+        "run --db-password «halibut» --verbose",
+        "DB_PASSWORD: «halibut» # the old one",
+        "<password>«halibut»</password>",
+        r#"{"name":"DB_PASSWORD","value":"«halibut»"}"#,
+    ],
+    keeps: &[
+        r#"{"token_type":"Bearer","key_id":"{word*24}","secretName":"db"}"#,
+        r#"secret "db" not found"#,
+        "password=${PASSWORD} token=<none> secret=true api_key=12",
+        "status_code: auth_failed",
+    ],
+};
 
 /// What a name says about its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
+pub(crate) enum NameKind {
     /// Nothing.
     Plain,
     /// A secret that people choose: any word may be one.
@@ -22,146 +46,44 @@ pub(super) enum Class {
     Auth,
 }
 
-impl Class {
-    /// Whether the value as a whole is the secret.
-    pub(super) fn is_value(self) -> bool {
+impl NameKind {
+    /// Whether the whole value is the secret.
+    pub(crate) fn is_value(self) -> bool {
         matches!(self, Self::Password | Self::Secret | Self::Secrets)
     }
 }
 
-/// Names longer than this are judged by their end.
+/// Names of more bytes than this are judged by their end.
 const LONGEST: usize = 64;
 
 /// Last words that only say how the secret is written down.
-const FORMS: &[&[u8]] = &[
-    b"value",
-    b"val",
-    b"data",
-    b"string",
-    b"str",
-    b"text",
-    b"txt",
-    b"raw",
-    b"plain",
-    b"plaintext",
-    b"pem",
-    b"der",
-    b"b",
-    b"base",
-    b"encoded",
-    b"hex",
-    b"bytes",
-    b"json",
-    b"jwt",
-    b"content",
-    b"contents",
-    b"hash",
-    b"old",
-    b"new",
-    b"current",
-    b"previous",
-    b"prev",
-    b"primary",
-    b"secondary",
-    b"literal",
-    b"pkcs",
+const FORMS: &[&[u8]] = words![
+    value val data string str text txt raw plain plaintext pem der b base encoded hex bytes json jwt content contents
+    hash old new current previous prev primary secondary literal pkcs
 ];
 
 /// What makes a `key` a secret one.
-const KEYS: &[&[u8]] = &[
-    b"api",
-    b"private",
-    b"priv",
-    b"secret",
-    b"access",
-    b"auth",
-    b"session",
-    b"signing",
-    b"sign",
-    b"encryption",
-    b"encrypt",
-    b"decryption",
-    b"master",
-    b"shared",
-    b"preshared",
-    b"account",
-    b"storage",
-    b"client",
-    b"ssh",
-    b"hmac",
-    b"aes",
-    b"rsa",
-    b"unseal",
-    b"root",
-    b"recovery",
-    b"license",
-    b"wrapping",
-    b"join",
-    b"bootstrap",
-    b"deploy",
-    b"webhook",
-    b"subscription",
-    b"consumer",
-    b"admin",
-    b"tls",
-    b"ssl",
-    b"jwt",
-    b"cookie",
-    b"crypto",
-    b"cipher",
-    b"app",
-    b"application",
-    b"symmetric",
-    b"registration",
-    b"service",
-    b"ca",
-    b"svid",
-    b"kek",
-    b"dek",
-    b"integration",
+const KEYS: &[&[u8]] = words![
+    api private priv secret access auth session signing sign encryption encrypt decryption master shared preshared
+    account storage client ssh hmac aes rsa unseal root recovery license wrapping join bootstrap deploy webhook
+    subscription consumer admin tls ssl jwt cookie crypto cipher app application symmetric registration service ca
+    svid kek dek integration
 ];
 
 /// Words before `token` that make it a bookmark or a number.
-const BOOKMARKS: &[&[u8]] = &[
-    b"page",
-    b"continue",
-    b"continuation",
-    b"pagination",
-    b"cancel",
-    b"cancellation",
-    b"next",
-    b"sync",
-    b"max",
-    b"min",
-    b"num",
-    b"total",
-    b"number",
-    b"count",
-    b"resume",
+const BOOKMARKS: &[&[u8]] = words![
+    page continue continuation pagination cancel cancellation next sync max min num total number count resume
 ];
 
 /// Endings that say secret even where no case or separator sets them apart.
-const GLUED: &[&[u8]] = &[
-    b"password",
-    b"passwd",
-    b"passphrase",
-    b"apikey",
-    b"apikeys",
-    b"secretkey",
-    b"accesskey",
-    b"privatekey",
-    b"signingkey",
-    b"sessionkey",
-    b"authkey",
-    b"masterkey",
-    b"encryptionkey",
-    b"accountkey",
-    b"sharedkey",
+const GLUED: &[&[u8]] = words![
+    password passwd passphrase apikey apikeys secretkey accesskey privatekey signingkey sessionkey authkey masterkey
+    encryptionkey accountkey sharedkey
 ];
 
 /// Whether a word with these first two letters may be one of [`FORMS`], or end a
 /// word such as `passphrase` or `credentials`; a second letter of 0 is none.
-pub(super) fn may_be_form(first: u8, second: u8) -> bool {
+pub(crate) fn may_be_form(first: u8, second: u8) -> bool {
     const STARTS: &[[u8; 2]] = &[
         *b"va", *b"da", *b"de", *b"st", *b"se", *b"te", *b"tx", *b"ra", *b"pl", *b"pe", *b"pr", *b"pk", *b"ba", *b"by",
         *b"en", *b"he", *b"ha", *b"js", *b"jw", *b"co", *b"cu", *b"ol", *b"ne", *b"li", *b"wo", *b"wd", *b"ph",
@@ -170,49 +92,49 @@ pub(super) fn may_be_form(first: u8, second: u8) -> bool {
     !second.is_ascii_lowercase() || STARTS.contains(&[first, second])
 }
 
-/// Judges `name`.
-pub(super) fn classify(name: &[u8]) -> Class {
+/// What `name` says about its value.
+pub(crate) fn classify(name: &[u8]) -> NameKind {
     let mut room = [0; LONGEST * 2];
     let words = normalise(name, &mut room);
     let mut from_last = words.rsplit(|byte| *byte == b'_').filter(|word| !word.is_empty()).peekable();
-    let Some(mut last) = from_last.next() else { return Class::Plain };
+    let Some(mut last) = from_last.next() else { return NameKind::Plain };
     let mut stripped = false;
     while FORMS.contains(&last) {
-        let Some(next) = from_last.next() else { return Class::Plain };
+        let Some(next) = from_last.next() else { return NameKind::Plain };
         last = next;
         stripped = true;
     }
     let before = from_last.peek().copied();
     match last {
-        b"authorization" if !stripped => return Class::Authorization,
-        b"cookie" | b"cookies" if !stripped => return Class::Cookie,
-        b"auth" if !stripped && before.is_none() => return Class::Auth,
-        b"pass" => return if before.is_some() { Class::Password } else { Class::Secret },
-        b"pwd" | b"passcode" | b"passwords" => return Class::Password,
-        b"secrets" => return Class::Secrets,
+        b"authorization" if !stripped => return NameKind::Authorization,
+        b"cookie" | b"cookies" if !stripped => return NameKind::Cookie,
+        b"auth" if !stripped && before.is_none() => return NameKind::Auth,
+        b"pass" => return if before.is_some() { NameKind::Password } else { NameKind::Secret },
+        b"pwd" | b"passcode" | b"passwords" => return NameKind::Password,
+        b"secrets" => return NameKind::Secrets,
         b"secret" | b"credential" | b"credentials" | b"cred" | b"creds" | b"bearer" => {
-            return Class::Secret;
+            return NameKind::Secret;
         }
         b"token" | b"tokens" => {
             let bookmark = before.is_some_and(|word| BOOKMARKS.contains(&word));
             return match last {
-                _ if bookmark => Class::Plain,
-                b"tokens" => Class::Secrets,
-                _ => Class::Secret,
+                _ if bookmark => NameKind::Plain,
+                b"tokens" => NameKind::Secrets,
+                _ => NameKind::Secret,
             };
         }
-        b"key" | b"keys" if before.is_some_and(|word| KEYS.contains(&word)) => return Class::Secret,
+        b"key" | b"keys" if before.is_some_and(|word| KEYS.contains(&word)) => return NameKind::Secret,
         _ => {}
     }
     glued(last, name)
 }
 
-fn glued(last: &[u8], name: &[u8]) -> Class {
+fn glued(last: &[u8], name: &[u8]) -> NameKind {
     if [&b"password"[..], b"passwd", b"passphrase", b"pwd"].iter().any(|end| last.ends_with(end)) {
-        return Class::Password;
+        return NameKind::Password;
     }
     if [&b"secret"[..], b"token", b"credentials"].iter().any(|end| last.ends_with(end)) {
-        return Class::Secret;
+        return NameKind::Secret;
     }
     // `APIkey` and its like: the case tells the words apart in the wrong place.
     let mut squeezed = [0; LONGEST];
@@ -222,9 +144,9 @@ fn glued(last: &[u8], name: &[u8]) -> Class {
         length += 1;
     }
     match GLUED.iter().position(|end| squeezed[..length].ends_with(end)) {
-        Some(0..3) => Class::Password,
-        Some(_) => Class::Secret,
-        None => Class::Plain,
+        Some(0..3) => NameKind::Password,
+        Some(_) => NameKind::Secret,
+        None => NameKind::Plain,
     }
 }
 
@@ -295,9 +217,9 @@ mod tests {
         ] {
             assert!(classify(name.as_bytes()).is_value(), "{name}");
         }
-        assert_eq!(classify(b"Proxy-Authorization"), Class::Authorization);
-        assert_eq!(classify(b"Set-Cookie"), Class::Cookie);
-        assert_eq!(classify(b"auth"), Class::Auth);
+        assert_eq!(classify(b"Proxy-Authorization"), NameKind::Authorization);
+        assert_eq!(classify(b"Set-Cookie"), NameKind::Cookie);
+        assert_eq!(classify(b"auth"), NameKind::Auth);
     }
 
     #[test]
@@ -340,7 +262,7 @@ mod tests {
             "passed",
             "",
         ] {
-            assert_eq!(classify(name.as_bytes()), Class::Plain, "{name}");
+            assert_eq!(classify(name.as_bytes()), NameKind::Plain, "{name}");
         }
     }
 }

@@ -1,8 +1,15 @@
-//! Values: where they end, and which of them are no secret whatever their name.
+//! Owns which values are no secret, whatever they are called: placeholders, numbers, paths, references. To add one, add
+//! it to a list here.
 
-use super::{base64, jose, pem, rules::holds_token, scan::Region};
+use crate::redact::rule::holds_token;
 
-/// Directories that paths begin with; base64 can begin with a slash too.
+/// A list of words, as bytes.
+macro_rules! words {
+    ($($word:tt)*) => { &[$(stringify!($word).as_bytes()),*] };
+}
+pub(super) use words;
+
+/// What paths begin with. Not a slash alone: base64 can begin with one, too.
 const ROOTS: &[&[u8]] = &[
     b"/var/",
     b"/etc/",
@@ -32,7 +39,7 @@ const ROOTS: &[&[u8]] = &[
     b"/spirl",
 ];
 
-/// References to a secret that tell nothing of it.
+/// What the names of secrets, keys and identities begin with. They are not secret themselves.
 const REFERENCES: &[&[u8]] = &[
     b"arn:",
     b"spiffe://",
@@ -52,7 +59,7 @@ const REFERENCES: &[&[u8]] = &[
     b"<set to ",
 ];
 
-/// What stands where there is no secret, or where one has been taken out.
+/// What stands where there is no secret, or where one has been removed.
 const PLACEHOLDERS: &[&[u8]] = &[
     b"null",
     b"nil",
@@ -100,26 +107,6 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || holds_token(value)
 }
 
-/// Whether other rules know better what of `value` to replace: of a JWS the
-/// signature, of a PEM the private keys.
-pub(super) fn has_own_rule(value: &[u8]) -> bool {
-    let value = value.trim_ascii();
-    let value = match memchr::memchr(b' ', &value[..value.len().min(8)]) {
-        Some(space) if value[..space].eq_ignore_ascii_case(b"bearer") => &value[space + 1..],
-        _ => value,
-    };
-    value.starts_with(b"-----BEGIN") || jose::is_compact(value) || is_public_armour(value) || pem::is_base64_key(value)
-}
-
-/// Whether `value` is base64 of a PEM that is no private key.
-fn is_public_armour(value: &[u8]) -> bool {
-    if !value.starts_with(b"LS0tLS1CRUdJTi") {
-        return false;
-    }
-    let plain = base64::decode(value);
-    memchr::memmem::find(&plain, b"PRIVATE KEY").is_none()
-}
-
 /// Whether `value` has only characters that secrets are masked with.
 fn is_masked(value: &[u8]) -> bool {
     let Some(first) = value.first() else { return true };
@@ -131,7 +118,7 @@ fn is_masked(value: &[u8]) -> bool {
 }
 
 /// Whether `value` is a number, with a unit or without.
-pub(super) fn is_number(value: &[u8]) -> bool {
+fn is_number(value: &[u8]) -> bool {
     let value = value.strip_prefix(b"-").unwrap_or(value);
     let digits = value.iter().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'%')).count();
     digits > 0
@@ -141,8 +128,8 @@ pub(super) fn is_number(value: &[u8]) -> bool {
         )
 }
 
-/// Whether `value` is what Kubernetes calls an object: small letters, digits and
-/// dashes, one part at least a word and not hex digits.
+/// Whether `value` looks like the name of a Kubernetes object: small letters, digits and dashes, with at least one part
+/// that is a word and not hex digits.
 pub(super) fn is_resource_name(value: &[u8]) -> bool {
     let is_word =
         |part: &[u8]| part.len() > 2 && part.iter().all(u8::is_ascii_lowercase) && part.iter().any(|byte| *byte > b'f');
@@ -168,6 +155,7 @@ fn is_variable(value: &[u8]) -> bool {
     }
 }
 
+/// Whether `value` is the path of a file.
 fn is_path(value: &[u8]) -> bool {
     ROOTS.iter().any(|root| value.starts_with(root))
         && value
@@ -175,7 +163,7 @@ fn is_path(value: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b':' | b'~' | b'*'))
 }
 
-/// Whether `word` looks as machines make secrets, and not as people write.
+/// Whether `word` looks like a secret that a machine made, and not like what people write.
 pub(super) fn looks_random(word: &[u8]) -> bool {
     let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = word.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
@@ -184,79 +172,4 @@ pub(super) fn looks_random(word: &[u8]) -> bool {
     word.len() >= 6 && digits > 0 && letters > 0
         || word.len() >= 12 && upper > 1 && lower > 1
         || word.len() >= 24 && letters + digits > 16 && !word.contains(&b'/')
-}
-
-/// `value` with its percent-encoding taken off.
-pub(super) fn percent_decode(value: &[u8]) -> Vec<u8> {
-    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
-    let mut plain = Vec::with_capacity(value.len());
-    let mut at = 0;
-    while at < value.len() {
-        match (value[at], digit(value.get(at + 1)), digit(value.get(at + 2))) {
-            (b'%', Some(high), Some(low)) => {
-                plain.push((high << 4 | low) as u8);
-                at += 3;
-            }
-            (byte, ..) => {
-                plain.push(byte);
-                at += 1;
-            }
-        }
-    }
-    plain
-}
-
-/// `value`, written `depth` times as a JSON string within another, as it was meant.
-/// None where it is written as it was meant.
-pub(super) fn unescape(value: &[u8], depth: usize) -> Option<Vec<u8>> {
-    if !value.contains(&b'\\') {
-        return None;
-    }
-    let mut plain = value.to_vec();
-    for _ in 0..depth {
-        let quoted = [b"\"", plain.as_slice(), b"\""].concat();
-        plain = serde_json::from_slice::<String>(&quoted).ok()?.into_bytes();
-    }
-    Some(plain)
-}
-
-/// How many backslashes stand right before `at`.
-pub(super) fn backslashes_before(text: &[u8], at: usize, floor: usize) -> usize {
-    text[floor..at].iter().rev().take(16).take_while(|byte| **byte == b'\\').count()
-}
-
-/// Whether `quote`, escaped `escapes` times, begins at `at`.
-pub(super) fn is_quote(region: &Region<'_>, at: usize, quote: u8, escapes: usize) -> bool {
-    let rest = region.rest(at);
-    rest.len() > escapes && rest[..escapes].iter().all(|byte| *byte == b'\\') && rest[escapes] == quote
-}
-
-/// Whether a quote behind `seen` backslashes ends a value whose quotes are behind
-/// `escapes` of them. Each level of JSON within JSON doubles the backslashes and
-/// adds one for the quote; fewer than that end what encloses the value.
-pub(super) fn ends_quoted(seen: usize, escapes: usize) -> bool {
-    seen < escapes || seen % (2 * (escapes + 1)) == escapes
-}
-
-/// The next quoted text at `at` or later, without its quotes.
-pub(super) fn next_quoted(region: &Region<'_>, at: usize, quote: u8, escapes: usize) -> Option<(usize, usize)> {
-    let start = at + memchr::memchr(quote, region.rest(at))? + 1;
-    let end = quoted_end(region, start, quote, escapes)?;
-    Some((start, end))
-}
-
-/// Where the value ends that begins at `start`, behind a quote that is escaped
-/// `escapes` times.
-pub(super) fn quoted_end(region: &Region<'_>, start: usize, quote: u8, escapes: usize) -> Option<usize> {
-    let rest = region.rest(start);
-    memchr::memchr_iter(quote, rest).find_map(|at| {
-        let seen = rest[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
-        ends_quoted(seen, escapes).then(|| start + at - seen.min(escapes))
-    })
-}
-
-/// The first byte at `at` or later that is no space.
-pub(super) fn skip_spaces(region: &Region<'_>, at: usize) -> usize {
-    let spaces = region.rest(at).iter().take(64).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    at + spaces
 }

@@ -1,8 +1,8 @@
-//! What a line begins with.
+//! Owns what a line of a log begins with: the timestamp of the kubelet, and the fields of the CRI format.
 
 /// Where the message of a log line begins, behind the kubelet's timestamp and the
 /// fields of the CRI format.
-pub(super) fn message(line: &[u8]) -> usize {
+pub(crate) fn message(line: &[u8]) -> usize {
     let end = timestamp(line);
     if end == 0 {
         return 0;

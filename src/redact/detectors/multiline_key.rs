@@ -1,35 +1,33 @@
-//! Private keys over many lines: which of the lines behind their first are theirs,
-//! whatever a log puts before each.
+//! Owns private keys over many lines: which of the lines behind their first belong to them, whatever a log puts before
+//! each line.
 
 use super::{
-    base64, der, lines,
-    pem::{self, SHORTEST, break_length},
-    scan::Region,
+    der,
+    key_text::{SHORTEST, break_length, decoded, stripped, unwrapped},
 };
+use crate::redact::text::{base64, line_prefix, region::Region};
 
-/// Key text kept for the token; a key of 16384-bit RSA has 13 KiB.
+/// At most so many base64 digits are kept for the token. A key of 16384-bit RSA has 13 KiB.
 const LONGEST_KEY: usize = 64 * 1024;
 
-/// How many lines of others may stand within a key, before its first line (there
-/// are headers) and later.
+/// How many lines that are not the key's may stand within it: before its first line, where its headers are, and later.
 const FOREIGN: (u8, u8) = (8, 8);
 
-/// Words are seldom as long, without anything but letters, digits, `+` and `/`.
+/// Few words have so many characters and nothing but letters, digits, `+` and `/`.
 const LONG_WORD: usize = 16;
 
 /// What every marker of PEM begins with.
-pub(super) const BEGIN: &[u8] = b"-----BEGIN";
-pub(super) const END: &[u8] = b"-----END";
+pub(crate) const BEGIN: &[u8] = b"-----BEGIN";
+pub(crate) const END: &[u8] = b"-----END";
 
 /// A private key over many lines: what has been seen of it.
 #[derive(Clone, Debug)]
-pub(super) struct Body {
-    /// What stands before the text on the key's first line, to find the text on
-    /// the next ones.
+pub(crate) struct KeyLines {
+    /// What stands before the key on its first line, by which the key is found on the next ones.
     anchor: Vec<u8>,
-    /// How long a full line is; none has been seen while this is 0.
+    /// How many digits a full line has, or 0 while no line has been seen.
     width: usize,
-    /// A shorter line, the last one, has been seen.
+    /// Whether a shorter line, which is the last one, has been seen.
     complete: bool,
     foreign: u8,
     digits: Vec<u8>,
@@ -37,43 +35,45 @@ pub(super) struct Body {
 
 /// What a line is to the key before it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
-    /// A part of it, from here to here; whether nothing else is on the line.
+pub(crate) enum KeyLine {
+    /// A part of it: where on the line it begins and ends, and whether nothing else is on the line.
     Part { start: usize, end: usize, alone: bool },
-    /// Not a part of it; more may follow.
+    /// No part of it, but more may follow.
     Foreign,
-    /// Its end, after a part or without one.
+    /// Its end, perhaps after a last part.
     End(Option<(usize, usize)>),
-    /// Something else: the key has ended before.
+    /// Something else. The key ended before this line.
     Over,
 }
 
-impl Body {
-    pub(super) fn after(region: &Region<'_>, from: usize) -> Self {
+impl KeyLines {
+    /// A key whose first line holds nothing of it. Its marker begins at `from`.
+    pub(crate) fn after(region: &Region<'_>, from: usize) -> Self {
         Self { anchor: anchor(region.head(from)), width: 0, complete: false, foreign: 0, digits: Vec::new() }
     }
 
-    pub(super) fn within(region: &Region<'_>, from: usize, text: &[u8]) -> Self {
-        let digits = pem::stripped(text);
+    /// A key of which the first line holds `text`. Its evidence begins at `from`.
+    pub(crate) fn starting_with(region: &Region<'_>, from: usize, text: &[u8]) -> Self {
+        let digits = stripped(text);
         Self { width: digits.len(), digits, ..Self::after(region, from) }
     }
 
     /// What follows of a key so long that its beginning must be let go.
-    pub(super) fn rest(&self) -> Self {
+    pub(crate) fn rest(&self) -> Self {
         Self { digits: Vec::new(), ..self.clone() }
     }
 
     /// The key so far, as the token is made of it.
-    pub(super) fn secret(&self) -> Vec<u8> {
+    pub(crate) fn secret(&self) -> Vec<u8> {
         let plain = base64::decode(&self.digits);
-        pem::unwrapped(&plain).or_else(|| pem::decoded(&self.digits)).unwrap_or_else(|| self.digits.clone())
+        unwrapped(&plain).or_else(|| decoded(&self.digits)).unwrap_or_else(|| self.digits.clone())
     }
 
-    /// Takes the next line, without its newline. What `is_hidden` says so of will be gone, being within a secret, and
-    /// does not count.
-    pub(super) fn line(&mut self, line: &[u8], is_hidden: impl Fn(usize) -> bool) -> Line {
+    /// Takes the next line, without its newline. Bytes of which `is_hidden` is true are within a secret, so they will
+    /// be replaced and do not count.
+    pub(crate) fn line(&mut self, line: &[u8], is_hidden: impl Fn(usize) -> bool) -> KeyLine {
         if marker(line, BEGIN, &is_hidden).is_some() {
-            return Line::Over;
+            return KeyLine::Over;
         }
         let end = marker(line, END, &is_hidden);
         let part = self.part(&line[..end.unwrap_or(line.len())], &is_hidden);
@@ -86,23 +86,23 @@ impl Body {
             self.width = self.width.max(digits.len());
         }
         match (part, end) {
-            (part, Some(_)) => Line::End(part.map(|(start, stop, _)| (start, stop))),
-            (Some((start, end, alone)), None) => Line::Part { start, end, alone },
+            (part, Some(_)) => KeyLine::End(part.map(|(start, stop, _)| (start, stop))),
+            (Some((start, end, alone)), None) => KeyLine::Part { start, end, alone },
             (None, None) => self.foreign(line),
         }
     }
 
     /// Takes a line that is not the key's, or the last part of one.
-    pub(super) fn foreign(&mut self, line: &[u8]) -> Line {
+    pub(crate) fn foreign(&mut self, line: &[u8]) -> KeyLine {
         self.foreign += 1;
         let limit = if self.width == 0 { FOREIGN.0 } else { FOREIGN.1 };
         let redacted = memchr::memmem::find(line, b"<private-key:").is_some();
-        if self.foreign > limit || redacted { Line::Over } else { Line::Foreign }
+        if self.foreign > limit || redacted { KeyLine::Over } else { KeyLine::Foreign }
     }
 
     /// Where the key begins that fills `window`, the first of a line too long to
     /// be held.
-    pub(super) fn fills(&self, window: &[u8]) -> Option<usize> {
+    pub(crate) fn fills(&self, window: &[u8]) -> Option<usize> {
         let (start, end, _) = self.part(window, |_| false).filter(|_| self.width == 0)?;
         (end == window.len()).then_some(start)
     }
@@ -123,7 +123,7 @@ impl Body {
             (width, length) if length >= width => !self.complete && length <= width.max(80),
             _ => !self.complete && self.is_last(digits),
         };
-        let message = lines::message(line);
+        let message = line_prefix::message(line);
         let first = line[message..]
             .iter()
             .position(|byte| !matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'|' | b'>'))?
@@ -147,7 +147,7 @@ impl Body {
 }
 
 /// Where the first marker of this kind is that is not hidden.
-pub(super) fn marker(text: &[u8], kind: &[u8], is_hidden: impl Fn(usize) -> bool) -> Option<usize> {
+pub(crate) fn marker(text: &[u8], kind: &[u8], is_hidden: impl Fn(usize) -> bool) -> Option<usize> {
     memchr::memmem::find_iter(text, kind).find(|at| !is_hidden(*at))
 }
 
@@ -174,7 +174,7 @@ fn is_closing(rest: &[u8]) -> bool {
 /// The end of `head`, what a line has before its text: as much as stays the same
 /// from line to line, so no digits.
 fn anchor(head: &[u8]) -> Vec<u8> {
-    let head = &head[lines::message(head)..];
+    let head = &head[line_prefix::message(head)..];
     let end = &head[head.len().saturating_sub(12)..];
     let begin = end.iter().rposition(u8::is_ascii_digit).map_or(0, |digit| digit + 1);
     let anchor = &end[begin..];

@@ -1,29 +1,34 @@
-//! JSON of this program's own making on its way through redaction: as text, which keeps its order, and piece by
-//! piece, for a manifest of thousands of entries is some megabytes, of which only the clean ones are held.
+//! Owns redaction of JSON that this program made. It is redacted as text, which keeps the order of its fields, and
+//! piece by piece: a manifest of thousands of entries has some megabytes, of which only the redacted ones are held.
 
 use super::{
-    Redactor,
-    clean::Clean,
+    clean::{Clean, CleanJson},
+    key::Key,
+    object,
     stream::{BLOCK, Stream},
 };
 use serde::{Serialize, de::IgnoredAny};
-use std::io::{self, BufWriter, Write};
+use std::{
+    io::{self, BufWriter, Write},
+    sync::Arc,
+};
 
-/// Whether it has lines.
+/// How the JSON is laid out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lines {
+    /// On one line, without spaces.
     One,
     /// Two spaces of indent, and a newline at the end.
     Many,
 }
 
-/// The value as JSON, redacted; redacted as a value, should a secret in its text have been cut such that it is JSON
-/// no more.
-pub(super) fn redact<T: Serialize>(redactor: &Redactor, value: &T, lines: Lines) -> Clean {
+/// The value as redacted JSON. When a secret was replaced such that the text is no longer JSON, the value is redacted
+/// as an object instead.
+pub(super) fn redact<T: Serialize>(key: &Arc<Key>, value: &T, lines: Lines) -> Clean {
     // Written twice, for that is cheap: a buffer that has to grow is held two times over.
     let mut size = Size(0);
     let written = write(value, lines, &mut size);
-    let through = Through { stream: redactor.stream(), clean: Vec::with_capacity(size.0) };
+    let through = Through { stream: Stream::new(Arc::clone(key)), clean: Vec::with_capacity(size.0) };
     let mut through = BufWriter::with_capacity(BLOCK, through);
     if let Ok(through) =
         written.and_then(|()| write(value, lines, &mut through)).and_then(|()| Ok(through.into_inner()?))
@@ -34,7 +39,9 @@ pub(super) fn redact<T: Serialize>(redactor: &Redactor, value: &T, lines: Lines)
             return Clean::new(clean);
         }
     }
-    redactor.object(serde_json::to_value(value).unwrap_or_default()).0.to_clean()
+    let mut value = serde_json::to_value(value).unwrap_or_default();
+    object::redact(key, &mut value);
+    CleanJson::new(value, None).to_clean()
 }
 
 fn write<T: Serialize>(value: &T, lines: Lines, mut to: impl Write) -> io::Result<()> {
@@ -47,7 +54,7 @@ fn write<T: Serialize>(value: &T, lines: Lines, mut to: impl Write) -> io::Resul
     }
 }
 
-/// How much is written.
+/// Counts the bytes that are written.
 struct Size(usize);
 
 impl Write for Size {
@@ -61,6 +68,7 @@ impl Write for Size {
     }
 }
 
+/// Redacts what is written.
 struct Through {
     stream: Stream,
     clean: Vec<u8>,

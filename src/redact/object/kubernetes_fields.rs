@@ -1,7 +1,7 @@
-//! Kubernetes' own fields: what names, refers and identifies, and so is no secret
-//! whatever it is called.
+//! Owns which fields of an object are Kubernetes' own: those that name, refer and identify, and so are no secret,
+//! whatever they are called.
 
-use super::names::{self, Class};
+use crate::redact::detectors::secret_names::{NameKind, classify};
 use serde_json::{Map, Value};
 
 /// What a field of an object's metadata is.
@@ -54,7 +54,7 @@ pub(super) fn is_own(name: &str, value: &Value) -> bool {
         // A quota counts Secrets as `secrets`.
         "hard" | "used" => value.as_object().is_some_and(|members| {
             let is_counted = |name: &str| {
-                matches!(name, "secrets" | "count/secrets") || names::classify(name.as_bytes()) == Class::Plain
+                matches!(name, "secrets" | "count/secrets") || classify(name.as_bytes()) == NameKind::Plain
             };
             members.iter().all(|(name, value)| is_counted(name) && is_amount(value))
         }),
@@ -134,9 +134,8 @@ pub(super) fn variable(members: &Map<String, Value>) -> Option<(&str, bool)> {
         return None;
     }
     let name = ["name", "key", "header"].into_iter().find_map(|name| members.get(name).and_then(Value::as_str))?;
-    let class = names::classify(name.as_bytes());
-    (class != names::Class::Plain)
-        .then_some((name, matches!(class, names::Class::Authorization | names::Class::Cookie)))
+    let kind = classify(name.as_bytes());
+    (kind != NameKind::Plain).then_some((name, matches!(kind, NameKind::Authorization | NameKind::Cookie)))
 }
 
 /// Whether the member `name` of something that is called a secret holds the secret

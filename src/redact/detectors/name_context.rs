@@ -1,9 +1,9 @@
-//! What stands around a name: what leads to it on its line, and what behind it may
-//! give it a value.
+//! Owns what stands around a name: what precedes it on its line, and what behind it may give it a value.
 
-use super::{lines, names, scan::Region};
+use super::secret_names::may_be_form;
+use crate::redact::text::{line_prefix, region::Region};
 
-/// How far a name reaches to either side of its clue.
+/// How far a name reaches to either side of its keyword, in bytes.
 pub(super) const REACH: usize = 128;
 
 /// Whether `byte` can be in a name.
@@ -11,17 +11,20 @@ pub(super) fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$')
 }
 
-/// The end of the name that `at` is in, and what stands behind it up to its
-/// operator.
-pub(super) struct Tail {
+/// What stands behind a name, up to its operator.
+pub(super) struct AfterName {
+    /// Where the name ends.
     pub(super) end: usize,
+    /// The quote behind the name, and how often it is escaped.
     pub(super) quote: Option<(u8, usize)>,
+    /// Where the operator begins.
     pub(super) operator: usize,
+    /// Whether spaces stand before the operator.
     pub(super) spaced: bool,
 }
 
-impl Tail {
-    /// None where nothing there can give the name a value.
+impl AfterName {
+    /// What stands behind the name that `at` is in. None when nothing there can give the name a value.
     pub(super) fn of(text: &[u8], at: usize) -> Option<Self> {
         let end = at + text[at..].iter().take(REACH).take_while(|byte| is_name(**byte)).count();
         let rest = &text[end..];
@@ -50,9 +53,8 @@ impl Tail {
     }
 }
 
-/// Whether the word at `at` may end a name that has a secret value. This only
-/// spares a closer look where none can find anything.
-pub(super) fn may_follow(text: &[u8], at: usize) -> bool {
+/// Whether the keyword at `at` may be part of a name that has a secret value. This saves looks that can find nothing.
+pub(crate) fn may_follow(text: &[u8], at: usize) -> bool {
     let rest = &text[at..text.len().min(at + 2 * REACH)];
     let is_key = rest.len() > 3 && rest[..3].eq_ignore_ascii_case(b"key");
     if rest.len() < 2 * REACH || is_key && matches!(rest[3], b'-' | b' ') && rest[2] == b'Y' {
@@ -72,12 +74,12 @@ pub(super) fn may_follow(text: &[u8], at: usize) -> bool {
         (Some(first), second) if first.is_ascii_alphabetic() => {
             // A capital behind a small letter begins another word, as in `secretsBase64`.
             let second = second.filter(|second| first.is_ascii_uppercase() || second.is_ascii_lowercase());
-            names::may_be_form(first.to_ascii_lowercase(), second.map_or(0, u8::to_ascii_lowercase))
+            may_be_form(first.to_ascii_lowercase(), second.map_or(0, u8::to_ascii_lowercase))
         }
         _ => true,
     };
     may_end
-        && Tail::of(rest, 0).is_some_and(|tail| {
+        && AfterName::of(rest, 0).is_some_and(|tail| {
             let word = &rest[tail.operator..];
             let by_space = !matches!(word.first(), Some(b':' | b'=' | b',' | b'>' | b'\n' | b'\r') | None);
             !by_space || begins_value(word) || is_option(text, at)
@@ -94,7 +96,7 @@ pub(super) fn is_encoded_equals(text: &[u8]) -> bool {
     text.starts_with(b"%3D") || text.starts_with(b"%3d")
 }
 
-/// The words of names, as far as they go before an ending.
+/// The keywords of names, as far as they go before an ending.
 const WORDS: &[&[u8]] = &[b"key", b"token", b"secret", b"pass", b"pwd", b"cred", b"authorization", b"cookie"];
 
 /// Whether the name around `at` begins with a dash.
@@ -106,16 +108,16 @@ fn is_option(text: &[u8], at: usize) -> bool {
 
 /// What stands before a name on its line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lead {
-    /// Nothing but indentation; whether a timestamp stands before that.
-    Indent { columns: usize, logged: bool },
-    /// The opening of a list or a map, or a separator in one.
+pub(super) enum NameContext {
+    /// Nothing but indentation, and perhaps a timestamp before that (`logged`).
+    LineStart { columns: usize, logged: bool },
+    /// The opening of a list or a map, or a separator between its items.
     Inside,
     /// Words: this may be a sentence.
     Words,
 }
 
-impl Lead {
+impl NameContext {
     pub(super) fn of(region: &Region<'_>, start: usize) -> Self {
         let head = region.head(start);
         let head = match head {
@@ -125,15 +127,15 @@ impl Lead {
         let space =
             head.iter().rev().take(256).take_while(|byte| matches!(byte, b' ' | b'\t' | b'-' | b'#' | b'>')).count();
         let before = &head[..head.len() - space];
-        let logged = before.len() > 10 && lines::message(head) >= before.len();
+        let logged = before.len() > 10 && line_prefix::message(head) >= before.len();
         if region.from_head && (before.is_empty() || logged || before.ends_with(b"export")) {
-            let columns = head.len() - lines::message(head);
-            return Self::Indent { columns, logged };
+            let columns = head.len() - line_prefix::message(head);
+            return Self::LineStart { columns, logged };
         }
         match before.last() {
             Some(b'{' | b'[' | b'(' | b',' | b';' | b'&' | b'?' | b'|') => Self::Inside,
             // A line that begins inside of a string.
-            Some(b'n') if before.ends_with(b"\\n") => Self::Indent { columns: space, logged: false },
+            Some(b'n') if before.ends_with(b"\\n") => Self::LineStart { columns: space, logged: false },
             _ => Self::Words,
         }
     }
@@ -143,6 +145,6 @@ impl Lead {
     }
 
     pub(super) fn is_logged(self) -> bool {
-        matches!(self, Self::Indent { logged: true, .. })
+        matches!(self, Self::LineStart { logged: true, .. })
     }
 }

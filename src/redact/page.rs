@@ -1,8 +1,12 @@
-//! Redaction of a page of our own making, in which `<`, `>`, `&` and quotes of others' text are references: a token
-//! put in as it is would be an element.
+//! Owns redaction of a page of HTML that this program made. In it, `<`, `>`, `&` and quotes of others' text are
+//! character references, so a token that was put in as it is would be an element.
 
-use super::{Clean, Counts, Redactor};
-use std::borrow::Cow;
+use super::{
+    clean::{Clean, Counts},
+    key::Key,
+    stream,
+};
+use std::{borrow::Cow, sync::Arc};
 
 /// As the page's template writes them.
 const REFERENCES: [(&str, &str); 5] = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")];
@@ -38,14 +42,14 @@ fn written(text: &str) -> String {
 }
 
 /// The page, redacted as it is read: each text and each attribute's value on its own.
-pub(super) fn redact(redactor: &Redactor, page: &str) -> (Clean, Counts) {
-    let (_, counts) = redactor.string(&read(page));
+pub(super) fn redact(key: &Arc<Key>, page: &str) -> (Clean, Counts) {
+    let (_, counts) = stream::redact_str(key, &read(page));
     if counts.is_empty() {
         return (Clean::new(page.as_bytes().to_vec()), counts);
     }
     let (mut out, mut counts) = (String::with_capacity(page.len()), Counts::default());
     let mut push = |out: &mut String, part: &str| {
-        let (clean, found) = redactor.string(&read(part));
+        let (clean, found) = stream::redact_str(key, &read(part));
         match found.is_empty() {
             true => out.push_str(part),
             false => out.push_str(&written(&clean)),
@@ -79,22 +83,22 @@ pub(super) fn redact(redactor: &Redactor, page: &str) -> (Clean, Counts) {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Key, *};
+    use super::*;
 
-    fn redactor() -> Redactor {
-        Redactor::new(&Key::from_bytes(b"a key for tests, sixteen or more").expect("long enough"))
+    fn key() -> Arc<Key> {
+        Arc::new(Key::from_bytes(b"a key for tests, sixteen or more").expect("long enough"))
     }
 
     #[test]
     fn a_secret_becomes_a_token_that_is_text() {
         let page = "<p title=\"password=hunter3hunter3\">password=hunter2hunter2 &#60;b&#62;</p>";
-        let (clean, counts) = redact(&redactor(), page);
+        let (clean, counts) = redact(&key(), page);
         let clean = String::from_utf8(clean.as_bytes().to_vec()).expect("text");
         assert!(clean.starts_with("<p title=\"password=&#60;named-secret:"), "{clean}");
         assert!(clean.contains("&#62;\">password=&#60;named-secret:"), "{clean}");
         assert!(clean.ends_with("&#62; &#60;b&#62;</p>") && !clean.contains("hunter"), "{clean}");
         assert_eq!(counts.total(), 2);
-        let again = redact(&redactor(), &clean);
+        let again = redact(&key(), &clean);
         assert_eq!((again.0.as_bytes(), again.1.total()), (clean.as_bytes(), 0));
     }
 

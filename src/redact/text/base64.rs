@@ -1,17 +1,17 @@
-//! Base64 as it is met in the wild: either alphabet, padded or not, cut short.
+//! Owns base64 as it occurs in logs: either alphabet, padded or not, cut short.
 
 /// Whether `byte` belongs to the standard alphabet, padding apart.
-pub(super) fn is_standard(byte: u8) -> bool {
+pub(crate) fn is_standard(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
 }
 
 /// Whether `byte` belongs to the URL-safe alphabet, padding apart.
-pub(super) fn is_url_safe(byte: u8) -> bool {
+pub(crate) fn is_url_safe(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 /// Whether `byte` belongs to either alphabet, padding included.
-pub(super) fn is_any(byte: u8) -> bool {
+pub(crate) fn is_any(byte: u8) -> bool {
     is_standard(byte) || is_url_safe(byte) || byte == b'='
 }
 
@@ -27,7 +27,7 @@ fn value(byte: u8) -> Option<u32> {
 }
 
 /// The bytes that `text` stands for, up to the first byte that is no base64.
-pub(super) fn decode(text: &[u8]) -> Vec<u8> {
+pub(crate) fn decode(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3 + 3);
     let (mut bits, mut held) = (0_u32, 0_u32);
     for digit in text.iter().map_while(|byte| value(*byte)) {
@@ -44,7 +44,7 @@ pub(super) fn decode(text: &[u8]) -> Vec<u8> {
 /// The base64 digits that `text` always shows as, when `shift` bytes stand
 /// before it in its group of three; the digits it shares with its neighbours
 /// are left off.
-pub(super) fn inner_digits(text: &[u8], shift: usize) -> Vec<u8> {
+pub(crate) fn inner_digits(text: &[u8], shift: usize) -> Vec<u8> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut padded = vec![0; shift];
     padded.extend_from_slice(text);

@@ -1,53 +1,91 @@
-//! Objects: JSON in, JSON of the same structure out, only strings changed.
+//! Owns redaction of objects: JSON in, JSON of the same structure out, in which only strings changed.
 //!
-//! Structure tells more than text can: which strings are names, labels and
-//! references of Kubernetes' own and stay, which are the value of an environment
-//! variable or the data of a Secret. All other strings are redacted as text.
+//! Structure tells more than text can: which strings are names, labels and references of Kubernetes' own and stay, and
+//! which are the value of an environment variable or the data of a Secret. All other strings are redacted as text.
 //!
-//! The object's own numbers have a type and stay. Those of a document within a
-//! string are text, and judged as such.
+//! The object's own numbers have a type and stay. Those of a document within a string are text, and judged as such.
 
+mod embedded_json;
+mod kubernetes_fields;
+
+use self::kubernetes_fields::{self as fields, Metadata};
 use super::{
-    Redactor,
     clean::Counts,
-    document,
-    fields::{self, Metadata},
-    headers, judge,
-    names::{self, Class},
-    prefilter::Clues,
-    rules::{Rule, token_length},
+    detectors::{
+        http_headers, jwk,
+        secret_names::{NAMED, NameKind, classify},
+        value_rules,
+    },
+    key::Key,
+    keywords::KeywordHits,
+    rule::{Rule, token_length},
+    stream,
 };
 use memchr::memmem;
 use serde_json::{Map, Number, Value, value::RawValue};
+use std::sync::Arc;
 
-/// JSON within a string within JSON is looked into this deep; text deeper down.
+static SECRET_DATA: Rule = Rule {
+    id: "secret-data",
+    replaces: "a value of a Secret's data or stringData",
+    is_of_objects: true,
+    matches: &[
+        r#"{"kind":"Secret","data":{"user":"«Ym9i»"},"metadata":{"name":"db"}}"#,
+        r#"{"kind":"SecretList","items":[{"stringData":{"user":"«bob»"}}]}"#,
+    ],
+    keeps: &[r#"{"kind":"ConfigMap","data":{"user":"Ym9i"}}"#],
+};
+
+static BINARY_DATA: Rule = Rule {
+    id: "binary-data",
+    replaces: "a value of binaryData",
+    is_of_objects: true,
+    matches: &[r#"{"kind":"ConfigMap","binaryData":{"blob":"«{base64*20}»"}}"#],
+    keeps: &[r#"{"kind":"ConfigMap","data":{"blob":"plain"}}"#],
+};
+
+static LAST_APPLIED: Rule = Rule {
+    id: "last-applied",
+    replaces: "the annotation kubectl.kubernetes.io/last-applied-configuration",
+    is_of_objects: true,
+    matches: &[
+        r#"{"metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"«a copy of the object»"}}}"#,
+    ],
+    keeps: &[r#"{"metadata":{"annotations":{"example.org/last-applied":"a copy of the object"}}}"#],
+};
+
+/// The rules that only the structure of an object shows.
+pub(super) static RULES: [&Rule; 3] = [&SECRET_DATA, &BINARY_DATA, &LAST_APPLIED];
+
+/// JSON within strings of JSON is parsed down to this level, and redacted as text below it.
 const DEEPEST: usize = 4;
 
-/// What a value is to what it stands in.
+/// What the place of a value says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
-    /// Text.
+    /// Nothing: a string is redacted as text.
     Text,
-    /// The value of a name that says so.
-    Named(Class),
-    /// The value of an HTTP header.
-    Header(Class),
-    /// Inside of something whose name says secret.
+    /// It is the value of a name of this kind.
+    Named(NameKind),
+    /// It is the value of an HTTP header with such a name.
+    Header(NameKind),
+    /// It is inside of an object whose name says secret.
     Within,
-    /// Data of a ConfigMap.
+    /// It is the data of a ConfigMap.
     Data,
-    /// All strings are secrets of this rule.
-    All(Rule),
-    /// Metadata of an object.
+    /// All strings in it are secrets of this rule.
+    All(&'static Rule),
+    /// It is the metadata of an object.
     Metadata,
+    /// It is the annotations of an object.
     Annotations,
-    /// The items of a list of this kind, which leave their kind out.
+    /// It is the items of a list of this kind, which do not name their kind.
     Items(Kind),
-    /// Kubernetes' own; stays.
+    /// It is Kubernetes' own, and stays.
     Own,
 }
 
-/// The kinds that need care of their own.
+/// The kinds of objects whose data is redacted in a way of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Secret,
@@ -74,19 +112,19 @@ impl Kind {
 }
 
 /// Redacts the strings of `object` in place.
-pub(super) fn redact(redactor: &Redactor, object: &mut Value) -> Counts {
-    let mut walk = Walk { redactor, counts: Counts::default(), depth: 0, lower: Vec::new() };
+pub(super) fn redact(key: &Arc<Key>, object: &mut Value) -> Counts {
+    let mut walk = Walk { key, counts: Counts::default(), depth: 0, lower: Vec::new() };
     walk.value(object);
     walk.counts
 }
 
-/// Managed fields are names of fields, and stay; but the items of a set are names, too. Nothing, if these are secrets by
-/// the set's name, or if what is left when a secret was taken out is no JSON.
-pub(super) fn managed_fields(redactor: &Redactor, text: Box<RawValue>, counts: &mut Counts) -> Option<Box<RawValue>> {
+/// Managed fields hold names of fields, which stay, but also the items of sets, which may be secrets. None when they
+/// are secrets by the set's name, or when what remains without a secret is not JSON.
+pub(super) fn managed_fields(key: &Arc<Key>, text: Box<RawValue>, counts: &mut Counts) -> Option<Box<RawValue>> {
     if has_set_of_secrets(text.get()) {
         return None;
     }
-    match changed(redactor, text.get(), &mut Vec::new()) {
+    match changed(key, text.get(), &mut Vec::new()) {
         None => Some(text),
         Some((clean, more)) => {
             let clean = RawValue::from_string(clean).ok()?;
@@ -102,23 +140,23 @@ fn has_set_of_secrets(managed_fields: &str) -> bool {
     memmem::find_iter(managed_fields.as_bytes(), b"\"v:").any(|item| {
         let before = managed_fields[..item].rsplit_once("\"f:");
         let name = before.and_then(|(_, behind)| behind.split('"').next());
-        name.is_some_and(|name| names::classify(name.as_bytes()).is_value())
+        name.is_some_and(|name| classify(name.as_bytes()).is_value())
     })
 }
 
-/// A text without its secrets; nothing where it has none. `lower` is room for its clues.
-fn changed(redactor: &Redactor, text: &str, lower: &mut Vec<u8>) -> Option<(String, Counts)> {
+/// A text without its secrets, or none when it has no secret. `lower` is room for the keyword search.
+fn changed(key: &Arc<Key>, text: &str, lower: &mut Vec<u8>) -> Option<(String, Counts)> {
     // Of most strings a stream would not look at a single line.
-    Clues::new(text.as_bytes(), lower).next(0)?;
-    Some(redactor.string(text)).filter(|(_, counts)| !counts.is_empty())
+    KeywordHits::new(text.as_bytes(), lower).next(0)?;
+    Some(stream::redact_str(key, text)).filter(|(_, counts)| !counts.is_empty())
 }
 
 struct Walk<'a> {
-    redactor: &'a Redactor,
+    key: &'a Arc<Key>,
     counts: Counts,
     /// How many strings of JSON this is inside of.
     depth: usize,
-    /// Room for the clues of one string.
+    /// Room for the keyword search in one string.
     lower: Vec<u8>,
 }
 
@@ -143,22 +181,22 @@ impl Walk<'_> {
 
     /// The token for a number that is a secret.
     fn number(&mut self, number: &Number, role: Role) -> Option<String> {
-        let Role::Named(class) = role else { return None };
-        if self.depth == 0 || !class.is_value() {
+        let Role::Named(kind) = role else { return None };
+        if self.depth == 0 || !kind.is_value() {
             return None;
         }
         let text = number.to_string();
-        let rule = judge::named_secret(class, text.as_bytes())?;
+        let rule = value_rules::named_secret(kind, text.as_bytes())?;
         self.counts.add(rule);
-        Some(self.redactor.key().token(rule, text.as_bytes()))
+        Some(self.key.token(rule, text.as_bytes()))
     }
 
     fn array<'v>(&mut self, items: &'v mut [Value], role: Role, todo: &mut Vec<(&'v mut Value, Role)>) {
         let mut option = None;
         for item in items {
             let role = match (option.take(), &role) {
-                (Some(class), Role::Text) if item.as_str().is_some_and(|text| !text.starts_with('-')) => {
-                    Role::Named(class)
+                (Some(kind), Role::Text) if item.as_str().is_some_and(|text| !text.starts_with('-')) => {
+                    Role::Named(kind)
                 }
                 // A name may say secret and yet hold objects that only refer to some.
                 (_, Role::Named(_)) if item.is_object() => Role::Within,
@@ -179,14 +217,14 @@ impl Walk<'_> {
         };
         let items = Kind::of_list(members);
         let variable = fields::variable(members).map(|(name, is_header)| {
-            let class = names::classify(name.as_bytes());
-            if is_header || matches!(class, Class::Authorization | Class::Cookie) {
-                Role::Header(class)
+            let kind = classify(name.as_bytes());
+            if is_header || matches!(kind, NameKind::Authorization | NameKind::Cookie) {
+                Role::Header(kind)
             } else {
-                Role::Named(class)
+                Role::Named(kind)
             }
         });
-        let jwk = members.get("kty").is_some_and(Value::is_string);
+        let is_jwk = members.get("kty").is_some_and(Value::is_string);
         for (name, value) in members {
             let role = match (role, name.as_str()) {
                 (Role::All(_), _) => role,
@@ -195,15 +233,15 @@ impl Walk<'_> {
                     Metadata::Annotations => Role::Annotations,
                     Metadata::Other => member(name, value, Role::Text),
                 },
-                (Role::Annotations, "kubectl.kubernetes.io/last-applied-configuration") => Role::All(Rule::LastApplied),
+                (Role::Annotations, "kubectl.kubernetes.io/last-applied-configuration") => Role::All(&LAST_APPLIED),
                 (Role::Annotations, name) => member(name.rsplit('/').next().unwrap_or(name), value, Role::Text),
                 (Role::Data, name) => data(name),
-                (_, "data" | "stringData") if kind == Kind::Secret => Role::All(Rule::Data),
+                (_, "data" | "stringData") if kind == Kind::Secret => Role::All(&SECRET_DATA),
                 (_, "data") if kind == Kind::ConfigMap => Role::Data,
-                (_, "binaryData") => Role::All(Rule::Binary),
+                (_, "binaryData") => Role::All(&BINARY_DATA),
                 (_, "items") if items != Kind::Other && value.is_array() => Role::Items(items),
                 (_, "metadata") if value.is_object() => Role::Metadata,
-                (_, "d" | "p" | "q" | "dp" | "dq" | "qi" | "k" | "priv") if jwk => Role::All(Rule::Jwk),
+                (_, name) if is_jwk && jwk::is_private(name) => Role::All(&jwk::JWK),
                 (_, "value" | "values") if variable.is_some() && !value.is_object() => variable.unwrap_or(Role::Text),
                 (_, name) if fields::is_own(name, value) => Role::Own,
                 (role, name) => member(name, value, role),
@@ -216,14 +254,16 @@ impl Walk<'_> {
         let rule = match role {
             Role::Own => return,
             Role::All(rule) => (!text.is_empty() && token_length(text.as_bytes()) != Some(text.len())).then_some(rule),
-            Role::Named(Class::Auth) => headers::is_user_and_password(text.as_bytes()).then_some(Rule::Named),
-            Role::Named(class) if class.is_value() => judge::object_secret(class, text.as_bytes()),
-            Role::Named(Class::Authorization | Class::Cookie) | Role::Header(_) => return self.header(text, role),
+            Role::Named(NameKind::Auth) => http_headers::is_user_and_password(text.as_bytes()).then_some(&NAMED),
+            Role::Named(kind) if kind.is_value() => value_rules::object_secret(kind, text.as_bytes()),
+            Role::Named(NameKind::Authorization | NameKind::Cookie) | Role::Header(_) => {
+                return self.header(text, role);
+            }
             _ => None,
         };
         match rule {
             Some(rule) => {
-                *text = self.redactor.key().token(rule, text.as_bytes());
+                *text = self.key.token(rule, text.as_bytes());
                 self.counts.add(rule);
             }
             None => self.text(text),
@@ -233,15 +273,15 @@ impl Walk<'_> {
     /// The value of a header is redacted as text behind its name.
     fn header(&mut self, text: &mut String, role: Role) {
         let name = match role {
-            Role::Header(Class::Authorization) | Role::Named(Class::Authorization) => "Authorization: ",
-            Role::Header(Class::Cookie) | Role::Named(Class::Cookie) => "Cookie: ",
-            Role::Header(class) if class.is_value() => return self.string(text, Role::Named(class)),
+            Role::Header(NameKind::Authorization) | Role::Named(NameKind::Authorization) => "Authorization: ",
+            Role::Header(NameKind::Cookie) | Role::Named(NameKind::Cookie) => "Cookie: ",
+            Role::Header(kind) if kind.is_value() => return self.string(text, Role::Named(kind)),
             _ => return self.text(text),
         };
         if text.contains('\n') {
             return self.text(text);
         }
-        let (clean, counts) = self.redactor.string(&format!("{name}{text}"));
+        let (clean, counts) = stream::redact_str(self.key, &format!("{name}{text}"));
         if let Some(clean) = clean.strip_prefix(name).filter(|_| !counts.is_empty()) {
             *text = clean.to_owned();
             self.counts.merge(&counts);
@@ -251,31 +291,31 @@ impl Walk<'_> {
 
     fn text(&mut self, text: &mut String) {
         if self.depth < DEEPEST
-            && let Some(mut inner) = document::parse(text)
+            && let Some(mut inner) = embedded_json::parse(text)
         {
             let before = self.counts.total();
             self.depth += 1;
             self.value(&mut inner);
             self.depth -= 1;
             if self.counts.total() > before {
-                *text = document::print(&inner, text);
+                *text = embedded_json::print(&inner, text);
             }
             return;
         }
         if let Some((name, length)) = option_value(text) {
-            let class = names::classify(name.as_bytes());
+            let kind = classify(name.as_bytes());
             let value = &text.as_bytes()[length..];
-            if class.is_value()
-                && let Some(rule) = judge::named_secret(class, value)
+            if kind.is_value()
+                && let Some(rule) = value_rules::named_secret(kind, value)
             {
-                let token = self.redactor.key().token(rule, value);
+                let token = self.key.token(rule, value);
                 text.truncate(length);
                 text.push_str(&token);
                 self.counts.add(rule);
                 return;
             }
         }
-        if let Some((clean, counts)) = changed(self.redactor, text, &mut self.lower) {
+        if let Some((clean, counts)) = changed(self.key, text, &mut self.lower) {
             *text = clean;
             self.counts.merge(&counts);
         }
@@ -284,34 +324,34 @@ impl Walk<'_> {
 
 /// The role of the member `name` of something whose own role is `role`.
 fn member(name: &str, value: &Value, role: Role) -> Role {
-    let class = names::classify(name.as_bytes());
-    match (class, value) {
-        (Class::Plain, _) if role == Role::Within => match value {
-            Value::String(_) if fields::holds_value(name) => Role::Named(Class::Secret),
+    let kind = classify(name.as_bytes());
+    match (kind, value) {
+        (NameKind::Plain, _) if role == Role::Within => match value {
+            Value::String(_) if fields::holds_value(name) => Role::Named(NameKind::Secret),
             _ => Role::Text,
         },
-        (Class::Plain, _) => Role::Text,
+        (NameKind::Plain, _) => Role::Text,
         (_, Value::Object(_)) => Role::Within,
-        (class, _) => Role::Named(class),
+        (kind, _) => Role::Named(kind),
     }
 }
 
 /// The role of the file `name` of a ConfigMap.
 fn data(name: &str) -> Role {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let class = [name, stem].map(|name| names::classify(name.as_bytes()));
-    match class.into_iter().find(|class| class.is_value()) {
-        Some(class) => Role::Named(class),
+    let kind = [name, stem].map(|name| classify(name.as_bytes()));
+    match kind.into_iter().find(|kind| kind.is_value()) {
+        Some(kind) => Role::Named(kind),
         None => Role::Text,
     }
 }
 
-/// The class of the option that `text` is, its value being the next argument.
-fn option_class(text: &str) -> Option<Class> {
+/// The kind of the option that `text` is, its value being the next argument.
+fn option_class(text: &str) -> Option<NameKind> {
     let name = text.strip_prefix('-')?;
     let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
-    let class = names::classify(name.as_bytes());
-    (is_name && class != Class::Plain).then_some(class)
+    let kind = classify(name.as_bytes());
+    (is_name && kind != NameKind::Plain).then_some(kind)
 }
 
 /// The name of the option that `text` gives a value, and where that begins.
