@@ -179,7 +179,7 @@ pub(super) fn scrape(context: &EvalContext<'_>) -> MatchResult {
         found.pods.insert(pod_name(&pod.cluster, &pod.namespace, &pod.pod));
         Some(found)
     });
-    MatchResult::from_evidence(shown, || {
+    MatchResult::from_evidence(evidence, || {
         context.missing("scrapes", |task| task.kind == "scrape" || task.target == "scrapes")
     })
 }

@@ -173,6 +173,12 @@ pub(super) fn resources(context: &EvalContext<'_>, wanted: &ResourcesMatch) -> M
     MatchResult::from_evidence(of_containers(context, describe), || context.missing_lists("pods"))
 }
 
+/// ` (limit 96Mi)` for a run that was OOM-killed, if the container has a memory limit.
+fn memory_limit(of: &ContainerFacts, run: &RunState) -> String {
+    let limit = of.limits.get("memory").filter(|_| run.reason == "OOMKilled");
+    limit.map(|limit| format!(" (limit {})", amount("memory", *limit))).unwrap_or_default()
+}
+
 /// An amount of a resource as Kubernetes writes it: `512Mi`, `250m`.
 fn amount(name: &str, value: f64) -> String {
     match name {
