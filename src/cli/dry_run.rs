@@ -2,13 +2,19 @@
 
 use super::{failure::Failure, parse::Output, terminal::Terminal};
 use crate::{
+    collectors::{self, Look},
     exit::Exit,
+    facts::gone::MentionedPods,
     pipeline::{Cluster, CollectRequest, Control, Reached, reach},
-    plan::{self, Known, Planned, Pod, Request, What, Without},
-    source::kubernetes::{Row, Rows, SourceError},
+    plan::{Basis, DeletedPod, Evidence, FoundPrometheus, Known, Planned, Preset, Request, Role, Shown, Task},
+    source::kubernetes::SourceError,
 };
-use chrono::Utc;
-use std::{sync::Arc, time::Duration};
+use chrono::{DateTime, Utc};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 pub(super) async fn run(request: &CollectRequest, output: Output, terminal: &Terminal) -> Result<Exit, Failure> {
     let CollectRequest { evidence, targets, limits, .. } = request;
@@ -54,84 +60,100 @@ fn limits_text(request: &CollectRequest) -> String {
     )
 }
 
-/// The plan of one cluster, through all its stages, in the order it would run.
+/// The plan of one cluster, in the order it would run. What planning goes on from is asked for; all else is taken to
+/// answer, and it is left open whether there is a Prometheus.
 async fn whole(request: &Arc<Request>, cluster: &Cluster, gap: Duration) -> Result<Vec<Planned>, SourceError> {
-    let (served, place) = (&cluster.discovery.resources, &cluster.found.place);
-    let mut plan = plan::first(request, served, &cluster.discovery.failed, place);
-    let mut pods = Vec::new();
-    let mut refused = Vec::new();
-    let lists: Vec<_> =
-        plan.iter().filter(|planned| planned.without.is_none()).map(|planned| planned.task.clone()).collect();
-    for task in lists {
-        let What::List(list) = &task.what else { continue };
-        if !list.resource.is("", "pods") {
-            continue;
+    let basis = cluster.basis(request, gap);
+    let mut planner = collectors::planner(basis.clone(), HashSet::new());
+    let mut looked =
+        Looked { now: Utc::now() + cluster.skew, listed: None, told: MentionedPods::default(), basis: &basis };
+    let mut open = VecDeque::from(planner.start(looked.now));
+    let mut plan = Vec::new();
+    while let Some(mut planned) = open.pop_front() {
+        if planned.preset.is_none() {
+            let shown = match planner.needs(&planned.task) {
+                true => looked.look(cluster, &planned.task).await?,
+                false => {
+                    let scraped = Some(Utc::now());
+                    Shown { prometheus: FoundPrometheus::Unknown, scraped, ..Shown::default() }
+                }
+            };
+            let is_refused = shown.is_refused;
+            open.extend(planner.on(&planned.task, shown, &looked));
+            // What takes its place is required in its place.
+            planned.task.required &= !is_refused;
         }
-        let mut seen = Seen { request: request.clone(), pods: Vec::new() };
-        match cluster.connection.kubernetes.list(&task.path(), false, &mut seen).await {
-            Ok(_) => pods.extend(seen.pods),
-            Err(error) if error.code() == Some(403) && list.namespace.is_none() => {
-                refused.extend(plan::one_by_one(&task, place))
-            }
-            Err(error) if error.code() == Some(403) => {}
-            Err(error) => return Err(error),
-        }
+        plan.push(planned);
     }
-    for task in refused {
-        let mut seen = Seen { request: request.clone(), pods: Vec::new() };
-        let listed = cluster.connection.kubernetes.list(&task.path(), false, &mut seen).await;
-        if listed.is_ok() {
-            pods.extend(seen.pods);
-        }
-        plan.push(task.into());
-    }
-    pods.retain(|pod| {
-        place.namespaces.get(&pod.namespace).is_some_and(|scope| scope.own || scope.related.has_pod(&pod.name))
-    });
-    pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
-    let now = Utc::now();
-    let expanded = plan::expand(request, served, place, pods);
-    let again = |planned: &Planned| match &planned.task.what {
-        What::Scrape(scrape) if planned.without.is_none() && !gap.is_zero() => Some(scrape.again(now + gap)),
-        _ => None,
-    };
-    plan.extend(expanded.iter().filter_map(again));
-    plan.extend(expanded);
-    let whom = plan::whom(request, place, now);
-    if whom.as_ref().is_some_and(|planned| planned.without.is_none()) {
-        // What metrics and logs tell narrows them further, when they are there.
-        let namespaces = place.namespaces.keys().cloned().collect();
-        plan.extend(plan::questions(request, &Known { namespaces, ..Known::default() }, now));
-    }
-    plan.extend(whom);
-    // Several ways may lead to one task, as they do when it runs.
-    let mut known = std::collections::BTreeSet::new();
-    plan.retain(|planned| known.insert(planned.task.id()));
-    plan.sort_by_key(|planned| (planned.without.is_some(), planned.task.priority()));
+    plan.sort_by_key(|planned| (planned.preset.is_some(), planned.task.priority()));
     Ok(plan)
+}
+
+/// What the lists showed that planning needs.
+struct Looked<'a> {
+    now: DateTime<Utc>,
+    /// When the pods were asked for first, by the API server's clock.
+    listed: Option<DateTime<Utc>>,
+    told: MentionedPods,
+    basis: &'a Basis,
+}
+
+impl Looked<'_> {
+    async fn look(&mut self, cluster: &Cluster, task: &Task) -> Result<Shown, SourceError> {
+        if task.role() == Role::Pods {
+            self.listed.get_or_insert(Utc::now() + cluster.skew);
+        }
+        match collectors::look(&cluster.connection.kubernetes, self.basis, &cluster.name, task).await {
+            Ok(Look { pods, told }) => {
+                self.told.join(told);
+                Ok(Shown { pods, ..Shown::default() })
+            }
+            Err(error) if error.code() == Some(403) => {
+                let is_refused = task.namespace().is_none();
+                Ok(Shown { is_refused, is_incomplete: !is_refused, ..Shown::default() })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Evidence for Looked<'_> {
+    fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    fn known(&self) -> Known {
+        // What metrics and logs tell narrows the questions further, when they are there.
+        Known { namespaces: self.basis.place.namespaces.keys().cloned().collect(), ..Known::default() }
+    }
+
+    fn deleted(&self, there: &HashSet<String>) -> Vec<DeletedPod> {
+        let gone = self.listed.map(|listed| self.told.gone((there, listed), self.basis.request.window.start));
+        gone.into_iter().flatten().map(DeletedPod::from).collect()
+    }
 }
 
 fn line(planned: &Planned) -> String {
     let task = &planned.task;
     let required = if task.required { "required" } else { "" };
-    let request = match &planned.without {
-        None if matches!(&task.what, What::Scrape(scrape) if scrape.not_before.is_some()) => {
+    let request = match &planned.preset {
+        None if task.is_waiting(DateTime::UNIX_EPOCH) => {
             format!("{}, if no Prometheus answers for the servers", task.request())
         }
         None => task.request(),
-        Some(Without::Absent(cause)) => format!("not requested: {cause}"),
-        Some(Without::Skipped(cause)) => format!("skipped: {cause}"),
-        Some(Without::Failed(causes)) => format!("cannot be requested: {}", causes.join(": ")),
+        Some(Preset::Absent(cause)) => format!("not requested: {cause}"),
+        Some(Preset::Skipped(cause)) => format!("skipped: {cause}"),
+        Some(Preset::Failed(causes)) => format!("cannot be requested: {}", causes.join(": ")),
     };
     format!("  {required:<9} {:<44} {request}\n", task.target())
 }
 
 fn json(planned: &Planned) -> serde_json::Value {
     let task = &planned.task;
-    let without = planned.without.as_ref().map(|without| match without {
-        Without::Absent(cause) => ("absent", cause.clone()),
-        Without::Skipped(cause) => ("skipped", cause.clone()),
-        Without::Failed(causes) => ("failed", causes.join(": ")),
+    let preset = planned.preset.as_ref().map(|preset| match preset {
+        Preset::Absent(cause) => ("absent", cause.clone()),
+        Preset::Skipped(cause) => ("skipped", cause.clone()),
+        Preset::Failed(causes) => ("failed", causes.join(": ")),
     });
     serde_json::json!({
         "id": task.id(),
@@ -139,25 +161,8 @@ fn json(planned: &Planned) -> serde_json::Value {
         "namespace": task.namespace(),
         "target": task.target(),
         "required": task.required,
-        "request": without.is_none().then(|| task.request()),
-        "outcome": without.as_ref().map(|(outcome, _)| outcome),
-        "cause": without.map(|(_, cause)| cause),
+        "request": preset.is_none().then(|| task.request()),
+        "outcome": preset.as_ref().map(|(outcome, _)| outcome),
+        "cause": preset.map(|(_, cause)| cause),
     })
-}
-
-struct Seen {
-    request: Arc<Request>,
-    pods: Vec<Pod>,
-}
-
-impl Rows for Seen {
-    type Object = serde_json::Value;
-
-    fn row(&mut self, row: Row<serde_json::Value>) {
-        self.pods.extend(Pod::read(&self.request, &row.object));
-    }
-
-    fn restart(&mut self) {
-        self.pods.clear();
-    }
 }

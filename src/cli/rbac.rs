@@ -4,18 +4,27 @@
 use super::{collect, failure::Failure, terminal::Terminal};
 use crate::{
     collect::Named,
+    collectors,
     exit::Exit,
     pipeline::{Control, Places, Targets, connect_all, find},
-    plan::{self, Ask, Place, Request, Right, Scope},
+    plan::{
+        ANY, Ask, Basis, DeletedPod, Evidence, Known, Neighbours, Place, Planned, Pod, Request, Right, Role, Scope,
+        Shown,
+    },
     source::{
         kubernetes::{Discovery, Kubernetes},
         prometheus::{self, Service},
     },
     yaml,
 };
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 #[derive(Debug, Args)]
 // Clap names a group after its type, and `collect` has one of the same name.
@@ -55,7 +64,7 @@ pub(super) async fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Ex
         } else {
             asked.namespaces.iter().cloned().collect()
         };
-        let mut rights = rights(&request, &discovery, &namespaces, &targets);
+        let mut rights = rights(request.clone(), &discovery, &namespaces, &targets);
         if let Some(named) = arguments.collect.metrics.service()? {
             rights.extend(of_prometheus(&connection.kubernetes, named).await);
         }
@@ -79,63 +88,88 @@ pub(super) async fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Ex
     Ok(Exit::Complete)
 }
 
-/// Every right that the plan for these namespaces may need. What pods will be there is not known,
-/// so the rights of logs and scrapes are those of any pod.
+/// Every right that the plan for these namespaces may need. Which pods there will be is not known, so it is the plan for
+/// any pod.
 fn rights(
-    request: &Request,
+    request: Request,
     discovery: &Discovery,
     namespaces: &BTreeSet<String>,
     targets: &Targets,
 ) -> BTreeSet<Right> {
-    let served = &discovery.resources;
     let scope = |namespace: &String| {
-        (namespace.clone(), Scope { own: request.profile.owns_namespace(namespace), ..Scope::default() })
+        let own = request.profile.owns_namespace(namespace);
+        (namespace.clone(), Scope { own, pods: [ANY.to_owned()].into(), ..Scope::default() })
     };
     let place = Place { namespaces: namespaces.iter().map(scope).collect() };
-    let mut rights: BTreeSet<Right> = plan::first(request, served, &discovery.failed, &place)
-        .into_iter()
-        .filter(|planned| planned.without.is_none())
-        .flat_map(|planned| match place.is_wide() {
-            // Lists over the cluster fall back to each namespace, which needs less.
-            true => std::iter::once(planned.task.clone()).chain(plan::one_by_one(&planned.task, &place)).collect(),
-            false => vec![planned.task],
-        })
-        .filter_map(|task| task.right())
-        .filter(|right| {
-            right.namespace.is_some()
-                || !served.iter().any(|resource| resource.namespaced && resource.is(&right.group, &right.resource))
-        })
-        .collect();
-    rights.extend(plan::rights_of_pods(request, served, namespaces));
-    for (namespace, scope) in &place.namespaces {
-        if !scope.own {
-            rights.extend(plan::rights_of_neighbours(namespace));
-        }
-    }
-    let mut over_cluster = |resource: &str| {
-        let (group, resource) = (String::new(), resource.to_owned());
-        rights.insert(Right { namespace: None, group, resource, verb: "list", name: None });
-    };
+    let shared = place.namespaces.iter().filter(|(_, scope)| !scope.own);
+    let mut rights: BTreeSet<Right> = shared.flat_map(|(namespace, _)| Neighbours::rights(namespace)).collect();
     // Finding the servers without -n is a list over the cluster; -A looks for those without pods, too.
     if targets.places.namespaces.is_empty() {
-        over_cluster("pods");
+        rights.insert(Right::new("list", "", "pods"));
         if targets.places.all {
-            over_cluster("namespaces");
+            rights.insert(Right::new("list", "", "namespaces"));
         }
     }
+    let basis = Basis {
+        // What it takes to ask a Prometheus is printed where one is named.
+        request: Arc::new(Request { prometheus: Ask::Nobody, ..request }),
+        served: Arc::new(discovery.resources.clone()),
+        unknown: Arc::new(discovery.failed.clone()),
+        place: Arc::new(place),
+        scrape_gap: Duration::ZERO,
+    };
+    rights.extend(of_plan(&basis));
     rights
+}
+
+/// The rights of a plan's tasks, when each list of pods shows any pod.
+fn of_plan(basis: &Basis) -> BTreeSet<Right> {
+    let mut planner = collectors::planner(basis.clone(), HashSet::new());
+    let mut rights = BTreeSet::new();
+    let first = planner.start(DateTime::UNIX_EPOCH).into_iter().map(|planned| (planned, true));
+    let mut open: VecDeque<_> = first.collect();
+    while let Some((Planned { task, preset }, is_first)) = open.pop_front() {
+        if preset.is_some() {
+            continue;
+        }
+        let namespaces = &mut basis.place.namespaces.keys();
+        // Whoever may not list over the cluster lists each namespace, which takes less.
+        let is_refused = is_first && !task.by_namespace(namespaces).is_empty();
+        if !is_refused {
+            rights.extend(task.right());
+            rights.extend(task.further_rights());
+        }
+        let pods = match (task.role(), task.namespace()) {
+            (Role::Pods, Some(namespace)) => vec![Pod::any(&basis.request, namespace)],
+            _ => Vec::new(),
+        };
+        let next = planner.on(&task, Shown { pods, is_refused, ..Shown::default() }, &AnyPod);
+        open.extend(next.into_iter().map(|planned| (planned, false)));
+    }
+    rights
+}
+
+/// What any pod says: nothing.
+struct AnyPod;
+
+impl Evidence for AnyPod {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH
+    }
+
+    fn known(&self) -> Known {
+        Known::default()
+    }
+
+    fn deleted(&self, _there: &HashSet<String>) -> Vec<DeletedPod> {
+        Vec::new()
+    }
 }
 
 /// To ask a Prometheus behind a service, and to find its port where that was not said.
 async fn of_prometheus(kubernetes: &Kubernetes, named: Named) -> Vec<Right> {
     let Named { namespace, name, port } = named;
-    let looked_up = port.is_none().then(|| Right {
-        namespace: Some(namespace.clone()),
-        group: String::new(),
-        resource: "services".to_owned(),
-        verb: "get",
-        name: Some(name.clone()),
-    });
+    let looked_up = port.is_none().then(|| Right::within(Some(&namespace), "get", "", "services").named(&name));
     let (port, tls) = match port {
         Some(port) => port,
         // Whoever prints the roles may see it; who collects then asks for the same.
@@ -146,22 +180,22 @@ async fn of_prometheus(kubernetes: &Kubernetes, named: Named) -> Vec<Right> {
             .unwrap_or(prometheus::DEFAULT_PORT),
     };
     let service = Service { namespace, name, port, tls };
-    let asked = Right::of_service(&service.namespace, service.proxy_name());
+    let asked = Right::of_service(&service.namespace, &service.proxy_name());
     [Some(asked), looked_up].into_iter().flatten().collect()
 }
 
 /// Rights as Roles, a ClusterRole, and their bindings.
 fn roles(rights: &BTreeSet<Right>, name: &str, user: Option<&str>) -> Vec<Value> {
-    let mut by_namespace: BTreeMap<Option<&String>, Vec<&Right>> = BTreeMap::new();
+    let mut by_namespace: BTreeMap<Option<&str>, Vec<&Right>> = BTreeMap::new();
     for right in rights {
-        by_namespace.entry(right.namespace.as_ref()).or_default().push(right);
+        by_namespace.entry(right.namespace()).or_default().push(right);
     }
     let mut manifests = Vec::new();
     for (namespace, rights) in by_namespace {
         let kind = if namespace.is_some() { "Role" } else { "ClusterRole" };
         let mut metadata = json!({ "name": name });
         if let Some(namespace) = namespace {
-            metadata["namespace"] = namespace.as_str().into();
+            metadata["namespace"] = namespace.into();
         }
         let api = "rbac.authorization.k8s.io";
         manifests.push(
@@ -180,17 +214,21 @@ fn roles(rights: &BTreeSet<Right>, name: &str, user: Option<&str>) -> Vec<Value>
     manifests
 }
 
-/// Rules with all resources of a group and verb in one.
+/// Rules with all resources of a group and verb in one, and all paths.
 fn rules(rights: &[&Right]) -> Vec<Value> {
     let mut grouped: BTreeMap<(&str, &str, BTreeSet<&str>), BTreeSet<&str>> = BTreeMap::new();
     let mut names: BTreeMap<(&str, &str, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut paths: BTreeSet<&str> = BTreeSet::new();
     for right in rights {
-        match &right.name {
-            Some(name) => {
-                names.entry((&right.group, &right.resource, right.verb)).or_default().insert(name);
+        match right {
+            Right::Path(path) => {
+                paths.insert(path);
             }
-            None => {
-                grouped.entry((&right.group, right.verb, BTreeSet::new())).or_default().insert(&right.resource);
+            Right::Resource { group, resource, verb, name: Some(name), .. } => {
+                names.entry((group, resource, verb)).or_default().insert(name);
+            }
+            Right::Resource { group, resource, verb, name: None, .. } => {
+                grouped.entry((group, verb, BTreeSet::new())).or_default().insert(resource);
             }
         }
     }
@@ -204,5 +242,9 @@ fn rules(rights: &[&Right]) -> Vec<Value> {
         }
         rule
     };
-    grouped.into_iter().map(rule).collect()
+    let mut rules: Vec<Value> = grouped.into_iter().map(rule).collect();
+    if !paths.is_empty() {
+        rules.push(json!({ "nonResourceURLs": paths, "verbs": ["get"] }));
+    }
+    rules
 }

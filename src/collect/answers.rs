@@ -7,7 +7,7 @@ use crate::{
         Backend, CheckState, ChecklistItem, ClusterInfo, FinalPaths, Judged, Manifest, Outcome, QueryRecord, TaskRecord,
     },
     facts::verdict,
-    plan::What,
+    plan::QueryTask,
     profile::QueryRule,
 };
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ pub(super) fn backend(run: &Run, cluster: &ClusterInfo) -> Option<Backend> {
 /// Every query, with the verdict on its answer.
 pub(super) fn records(run: &Run, settled: &FinalPaths) -> Vec<QueryRecord> {
     let record = |record: &super::Record| {
-        let What::Query(query) = &record.task.what else { return None };
+        let query = record.task.spec::<QueryTask>()?;
         let of_rule = |text: fn(&QueryRule) -> String| query.rule.as_deref().map(text).unwrap_or_default();
         let bound = |text: fn(&QueryRule) -> &Option<String>| query.rule.as_deref().and_then(|rule| text(rule).clone());
         let (start, step) = query.question.range?;

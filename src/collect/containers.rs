@@ -4,7 +4,7 @@ use super::{Container, Record, Run};
 use crate::{
     bundle::{ContainerCoverage, FinalPaths, GapCause, Interval, LogRun, Outcome},
     facts::coverage::{self, ContainerHistory, ObservedRun, Reason, RunLog},
-    plan::{Request, Runs, What},
+    plan::{LogTask, Request, Runs},
 };
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
@@ -52,7 +52,7 @@ pub(super) fn coverage(request: &Request, run: &Run, settled: &FinalPaths) -> Ve
 }
 
 fn key(record: &Record) -> Option<Key<'_>> {
-    let What::Log(log) = &record.task.what else { return None };
+    let log = record.task.spec::<LogTask>()?;
     let which = match log.started.filter(|_| log.past) {
         Some(started) => Which::Past(started),
         None if log.previous => Which::Previous,

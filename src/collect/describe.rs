@@ -4,7 +4,7 @@ use super::{Record, Run, Site, ledger, site::Entry};
 use crate::{
     bundle::{BundleError, EntryPath, Gathered, layout},
     describe::{self, Described},
-    plan::{Resource, Task, What},
+    plan::{ListTask, Task},
     replay::Replay,
 };
 use chrono::{DateTime, Utc};
@@ -54,15 +54,12 @@ fn write(site: &Site, task: &Task, described: &Described) -> Result<Entry, Bundl
 fn path(site: &Site, task: &Task, described: &Described) -> EntryPath {
     let object = &described.object;
     let (cluster, namespace, name) = (&site.cluster, object.namespace.as_deref(), &object.name);
-    let short = |resource: &Resource| resource.short();
-    match (&task.what, namespace) {
-        (What::List(list), Some(namespace)) if list.resource.is("", "pods") => {
-            layout::pod_describe(cluster, namespace, name)
-        }
-        (What::List(list), namespace) => layout::object_describe(cluster, namespace, &short(&list.resource), name),
-        (What::Get(get), None) if get.resource.is("", "nodes") => layout::node_describe(cluster, name),
-        (What::Get(get), namespace) => layout::object_describe(cluster, namespace, &short(&get.resource), name),
+    let is_listed = task.spec::<ListTask>().is_some();
+    match (task.resource(), namespace) {
+        (Some(of), Some(namespace)) if is_listed && of.is("", "pods") => layout::pod_describe(cluster, namespace, name),
+        (Some(of), None) if !is_listed && of.is("", "nodes") => layout::node_describe(cluster, name),
+        (Some(of), namespace) => layout::object_describe(cluster, namespace, &of.short(), name),
         // No other task gets objects.
-        (_, namespace) => layout::object_describe(cluster, namespace, &object.resource.plural, name),
+        (None, namespace) => layout::object_describe(cluster, namespace, &object.resource.plural, name),
     }
 }

@@ -26,7 +26,6 @@ pub use facts::facts;
 pub use ledger::Ledger;
 pub use note::{Attachment, NoteError, notes};
 pub use reach::{Named, Reach};
-pub(crate) use run::lists_pods;
 pub use run::{Collect, Container, Limits, Record, Run, run};
 pub use site::{Done, Entry, FollowedLogs, Progress, Shown, Site};
 pub(crate) use site::{Piped, Writing};

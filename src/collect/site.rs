@@ -17,7 +17,7 @@ use crate::{
         queries,
         two_scrapes::Scraped,
     },
-    plan::{Known, LogTask, Place, Planned, Pod, Request, Resource, Right, Task},
+    plan::{Basis, Known, LogTask, Pod, Right, Task},
     redact::{Clean, Counts, Redactor},
     source::{
         Stop, StopReason,
@@ -34,7 +34,6 @@ use std::{
         mpsc::{self, SyncSender},
     },
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 /// Who is shown how it goes.
@@ -67,7 +66,7 @@ pub trait FollowedLogs: Send + Sync {
     /// UIDs of the pods of which it has a log.
     fn uids(&self) -> HashSet<String>;
     /// Tasks for the runs that none of `planned` means.
-    fn rest(&self, planned: &[&Task]) -> Vec<Task>;
+    fn rest(&self, planned: &[Task]) -> Vec<Task>;
     /// Finishes the log of the run that a task means; nothing where that run was not followed.
     fn finish<'a>(&self, site: &'a Site, task: &'a Task, log: &'a LogTask) -> Option<BoxFuture<'a, Done>>;
 }
@@ -79,12 +78,8 @@ pub struct Site {
     pub cluster: String,
     /// Its API server.
     pub kubernetes: Kubernetes,
-    /// What the run was asked for.
-    pub request: Arc<Request>,
-    /// Where the workload is.
-    pub place: Arc<Place>,
-    /// What the API server serves.
-    pub served: Arc<Vec<Resource>>,
+    /// What is known of it before anything is asked of it for evidence.
+    pub basis: Basis,
     /// The way into the bundle.
     pub redactor: Redactor,
     /// The bundle.
@@ -119,8 +114,6 @@ pub struct Site {
     pub object_series: Arc<Mutex<AllObjectSeries>>,
     /// Metrics that two scrapes may answer questions by.
     pub wanted: Arc<BTreeSet<String>>,
-    /// The time between them; zero for one alone.
-    pub scrape_gap: Duration,
     /// How the wait between them is ended.
     pub skip: Skip,
     /// The run's stop signal.
@@ -136,13 +129,14 @@ impl Site {
 
     /// What is known of the cluster before its objects come.
     pub(crate) fn object_context(&self) -> ObjectContext {
-        ObjectContext::new(&self.cluster, &self.request, &self.place, &self.env, self.started + self.skew)
+        let started = self.started + self.skew;
+        ObjectContext::new(&self.cluster, &self.basis.request, &self.basis.place, &self.env, started)
     }
 
     /// What these claims say of the workload here, and its Prometheus.
     pub(crate) fn known(&self, claims: &[IdentityClaim], backend: Option<&Backend>) -> Known {
-        let namespaces = self.place.namespaces.keys().cloned().collect();
-        queries::known(&self.request, claims, (&self.cluster, namespaces), backend)
+        let namespaces = self.basis.place.namespaces.keys().cloned().collect();
+        queries::known(&self.basis.request, claims, (&self.cluster, namespaces), backend)
     }
 
     /// Adds the series of a list's objects, and whether the whole list was read.
@@ -267,8 +261,10 @@ pub struct Done {
     pub hint: Option<String>,
     /// What came of it.
     pub entries: Vec<Entry>,
-    /// Tasks that take its place.
-    pub instead: Vec<Planned>,
+    /// Tasks for what it found.
+    pub found: Vec<Task>,
+    /// Whether listing over the cluster was refused.
+    pub is_refused: bool,
     /// Pods that were seen.
     pub pods: Vec<Pod>,
     /// The pods that events tell of.
@@ -300,7 +296,8 @@ impl Done {
             causes: Vec::new(),
             hint: None,
             entries: Vec::new(),
-            instead: Vec::new(),
+            found: Vec::new(),
+            is_refused: false,
             pods: Vec::new(),
             told: None,
             claims: Vec::new(),

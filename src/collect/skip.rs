@@ -33,8 +33,8 @@ impl Skip {
     }
 
     /// Says whether the run waits for nothing but that; true when it begins to.
-    pub(crate) fn is_all(&self, is_all: bool) -> bool {
-        match is_all {
+    pub(crate) fn set_alone(&self, is_alone: bool) -> bool {
+        match is_alone {
             true => self.turn(Waiting::Not, Waiting::Alone),
             false => {
                 self.turn(Waiting::Alone, Waiting::Not);

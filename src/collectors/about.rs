@@ -1,18 +1,58 @@
-//! What the Prometheus knows besides samples: alerts, rules and targets, as far as they are about the workload.
+//! Owns what the Prometheus knows besides samples: alerts, rules and targets, as far as they are about the workload.
 
-use super::prometheus;
+use super::{Collector, prometheus};
 use crate::{
     bundle::{Outcome, layout},
     collect::{Done, Site},
     facts::onset::Onset,
-    plan::{About, Task, window::Window},
+    plan::{About, Planned, Planning, Stage, Task, TaskSpec, window::Window},
     profile::QueryRule,
 };
 use chrono::{DateTime, Utc};
+use futures_util::future::FutureExt as _;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-pub(super) async fn collect(site: &Site, task: &Task, about: About) -> Done {
+pub(super) const COLLECTOR: Collector = Collector {
+    name: "about-prometheus",
+    purpose: "alerts, rules and targets of the Prometheus that are about the workload",
+    is_optional: false,
+    plan,
+    collect: |site, task| task.spec().map(|about| collect(site, task, *about).boxed()),
+};
+
+impl TaskSpec for About {
+    fn id(&self) -> String {
+        format!("prometheus/{}", self.word())
+    }
+
+    fn kind(&self) -> &'static str {
+        self.word()
+    }
+
+    fn target(&self) -> String {
+        format!("{} of the Prometheus", self.word())
+    }
+
+    fn path(&self) -> String {
+        About::path(*self).to_owned()
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        Some(prometheus::PATIENCE)
+    }
+}
+
+fn plan(planning: &Planning<'_>) -> Vec<Planned> {
+    match planning.stage {
+        Stage::AllButLogs { prometheus, .. } if prometheus.may_be_asked() => {
+            [About::Alerts, About::Rules, About::Targets].map(|about| Task::new(about).into()).into()
+        }
+        _ => Vec::new(),
+    }
+}
+
+async fn collect(site: &Site, task: &Task, about: About) -> Done {
     let Some(prometheus) = site.prometheus.get() else { return Done::absent("no Prometheus was found") };
     let mut answer = match prometheus.list::<Value>(about.path()).await {
         Ok(answer) => answer,
@@ -38,7 +78,7 @@ pub(super) async fn collect(site: &Site, task: &Task, about: About) -> Done {
         }));
     }
     let word = about.word();
-    let onset = (about == About::Alerts).then(|| first(&kept, &site.request.window)).flatten();
+    let onset = (about == About::Alerts).then(|| first(&kept, &site.basis.request.window)).flatten();
     if kept.is_empty() {
         return Done::absent(format!("it has {total} {word}, and none of them is about the workload"));
     }
@@ -48,7 +88,7 @@ pub(super) async fn collect(site: &Site, task: &Task, about: About) -> Done {
     match site.write(layout::about(&site.cluster, word), &source, &clean.to_clean(), counts) {
         Ok(entry) => {
             let clean = |onset: Onset| Onset { what: site.redactor.string(&onset.what).0, ..onset };
-            let onset = onset.filter(|_| site.request.window.incident.is_none()).map(clean);
+            let onset = onset.filter(|_| site.basis.request.window.incident.is_none()).map(clean);
             Done { onset, ..Done::collected(vec![entry]) }
         }
         Err(error) => error.into(),
@@ -80,10 +120,10 @@ struct Ours {
 
 impl Ours {
     fn of(site: &Site) -> Self {
-        let identity = &site.request.profile.identity;
-        let metrics = site.request.profile.queries.iter().flat_map(QueryRule::metrics);
+        let identity = &site.basis.request.profile.identity;
+        let metrics = site.basis.request.profile.queries.iter().flat_map(QueryRule::metrics);
         Self {
-            namespaces: site.place.namespaces.keys().cloned().collect(),
+            namespaces: site.basis.place.namespaces.keys().cloned().collect(),
             labels: identity.metric_labels.of_workload().cloned().collect(),
             metrics: metrics.chain(identity.info_metric.clone()).collect(),
         }
@@ -109,12 +149,25 @@ impl Ours {
         };
         let mut rules: Vec<Value> = list(&group["rules"]).filter(ours).cloned().collect();
         for rule in &mut rules {
-            if let Some(alerts) = rule["alerts"].as_array_mut() {
+            // Not by an index, which would write what a recording rule has not.
+            if let Some(alerts) = rule.get_mut("alerts").and_then(Value::as_array_mut) {
                 // Those of others are others'.
                 alerts.retain(|alert| self.labels(&alert["labels"]) || alert["labels"]["namespace"].is_null());
             }
         }
         group["rules"] = rules.into();
         (!group["rules"].as_array()?.is_empty()).then_some(group)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_rule_gets_no_alerts() {
+        let ours = Ours { namespaces: BTreeSet::new(), labels: Vec::new(), metrics: ["up".to_owned()].into() };
+        let group = json!({ "name": "ours", "rules": [{ "type": "recording", "name": "all:up", "query": "sum(up)" }] });
+        assert_eq!(ours.group(group.clone()), Some(group));
     }
 }

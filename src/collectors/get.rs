@@ -1,16 +1,50 @@
-//! One object by name: a node, a namespace, a definition.
+//! Owns one object by name: a node, a namespace, a definition.
 
 use super::metadata_of;
 use crate::{
     bundle::layout,
     collect::{Done, Site},
     facts::{identity, objects::ObjectReader},
-    plan::{GetTask, Task},
+    plan::{GetTask, Resource, Right, Task, TaskSpec},
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
+impl TaskSpec for GetTask {
+    fn id(&self) -> String {
+        let within = self.namespace.as_deref().map(|name| format!("{name}/")).unwrap_or_default();
+        format!("get/{within}{}/{}", self.resource, self.name)
+    }
+
+    fn kind(&self) -> &'static str {
+        "object"
+    }
+
+    fn target(&self) -> String {
+        format!("{}/{}", self.resource, self.name)
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    fn path(&self) -> String {
+        format!("{}/{}", self.resource.path(self.namespace.as_deref()), self.name)
+    }
+
+    fn right(&self) -> Option<Right> {
+        // A namespace's own object lies, for RBAC, in that namespace.
+        let is_namespace = self.resource.is("", "namespaces");
+        let within = if is_namespace { Some(self.name.as_str()) } else { self.namespace.as_deref() };
+        Some(Right::within(within, "get", &self.resource.group, &self.resource.plural).named(&self.name))
+    }
+
+    fn resource(&self) -> Option<&Resource> {
+        Some(&self.resource)
+    }
+}
 
 pub(super) async fn collect(site: &Site, task: &Task, get: &GetTask) -> Done {
     let accept = if get.metadata_only { METADATA } else { "application/json" };
@@ -22,7 +56,7 @@ pub(super) async fn collect(site: &Site, task: &Task, get: &GetTask) -> Done {
         object = metadata_of(object);
     }
     let is_node = get.resource.is("", "nodes");
-    if let Some(images) = site.images.get().filter(|_| is_node && !site.request.node_neighbours) {
+    if let Some(images) = site.images.get().filter(|_| is_node && !site.basis.request.node_neighbours) {
         leave_out_images(&mut object, images);
     }
     let (clean, mut counts) = site.redactor.object(object);
@@ -44,7 +78,8 @@ pub(super) async fn collect(site: &Site, task: &Task, get: &GetTask) -> Done {
 
 /// A node names every image it holds, other tenants' too: keeps ours, and says how many are left out.
 fn leave_out_images(node: &mut Value, ours: &BTreeSet<String>) {
-    let Some(images) = node["status"]["images"].as_array_mut() else { return };
+    // Not by an index, which would write what the node has not.
+    let Some(images) = node.pointer_mut("/status/images").and_then(Value::as_array_mut) else { return };
     let before = images.len();
     let is_ours = |name: &Value| {
         let name = name.as_str().unwrap_or_default();
@@ -59,5 +94,19 @@ fn leave_out_images(node: &mut Value, ours: &BTreeSet<String>) {
     let left_out = before - images.len();
     if left_out > 0 {
         node["metadata"]["annotations"]["kubectl-escalate/images-left-out"] = left_out.to_string().into();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_node_that_is_known_by_its_metadata_gets_no_status() {
+        let metadata = json!({ "kind": "Node", "metadata": { "name": "node-a" } });
+        let mut node = metadata.clone();
+        leave_out_images(&mut node, &BTreeSet::new());
+        assert_eq!(node, metadata);
     }
 }

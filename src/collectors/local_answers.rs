@@ -14,7 +14,7 @@ use crate::{
         object_series::AllObjectSeries,
         two_scrapes::{self, Scraped},
     },
-    plan::{self, AnsweredBy, Known, What},
+    plan::{self, AnsweredBy, Known, QueryTask, ScrapeTask, Task},
 };
 use chrono::Utc;
 use serde_json::json;
@@ -27,15 +27,18 @@ use std::{collections::BTreeSet, thread, time::Duration};
 pub fn answer_without_prometheus(sites: &[Site], run: &mut Run) -> Result<(), BundleError> {
     for site in sites {
         let ours = |record: &&mut Record| record.cluster == site.cluster;
+        let mut backends = run.records.iter().filter(|it| it.cluster == site.cluster).map(|it| &it.done.backend);
+        // A Prometheus that scrapes the servers answers for them.
+        let is_answered = backends.any(|backend| backend.as_ref().is_some_and(|it| it.has_servers));
         let taken = run.records.iter_mut().filter(ours).filter_map(|record| record.done.scraped.take());
+        let taken = taken.filter(|_| !is_answered);
         // All times in the bundle are by the API server's clock.
         let scrapes: Vec<Scraped> = taken.map(|scraped| Scraped { at: scraped.at + site.skew, ..scraped }).collect();
         let series = std::mem::take(&mut *site.object_series());
         let known = site.known(&run.claims, None);
         by_scrapes(site, &known, &scrapes, run)?;
-        let has_samples =
-            |record: &Record| matches!(record.task.what, What::Samples(_)) && !record.done.entries.is_empty();
-        let lacks_samples = site.request.questions() > 0
+        let has_samples = |record: &Record| samples::is_of_samples(&record.task) && !record.done.entries.is_empty();
+        let lacks_samples = site.basis.request.questions() > 0
             && !run.records.iter().filter(|it| it.cluster == site.cluster).any(has_samples);
         let started = Utc::now();
         // In parallel, because with thousands of pods both take long.
@@ -67,9 +70,10 @@ fn by_scrapes(site: &Site, known: &Known, scrapes: &[Scraped], run: &mut Run) ->
     if scrapes.iter().all(|scraped| once.insert(of_pod(scraped))) {
         return Ok(());
     }
-    let is_first = |record: &&Record| matches!(&record.task.what, What::Scrape(scrape) if scrape.not_before.is_none());
+    let is_first =
+        |record: &&Record| record.task.spec::<ScrapeTask>().is_some_and(|scrape| scrape.not_before.is_none());
     let pods = run.records.iter().filter(|record| record.cluster == site.cluster).filter(is_first).count();
-    for answer in two_scrapes::answers(&site.request, known, scrapes, pods) {
+    for answer in two_scrapes::answers(&site.basis.request, known, scrapes, pods) {
         run.records.push(write(site, answer)?);
     }
     Ok(())
@@ -85,14 +89,10 @@ fn by_objects(
 ) -> Result<(), BundleError> {
     let has_value = |record: &Record| record.done.verdict.as_ref().is_some_and(|it| it.steps_with_data > 0);
     let ours = run.records.iter().filter(|record| record.cluster == site.cluster && has_value(record));
-    let answered: BTreeSet<String> = ours
-        .filter_map(|record| match &record.task.what {
-            What::Query(query) => Some(query.id.clone()),
-            _ => None,
-        })
-        .collect();
+    let answered: BTreeSet<String> =
+        ours.filter_map(|record| Some(record.task.spec::<QueryTask>()?.id.clone())).collect();
     let is_wanted = |id: &str| !answered.contains(id);
-    let answers = by_objects::answers(&site.request, known, series, site.objects_listed_at(), is_wanted);
+    let answers = by_objects::answers(&site.basis.request, known, series, site.objects_listed_at(), is_wanted);
     // Without a value, objects do not answer.
     for answer in answers.filter(|answer| !answer.values.is_empty()) {
         records.push(write(site, answer)?);
@@ -104,7 +104,7 @@ fn by_objects(
 fn write(site: &Site, answer: LocalAnswer) -> Result<Record, BundleError> {
     let started = Utc::now();
     let LocalAnswer { rule, query, since_start, values, verdict, first, last, by } = answer;
-    let task = plan::answered(&rule, &query, (first, last), by);
+    let task = Task::new(plan::answered(&rule, &query, (first, last), by));
     let (path, source) = match by {
         AnsweredBy::Objects => {
             (layout::query_of_objects(&site.cluster, &rule.id), AnswerSource::Objects { objects: time(last) })

@@ -1,7 +1,8 @@
-//! Owns the kinds of evidence: a file, or a folder, for each.
+//! Owns the kinds of evidence: the list of collectors, and a file, or a folder, for each.
 //!
-//! A collector takes a [`Site`] and its task, and gives back [`Done`]. Collectors know the machinery in `collect/`, which
-//! knows none of them, and the bundle's entries, and nothing of zip.
+//! A collector says in its file what it plans and when, with which request and right, how long that may take, and how
+//! the answer gets into the bundle. Collectors know the machinery in `collect/`, which knows none of them, and the
+//! bundle's entries, and nothing of zip.
 
 mod about;
 mod answer_file;
@@ -10,7 +11,9 @@ mod get;
 mod list;
 mod local_answers;
 mod log;
+mod look;
 mod metadata;
+mod objects;
 mod prometheus;
 mod query;
 mod samples;
@@ -19,28 +22,56 @@ mod version;
 
 pub use local_answers::answer_without_prometheus;
 pub use log::follow;
+pub use look::{Look, look};
 
 use crate::{
+    bundle::Outcome,
     collect::{Done, Site},
-    plan::{Task, What},
+    plan::{Basis, PlanTasks, Planner, Task},
 };
-use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use metadata::metadata_of;
+use std::collections::HashSet;
 
-/// Gets the evidence of a task: the list of collectors.
+/// One kind of evidence.
+pub struct Collector {
+    /// Its name; that of the key by which a profile asks for it, where it is optional.
+    pub name: &'static str,
+    /// What the evidence is.
+    pub purpose: &'static str,
+    /// Whether only a profile that names it gets it.
+    pub is_optional: bool,
+    /// What it asks for at a stage of the plan.
+    plan: PlanTasks,
+    /// Gets the evidence of a task; none where the task is another collector's.
+    collect: for<'a> fn(&'a Site, &'a Task) -> Option<BoxFuture<'a, Done>>,
+}
+
+/// Every collector. At each stage they plan in this order.
+pub const COLLECTORS: &[Collector] = &[
+    version::COLLECTOR,
+    discovery::COLLECTOR,
+    objects::COLLECTOR,
+    log::COLLECTOR,
+    log::orphaned::COLLECTOR,
+    scrape::COLLECTOR,
+    prometheus::COLLECTOR,
+    query::COLLECTOR,
+    about::COLLECTOR,
+    samples::COLLECTOR,
+];
+
+/// The plan of a cluster by all collectors; `followed` are the UIDs of pods whose logs were followed.
+#[must_use]
+pub fn planner(basis: Basis, followed: HashSet<String>) -> Planner {
+    Planner::new(basis, COLLECTORS.iter().map(|collector| collector.plan).collect(), followed)
+}
+
+/// Gets the evidence of a task.
 pub fn collect<'a>(site: &'a Site, task: &'a Task) -> BoxFuture<'a, Done> {
-    match &task.what {
-        What::Version => version::collect(site).boxed(),
-        What::Discovery => discovery::collect(site).boxed(),
-        What::List(list) => list::collect(site, task, list).boxed(),
-        What::Get(get) => get::collect(site, task, get).boxed(),
-        What::Log(log) => log::collect(site, task, log).boxed(),
-        What::Left(left) => log::find_orphaned(site, task, left).boxed(),
-        What::Scrape(scrape) => scrape::collect(site, task, scrape).boxed(),
-        What::Prometheus(find) => prometheus::collect(site, task, find).boxed(),
-        What::Query(query) => query::collect(site, task, query).boxed(),
-        What::Samples(samples) => samples::collect(site, samples).boxed(),
-        What::About(about) => about::collect(site, task, *about).boxed(),
-        What::Kind(kind) => std::future::ready(Done::absent(format!("{kind}: left out"))).boxed(),
-    }
+    let found = COLLECTORS.iter().find_map(|collector| (collector.collect)(site, task));
+    found.unwrap_or_else(|| {
+        let causes = vec![format!("internal error: no collector gets {}", task.kind())];
+        ready(Done { causes, ..Done::new(Outcome::Failed) }).boxed()
+    })
 }

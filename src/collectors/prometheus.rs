@@ -1,23 +1,76 @@
-//! Finds the Prometheus to ask: of those in the cluster the one that has our servers' samples, not the one with
+//! Owns how the Prometheus to ask is found: of those in the cluster the one that has our servers' samples, not the one with
 //! the right name. What each answered is in the bundle.
 
+use super::Collector;
 use crate::{
     bundle::{Backend, BundleError, IdentityClaim, Outcome, layout},
     collect::{Done, Entry, Named, Reach, Site},
     facts::identity,
-    plan::{CLUSTERS, FindTask, Question, Right, Task},
+    plan::{Ask, CLUSTERS, FindTask, Planned, Planning, Preset, Question, Right, Role, Stage, Task, TaskSpec, whom},
     promql::Labels,
     source::{
         kubernetes::SourceError,
         prometheus::{self, DEFAULT_PORT, PREFIXES, Prometheus, PrometheusError, Service},
     },
 };
-use futures_util::future::join_all;
+use futures_util::future::{FutureExt as _, join_all};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
+
+/// How long a question may take: twice as long as a Prometheus itself gives it, for it waits for its turn.
+pub(super) const PATIENCE: Duration = Duration::from_secs(240);
+
+pub(super) const COLLECTOR: Collector = Collector {
+    name: "prometheus",
+    purpose: "which Prometheus has samples of the workload, and why it is the one that is asked",
+    is_optional: false,
+    plan,
+    collect: |site, task| task.spec().map(|find| collect(site, task, find).boxed()),
+};
+
+impl TaskSpec for FindTask {
+    fn id(&self) -> String {
+        "prometheus".to_owned()
+    }
+
+    fn kind(&self) -> &'static str {
+        "prometheus"
+    }
+
+    fn target(&self) -> String {
+        "a Prometheus".to_owned()
+    }
+
+    fn path(&self) -> String {
+        if self.named.is_none() { "/api/v1/services".to_owned() } else { self.ours.path() }
+    }
+
+    fn right(&self) -> Option<Right> {
+        // Which service one is behind is known when it is found.
+        self.named.is_none().then(|| Right::new("list", "", "services"))
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        // As long as those take that are asked.
+        Some(Duration::from_secs(90))
+    }
+
+    fn role(&self) -> Role {
+        Role::Prometheus
+    }
+}
+
+fn plan(planning: &Planning<'_>) -> Vec<Planned> {
+    let Stage::Start { now } = planning.stage else { return Vec::new() };
+    let request = &planning.basis.request;
+    let skipped = || Preset::Skipped("left out by --prometheus none".to_owned());
+    let preset = (request.prometheus == Ask::Nobody).then(skipped);
+    let find = whom(request, &planning.basis.place, now);
+    find.map(|find| Planned { task: Task::new(find), preset }).into_iter().collect()
+}
 
 /// For how long one that was found is asked, and one that was named: it is the only one.
 const FOUND: Duration = Duration::from_secs(12);
@@ -81,7 +134,7 @@ impl Holds {
     }
 }
 
-pub(super) async fn collect(site: &Site, task: &Task, find: &FindTask) -> Done {
+async fn collect(site: &Site, task: &Task, find: &FindTask) -> Done {
     let mut more = None;
     let (candidates, is_named) = match &site.reach {
         Reach::Address(prometheus) => (vec![(**prometheus).clone()], true),
@@ -90,7 +143,7 @@ pub(super) async fn collect(site: &Site, task: &Task, find: &FindTask) -> Done {
             Err(done) => return *done,
         },
         Reach::Service(None, headers) => {
-            let namespaces: Vec<String> = site.place.namespaces.keys().cloned().collect();
+            let namespaces: Vec<String> = site.basis.place.namespaces.keys().cloned().collect();
             let found = match prometheus::find_services(&site.kubernetes, &namespaces).await {
                 Ok(found) => found,
                 Err(error) => return Done::failed(&error, task),
@@ -334,7 +387,7 @@ pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> Done {
         PrometheusError::Transport(error) => {
             let right = || {
                 let service = prometheus.service()?;
-                Some(Right::of_service(&service.namespace, service.proxy_name()))
+                Some(Right::of_service(&service.namespace, &service.proxy_name()))
             };
             let mut done = Done::refused(error, right);
             if done.outcome == Outcome::TimedOut && done.hint.is_none() {

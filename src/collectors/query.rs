@@ -1,6 +1,7 @@
 //! Owns the collector of one query: the Prometheus' answer, and the verdict on it.
 
 use super::{
+    Collector,
     answer_file::{AnswerFile, AnswerSource, AnsweredQuery, time},
     prometheus,
 };
@@ -8,12 +9,57 @@ use crate::{
     bundle::{BundleError, Outcome, layout},
     collect::{Done, Site},
     facts::verdict::Judge,
-    plan::{QueryTask, Question, Task},
+    plan::{AnsweredBy, Planned, Planning, QueryTask, Question, Stage, Task, TaskSpec, questions},
     source::prometheus::{Answer, PrometheusError},
 };
 use chrono::TimeDelta;
+use futures_util::future::FutureExt as _;
+use std::time::Duration;
 
-pub(super) async fn collect(site: &Site, task: &Task, query: &QueryTask) -> Done {
+pub(super) const COLLECTOR: Collector = Collector {
+    name: "queries",
+    purpose: "answers of a Prometheus to the questions of the profile and of the user, each with what it says",
+    is_optional: false,
+    plan,
+    collect: |site, task| task.spec().map(|query| collect(site, task, query).boxed()),
+};
+
+impl TaskSpec for QueryTask {
+    fn id(&self) -> String {
+        let by = if self.by == AnsweredBy::Objects { "/objects" } else { "" };
+        format!("query/{}{by}", self.id)
+    }
+
+    fn kind(&self) -> &'static str {
+        "query"
+    }
+
+    fn target(&self) -> String {
+        format!("query {}", self.id)
+    }
+
+    fn path(&self) -> String {
+        match self.by {
+            AnsweredBy::Prometheus => self.question.path(),
+            AnsweredBy::Scrapes | AnsweredBy::Objects => String::new(),
+        }
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        Some(prometheus::PATIENCE)
+    }
+}
+
+fn plan(planning: &Planning<'_>) -> Vec<Planned> {
+    match planning.stage {
+        Stage::AllButLogs { now, known, prometheus, .. } if prometheus.may_be_asked() => {
+            questions(&planning.basis.request, known, now).into_iter().map(|query| Task::new(query).into()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+async fn collect(site: &Site, task: &Task, query: &QueryTask) -> Done {
     let Some(prometheus) = site.prometheus.get() else { return Done::absent("no Prometheus was found") };
     let (mut answer, mut partial) = match prometheus.ask(&query.question).await {
         Ok(answer) => answer,
@@ -65,7 +111,7 @@ fn judge(site: &Site, query: &QueryTask) -> Judge {
     let Question { end, range, .. } = &query.question;
     let (start, step) = range.unwrap_or((*end, TimeDelta::seconds(1)));
     let bounds = query.rule.as_ref().map_or((None, None), |rule| rule.thresholds());
-    let incident = site.request.window.incident.map(|incident| (incident.start, incident.end));
+    let incident = site.basis.request.window.incident.map(|incident| (incident.start, incident.end));
     Judge::new(bounds, (start, *end), step, incident)
 }
 

@@ -1,7 +1,7 @@
 //! Owns the collector of samples: those that the queries need, in OpenMetrics, so that
 //! `promtool tsdb create-blocks-from openmetrics` loads them into another Prometheus.
 
-use super::prometheus;
+use super::{Collector, prometheus};
 use crate::{
     bundle::{BLOCK, BundleError, Outcome, layout},
     collect::{Done, Entry, Piped, Record, Run, Site},
@@ -10,13 +10,13 @@ use crate::{
         object_series::{AllObjectSeries, ObjectSeries},
         two_scrapes::Scraped,
     },
-    plan::{Known, SamplesTask, Task, What},
+    plan::{self, Known, Planned, Planning, Question, SamplesTask, Stage, Task, TaskSpec},
     promql::Labels,
     redact::{Clean, Counts, Joined, Redactor},
     source::prometheus::{Answer, PrometheusError, Series},
 };
 use chrono::{DateTime, Utc};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use serde_json::json;
 use std::time::Duration;
 
@@ -25,7 +25,46 @@ const AT_ONCE: usize = 256;
 /// Most bytes of the file.
 const LIMIT: u64 = 1 << 30;
 
-pub(super) async fn collect(site: &Site, samples: &SamplesTask) -> Done {
+pub(super) const COLLECTOR: Collector = Collector {
+    name: "samples",
+    purpose: "the samples behind the answers, in the form that promtool loads",
+    is_optional: false,
+    plan,
+    collect: |site, task| task.spec().map(|samples| collect(site, samples).boxed()),
+};
+
+impl TaskSpec for SamplesTask {
+    fn id(&self) -> String {
+        "samples".to_owned()
+    }
+
+    fn kind(&self) -> &'static str {
+        "samples"
+    }
+
+    fn target(&self) -> String {
+        "samples of the queries".to_owned()
+    }
+
+    fn path(&self) -> String {
+        self.questions.first().map(Question::path).unwrap_or_default()
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        None
+    }
+}
+
+fn plan(planning: &Planning<'_>) -> Vec<Planned> {
+    match planning.stage {
+        Stage::AllButLogs { now, known, prometheus, .. } if prometheus.may_be_asked() => {
+            vec![Task::new(plan::samples(&planning.basis.request, known, now)).into()]
+        }
+        _ => Vec::new(),
+    }
+}
+
+async fn collect(site: &Site, samples: &SamplesTask) -> Done {
     let Some(prometheus) = site.prometheus.get() else { return Done::absent("no Prometheus was found") };
     let source = format!("{} samples at {}", samples.questions.len(), prometheus.shown());
     let writing = match site.begin(layout::samples(&site.cluster), &source) {
@@ -117,7 +156,7 @@ pub(super) fn write(
 
 /// Adds the file of [`write`] to the task of the samples, or to a new one.
 pub(super) fn add(site: &Site, known: &Known, (entry, started): (Entry, DateTime<Utc>), run: &mut Run) {
-    let is_ours = |it: &&mut Record| it.cluster == site.cluster && matches!(it.task.what, What::Samples(_));
+    let is_ours = |it: &&mut Record| it.cluster == site.cluster && is_of_samples(&it.task);
     if let Some(Record { done, .. }) = run.records.iter_mut().find(is_ours) {
         // The samples of the Prometheus are still missing.
         done.outcome = Outcome::Truncated;
@@ -126,9 +165,14 @@ pub(super) fn add(site: &Site, known: &Known, (entry, started): (Entry, DateTime
         return;
     }
     let samples = SamplesTask { questions: Vec::new(), labels: known.labels() };
-    let task = Task { what: What::Samples(samples), required: false };
+    let task = Task::new(samples);
     let (cluster, done) = (site.cluster.clone(), Done::collected(vec![entry]));
     run.records.push(Record { cluster, task, started: Some(started), duration: Duration::ZERO, done });
+}
+
+/// Whether a task gets samples.
+pub(super) fn is_of_samples(task: &Task) -> bool {
+    task.spec::<SamplesTask>().is_some()
 }
 
 /// Why not all samples of a metric were read.

@@ -1,13 +1,15 @@
-//! One pod's metrics endpoint, through the API server's proxy or else its port-forward, as it answers now.
+//! Owns one pod's metrics endpoint, through the API server's proxy or else its port-forward, as it answers now.
 
+use super::Collector;
 use crate::{
     bundle::{Outcome, layout},
     collect::{Done, Site},
     facts::{exposition::SampleReader, identity::IdentityReader, two_scrapes::Scraped},
-    plan::{ScrapeTask, Task},
+    plan::{Planned, Planning, Pod, Right, ScrapeTask, Stage, Task, TaskSpec},
     source::{BodyStream, kubernetes::SourceError},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::FutureExt as _;
 use std::time::Duration;
 
 /// Far above any real endpoint; what is larger is no metrics.
@@ -16,6 +18,79 @@ const LIMIT: u64 = 256 << 20;
 /// For how long one may take, both ways together.
 const TIME: Duration = Duration::from_secs(60);
 const ACCEPT: &str = "text/plain;version=0.0.4";
+
+pub(super) const COLLECTOR: Collector = Collector {
+    name: "scrapes",
+    purpose: "metrics endpoints of the workload's pods, twice where no Prometheus has their samples",
+    is_optional: false,
+    plan,
+    collect: |site, task| task.spec().map(|scrape| collect(site, task, scrape).boxed()),
+};
+
+impl TaskSpec for ScrapeTask {
+    fn id(&self) -> String {
+        let second = if self.not_before.is_some() { "/second" } else { "" };
+        format!("scrape/{}/{}/{}{second}", self.namespace, self.pod, self.name)
+    }
+
+    fn kind(&self) -> &'static str {
+        if self.not_before.is_some() { "second-scrape" } else { "scrape" }
+    }
+
+    fn target(&self) -> String {
+        let again = if self.not_before.is_some() { " once more" } else { "" };
+        format!("{} of {}{again}", self.name, self.pod)
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        Some(&self.namespace)
+    }
+
+    fn path(&self) -> String {
+        let Self { namespace, pod, scheme, port, path, .. } = self;
+        // The API server's proxy takes http where no scheme is said.
+        let scheme = if *scheme == "https" { "https:" } else { "" };
+        format!("/api/v1/namespaces/{namespace}/pods/{scheme}{pod}:{port}/proxy{path}")
+    }
+
+    fn right(&self) -> Option<Right> {
+        Some(Right::within(Some(&self.namespace), "get", "", "pods/proxy"))
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        // It may have a time to wait for, and then sees to its own.
+        None
+    }
+
+    fn is_waiting(&self, now: DateTime<Utc>) -> bool {
+        self.not_before.is_some_and(|at| at > now)
+    }
+}
+
+fn plan(planning: &Planning<'_>) -> Vec<Planned> {
+    let basis = planning.basis;
+    match planning.stage {
+        Stage::Pods(pods) if !basis.request.skips("scrapes") => {
+            let scopes = &basis.place.namespaces;
+            let is_selected =
+                |pod: &&Pod| scopes.get(&pod.namespace).is_some_and(|scope| scope.pods.contains(&pod.name));
+            let task = |(scrape, required): &(ScrapeTask, bool)| Task::new(scrape.clone()).required(*required).into();
+            pods.iter().filter(is_selected).flat_map(Pod::scrapes).map(task).collect()
+        }
+        Stage::AllButLogs { prometheus, scraped, .. }
+            if prometheus.may_lack_servers() && !basis.scrape_gap.is_zero() =>
+        {
+            let gap = TimeDelta::from_std(basis.scrape_gap).unwrap_or(TimeDelta::MAX);
+            let again = |(task, at): &(Task, DateTime<Utc>)| {
+                let first = task.spec::<ScrapeTask>().filter(|scrape| scrape.not_before.is_none())?;
+                let not_before = at.checked_add_signed(gap).unwrap_or(DateTime::<Utc>::MAX_UTC);
+                Some(Task::new(ScrapeTask { not_before: Some(not_before), ..first.clone() }).into())
+            };
+            scraped.iter().filter_map(again).collect()
+        }
+        _ => Vec::new(),
+    }
+}
 
 /// Waits until a second scrape's time has come.
 async fn wait(site: &Site, until: DateTime<Utc>) -> Option<Done> {
@@ -31,7 +106,7 @@ async fn wait(site: &Site, until: DateTime<Utc>) -> Option<Done> {
     }
 }
 
-pub(super) async fn collect(site: &Site, task: &Task, scrape: &ScrapeTask) -> Done {
+async fn collect(site: &Site, task: &Task, scrape: &ScrapeTask) -> Done {
     if let Some(until) = scrape.not_before
         && let Some(ended) = wait(site, until).await
     {

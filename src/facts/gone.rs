@@ -1,7 +1,10 @@
 //! Owns deleted pods, as far as events still mention them.
 
 use super::coverage::utc;
-use crate::bundle::{GonePod, Manifest};
+use crate::{
+    bundle::{GonePod, Manifest},
+    plan::DeletedPod,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
@@ -58,6 +61,13 @@ impl MentionedPods {
     /// Adds the pods of another list of events.
     pub fn join(&mut self, other: Self) {
         self.0.extend(other.0);
+    }
+}
+
+impl From<&GonePod> for DeletedPod {
+    fn from(pod: &GonePod) -> Self {
+        let (namespace, name) = (pod.namespace.clone(), pod.pod.clone());
+        Self { namespace, name, uid: pod.uid.clone(), node: pod.node.clone() }
     }
 }
 

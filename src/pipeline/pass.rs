@@ -15,7 +15,7 @@ use crate::{
     collectors,
     facts::{identity::IdentityNames, logs::Patterns, two_scrapes},
     findings,
-    plan::{self, Request},
+    plan::Request,
     redact::Redactor,
     source::StopReason,
 };
@@ -85,9 +85,7 @@ impl Run {
         let site = |cluster: &Cluster| Site {
             cluster: cluster.name.clone(),
             kubernetes: cluster.connection.kubernetes.clone(),
-            request: self.request.clone(),
-            place: Arc::new(cluster.found.place.clone()),
-            served: Arc::new(cluster.discovery.resources.clone()),
+            basis: cluster.basis(&self.request, scrape_gap),
             redactor: self.redactor.clone(),
             bundle: bundle.clone(),
             progress: self.observer.clone() as Arc<dyn Progress>,
@@ -105,7 +103,6 @@ impl Run {
             prometheus: Arc::default(),
             object_series: Arc::default(),
             wanted: wanted.clone(),
-            scrape_gap,
             skip: self.control.skip.clone(),
             stop: self.control.stop.clone(),
         };
@@ -121,14 +118,12 @@ impl Run {
         let mut ledger = self.ledger(earlier.as_deref(), asked, notes);
         let draft = ledger.draft(&self.request, &collect::Run::default());
         bundle.draft(&self.redactor.pretty_json(&draft))?;
-        let first = |cluster: &Cluster| {
-            let Cluster { discovery, found, .. } = cluster;
-            let mut plan = plan::first(&self.request, &discovery.resources, &discovery.failed, &found.place);
-            plan.extend(plan::whom(&self.request, &found.place, asked + cluster.skew));
-            plan
+        let planner = |site: &Site| {
+            let followed = site.followed.as_ref().map(|followed| followed.uids());
+            collectors::planner(site.basis.clone(), followed.unwrap_or_default())
         };
-        let plans = self.reached.clusters.iter().map(first).collect();
-        let mut run = collect::run(&sites, plans, collectors::collect, self.limits.streams, stop, stopper).await;
+        let planners = sites.iter().map(planner).collect();
+        let mut run = collect::run(&sites, planners, collectors::collect, self.limits.streams, stop, stopper).await;
         self.observer.tasks_ended();
         run.add_followed(followed);
         let note = |what: &str, error: &BundleError| {

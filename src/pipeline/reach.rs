@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     bundle::{BundleReader, ClusterInfo},
+    plan::{Basis, Request},
     profile::Profile,
     replay::Replay,
     source::{
@@ -18,7 +19,7 @@ use crate::{
 };
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// The clusters of a run.
 pub struct Reached {
@@ -42,6 +43,20 @@ pub struct Cluster {
     pub skew: TimeDelta,
     /// What the manifest says of it.
     pub info: ClusterInfo,
+}
+
+impl Cluster {
+    /// What its plan begins with.
+    #[must_use]
+    pub fn basis(&self, request: &Arc<Request>, scrape_gap: Duration) -> Basis {
+        Basis {
+            request: request.clone(),
+            served: Arc::new(self.discovery.resources.clone()),
+            unknown: Arc::new(self.discovery.failed.clone()),
+            place: Arc::new(self.found.place.clone()),
+            scrape_gap,
+        }
+    }
 }
 
 /// A client for each cluster asked for, under its context's name; where the credentials could not be obtained, the

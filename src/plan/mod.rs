@@ -1,29 +1,30 @@
 //! The plan: profile and request, worked out in stages into tasks.
 //!
-//! Pure: nothing here does IO or asks for the time. [`first`] gives the tasks that need nothing but
-//! discovery; [`expand`] turns the pods that were seen into their logs, scrapes and nodes; [`questions`] are
-//! for a Prometheus, once one is found;
-//! [`Related`] tells which objects of a shared namespace belong to the workload.
+//! Nothing here does IO or asks for the time. The [`Planner`] says what is asked for, stage by stage; what a collector
+//! wants at a stage it says itself, in `collectors/`. [`Related`] tells which objects of a shared namespace belong to
+//! the workload.
 
-mod expand;
+mod planner;
 mod pods;
 mod query;
 mod related;
+mod requests;
 mod resource;
 mod task;
 pub mod window;
 
-pub use expand::{KINDS, expand, first, left, one_by_one, rights_of_neighbours, rights_of_pods, taken};
-pub use pods::{Pod, Run, Runs};
+pub use planner::{
+    Basis, DeletedPod, Evidence, FoundPrometheus, KINDS, Listed, PlanTasks, Planner, Planning, Shown, Stage,
+};
+pub use pods::{Container, Pod, Run, Runs, taken};
 pub use query::{
     About, AnsweredBy, Ask, CLUSTERS, FindTask, Known, Narrowing, Narrowings, QueryTask, Question, RANGE, SamplesTask,
-    TwoScrapes, answered, of_objects, of_profile, of_two_scrapes, questions, whom,
+    TwoScrapes, answered, of_objects, of_profile, of_two_scrapes, questions, samples, whom,
 };
 pub use related::{Neighbours, Related};
-pub use resource::{Resource, Right, UnknownGroup};
-pub use task::{
-    GetTask, LeftTask, ListTask, LogFiles, LogTask, Planned, Priority, ScrapeTask, Task, What, Without, pod_folder,
-};
+pub use requests::{GetTask, ListTask, LogFiles, LogTask, OrphanedLogsTask, ScrapeTask, node_logs, pod_folder};
+pub use resource::{ANY, Resource, Right, UnknownGroup};
+pub use task::{LeftOut, Planned, Preset, Priority, Role, Task, TaskSpec, with_query};
 
 use crate::profile::Profile;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,7 +66,9 @@ impl Request {
         self.skip.contains(kind)
     }
 
-    fn skips_resource(&self, resource: &Resource) -> bool {
+    /// Whether `--skip` names this resource.
+    #[must_use]
+    pub fn skips_resource(&self, resource: &Resource) -> bool {
         self.skips(&resource.plural) || self.skips(&resource.to_string())
     }
 }

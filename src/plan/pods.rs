@@ -1,9 +1,6 @@
 //! What a pod's spec and status say about the logs and endpoints to ask for.
 
-use super::{
-    LogFiles, LogTask, Planned, Request, ScrapeTask, Task, What, Without, pod_folder, task::node_logs,
-    window::seconds_floor,
-};
+use super::{ANY, LogFiles, LogTask, Preset, Request, ScrapeTask, node_logs, pod_folder, window::seconds_floor};
 use crate::profile::{LogRules, Scrape, is_path};
 use chrono::{DateTime, Utc};
 use k8s_openapi::{
@@ -40,8 +37,9 @@ pub struct Pod {
     scrapes: Vec<(ScrapeTask, bool)>,
 }
 
+/// One of its containers whose logs the profile takes.
 #[derive(Clone, Debug)]
-pub(super) struct Container {
+pub struct Container {
     name: String,
     restarts: i32,
     state: State,
@@ -83,7 +81,7 @@ pub struct Runs {
 impl Runs {
     /// What is known of a container whose pod is gone, by the files that are left of its log.
     #[must_use]
-    pub fn of_left(log: &LogTask) -> Self {
+    pub fn of_orphaned(log: &LogTask) -> Self {
         Self {
             namespace: log.namespace.clone(),
             pod: log.pod.clone(),
@@ -167,11 +165,13 @@ impl Pod {
         &self.node_uid
     }
 
-    pub(super) fn is_unhealthy(&self) -> bool {
+    fn is_unhealthy(&self) -> bool {
         self.unhealthy
     }
 
-    pub(super) fn containers(&self) -> &[Container] {
+    /// Its containers whose logs the profile takes.
+    #[must_use]
+    pub fn containers(&self) -> &[Container] {
         &self.containers
     }
 
@@ -197,32 +197,54 @@ impl Pod {
         })
     }
 
-    pub(super) fn scrapes(&self) -> impl Iterator<Item = Planned> {
-        let task =
-            |(scrape, required): &(ScrapeTask, bool)| Task { what: What::Scrape(scrape.clone()), required: *required };
-        self.scrapes.iter().map(task).map(Planned::from)
+    /// Its metrics endpoints, each with whether the profile requires it.
+    #[must_use]
+    pub fn scrapes(&self) -> &[(ScrapeTask, bool)] {
+        &self.scrapes
+    }
+
+    /// A pod for which everything may be asked, on any node: its rights are those of every pod of the namespace.
+    #[must_use]
+    pub fn any(request: &Request, namespace: &str) -> Self {
+        let last = Some(Run::default());
+        let containers = vec![Container { name: ANY.to_owned(), restarts: 1, state: State::Unknown, last }];
+        let scrape = |rule: &Scrape| (scrape_of(rule, namespace, ANY, rule.port, rule.path.clone()), rule.required);
+        Self {
+            namespace: namespace.to_owned(),
+            name: ANY.to_owned(),
+            node: Some(ANY.to_owned()),
+            images: Vec::new(),
+            uid: ANY.to_owned(),
+            node_uid: ANY.to_owned(),
+            name_is_reused: true,
+            unhealthy: false,
+            started: None,
+            containers,
+            scrapes: request.profile.scrapes.iter().map(scrape).collect(),
+        }
     }
 
     /// The log of the run before the last restart.
-    pub(super) fn previous_log(&self, container: &Container, required: bool, request: &Request) -> Planned {
+    #[must_use]
+    pub fn previous_log(&self, container: &Container, request: &Request) -> (LogTask, Option<Preset>) {
         let log = self.log(container, true, container.last, request);
         let never = container.restarts == 0 && container.last.is_none();
-        let without = never.then(|| Without::Absent("the container was not restarted".to_owned()));
-        Planned { task: Task { what: What::Log(log), required }, without }
+        (log, never.then(|| Preset::Absent("the container was not restarted".to_owned())))
     }
 
     /// The log of what runs now, or ran last and was not restarted.
-    pub(super) fn current_log(&self, container: &Container, required: bool, request: &Request) -> Planned {
+    #[must_use]
+    pub fn current_log(&self, container: &Container, request: &Request) -> (LogTask, Option<Preset>) {
         let run = container.state.run();
         // A container that waits to be restarted answers for "current" with the log of its last run:
         // https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/kubelet/kubelet_pods.go (validateContainerLogStatus).
-        let without = match &container.state {
-            State::Waiting(reason) if container.last.is_some() => Some(Without::Absent(format!(
+        let preset = match &container.state {
+            State::Waiting(reason) if container.last.is_some() => Some(Preset::Absent(format!(
                 "the container is not running ({reason}); the log of its last run is the previous log"
             ))),
             _ => None,
         };
-        Planned { task: Task { what: What::Log(self.log(container, false, run, request)), required }, without }
+        (self.log(container, false, run, request), preset)
     }
 
     fn log(&self, container: &Container, previous: bool, run: Option<Run>, request: &Request) -> LogTask {
@@ -261,6 +283,18 @@ impl Pod {
         };
         Some(LogFiles { folder, from_run, to_run, is_over: previous })
     }
+}
+
+/// The pods that the profile takes, unhealthy ones first, of those that were seen.
+#[must_use]
+pub fn taken(request: &Request, mut pods: Vec<Pod>) -> Vec<Pod> {
+    let limit = request.profile.select.limit.map_or(usize::MAX, |limit| limit as usize);
+    if pods.len() > limit {
+        // Stable, so that among equals the order of the list decides.
+        pods.sort_by_key(|pod| !pod.is_unhealthy());
+        pods.truncate(limit);
+    }
+    pods
 }
 
 /// A static pod, which its node knew before the API did, has another UID there.
@@ -325,16 +359,14 @@ fn endpoint(
     };
     // Whoever may annotate a pod is not to choose what is asked for with this user's rights.
     let path = annotated(&rule.path_annotations).filter(|path| is_path(path));
-    let task = ScrapeTask {
-        name: rule.name.clone(),
-        namespace: namespace.to_owned(),
-        pod: pod.to_owned(),
-        scheme: rule.scheme.as_str(),
-        port: by_annotation().or_else(by_name).unwrap_or(rule.port),
-        path: path.unwrap_or_else(|| rule.path.clone()),
-        not_before: None,
-    };
-    Some((task, rule.required))
+    let port = by_annotation().or_else(by_name).unwrap_or(rule.port);
+    let path = path.unwrap_or_else(|| rule.path.clone());
+    Some((scrape_of(rule, namespace, pod, port, path), rule.required))
+}
+
+fn scrape_of(rule: &Scrape, namespace: &str, pod: &str, port: u16, path: String) -> ScrapeTask {
+    let (namespace, pod, scheme) = (namespace.to_owned(), pod.to_owned(), rule.scheme.as_str());
+    ScrapeTask { name: rule.name.clone(), namespace, pod, scheme, port, path, not_before: None }
 }
 
 impl State {

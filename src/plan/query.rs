@@ -1,6 +1,6 @@
 //! The questions to a Prometheus: those of the profile, filled in for one cluster, and the user's own.
 
-use super::{Place, Planned, Request, Task, What, Without};
+use super::{Place, Request};
 use crate::{
     profile::{NarrowedBy, QueryRule},
     promql::{self, Query, RawSelector},
@@ -81,7 +81,7 @@ pub struct Question {
     pub range: Option<(DateTime<Utc>, TimeDelta)>,
 }
 
-/// See [`What::Prometheus`].
+/// A Prometheus to look for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FindTask {
     /// Where it is, as the user says it; none to look for it.
@@ -97,7 +97,7 @@ pub struct FindTask {
     pub around: Question,
 }
 
-/// See [`What::Query`].
+/// One question to a Prometheus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryTask {
     /// Its name.
@@ -123,7 +123,7 @@ pub enum AnsweredBy {
     Objects,
 }
 
-/// See [`What::Samples`].
+/// The samples that the questions are about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SamplesTask {
     /// One for each metric.
@@ -132,7 +132,7 @@ pub struct SamplesTask {
     pub labels: Vec<(String, String)>,
 }
 
-/// See [`What::About`].
+/// What a Prometheus knows beside samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
     /// Alerts that fire, or are about to.
@@ -241,7 +241,7 @@ pub fn of_profile<'a>(request: &'a Request, known: &Known, now: DateTime<Utc>) -
 
 /// A question for the window and some time before it. The last of its moments is the window's end, or now.
 fn over(request: &Request, expr: String, lookback: TimeDelta, step: Option<TimeDelta>, now: DateTime<Utc>) -> Question {
-    let start = request.window.start - lookback;
+    let start = request.window.start.checked_sub_signed(lookback).unwrap_or(DateTime::<Utc>::MIN_UTC);
     let span = (request.window.end.min(now) - start).num_seconds().max(1);
     let least = step.map_or(1, |step| step.num_seconds().max(1));
     let range = promql::duration(RANGE).map_or(0, |range| range.as_secs().cast_signed());
@@ -253,8 +253,9 @@ fn over(request: &Request, expr: String, lookback: TimeDelta, step: Option<TimeD
     let end = DateTime::from_timestamp(end.timestamp(), 0).unwrap_or(end);
     // As many whole steps as reach the start.
     let steps = (span + step - 1) / step;
-    let step = TimeDelta::seconds(step);
-    let start = end - step * i32::try_from(steps).unwrap_or(0);
+    let back = steps.checked_mul(step).and_then(TimeDelta::try_seconds);
+    let step = TimeDelta::try_seconds(step).unwrap_or(TimeDelta::MAX);
+    let start = back.and_then(|back| end.checked_sub_signed(back)).unwrap_or(start);
     Question { expr, end, range: Some((start, step)) }
 }
 
@@ -303,20 +304,19 @@ pub fn answered(
     question: &Query,
     (first, last): (DateTime<Utc>, DateTime<Utc>),
     by: AnsweredBy,
-) -> Task {
-    let query = QueryTask {
+) -> QueryTask {
+    QueryTask {
         id: rule.id.clone(),
         question: Question { expr: question.to_string(), end: last, range: Some((first, last - first)) },
         rule: Some(Box::new(rule.clone())),
         is_narrowed: true,
         by,
-    };
-    Task { what: What::Query(query), required: false }
+    }
 }
 
-/// The task that finds whom to ask; none where there is nothing to ask.
+/// How the Prometheus to ask is found; none where there is nothing to ask.
 #[must_use]
-pub fn whom(request: &Request, place: &Place, now: DateTime<Utc>) -> Option<Planned> {
+pub fn whom(request: &Request, place: &Place, now: DateTime<Utc>) -> Option<FindTask> {
     if request.questions() == 0 {
         return None;
     }
@@ -338,7 +338,7 @@ pub fn whom(request: &Request, place: &Place, now: DateTime<Utc>) -> Option<Plan
         Question { expr, end, range: None }
     };
     let count = |by: &str, selector: &str| format!("sum by ({by}) (count_over_time({selector}[{span}s]))");
-    let find = FindTask {
+    Some(FindTask {
         named: match &request.prometheus {
             Ask::At(at) => Some(at.clone()),
             Ask::Find | Ask::Nobody => None,
@@ -347,10 +347,7 @@ pub fn whom(request: &Request, place: &Place, now: DateTime<Utc>) -> Option<Plan
         ours: question(count(&labels, info), &narrowing),
         anywhere: question(count(&labels, info), &Vec::new()),
         around: question(count("", &format!("{{__name__=~\"{OF_PODS}\"}}")), &narrowing),
-    };
-    let without =
-        (request.prometheus == Ask::Nobody).then(|| Without::Skipped("left out by --prometheus none".to_owned()));
-    Some(Planned { task: Task { what: What::Prometheus(find), required: false }, without })
+    })
 }
 
 /// Whether a Prometheus is asked, and which.
@@ -365,10 +362,9 @@ pub enum Ask {
     Nobody,
 }
 
-/// What is asked of it, once it is found and as much is known of the workload as will be.
+/// The questions, those of the user first, once a Prometheus is found and as much is known of the workload as will be.
 #[must_use]
-pub fn questions(request: &Request, known: &Known, now: DateTime<Utc>) -> Vec<Planned> {
-    let task = |what| Planned::from(Task { what, required: false });
+pub fn questions(request: &Request, known: &Known, now: DateTime<Utc>) -> Vec<QueryTask> {
     let own = |(id, expr): &(String, String)| QueryTask {
         id: id.clone(),
         question: over(request, expr.clone(), TimeDelta::zero(), None, now),
@@ -385,13 +381,12 @@ pub fn questions(request: &Request, known: &Known, now: DateTime<Utc>) -> Vec<Pl
         is_narrowed,
         by: AnsweredBy::Prometheus,
     });
-    let queries = request.queries.iter().map(own).chain(of_profile).map(|query| task(What::Query(query)));
-    let abouts = [About::Alerts, About::Rules, About::Targets].map(|about| task(What::About(about)));
-    queries.chain(abouts).chain([task(What::Samples(samples(request, known, now)))]).collect()
+    request.queries.iter().map(own).chain(of_profile).collect()
 }
 
 /// The samples that the questions are about.
-fn samples(request: &Request, known: &Known, now: DateTime<Utc>) -> SamplesTask {
+#[must_use]
+pub fn samples(request: &Request, known: &Known, now: DateTime<Utc>) -> SamplesTask {
     let narrowings = Narrowings::of(request, known);
     let as_asked = Narrowing::new();
     let profile = request.profile.queries.iter().filter_map(|rule| {
@@ -409,9 +404,9 @@ fn samples(request: &Request, known: &Known, now: DateTime<Utc>) -> SamplesTask 
     wanted.extend(promql::raw_selectors(own.map(|query| (query, &as_asked, Duration::ZERO))));
     let end = request.window.end.min(now);
     let question = |RawSelector { selector, reach }: RawSelector| {
-        let reach = TimeDelta::from_std(reach).unwrap_or_default();
+        let reach = i64::try_from(reach.as_secs()).unwrap_or(i64::MAX);
         // A step more, for it is whole steps that reach the start.
-        let span = (end - request.window.start + reach).num_seconds().max(1) + 2 * STEPS[4];
+        let span = (end - request.window.start).num_seconds().max(1).saturating_add(reach).saturating_add(2 * STEPS[4]);
         Question { expr: format!("{selector}[{span}s]"), end, range: None }
     };
     SamplesTask { questions: wanted.into_iter().map(question).collect(), labels: known.labels() }

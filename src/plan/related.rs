@@ -3,7 +3,7 @@
 //! Found from names, labels and references alone; the objects' contents are not kept. What cannot
 //! be tied to the workload is left out: in a shared namespace it is somebody else's.
 
-use super::Resource;
+use super::{Resource, Right};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt as _};
 use serde_json::Value;
@@ -39,6 +39,14 @@ pub struct Related {
     claims: BTreeSet<String>,
     accounts: BTreeSet<String>,
     services: BTreeSet<String>,
+}
+
+impl Neighbours {
+    /// The rights that it takes to list them.
+    pub fn rights(namespace: &str) -> impl Iterator<Item = Right> {
+        let listed = [("", "pods"), ("apps", "replicasets"), ("batch", "jobs"), ("", "services")];
+        listed.into_iter().map(move |(group, resource)| Right::within(Some(namespace), "list", group, resource))
+    }
 }
 
 impl Related {

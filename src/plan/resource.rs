@@ -37,6 +37,19 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// One that no server told us of.
+    #[must_use]
+    pub fn unserved(group: &str, plural: &str) -> Self {
+        Self { group: group.to_owned(), plural: plural.to_owned(), ..unknown() }
+    }
+
+    /// One over the cluster that is known without discovery.
+    #[must_use]
+    pub fn of_cluster(group: &str, version: &str, plural: &str, kind: &str) -> Self {
+        let (version, kind) = (version.to_owned(), kind.to_owned());
+        Self { version, kind, namespaced: false, ..Self::unserved(group, plural) }
+    }
+
     /// One of which no more than kubectl's full name is known, `deployments.apps`.
     #[must_use]
     pub fn named(full: &str) -> Self {
@@ -85,50 +98,89 @@ impl fmt::Display for Resource {
     }
 }
 
+/// Stands for any name where roles are worked out: no object of Kubernetes can be called so.
+pub const ANY: &str = "*";
+
 /// One right, as a line of a Role or ClusterRole would grant it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Right {
-    /// Namespace that it is needed in; none for the whole cluster.
-    pub namespace: Option<String>,
-    /// API group; empty for the core group.
-    pub group: String,
-    /// Plural, with its subresource: `pods/log`.
-    pub resource: String,
-    /// `get` or `list`.
-    pub verb: &'static str,
-    /// The only object it is needed for, where there is one.
-    pub name: Option<String>,
+pub enum Right {
+    /// To objects.
+    Resource {
+        /// Namespace that it is needed in; none for the whole cluster.
+        namespace: Option<String>,
+        /// API group; empty for the core group.
+        group: String,
+        /// Plural, with its subresource: `pods/log`.
+        resource: String,
+        /// `get` or `list`.
+        verb: &'static str,
+        /// The only object it is needed for, where there is one.
+        name: Option<String>,
+    },
+    /// To `get` a path of the API server that is no resource.
+    Path(String),
 }
 
 impl Right {
+    /// To a resource of a group over the cluster.
+    #[must_use]
+    pub fn new(verb: &'static str, group: &str, resource: &str) -> Self {
+        Self::within(None, verb, group, resource)
+    }
+
+    /// The same in one namespace, or over the cluster.
+    #[must_use]
+    pub fn within(namespace: Option<&str>, verb: &'static str, group: &str, resource: &str) -> Self {
+        let namespace = namespace.map(str::to_owned);
+        Self::Resource { namespace, group: group.to_owned(), resource: resource.to_owned(), verb, name: None }
+    }
+
+    /// The same to one object alone; to each of them by [`ANY`].
+    #[must_use]
+    pub fn named(mut self, of: &str) -> Self {
+        if let Self::Resource { name, .. } = &mut self {
+            *name = (of != ANY).then(|| of.to_owned());
+        }
+        self
+    }
+
     /// To read the files of the nodes.
     #[must_use]
     pub fn of_node_files() -> Self {
-        let resource = "nodes/proxy".to_owned();
-        Self { namespace: None, group: String::new(), resource, verb: "get", name: None }
+        Self::new("get", "", "nodes/proxy")
     }
 
     /// To ask what is behind a service, by the API server's name for its port.
     #[must_use]
-    pub fn of_service(namespace: &str, name: String) -> Self {
-        let (namespace, resource) = (Some(namespace.to_owned()), "services/proxy".to_owned());
-        Self { namespace, group: String::new(), resource, verb: "get", name: Some(name) }
+    pub fn of_service(namespace: &str, name: &str) -> Self {
+        Self::within(Some(namespace), "get", "", "services/proxy").named(name)
+    }
+
+    /// The namespace that it is needed in; none for the whole cluster.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Resource { namespace, .. } => namespace.as_deref(),
+            Self::Path(_) => None,
+        }
     }
 
     /// What to do about its being refused.
     #[must_use]
     pub fn needed(&self) -> String {
-        let flag = match (&self.namespace, &self.name) {
+        let flag = match self {
             _ if *self == Self::of_node_files() => " --rotated-logs".to_owned(),
-            (Some(namespace), Some(name)) if self.resource == "services/proxy" => {
+            Self::Resource { namespace: Some(namespace), resource, name: Some(name), .. }
+                if resource == "services/proxy" =>
+            {
                 format!(" --prometheus {namespace}/{name}")
+            }
+            // Whoever may ask only what is named needs no such list.
+            Self::Resource { namespace: None, resource, .. } if resource == "services" => {
+                return format!("needs {self}");
             }
             _ => String::new(),
         };
-        // Whoever may ask only what is named needs no such list.
-        if self.resource == "services" && self.namespace.is_none() {
-            return format!("needs {self}");
-        }
         format!("needs {self}; `kubectl-escalate rbac{flag}` prints the role")
     }
 }
@@ -136,14 +188,18 @@ impl Right {
 /// As in "needs `get pods/log` in namespace x".
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.verb, self.resource)?;
-        if !self.group.is_empty() {
-            write!(f, ".{}", self.group)?;
+        let (namespace, group, resource, verb, name) = match self {
+            Self::Path(path) => return write!(f, "get the path {path}"),
+            Self::Resource { namespace, group, resource, verb, name } => (namespace, group, resource, verb, name),
+        };
+        write!(f, "{verb} {resource}")?;
+        if !group.is_empty() {
+            write!(f, ".{group}")?;
         }
-        if let Some(name) = &self.name {
+        if let Some(name) = name {
             write!(f, " \"{name}\"")?;
         }
-        match &self.namespace {
+        match namespace {
             Some(namespace) => write!(f, " in namespace {namespace}"),
             None => write!(f, " over the cluster"),
         }
@@ -160,25 +216,13 @@ pub struct UnknownGroup {
 }
 
 /// A resource that no server told us of.
-pub(super) fn unknown() -> Resource {
+fn unknown() -> Resource {
     Resource {
         group: String::new(),
         version: String::new(),
         plural: String::new(),
         kind: String::new(),
         namespaced: true,
-        verbs: Vec::new(),
-    }
-}
-
-/// A resource known without discovery.
-pub(super) fn cluster_scoped(group: &str, version: &str, plural: &str, kind: &str) -> Resource {
-    Resource {
-        group: group.to_owned(),
-        version: version.to_owned(),
-        plural: plural.to_owned(),
-        kind: kind.to_owned(),
-        namespaced: false,
         verbs: Vec::new(),
     }
 }

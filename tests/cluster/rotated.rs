@@ -118,7 +118,7 @@ fn what_the_node_still_has_of_a_deleted_pod_is_there() {
         let bundle = collect(&["-n", namespace, "--before", "30m", "--rotated-logs"]).bundle();
         let containers = bundle.manifest["containers"].as_array().expect("containers");
         let container = containers.iter().find(|container| container["pod"] == *pod);
-        let is_of_it = |task: &&serde_json::Value| text(&task["id"]).contains(&pod) || task["kind"] == "left-logs";
+        let is_of_it = |task: &&serde_json::Value| text(&task["id"]).contains(&pod) || task["kind"] == "orphaned-logs";
         let told = || bundle.tasks().filter(is_of_it).map(|task| format!("{task:#}")).collect::<String>();
         let log = container.and_then(|container| container["runs"][0]["log"].as_str());
         let ours = bundle.file(log.ok_or_else(told)?);

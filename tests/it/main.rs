@@ -17,6 +17,7 @@ mod log_facts;
 mod object_series;
 mod objects;
 mod plan;
+mod planner;
 mod profile;
 mod promql;
 mod recordings;

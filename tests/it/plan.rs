@@ -2,16 +2,22 @@
 
 use crate::support::world::pod;
 use kubectl_escalate::{
+    collectors,
     plan::{
-        self, Neighbours, Place, Planned, Pod, Related, Request, Resource, Scope, UnknownGroup, Without,
+        self, Basis, DeletedPod, Evidence, FoundPrometheus, Known, ListTask, Neighbours, Place, Planned, Planner, Pod,
+        Preset, Related, Request, Resource, Right, Role, Scope, Shown, UnknownGroup,
         window::{Window, parse_incident},
     },
     profile::Profile,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
-fn request(skip: &[&str]) -> Request {
+pub(crate) fn request(skip: &[&str]) -> Request {
     let now = "2024-03-05T18:00:00Z".parse().expect("a time");
     let incident = parse_incident("2024-03-05T14:05:00Z", now, &chrono::Utc).expect("an incident");
     Request {
@@ -50,9 +56,57 @@ fn served() -> Vec<Resource> {
     ]
 }
 
-fn place(names: &[&str]) -> Place {
+pub(crate) fn place(names: &[&str]) -> Place {
     let scope = Scope { own: true, pods: ["a".to_owned()].into(), ..Scope::default() };
     Place { namespaces: names.iter().map(|name| ((*name).to_owned(), scope.clone())).collect() }
+}
+
+pub(crate) fn basis(request: &Request, unknown: &[UnknownGroup], place: &Place) -> Basis {
+    Basis {
+        request: Arc::new(request.clone()),
+        served: Arc::new(served()),
+        unknown: Arc::new(unknown.to_vec()),
+        place: Arc::new(place.clone()),
+        scrape_gap: Duration::from_secs(10),
+    }
+}
+
+fn planner(basis: Basis) -> Planner {
+    collectors::planner(basis, HashSet::new())
+}
+
+/// What needs no more than discovery.
+fn first(request: &Request, unknown: &[UnknownGroup], place: &Place) -> Vec<Planned> {
+    planner(basis(request, unknown, place)).start(chrono::DateTime::UNIX_EPOCH)
+}
+
+/// What hangs on these pods, which the first list of pods shows.
+fn expand(request: &Request, place: &Place, mut pods: Vec<Pod>) -> Vec<Planned> {
+    let mut planner = planner(basis(request, &[], place));
+    let first = planner.start(chrono::DateTime::UNIX_EPOCH);
+    let mut plan = Vec::new();
+    for list in first.iter().filter(|planned| planned.preset.is_none() && planned.task.role() == Role::Pods) {
+        let pods = std::mem::take(&mut pods);
+        plan.extend(planner.on(&list.task, Shown { pods, ..Shown::default() }, &Nothing));
+    }
+    plan
+}
+
+/// What there is before anything else has ended.
+struct Nothing;
+
+impl Evidence for Nothing {
+    fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        chrono::DateTime::UNIX_EPOCH
+    }
+
+    fn known(&self) -> Known {
+        Known::default()
+    }
+
+    fn deleted(&self, _there: &HashSet<String>) -> Vec<DeletedPod> {
+        Vec::new()
+    }
 }
 
 fn ids(plan: &[Planned]) -> Vec<String> {
@@ -63,32 +117,32 @@ fn find<'a>(plan: &'a [Planned], id: &str) -> &'a Planned {
     plan.iter().find(|planned| planned.task.id() == id).unwrap_or_else(|| panic!("{id} of {:#?}", ids(plan)))
 }
 
-fn pods(values: &[Value], request: &Request) -> Vec<Pod> {
+pub(crate) fn pods(values: &[Value], request: &Request) -> Vec<Pod> {
     values.iter().map(|value| Pod::read(request, value).expect("a pod")).collect()
 }
 
 #[test]
 fn few_namespaces_are_listed_each_and_many_at_once() {
     let request = request(&[]);
-    let few = ids(&plan::first(&request, &served(), &[], &place(&["n1", "n2", "n3", "n4"])));
+    let few = ids(&first(&request, &[], &place(&["n1", "n2", "n3", "n4"])));
     assert!(few.contains(&"list/n4/pods".to_owned()) && !few.contains(&"list/pods".to_owned()));
-    let many = ids(&plan::first(&request, &served(), &[], &place(&["n1", "n2", "n3", "n4", "n5"])));
+    let many = ids(&first(&request, &[], &place(&["n1", "n2", "n3", "n4", "n5"])));
     assert!(many.contains(&"list/pods".to_owned()) && !many.contains(&"list/n4/pods".to_owned()));
 }
 
 #[test]
 fn what_is_not_served_is_planned_as_absent() {
-    let plan = plan::first(&request(&[]), &served(), &[], &place(&["n1"]));
-    assert!(matches!(find(&plan, "list/services").without, Some(Without::Absent(_))));
+    let plan = first(&request(&[]), &[], &place(&["n1"]));
+    assert!(matches!(find(&plan, "list/services").preset, Some(Preset::Absent(_))));
 }
 
 #[test]
 fn what_cannot_be_known_to_be_served_is_planned_as_failed() {
     let unknown = UnknownGroup { group_version: "metrics.k8s.io/v1beta1".to_owned(), causes: vec!["away".to_owned()] };
-    let plan = plan::first(&request(&[]), &served(), &[unknown], &place(&["n1"]));
-    let without = &find(&plan, "list/pods.metrics.k8s.io").without;
-    assert!(matches!(without, Some(Without::Failed(causes)) if causes[1] == "away"), "{without:?}");
-    assert!(matches!(find(&plan, "list/services").without, Some(Without::Absent(_))));
+    let plan = first(&request(&[]), &[unknown], &place(&["n1"]));
+    let preset = &find(&plan, "list/pods.metrics.k8s.io").preset;
+    assert!(matches!(preset, Some(Preset::Failed(causes)) if causes[1] == "away"), "{preset:?}");
+    assert!(matches!(find(&plan, "list/services").preset, Some(Preset::Absent(_))));
 }
 
 #[test]
@@ -101,7 +155,7 @@ fn an_annotated_path_that_leads_elsewhere_is_not_taken() {
         let mut place = place(&["n1"]);
         place.namespaces.get_mut("n1").expect("n1").pods.insert("a".to_owned());
         let request = request(&[]);
-        let plan = plan::expand(&request, &served(), &place, pods(&[pod], &request));
+        let plan = expand(&request, &place, pods(&[pod], &request));
         let scrape = plan.iter().find(|planned| planned.task.kind() == "scrape").expect("a scrape");
         assert!(scrape.task.path().ends_with(&format!("/proxy{taken}")), "{}", scrape.task.path());
     }
@@ -111,24 +165,25 @@ fn an_annotated_path_that_leads_elsewhere_is_not_taken() {
 fn nothing_called_secrets_is_planned_in_any_group() {
     for (name, _) in kubectl_escalate::profile::embedded() {
         let request = Request { profile: Profile::load(name).expect("a profile"), ..request(&[]) };
-        let plan = plan::first(&request, &served(), &[], &place(&["n1"]));
+        let plan = first(&request, &[], &place(&["n1"]));
         assert!(!ids(&plan).iter().any(|id| id.contains("secrets")), "{name}: {:#?}", ids(&plan));
-        assert!(
-            plan.iter().filter_map(|planned| planned.task.right()).all(|right| ["get", "list"].contains(&right.verb))
-        );
-        let rights = plan::rights_of_pods(&request, &served(), &["n1".to_owned()].into());
-        assert!(
-            rights.iter().all(|right| ["get", "list"].contains(&right.verb) && !right.resource.contains("secrets"))
-        );
+        let any = vec![Pod::any(&request, "n1")];
+        let plan: Vec<Planned> = plan.into_iter().chain(expand(&request, &place(&["n1"]), any)).collect();
+        let rights =
+            plan.iter().flat_map(|planned| planned.task.right().into_iter().chain(planned.task.further_rights()));
+        let is_sound = |right: &Right| match right {
+            Right::Resource { resource, verb, .. } => ["get", "list"].contains(verb) && !resource.contains("secrets"),
+            Right::Path(_) => true,
+        };
+        let unsound: Vec<Right> = rights.filter(|right| !is_sound(right)).collect();
+        assert_eq!(unsound, [], "{name}");
     }
 }
 
 #[test]
 fn data_of_the_server_is_asked_for_by_metadata() {
-    let plan = plan::first(&request(&[]), &served(), &[], &place(&["n1"]));
-    let plan::What::List(list) = &find(&plan, "list/n1/serverconfigs.data.spirl.com").task.what else {
-        panic!("a list")
-    };
+    let plan = first(&request(&[]), &[], &place(&["n1"]));
+    let list = find(&plan, "list/n1/serverconfigs.data.spirl.com").task.spec::<ListTask>().expect("a list");
     assert!(list.metadata_only);
 }
 
@@ -136,8 +191,8 @@ fn data_of_the_server_is_asked_for_by_metadata() {
 fn ids_are_unique_and_what_is_gone_first_is_asked_first() {
     let request = request(&[]);
     let place = place(&["n1"]);
-    let mut plan = plan::first(&request, &served(), &[], &place);
-    plan.extend(plan::expand(&request, &served(), &place, pods(&[pod("n1", "a"), pod("n1", "b")], &request)));
+    let mut plan = first(&request, &[], &place);
+    plan.extend(expand(&request, &place, pods(&[pod("n1", "a"), pod("n1", "b")], &request)));
     let distinct: BTreeSet<_> = ids(&plan).into_iter().collect();
     assert_eq!(distinct.len(), plan.len());
     plan.sort_by_key(|planned| planned.task.priority());
@@ -150,16 +205,14 @@ fn ids_are_unique_and_what_is_gone_first_is_asked_first() {
 #[test]
 fn only_the_selected_pods_are_scraped() {
     let request = request(&[]);
-    let plan =
-        ids(&plan::expand(&request, &served(), &place(&["n1"]), pods(&[pod("n1", "a"), pod("n1", "b")], &request)));
+    let plan = ids(&expand(&request, &place(&["n1"]), pods(&[pod("n1", "a"), pod("n1", "b")], &request)));
     assert!(plan.contains(&"scrape/n1/a/metrics".to_owned()) && !plan.contains(&"scrape/n1/b/metrics".to_owned()));
 }
 
 #[test]
 fn a_node_is_asked_for_once() {
     let request = request(&[]);
-    let plan =
-        ids(&plan::expand(&request, &served(), &place(&["n1"]), pods(&[pod("n1", "a"), pod("n1", "b")], &request)));
+    let plan = ids(&expand(&request, &place(&["n1"]), pods(&[pod("n1", "a"), pod("n1", "b")], &request)));
     assert_eq!(plan.iter().filter(|id| *id == "get/nodes/node-a").count(), 1);
     assert!(plan.contains(&"get/kube-node-lease/leases.coordination.k8s.io/node-a".to_owned()));
 }
@@ -168,10 +221,10 @@ fn a_node_is_asked_for_once() {
 fn what_is_skipped_is_said_and_not_asked_for() {
     let request = request(&["logs", "deployments.apps"]);
     let place = place(&["n1"]);
-    let first = plan::first(&request, &served(), &[], &place);
-    assert!(matches!(find(&first, "list/n1/deployments.apps").without, Some(Without::Skipped(_))));
-    assert!(matches!(find(&first, "kind/logs").without, Some(Without::Skipped(_))));
-    let more = plan::expand(&request, &served(), &place, pods(&[pod("n1", "a")], &request));
+    let first = first(&request, &[], &place);
+    assert!(matches!(find(&first, "list/n1/deployments.apps").preset, Some(Preset::Skipped(_))));
+    assert!(matches!(find(&first, "kind/logs").preset, Some(Preset::Skipped(_))));
+    let more = expand(&request, &place, pods(&[pod("n1", "a")], &request));
     assert!(!ids(&more).iter().any(|id| id.starts_with("log/")));
 }
 
@@ -180,12 +233,12 @@ fn of_many_agents_the_unhealthy_are_taken_first() {
     let request = Request { profile: Profile::load("agent").expect("a profile"), ..request(&[]) };
     let mut all: Vec<Value> = (0..25).map(|number| pod("spirl-system", &format!("agent-{number:02}"))).collect();
     all[24]["status"]["conditions"][0]["status"] = "False".into();
-    let plan = plan::expand(&request, &served(), &place(&["spirl-system"]), pods(&all, &request));
+    let plan = expand(&request, &place(&["spirl-system"]), pods(&all, &request));
     let logs: BTreeSet<String> =
         ids(&plan).into_iter().filter(|id| id.starts_with("log/") && !id.ends_with("previous")).collect();
     assert_eq!(logs.len(), 20);
     assert!(logs.contains("log/spirl-system/agent-24/server"));
-    let Some(Without::Skipped(cause)) = &find(&plan, "kind/further pods").without else { panic!("a word of the rest") };
+    let Some(Preset::Skipped(cause)) = &find(&plan, "kind/further pods").preset else { panic!("a word of the rest") };
     assert!(cause.contains("5 more"), "{cause}");
 }
 

@@ -179,6 +179,10 @@ fn mistakes_are_told_with_line_and_column() {
             "x.yaml:7:56: `2y` is too long; write at most `1y`",
         ),
         (
+            "objects: [{resource: pods}]\nqueries:\n- {id: a, scenario: s, measures: m, unit: ratio, step: 200000000y, expr: up}\n",
+            "x.yaml:7:56: `200000000y` is too long; write at most `1y`",
+        ),
+        (
             "objects: [{resource: pods}]\nqueries:\n- {id: A, scenario: s, measures: m, unit: ratio, expr: up}\n",
             "x.yaml:7:8: `A` is not a valid query name",
         ),

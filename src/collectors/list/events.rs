@@ -1,4 +1,4 @@
-//! How far back a list of events reaches, by the last time of each.
+//! Owns how far back a list of events reaches, by the last time of each.
 
 use crate::{
     bundle::{Interval, layout},
@@ -60,8 +60,8 @@ impl Reach {
 
     /// Says of each namespace's table what it covers.
     pub(super) fn cover(&self, site: &Site, list: &ListTask, entries: &mut [Entry], broken: Option<&str>) {
-        let window = Interval { from: site.request.window.start, to: site.request.window.end };
-        for namespace in site.place.namespaces.keys() {
+        let window = Interval { from: site.basis.request.window.start, to: site.basis.request.window.end };
+        for namespace in site.basis.place.namespaces.keys() {
             let path = layout::resource_table(&site.cluster, Some(namespace), &list.resource.short());
             let Some(entry) = entries.iter_mut().find(|entry| entry.path == path) else { continue };
             let Kept { first, last, count } = self.kept.get(namespace).copied().unwrap_or_default();
@@ -79,7 +79,7 @@ impl Reach {
 }
 
 /// When an event was last seen, or written: the API server keeps it for a time from then on.
-fn last_time(event: &Value) -> Option<DateTime<Utc>> {
+pub(in crate::collectors) fn last_time(event: &Value) -> Option<DateTime<Utc>> {
     let times = [
         &event["lastTimestamp"],
         &event["series"]["lastObservedTime"],

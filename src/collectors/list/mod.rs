@@ -1,4 +1,4 @@
-//! Objects of one kind: one request gives the Table that the server renders, with its objects.
+//! Owns the objects of one kind: one request gives the Table that the server renders, with its objects.
 //!
 //! Rows are redacted and written one by one while the list is still being received, so that memory
 //! holds a few objects and not the list.
@@ -17,17 +17,78 @@ use crate::{
         object_series::{AllObjectSeries, of_object},
         objects,
     },
-    plan::{self, ListTask, Planned, Pod, Task},
+    plan::{ListTask, Pod, Priority, Resource, Right, Role, Task, TaskSpec, with_query},
     redact::{CleanJson, Counts},
     source::kubernetes::{ListHead, ListedObject, Row, Rows, SourceError},
 };
 use events::Reach;
+pub(super) use events::last_time;
 use serde_json::Value;
 use std::time::Duration;
 use write::Pipe;
 
 /// Longest time for all pages of a list.
 const LONGEST: Duration = Duration::from_secs(120);
+
+impl TaskSpec for ListTask {
+    fn id(&self) -> String {
+        let within = self.namespace.as_deref().map(|name| format!("{name}/")).unwrap_or_default();
+        let fields = self.fields.as_deref().map(|fields| format!("?{fields}")).unwrap_or_default();
+        format!("list/{within}{}{fields}", self.resource)
+    }
+
+    fn kind(&self) -> &'static str {
+        "list"
+    }
+
+    fn target(&self) -> String {
+        self.resource.to_string()
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    fn path(&self) -> String {
+        let path = self.resource.path(self.namespace.as_deref());
+        let selectors = [("labelSelector", &self.labels), ("fieldSelector", &self.fields)];
+        with_query(path, selectors.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))))
+    }
+
+    fn right(&self) -> Option<Right> {
+        Some(Right::within(self.namespace.as_deref(), "list", &self.resource.group, &self.resource.plural))
+    }
+
+    fn priority(&self) -> Priority {
+        let is_volatile = self.resource.is("", "pods") || self.resource.is("", "events");
+        if is_volatile && !self.is_of_neighbours() { Priority::Volatile } else { Priority::Lasting }
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        // It sees to its own, so that what came in that time is kept.
+        None
+    }
+
+    fn role(&self) -> Role {
+        match self {
+            _ if self.is_of_events() => Role::Events,
+            _ if self.resource.is("", "pods") && !self.is_of_neighbours() => Role::Pods,
+            _ => Role::Other,
+        }
+    }
+
+    fn by_namespace(&self, namespaces: &mut dyn Iterator<Item = &String>) -> Vec<Task> {
+        if self.namespace.is_some() || !self.resource.namespaced {
+            return Vec::new();
+        }
+        let within = |namespace: &String| Self { namespace: Some(namespace.clone()), ..self.clone() };
+        namespaces.map(|namespace| Task::new(within(namespace))).collect()
+    }
+
+    fn resource(&self) -> Option<&Resource> {
+        Some(&self.resource)
+    }
+}
 
 pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     let mut gather = Gather {
@@ -53,7 +114,7 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     let Gather { pipe, reach, mut objects, table, pods, claims, object_series, found, restarted, .. } = gather;
     site.add_object_series(object_series, listed.is_ok());
     if listed.is_ok() {
-        let all = || site.place.namespaces.keys().map(String::as_str).collect();
+        let all = || site.basis.place.namespaces.keys().map(String::as_str).collect();
         for namespace in list.namespace.as_deref().map_or_else(all, |namespace| vec![namespace]) {
             objects.add_listed(&list.resource, &table, namespace);
         }
@@ -72,7 +133,7 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     }
     let mut done = match listed {
         Ok(_) => Done::new(if found == 0 { Outcome::Empty } else { Outcome::Collected }),
-        Err(error) => match refused(site, task, list, &error) {
+        Err(error) => match refused(task, list, &error) {
             // What has come is in the bundle; only the rest is missing.
             done if found > 0 && done.outcome == Outcome::Failed => Done { outcome: Outcome::Truncated, ..done },
             done => done,
@@ -88,11 +149,10 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
 }
 
 /// What may not be listed over the cluster may still be listed in a namespace.
-fn refused(site: &Site, task: &Task, list: &ListTask, error: &SourceError) -> Done {
+fn refused(task: &Task, list: &ListTask, error: &SourceError) -> Done {
     if error.code() == Some(403) && list.namespace.is_none() && list.resource.namespaced {
-        let instead = plan::one_by_one(task, &site.place).into_iter().map(Planned::from).collect();
         let cause = "listing over the cluster is forbidden; each namespace is listed instead".to_owned();
-        return Done { causes: vec![cause], instead, ..Done::new(Outcome::Skipped) };
+        return Done { causes: vec![cause], is_refused: true, ..Done::new(Outcome::Skipped) };
     }
     Done::failed(error, task)
 }
@@ -145,7 +205,7 @@ impl Rows for Gather {
         if let Some(reach) = &mut self.reach {
             reach.see(&object);
         }
-        let scope = self.site.place.namespaces.get(&namespace);
+        let scope = self.site.basis.place.namespaces.get(&namespace);
         let is_ours = scope.is_some_and(|scope| scope.holds(&self.list.resource, &object));
         let are_neighbours = self.list.is_of_neighbours();
         if if are_neighbours { is_ours } else { !is_ours && !self.everywhere } {
@@ -167,7 +227,7 @@ impl Rows for Gather {
             self.objects.add(&self.list.resource, &self.table, &object);
         }
         if self.list.resource.is("", "pods") && !are_neighbours {
-            self.pods.extend(Pod::read(&self.site.request, object.value()));
+            self.pods.extend(Pod::read(&self.site.basis.request, object.value()));
             if scope.is_some_and(|scope| scope.pods.contains(&name)) {
                 self.claims.extend(identity::of_pod(&self.site.names, &object, &self.site.cluster));
             }

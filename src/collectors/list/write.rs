@@ -187,7 +187,7 @@ impl Writer {
             _ if !complete => Vec::new(),
             Some(namespace) => vec![namespace.clone()],
             None if self.list.resource.namespaced && !self.list.is_of_neighbours() => {
-                self.site.place.namespaces.keys().cloned().collect()
+                self.site.basis.place.namespaces.keys().cloned().collect()
             }
             None => vec![String::new()],
         };

@@ -13,7 +13,7 @@ use crate::{
         identity, onset,
     },
     kubelet_log::Stamp,
-    plan::{LogTask, Pod, Task, What},
+    plan::{LogTask, Pod, Task},
     source::{StopReason, kubernetes::SourceError},
 };
 use chrono::{DateTime, Utc};
@@ -53,7 +53,7 @@ async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> 
     {
         return done;
     }
-    let window = &site.request.window;
+    let window = &site.basis.request.window;
     // An earlier bundle's log covers the window up to a moment, and this one from then on.
     let (from, begins) = match (before.covered.last(), known) {
         (Some(earlier), _) => (Some(earlier.to), FileStart::At(earlier.to)),
@@ -218,7 +218,9 @@ fn stopped(site: &Site, ended: &Ended, stop: Option<&Stopped>) -> Option<Reason>
 async fn begins(site: &Site, log: &LogTask, ended: &Ended, stop: Option<&Stopped>) -> FileStart {
     let begins = match log.started {
         // All of it was asked for, so the file begins with the first line that came.
-        Some(started) if started >= site.request.window.start => ended.begins.map_or(FileStart::Empty, FileStart::At),
+        Some(started) if started >= site.basis.request.window.start => {
+            ended.begins.map_or(FileStart::Empty, FileStart::At)
+        }
         _ if log.since.is_none() => FileStart::Unknown,
         _ => match stop {
             // Asked last: a file that even now begins before the window had all that was read.
@@ -241,7 +243,7 @@ async fn begins(site: &Site, log: &LogTask, ended: &Ended, stop: Option<&Stopped
 /// Asks for the first bytes of the log's file.
 pub(super) async fn beginning(site: &Site, log: &LogTask) -> FileStart {
     debug_assert!(log.since.is_some() || log.tail.is_some(), "the window's own request has a start or a tail");
-    let all = Task { what: What::Log(LogTask { since: None, tail: None, ..log.clone() }), required: false };
+    let all = Task::new(LogTask { since: None, tail: None, ..log.clone() });
     let first = async {
         let answer = site.kubernetes.get(&format!("{}&limitBytes=64", all.path()), "*/*").await.ok()?;
         let bytes = answer.body.whole(4 << 10).await.ok()?;
@@ -259,7 +261,7 @@ async fn restarted(site: &Site, log: &LogTask, at: DateTime<Utc>) -> FileStart {
     let Ok(pod) = site.kubernetes.get_json::<serde_json::Value>(&path, "application/json").await else {
         return FileStart::Unknown;
     };
-    let Some(pod) = Pod::read(&site.request, &pod) else { return FileStart::Unknown };
+    let Some(pod) = Pod::read(&site.basis.request, &pod) else { return FileStart::Unknown };
     let started = pod.runs().find(|runs| runs.container == log.container).and_then(|runs| runs.current?.started);
     match (started, log.started) {
         (Some(now), Some(listed)) if now > listed => FileStart::Restarted(at),

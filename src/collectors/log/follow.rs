@@ -6,16 +6,13 @@ use super::{
     pod_watch::{PodList, PodLists, RunId, RunState},
 };
 use crate::{
-    collect::{Container, Done, FollowedLogs, Site, lists_pods},
-    plan::{self, LogTask, Planned, Pod, Task, What},
-    source::{
-        Stop,
-        kubernetes::{Row, Rows, SourceError},
-    },
+    collect::{Container, Done, FollowedLogs, Site},
+    collectors::{look::look, objects},
+    plan::{self, LogTask, Planning, Pod, Role, Stage, Task},
+    source::{Stop, kubernetes::SourceError},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::{BoxFuture, join_all};
-use serde_json::Value;
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -56,9 +53,8 @@ impl FollowedLogs for Followed {
         Some(Box::pin(follower.end(site, task, log)))
     }
 
-    fn rest(&self, planned: &[&Task]) -> Vec<Task> {
-        let log = |task: &What| if let What::Log(log) = task { Some(log.clone()) } else { None };
-        let planned: Vec<LogTask> = planned.iter().filter_map(|task| log(&task.what)).collect();
+    fn rest(&self, planned: &[Task]) -> Vec<Task> {
+        let planned: Vec<&LogTask> = planned.iter().filter_map(Task::spec).collect();
         let planned = |log: &LogTask, is_run: bool| {
             planned.iter().any(|other| match is_run {
                 true => RunId::of(other) == RunId::of(log),
@@ -71,8 +67,8 @@ impl FollowedLogs for Followed {
         // A pod that still exists has its last two runs planned.
         let task = |log: &LogTask| LogTask { past: log.past || planned(log, false), ..log.clone() };
         let rest = rest.filter(|log| !planned(log, true)).map(task);
-        let mut tasks: Vec<Task> = rest.map(|log| Task { what: What::Log(log), required: false }).collect();
-        tasks.sort_by_cached_key(Task::id);
+        let mut tasks: Vec<Task> = rest.map(Task::new).collect();
+        tasks.sort_by_cached_key(|task| task.id());
         tasks
     }
 }
@@ -96,7 +92,7 @@ async fn of_site(site: &Site, stop: &Stop) -> (Followed, Vec<Container>) {
     let mut known = HashSet::new();
     // By pod: the last list that has it.
     let mut last: HashMap<String, (PodList, Pod, DateTime<Utc>)> = HashMap::new();
-    let end = site.request.window.end + GRACE;
+    let end = site.basis.request.window.end + GRACE;
     let lists = lists(site);
     while site.now() < end && stop.reason().is_none() {
         let (asked, seen) = (Instant::now(), site.now());
@@ -150,59 +146,32 @@ async fn of_site(site: &Site, stop: &Stop) -> (Followed, Vec<Container>) {
 
 /// The logs of the listed runs that can have lines in the window.
 fn logs(site: &Site, pods: &[Pod]) -> Vec<(LogTask, RunId)> {
-    let plan = plan::expand(&site.request, &site.served, &site.place, pods.to_vec());
-    let log = |planned: Planned| match planned.task.what {
-        What::Log(log) if log.since.is_some() && planned.without.is_none() => Some((RunId::of(&log)?, log)),
-        _ => None,
-    };
-    plan.into_iter().filter_map(log).map(|(run, log)| (log, run)).collect()
+    let planned = super::plan(&Planning { basis: &site.basis, stage: Stage::Pods(pods) });
+    let asked = planned.iter().filter(|planned| planned.preset.is_none());
+    let logs = asked.filter_map(|planned| planned.task.spec::<LogTask>()).filter(|log| log.since.is_some());
+    logs.filter_map(|log| Some((log.clone(), RunId::of(log)?))).collect()
 }
 
 /// The lists of the workload's pods.
 fn lists(site: &Site) -> Vec<Task> {
-    let plan = plan::first(&site.request, &site.served, &[], &site.place);
-    let is_wanted = |planned: &Planned| lists_pods(&planned.task) && planned.without.is_none();
-    plan.into_iter().filter(is_wanted).map(|planned| planned.task).collect()
+    let plan = objects::plan(&Planning { basis: &site.basis, stage: Stage::Start { now: site.now() } });
+    let asked = plan.into_iter().filter(|planned| planned.preset.is_none()).map(|planned| planned.task);
+    asked.filter(|task| task.role() == Role::Pods).collect()
 }
 
 /// The pods that the profile selects.
 async fn pods(site: &Site, lists: &[Task]) -> Result<Vec<Pod>, SourceError> {
     let mut pods = Vec::new();
     for task in lists {
-        let What::List(list) = &task.what else { continue };
-        let mut rows = Listed { site, list, pods: Vec::new() };
-        match site.kubernetes.list(&task.path(), false, &mut rows).await {
-            Ok(_) => {}
-            Err(error) if error.code() == Some(403) && list.namespace.is_none() => {
-                for task in plan::one_by_one(task, &site.place) {
-                    site.kubernetes.list(&task.path(), false, &mut rows).await?;
+        match look(&site.kubernetes, &site.basis, &site.cluster, task).await {
+            Ok(mut seen) => pods.append(&mut seen.pods),
+            Err(error) if error.code() == Some(403) && task.namespace().is_none() => {
+                for task in task.by_namespace(&mut site.basis.place.namespaces.keys()) {
+                    pods.append(&mut look(&site.kubernetes, &site.basis, &site.cluster, &task).await?.pods);
                 }
             }
             Err(error) => return Err(error),
         }
-        pods.append(&mut rows.pods);
     }
-    Ok(plan::taken(&site.request, pods))
-}
-
-struct Listed<'a> {
-    site: &'a Site,
-    list: &'a plan::ListTask,
-    pods: Vec<Pod>,
-}
-
-impl Rows for Listed<'_> {
-    type Object = Value;
-
-    fn row(&mut self, row: Row<Value>) {
-        let namespace = row.object["metadata"]["namespace"].as_str().unwrap_or_default();
-        let scope = self.site.place.namespaces.get(namespace);
-        if scope.is_some_and(|scope| scope.holds(&self.list.resource, &row.object)) {
-            self.pods.extend(Pod::read(&self.site.request, &row.object));
-        }
-    }
-
-    fn restart(&mut self) {
-        self.pods.clear();
-    }
+    Ok(plan::taken(&site.basis.request, pods))
 }

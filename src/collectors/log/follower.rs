@@ -17,7 +17,7 @@ use crate::{
     bundle::GapCause,
     collect::{Done, Site},
     facts::coverage::{FileStart, Reason},
-    plan::{LogFiles, LogTask, Task, What},
+    plan::{LogFiles, LogTask, Task},
     source::{BodyStream, kubernetes::SourceError},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -46,7 +46,7 @@ impl Follower {
     /// Follows a run until it has ended or following ends. An earlier bundle may have its log so far.
     pub(super) async fn follow(site: Site, log: LogTask, run: RunId, state: RunState, mut lists: PodLists) -> Self {
         let log = LogTask { past: true, ..log };
-        let task = Task { what: What::Log(log.clone()), required: false };
+        let task = Task::new(log.clone());
         let pipeline =
             LogPipeline::continued(&site, &task, &log).unwrap_or_else(|| LogPipeline::resumable(&site, &task, &log));
         let mut follower = Self { pipeline, files: None, not_read: None };
@@ -162,7 +162,7 @@ impl Follower {
     async fn file(&mut self, log: &LogTask, file: &mut Option<DateTime<Utc>>) {
         let site = &self.pipeline.sink.site;
         let begins = beginning(site, log).await;
-        let is_old = log.started.is_none_or(|started| started < site.request.window.start);
+        let is_old = log.started.is_none_or(|started| started < site.basis.request.window.start);
         if is_old && begins != FileStart::Unknown {
             self.pipeline.begins.get_or_insert(begins);
         }

@@ -5,7 +5,7 @@ use crate::{
     bundle::{GapCause, Outcome},
     collect::{Done, Site},
     facts::coverage::{Reason, RunLog},
-    plan::{LogTask, Task, What},
+    plan::{LogTask, Task},
     source::kubernetes::{Answer, SourceError},
 };
 
@@ -84,8 +84,7 @@ pub(super) async fn rest(mut pipeline: LogPipeline, log: &LogTask) -> Taken {
 /// Asks for what was written to a log since it was last read; with `follow`, also for what will be.
 pub(super) async fn since(pipeline: &mut LogPipeline, log: &LogTask, follow: bool) -> Result<Answer, Stopped> {
     let site = pipeline.sink.site.clone();
-    let what = What::Log(LogTask { since: pipeline.resume(), tail: None, ..log.clone() });
-    let task = Task { what, required: false };
+    let task = Task::new(LogTask { since: pipeline.resume(), tail: None, ..log.clone() });
     let answer = match follow {
         true => site.kubernetes.follow(&format!("{}&follow=true", task.path())).await,
         false => site.kubernetes.get(&task.path(), "*/*").await,

@@ -16,20 +16,131 @@ mod gaps;
 mod kubelet;
 mod names;
 mod newest;
-mod orphaned;
+pub(super) mod orphaned;
 mod pipeline;
 mod pod_watch;
 
 pub use follow::follow;
-pub(super) use orphaned::find as find_orphaned;
 
+use super::Collector;
 use crate::{
     collect::{Done, Site},
-    plan::{LogTask, Task},
+    plan::{LogTask, Planned, Planning, Priority, Right, Role, Stage, Task, TaskSpec, with_query},
+    profile::LogRule,
+};
+use chrono::SecondsFormat;
+use futures_util::future::FutureExt as _;
+use std::time::Duration;
+
+pub(super) const COLLECTOR: Collector = Collector {
+    name: "logs",
+    purpose: "container logs of the window, of the runs before the last restart too",
+    is_optional: false,
+    plan,
+    collect: |site, task| task.spec().map(|log| collect(site, task, log).boxed()),
 };
 
+impl TaskSpec for LogTask {
+    fn id(&self) -> String {
+        let which = match self.started.filter(|_| self.past) {
+            Some(started) => format!("/{}", started.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            // Others may have had its name, or have it by now.
+            None if self.is_orphaned() => format!("/{}", self.uid),
+            None => if self.previous { "/previous" } else { "" }.to_owned(),
+        };
+        format!("log/{}/{}/{}{which}", self.namespace, self.pod, self.container)
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            _ if self.past => "past-log",
+            _ if self.previous => "previous-log",
+            _ if self.is_orphaned() => "deleted-log",
+            _ => "log",
+        }
+    }
+
+    fn target(&self) -> String {
+        let which = match self {
+            _ if self.past => "log of an earlier run of",
+            _ if self.previous => "previous log of",
+            _ if self.is_orphaned() => "log of the deleted",
+            _ => "log of",
+        };
+        format!("{which} {}/{}", self.pod, self.container)
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        Some(&self.namespace)
+    }
+
+    fn path(&self) -> String {
+        let path = format!("/api/v1/namespaces/{}/pods/{}/log", self.namespace, self.pod);
+        let since = self.since.map(|since| since.to_rfc3339_opts(SecondsFormat::Secs, true));
+        let query = [
+            Some(("container", self.container.clone())),
+            Some(("timestamps", "true".to_owned())),
+            self.previous.then(|| ("previous", "true".to_owned())),
+            since.map(|since| ("sinceTime", since)),
+            self.tail.map(|tail| ("tailLines", tail.to_string())),
+        ];
+        with_query(path, query.into_iter().flatten())
+    }
+
+    fn right(&self) -> Option<Right> {
+        Some(Right::within(Some(&self.namespace), "get", "", "pods/log"))
+    }
+
+    fn further_rights(&self) -> Vec<Right> {
+        // A pod may have been replaced under its name, or its container restarted: UID and status tell.
+        let pod = Right::within(Some(&self.namespace), "get", "", "pods");
+        let files = self.files.as_ref().map(|_| Right::of_node_files());
+        [pod].into_iter().chain(files).collect()
+    }
+
+    fn priority(&self) -> Priority {
+        if self.previous || self.is_orphaned() { Priority::PreviousLog } else { Priority::CurrentLog }
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        None
+    }
+
+    fn node(&self) -> Option<&str> {
+        self.node.as_deref()
+    }
+
+    fn role(&self) -> Role {
+        Role::Logs
+    }
+}
+
+/// Logs of the pods that the profile takes.
+///
+/// One that cannot exist, such as the previous log of a container that never restarted, becomes a task as well, so that
+/// the manifest shows it.
+pub(super) fn plan(planning: &Planning<'_>) -> Vec<Planned> {
+    let Stage::Pods(pods) = planning.stage else { return Vec::new() };
+    let request = &planning.basis.request;
+    let wanted = |rule: Option<LogRule>, kind: &str| {
+        rule.filter(|_| !request.skips("logs") && !request.skips(kind)).map(|rule| rule.required)
+    };
+    let rules = &request.profile.logs;
+    let (current, previous) = (wanted(rules.current, "logs"), wanted(rules.previous, "previous-logs"));
+    let mut plan = Vec::new();
+    for (pod, container) in pods.iter().flat_map(|pod| pod.containers().iter().map(move |container| (pod, container))) {
+        let logs = [
+            previous.map(|required| (required, pod.previous_log(container, request))),
+            current.map(|required| (required, pod.current_log(container, request))),
+        ];
+        let planned = |(required, (log, preset))| Planned { task: Task::new(log).required(required), preset };
+        plan.extend(logs.into_iter().flatten().map(planned));
+    }
+    plan
+}
+
 /// Gets one log, in the best way that there is.
-pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
+async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
     if let Some(done) = site.followed.as_ref().and_then(|followed| followed.finish(site, task, log)) {
         return done.await;
     }
@@ -37,7 +148,7 @@ pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
     match files::take(site, task, log, folder).await {
         Ok(taken) => end::settle(site, task, log, taken).await,
         // Of a pod that is gone the API server has nothing.
-        Err(why) if log.is_left() => why.gone(task),
+        Err(why) if log.is_orphaned() => why.gone(task),
         Err(why) => why.explain(newest::collect(site, task, log).await),
     }
 }

@@ -8,10 +8,89 @@ use super::{folder::page, kubelet::METADATA, names::links};
 use crate::{
     bundle::Outcome,
     collect::{Done, Site},
-    plan::{LeftTask, LogFiles, LogTask, Planned, Task, What},
+    collectors::Collector,
+    plan::{
+        LeftOut, LogFiles, LogTask, OrphanedLogsTask, Planned, Planning, Preset, Priority, Right, Role, Stage, Task,
+        TaskSpec, node_logs, pod_folder,
+    },
     profile::is_subdomain,
     source::kubernetes::SourceError,
 };
+use futures_util::future::FutureExt as _;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+pub(in crate::collectors) const COLLECTOR: Collector = Collector {
+    name: "orphaned-logs",
+    purpose: "logs that nodes still have of pods that were deleted, with --rotated-logs",
+    is_optional: false,
+    plan,
+    collect: |site, task| task.spec().map(|orphaned| find(site, task, orphaned).boxed()),
+};
+
+impl TaskSpec for OrphanedLogsTask {
+    fn id(&self) -> String {
+        format!("orphaned-logs/{}", self.node)
+    }
+
+    fn kind(&self) -> &'static str {
+        "orphaned-logs"
+    }
+
+    fn target(&self) -> String {
+        format!("logs of deleted pods on {}", self.node)
+    }
+
+    fn path(&self) -> String {
+        node_logs(&self.node)
+    }
+
+    fn right(&self) -> Option<Right> {
+        Some(Right::of_node_files())
+    }
+
+    fn priority(&self) -> Priority {
+        Priority::PreviousLog
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        None
+    }
+
+    fn node(&self) -> Option<&str> {
+        Some(&self.node)
+    }
+
+    fn role(&self) -> Role {
+        Role::Logs
+    }
+}
+
+/// Looks on the nodes of the workload's pods, and on some of those that only events name, whose writers may name any.
+fn plan(planning: &Planning<'_>) -> Vec<Planned> {
+    const MOST_NAMED: usize = 20;
+    let request = &planning.basis.request;
+    let Stage::Events { nodes, there, gone } = planning.stage else { return Vec::new() };
+    if !request.rotated_logs || request.skips("logs") || request.profile.logs.current.is_none() {
+        return Vec::new();
+    }
+    let named: BTreeSet<&str> = gone.iter().filter_map(|pod| pod.node.as_deref()).collect();
+    let folders = gone.iter().map(|pod| pod_folder(&pod.namespace, &pod.name, &pod.uid)).collect();
+    let folders: Arc<BTreeSet<String>> = Arc::new(folders);
+    let named = named.into_iter().filter(|node| !nodes.contains(*node) && is_subdomain(node));
+    let (named, further): (Vec<_>, Vec<_>) = named.enumerate().partition(|(at, _)| *at < MOST_NAMED);
+    let further = (!further.is_empty()).then(|| Planned {
+        task: Task::new(LeftOut("logs of deleted pods on further nodes".to_owned())),
+        preset: Some(Preset::Skipped(format!(
+            "events name {MOST_NAMED} more nodes that have no pod of the workload any more, and were looked at; {} were not",
+            further.len()
+        ))),
+    });
+    let task = |node: &str| {
+        Task::new(OrphanedLogsTask { node: node.to_owned(), there: there.clone(), gone: folders.clone() }).into()
+    };
+    let named = named.iter().map(|(_, node)| *node);
+    nodes.iter().map(String::as_str).chain(named).map(task).chain(further).collect()
+}
 
 /// The folder of a pod's logs, by its name.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,15 +102,15 @@ struct Folder<'a> {
 }
 
 /// Plans a task for each container of a deleted pod of which the node has files.
-pub(in crate::collectors) async fn find(site: &Site, task: &Task, left: &LeftTask) -> Done {
+async fn find(site: &Site, task: &Task, orphaned: &OrphanedLogsTask) -> Done {
     let listed = match page(site, &task.path()).await {
         Ok(listed) => listed,
         Err(error) => return Done::failed(&error, task),
     };
     let mut done = Done::new(Outcome::Empty);
-    for folder in links(&listed).filter_map(Folder::read).filter(|folder| folder.is_wanted(site, left)) {
+    for folder in links(&listed).filter_map(Folder::read).filter(|folder| folder.is_wanted(site, orphaned)) {
         match folder.logs(site, task).await {
-            Ok(logs) => done.instead.extend(logs),
+            Ok(logs) => done.found.extend(logs),
             Err(error) => {
                 let failed = Done::failed(&error, task);
                 done.causes.push(format!("the log files of {} could not be listed", folder.pod));
@@ -43,7 +122,7 @@ pub(in crate::collectors) async fn find(site: &Site, task: &Task, left: &LeftTas
             }
         }
     }
-    match done.instead.len() {
+    match done.found.len() {
         0 if !done.causes.is_empty() => {}
         0 => done.causes.push("the node has no logs of deleted pods".to_owned()),
         found => done.causes.insert(0, format!("the node has {found} of them, and each has a task of its own")),
@@ -61,15 +140,15 @@ impl<'a> Folder<'a> {
     }
 
     /// Whether the pod is the workload's, and was not listed.
-    fn is_wanted(&self, site: &Site, left: &LeftTask) -> bool {
-        let Some(scope) = site.place.namespaces.get(self.namespace) else { return false };
-        let is_ours = scope.own || left.gone.contains(self.name);
-        is_ours && !left.there.contains(self.uid)
+    fn is_wanted(&self, site: &Site, orphaned: &OrphanedLogsTask) -> bool {
+        let Some(scope) = site.basis.place.namespaces.get(self.namespace) else { return false };
+        let is_ours = scope.own || orphaned.gone.contains(self.name);
+        is_ours && !orphaned.there.contains(self.uid)
     }
 
     /// A task for each container of which there are files; none for a pod that exists: it was created after the pods
     /// were listed.
-    async fn logs(&self, site: &Site, task: &Task) -> Result<Vec<Planned>, SourceError> {
+    async fn logs(&self, site: &Site, task: &Task) -> Result<Vec<Task>, SourceError> {
         let path = format!("{}{}/", task.path(), self.name);
         // The files first: the kubelet removes them soon.
         let containers = match page(site, &path).await {
@@ -87,9 +166,9 @@ impl<'a> Folder<'a> {
         Ok(containers.map(|container| self.log(site, task.node(), container, &path)).collect())
     }
 
-    fn log(&self, site: &Site, node: Option<&str>, container: &str, path: &str) -> Planned {
+    fn log(&self, site: &Site, node: Option<&str>, container: &str, path: &str) -> Task {
         let files = LogFiles { folder: format!("{path}{container}/"), from_run: 0, to_run: None, is_over: true };
-        let log = LogTask {
+        Task::new(LogTask {
             namespace: self.namespace.to_owned(),
             pod: self.pod.to_owned(),
             uid: self.uid.to_owned(),
@@ -100,11 +179,10 @@ impl<'a> Folder<'a> {
             node: node.map(str::to_owned),
             started: None,
             ended: None,
-            since: Some(site.request.window.start),
+            since: Some(site.basis.request.window.start),
             tail: None,
             files: Some(files),
-        };
-        Task { what: What::Log(log), required: false }.into()
+        })
     }
 }
 

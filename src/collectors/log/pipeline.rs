@@ -110,7 +110,7 @@ impl Sink {
 
 impl LogPipeline {
     pub(super) fn new(site: &Site, task: &Task, log: &LogTask) -> Self {
-        let window = &site.request.window;
+        let window = &site.basis.request.window;
         // Of a run that was over before the window, the last lines are kept, whenever they were written.
         let start = log.since.map(|_| window.start);
         let sink = Sink {
@@ -202,7 +202,7 @@ impl LogPipeline {
 
     /// Prepares for the next answer, and returns from when on to ask. A line that has no end comes again.
     pub(super) fn resume(&mut self) -> Option<DateTime<Utc>> {
-        let start = seconds_floor(self.sink.site.request.window.start);
+        let start = seconds_floor(self.sink.site.basis.request.window.start);
         self.filter.resume().map(|since| since.max(start)).or(self.log.since)
     }
 
@@ -300,7 +300,7 @@ fn path(site: &Site, log: &LogTask) -> EntryPath {
     let LogTask { namespace, pod, container, previous, .. } = log;
     match log.started.filter(|_| log.past) {
         Some(started) => layout::past_log(&site.cluster, namespace, pod, container, started),
-        None if log.is_left() => layout::deleted_log(&site.cluster, namespace, pod, container, &log.uid),
+        None if log.is_orphaned() => layout::deleted_log(&site.cluster, namespace, pod, container, &log.uid),
         None => layout::pod_log(&site.cluster, namespace, pod, container, *previous),
     }
 }

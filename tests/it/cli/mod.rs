@@ -5,5 +5,6 @@ mod dry_run;
 mod fit;
 mod mistakes;
 mod output;
+mod planned;
 mod rights;
 mod window;

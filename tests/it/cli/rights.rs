@@ -5,14 +5,19 @@ use kubectl_escalate::profile;
 use serde_json::Value;
 
 /// The documents that `rbac` prints.
-fn roles(arguments: &[&str], world: World) -> Vec<Value> {
-    let api = world.serve();
-    let ended = Run::new(["rbac"]).args(arguments).context("prod", &api.url()).finish().exits(0);
+pub(super) fn roles(run: Run) -> Vec<Value> {
+    let ended = run.finish().exits(0);
     let documents = ended.stdout.split("---\n").skip(1);
     documents.map(|text| serde_yaml::from_str(text).expect("YAML")).collect()
 }
 
-fn rules(roles: &[Value]) -> Vec<(Option<String>, Value)> {
+fn roles_of(arguments: &[&str], world: World) -> Vec<Value> {
+    let api = world.serve();
+    roles(Run::new(["rbac"]).args(arguments).context("prod", &api.url()))
+}
+
+/// Each rule, with the namespace of its role.
+pub(super) fn rules(roles: &[Value]) -> Vec<(Option<String>, Value)> {
     let rules = |role: &Value| {
         let namespace = role["metadata"]["namespace"].as_str().map(str::to_owned);
         role["rules"].as_array().into_iter().flatten().map(|rule| (namespace.clone(), rule.clone())).collect::<Vec<_>>()
@@ -28,7 +33,7 @@ fn has(value: &Value, word: &str) -> bool {
 fn no_profile_takes_more_than_reading_and_none_takes_secrets() {
     for (name, _) in profile::embedded() {
         for place in [&["-n", NAMESPACE][..], &[]] {
-            let roles = roles(&[&["--profile", name][..], place].concat(), World::one());
+            let roles = roles_of(&[&["--profile", name][..], place].concat(), World::one());
             assert!(!roles.is_empty());
             for (_, rule) in rules(&roles) {
                 let verbs = rule["verbs"].as_array().expect("verbs");
@@ -50,19 +55,16 @@ fn no_profile_takes_more_than_reading_and_none_takes_secrets() {
     }
 }
 
-/// Whether the rules grant what a request takes.
-fn grants(rules: &[(Option<String>, Value)], asked: &Asked) -> bool {
-    let parts: Vec<&str> = asked.path.trim_start_matches('/').split('/').collect();
+/// Namespace, group, resource, verb and name that a request takes; none where every authenticated user may ask.
+fn parts(path: &str) -> Option<(Option<&str>, &str, String, &'static str, Option<&str>)> {
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let (group, rest) = match parts[..] {
         ["api", _, ref rest @ ..] => ("", rest),
         ["apis", group, _, ref rest @ ..] => (group, rest),
-        // Every authenticated user may ask for these.
-        _ => return true,
+        _ => return None,
     };
-    if rest.is_empty() {
-        return true;
-    }
     let (namespace, resource, name) = match *rest {
+        [] => return None,
         ["namespaces", name] => (Some(name), "namespaces".to_owned(), Some(name)),
         ["namespaces", namespace, resource] => (Some(namespace), resource.to_owned(), None),
         ["namespaces", namespace, resource, name] => (Some(namespace), resource.to_owned(), Some(name)),
@@ -71,9 +73,20 @@ fn grants(rules: &[(Option<String>, Value)], asked: &Asked) -> bool {
         }
         [resource] => (None, resource.to_owned(), None),
         [resource, name] => (None, resource.to_owned(), Some(name)),
-        _ => return false,
+        _ => panic!("no request of ours: {path}"),
     };
-    let verb = if name.is_some() { "get" } else { "list" };
+    Some((namespace, group, resource, if name.is_some() { "get" } else { "list" }, name))
+}
+
+/// Namespace, group, resource and verb that a request takes.
+pub(super) fn needed(path: &str) -> Option<(Option<String>, String, String, String)> {
+    let (namespace, group, resource, verb, _) = parts(path)?;
+    Some((namespace.map(str::to_owned), group.to_owned(), resource, verb.to_owned()))
+}
+
+/// Whether the rules grant what a request takes.
+fn grants(rules: &[(Option<String>, Value)], asked: &Asked) -> bool {
+    let Some((namespace, group, resource, verb, name)) = parts(&asked.path) else { return true };
     rules.iter().any(|(within, rule)| {
         (within.is_none() || within.as_deref() == namespace)
             && has(&rule["apiGroups"], group)
@@ -97,7 +110,7 @@ fn every_request_of_a_collection_is_granted() {
         }),
     ];
     for (place, world) in cases {
-        let rules = rules(&roles(place, world.clone()));
+        let rules = rules(&roles_of(place, world.clone()));
         let api = world.serve();
         Run::collect(&api).args(place).args(["--prometheus", "none"]).finish().exits(0);
         let refused: Vec<_> =
@@ -108,7 +121,7 @@ fn every_request_of_a_collection_is_granted() {
 
 #[test]
 fn rights_lie_in_the_namespace_asked_for() {
-    let roles = roles(&["-n", NAMESPACE, "--user", "jane", "--name", "reader"], World::one());
+    let roles = roles_of(&["-n", NAMESPACE, "--user", "jane", "--name", "reader"], World::one());
     for (namespace, rule) in rules(&roles) {
         let is_open = namespace
             .as_deref()
@@ -129,7 +142,7 @@ fn a_prometheus_is_asked_with_what_naming_it_adds() {
         let mut world = World::one();
         prometheus::service(&mut world, "monitoring", "prometheus-k8s", 9090);
         let arguments = ["-n", NAMESPACE, "--prometheus", named];
-        let rules = rules(&roles(&arguments, world.clone()));
+        let rules = rules(&roles_of(&arguments, world.clone()));
         let api = world.serve();
         prometheus::behind(&api, "monitoring/prometheus-k8s:9090", prometheus::answer);
         let bundle = Run::collect(&api).args(arguments).finish().exits(0).bundle();

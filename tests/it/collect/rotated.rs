@@ -369,7 +369,7 @@ fn what_a_node_still_has_of_a_deleted_pod_is_collected() {
     assert_eq!((containers.len(), container.uid.as_deref()), (2, Some("uid-b")));
     assert!(!api.asked().iter().any(|asked| asked.path.contains("tdd-two_")), "it is not the workload's");
     let found = left(&bundle);
-    assert_eq!(found.id, "prod/left/node-a");
+    assert_eq!(found.id, "prod/orphaned-logs/node-a");
     assert!(found.causes.concat().contains("each has a task of its own"), "{found:?}");
 }
 
@@ -377,7 +377,7 @@ const LEFT: [&str; 4] = ["tdd-one_spirl-server-7f9c-bbbbb_uid-b/", "../", "x", "
 
 fn left(bundle: &Bundle) -> TaskRecord {
     let tasks = &bundle.manifest().tasks;
-    tasks.iter().find(|task| task.kind == "left-logs").expect("its task").clone()
+    tasks.iter().find(|task| task.kind == "orphaned-logs").expect("its task").clone()
 }
 
 /// The task of a deleted pod's log.

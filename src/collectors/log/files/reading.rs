@@ -119,7 +119,7 @@ impl Reading {
         }
         let from = if pipeline.is_continued() { pipeline.resume() } else { None };
         let (earlier, begins) =
-            choose(&folder, listed, from.unwrap_or(pipeline.sink.site.request.window.start)).await?;
+            choose(&folder, listed, from.unwrap_or(pipeline.sink.site.basis.request.window.start)).await?;
         pipeline.sink.request = format!("GET {}", files.folder);
         // The folder's name has the pod's UID.
         pipeline.is_sure = true;

@@ -1,24 +1,25 @@
-//! Runs the tasks of all clusters at once, the volatile ones first, within the limits of each
+//! Owns the scheduler: it runs the tasks of all clusters at once, the volatile ones first, within the limits of each
 //! cluster and node, until all have ended or the run is told to.
 //!
+//! What is asked for is the [`Planner`]'s to say; the scheduler runs its tasks, and tells it what they showed.
 //! Nothing is dropped when the run is told to end: what is under way ends by itself, since every
 //! source waits for the signal too, and what was not begun is recorded as such.
-
-mod asking;
 
 use super::{Done, Shown, Site};
 use crate::{
     bundle::{GonePod, IdentityClaim, Outcome},
     facts::{gone::MentionedPods, identity, objects::ObjectFacts},
-    plan::{self, LogTask, Planned, Pod, Priority, Runs, Task, What, Without},
+    plan::{
+        DeletedPod, Evidence, FoundPrometheus, Known, LogTask, Planned, Planner, Pod, Preset, Priority, Role, Runs,
+        Shown as Showed, Task,
+    },
     source::{Stop, StopReason, Stopper},
 };
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     panic::AssertUnwindSafe,
-    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::task::{Id, JoinSet};
@@ -113,59 +114,63 @@ struct Scheduler<'a> {
     limits: Limits,
     pending: BTreeMap<(Priority, u64), Job>,
     sequence: u64,
-    /// Tasks that were planned: several ways may lead to one.
-    known: BTreeSet<(usize, String)>,
     running: HashMap<Id, Running>,
     tasks: JoinSet<Done>,
     /// For each site.
-    pods: Vec<Pods>,
+    planners: Vec<Planner>,
+    /// For each site.
+    seen: Vec<Seen>,
     /// Logs that were followed and whose turn did not come, with their site.
     held: Vec<(usize, Task)>,
     run: Run,
 }
 
-/// Pods of one cluster.
+/// What was seen of the pods of one cluster.
 #[derive(Default)]
-struct Pods {
-    /// Those seen so far.
-    seen: Vec<Pod>,
-    /// Whether one of their lists failed.
-    failed: bool,
-    /// How many lists of them are still to come.
-    awaited: usize,
-    /// UIDs of all that were seen or followed, when their lists have ended.
-    uids: Option<Arc<HashSet<String>>>,
-    /// Nodes of those that the profile takes.
-    nodes: BTreeSet<String>,
-    /// How many lists of namespaces' events are still to come.
-    awaited_events: usize,
+struct Seen {
     /// Those that events tell of.
     told: MentionedPods,
-    /// When the first of these lists was asked for.
+    /// When the first of their lists was asked for, by the API server's clock.
     asked: Option<DateTime<Utc>>,
-    /// Whether a Prometheus was looked for, or need not be.
-    has_looked: bool,
-    /// Whether the questions to it are planned, or what stands in for them.
-    is_questioned: bool,
+    /// Whether it was noted that all of their lists have ended.
+    is_noted: bool,
 }
 
-impl Pods {
-    /// UIDs of the pods that are there, and when that was so; none where it could not be told of all.
-    fn there(&self, site: &Site) -> Option<(&Arc<HashSet<String>>, DateTime<Utc>)> {
-        Some((self.uids.as_ref().filter(|_| !self.failed)?, *site.seen.get()?))
+/// What is known of one cluster by now.
+struct SoFar<'a> {
+    site: &'a Site,
+    seen: &'a Seen,
+    run: &'a Run,
+}
+
+impl Evidence for SoFar<'_> {
+    fn now(&self) -> DateTime<Utc> {
+        self.site.now()
     }
 
-    /// Those that events tell of and no list of them does.
-    fn gone<'a>(&'a self, site: &Site) -> impl Iterator<Item = &'a GonePod> {
-        let there = self.there(site).map(|(there, seen)| (&**there, seen));
-        there.into_iter().flat_map(|there| self.told.gone(there, site.request.window.start))
+    fn known(&self) -> Known {
+        let ours = self.run.records.iter().filter(|record| record.cluster == self.site.cluster);
+        let backend = ours.filter_map(|record| record.done.backend.as_ref()).next();
+        self.site.known(&self.run.claims, backend)
+    }
+
+    fn deleted(&self, there: &HashSet<String>) -> Vec<DeletedPod> {
+        self.seen.gone(self.site, there).map(DeletedPod::from).collect()
     }
 }
 
-/// Runs `plans`, one for each site, and what comes of them; `collect` gets the evidence of a task.
+impl Seen {
+    /// Pods that events tell of and that are not among those `there`, by UID.
+    fn gone<'a>(&'a self, site: &Site, there: &HashSet<String>) -> impl Iterator<Item = &'a GonePod> {
+        let listed = self.asked.map(|asked| self.told.gone((there, asked), site.basis.request.window.start));
+        listed.into_iter().flatten()
+    }
+}
+
+/// Runs the plans of `planners`, one for each site; `collect` gets the evidence of a task.
 pub async fn run(
     sites: &[Site],
-    plans: Vec<Vec<Planned>>,
+    planners: Vec<Planner>,
     collect: Collect,
     limits: Limits,
     stop: &Stop,
@@ -177,17 +182,16 @@ pub async fn run(
         limits,
         pending: BTreeMap::new(),
         sequence: 0,
-        known: BTreeSet::new(),
         running: HashMap::new(),
         tasks: JoinSet::new(),
-        pods: sites.iter().map(|_| Pods::default()).collect(),
+        planners,
+        seen: sites.iter().map(|_| Seen::default()).collect(),
         held: Vec::new(),
         run: Run::default(),
     };
-    for (site, plan) in plans.into_iter().enumerate() {
-        let looks = |planned: &Planned| planned.without.is_none() && matches!(planned.task.what, What::Prometheus(_));
-        scheduler.pods[site].has_looked = !plan.iter().any(looks);
-        scheduler.add(site, plan);
+    for (at, site) in sites.iter().enumerate() {
+        let plan = scheduler.planners[at].start(site.now());
+        scheduler.add(at, plan);
     }
     if let Some(site) = sites.first() {
         site.skip.begin();
@@ -237,35 +241,23 @@ pub async fn run(
 }
 
 impl Scheduler<'_> {
-    fn add(&mut self, site: usize, plan: Vec<Planned>) {
-        let mut added = 0;
+    fn add(&mut self, at: usize, plan: Vec<Planned>) {
+        self.sites[at].progress.planned(plan.len());
         for planned in plan {
-            if !self.known.insert((site, planned.task.id())) {
-                continue;
-            }
-            if planned.without.is_none() {
-                self.pods[site].awaited += usize::from(lists_pods(&planned.task));
-                self.pods[site].awaited_events += usize::from(lists_events(&planned.task));
-            }
-            added += 1;
-            match &planned.without {
-                Some(Without::Absent(cause)) => self.settle(site, planned.task.clone(), Done::absent(cause.clone())),
-                Some(Without::Failed(causes)) => {
-                    let done = Done { causes: causes.clone(), ..Done::new(Outcome::Failed) };
-                    self.settle(site, planned.task.clone(), done);
-                }
-                Some(Without::Skipped(cause)) => {
-                    let done = Done { causes: vec![cause.clone()], ..Done::new(Outcome::Skipped) };
-                    self.settle(site, planned.task.clone(), done);
+            match &planned.preset {
+                Some(preset) => {
+                    let done = match preset.clone() {
+                        Preset::Absent(cause) => Done::absent(cause),
+                        Preset::Skipped(cause) => Done { causes: vec![cause], ..Done::new(Outcome::Skipped) },
+                        Preset::Failed(causes) => Done { causes, ..Done::new(Outcome::Failed) },
+                    };
+                    self.settle(at, planned.task, done);
                 }
                 None => {
                     self.sequence += 1;
-                    self.pending.insert((planned.task.priority(), self.sequence), Job { site, planned });
+                    self.pending.insert((planned.task.priority(), self.sequence), Job { site: at, planned });
                 }
             }
-        }
-        if let Some(site) = self.sites.get(site) {
-            site.progress.planned(added);
         }
     }
 
@@ -327,98 +319,78 @@ impl Scheduler<'_> {
     }
 
     fn end(&mut self, id: Id, mut done: Done, stopper: &Stopper) {
-        let Some(Running { site, mut task, started, clock, .. }) = self.running.remove(&id) else { return };
+        let Some(Running { site: at, mut task, started, clock, .. }) = self.running.remove(&id) else { return };
         if done.disk_full {
             stopper.stop(StopReason::DiskFull);
         }
-        let instead = std::mem::take(&mut done.instead);
-        // What takes its place is required in its place.
-        task.required &= instead.is_empty();
-        self.add(site, instead);
         if let Some(told) = done.told.take() {
-            self.pods[site].told.join(told);
+            self.seen[at].told.join(told);
         }
-        if lists_pods(&task) {
-            // Where one list failed, what is not in the others need not be gone.
-            self.pods[site].failed |= !matches!(done.outcome, Outcome::Collected | Outcome::Empty | Outcome::Skipped);
-            let pods = &mut self.pods[site];
-            pods.seen.append(&mut done.pods);
-            pods.awaited -= 1;
-            pods.asked = Some(pods.asked.map_or(started, |asked| asked.min(started)));
-            if pods.awaited == 0 {
-                self.expand(site);
-                self.look_for_left(site);
-            }
+        if task.role() == Role::Pods {
+            let (asked, seen) = (started + self.sites[at].skew, &mut self.seen[at]);
+            seen.asked = Some(seen.asked.map_or(asked, |before| before.min(asked)));
         }
-        if lists_events(&task) {
-            self.pods[site].awaited_events -= 1;
-            self.look_for_left(site);
-        }
-        let has_looked = matches!(task.what, What::Prometheus(_));
-        self.record(site, task, Some(started), clock.elapsed(), done);
-        self.pods[site].has_looked |= has_looked;
-        self.question(site);
+        let showed = Showed {
+            pods: std::mem::take(&mut done.pods),
+            is_incomplete: !matches!(done.outcome, Outcome::Collected | Outcome::Empty | Outcome::Skipped),
+            is_refused: done.is_refused,
+            found: std::mem::take(&mut done.found),
+            prometheus: match &done.backend {
+                Some(backend) => FoundPrometheus::Some { has_servers: backend.has_servers },
+                None => FoundPrometheus::None,
+            },
+            scraped: done.scraped.as_ref().map(|scraped| scraped.at),
+        };
+        let planned = task.clone();
+        // What takes its place is required in its place.
+        task.required &= !done.is_refused;
+        self.record(at, task, Some(started), clock.elapsed(), done);
+        let so_far = SoFar { site: &self.sites[at], seen: &self.seen[at], run: &self.run };
+        let mut plan = self.planners[at].on(&planned, showed, &so_far);
+        plan.extend(self.note_pods(at));
+        self.add(at, plan);
     }
 
-    /// All pods of a cluster were seen: plans what hangs on them.
-    fn expand(&mut self, at: usize) {
-        let site = &self.sites[at];
-        let asked = self.pods[at].asked;
-        let mut pods = std::mem::take(&mut self.pods[at].seen);
-        let uids = pods.iter().flat_map(|pod| [pod.uid(), pod.node_uid()]).map(str::to_owned);
-        let followed = site.followed.iter().flat_map(|followed| followed.uids());
-        self.pods[at].uids = Some(Arc::new(uids.chain(followed).collect()));
-        pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
-        let images = pods.iter().flat_map(|pod| pod.images.iter().cloned()).collect();
-        let seen = asked.unwrap_or_else(Utc::now) + site.skew;
+    /// Once all pods of a cluster are listed: notes them, and gives tasks for logs that were followed and that no task
+    /// means.
+    fn note_pods(&mut self, at: usize) -> Vec<Planned> {
+        let (site, seen) = (&self.sites[at], &mut self.seen[at]);
+        let Some(listed) = self.planners[at].listed().filter(|_| !seen.is_noted) else { return Vec::new() };
+        seen.is_noted = true;
+        let images = listed.all.iter().flat_map(|pod| pod.images.iter().cloned()).collect();
+        let at_server = seen.asked.unwrap_or_else(|| site.now());
         // Set once: a cluster's pods are complete once.
-        let _ = (site.images.set(images), site.seen.set(seen));
-        let logs = &site.request.profile.logs;
-        let taken = plan::taken(&site.request, pods.clone());
-        self.pods[at].nodes = taken.iter().filter_map(|pod| pod.node.clone()).collect();
+        let _ = (site.images.set(images), site.seen.set(at_server));
+        let logs = &site.basis.request.profile.logs;
         if logs.current.is_some() || logs.previous.is_some() {
-            let container = |runs| Container { cluster: site.cluster.clone(), seen, runs, gone: false };
-            self.run.containers.extend(taken.iter().flat_map(Pod::runs).map(container));
+            let container = |runs| Container { cluster: site.cluster.clone(), seen: at_server, runs, gone: false };
+            self.run.containers.extend(listed.taken.iter().flat_map(Pod::runs).map(container));
         }
-        let mut plan = plan::expand(&site.request, &site.served, &site.place, pods);
-        let tasks: Vec<&Task> = plan.iter().map(|planned| &planned.task).collect();
-        let rest: Vec<Task> = site.followed.iter().flat_map(|followed| followed.rest(&tasks)).collect();
-        plan.extend(rest.into_iter().map(Planned::from));
-        self.add(at, plan);
+        let rest = site.followed.iter().flat_map(|followed| followed.rest(&listed.tasks));
+        let rest = rest.map(Planned::from).collect();
+        self.planners[at].add(rest)
     }
 
     /// Pods that events tell of and no list of them does.
     fn find_gone(&mut self) {
-        for (site, pods) in self.sites.iter().zip(std::mem::take(&mut self.pods)) {
-            let Some((_, seen)) = pods.there(site) else { continue };
-            let gone: Vec<GonePod> = pods.gone(site).cloned().collect();
+        for (at, site) in self.sites.iter().enumerate() {
+            let seen = &self.seen[at];
+            let Some(listed) = self.planners[at].listed().filter(|listed| listed.is_complete) else { continue };
+            let gone: Vec<GonePod> = seen.gone(site, &listed.uids).cloned().collect();
             let ours = self.run.records.iter().filter(|record| record.cluster == site.cluster);
-            let left = ours.filter_map(|record| match &record.task.what {
-                What::Log(log) if log.is_left() => Some(log),
-                _ => None,
-            });
+            let orphaned = ours.filter_map(|record| record.task.spec::<LogTask>()).filter(|log| log.is_orphaned());
             // When it was last told of, it was still there.
-            let last = |uid: &str| gone.iter().find(|pod| pod.uid == uid).map_or(seen, |pod| pod.last);
+            let listed_at = seen.asked.unwrap_or_else(|| site.now());
+            let last = |uid: &str| gone.iter().find(|pod| pod.uid == uid).map_or(listed_at, |pod| pod.last);
             let container = |log: &LogTask| Container {
                 cluster: site.cluster.clone(),
                 seen: last(&log.uid),
-                runs: Runs::of_left(log),
+                runs: Runs::of_orphaned(log),
                 gone: true,
             };
-            self.run.containers.extend(left.map(container));
+            self.run.containers.extend(orphaned.map(container));
             self.run.gone_pods.extend(gone);
         }
-    }
-
-    /// Once pods and events are known: plans to look for logs that the nodes still have of pods that are
-    /// gone.
-    fn look_for_left(&mut self, at: usize) {
-        let (site, pods) = (&self.sites[at], &self.pods[at]);
-        let Some((there, _)) = pods.there(site).filter(|_| pods.awaited_events == 0) else { return };
-        let named = pods.gone(site).filter_map(|pod| pod.node.as_deref()).collect();
-        let folders = pods.gone(site).map(|pod| plan::pod_folder(&pod.namespace, &pod.pod, &pod.uid)).collect();
-        let plan = plan::left(&site.request, &pods.nodes, &named, there, &Arc::new(folders));
-        self.add(at, plan);
     }
 
     /// What was followed and has no task yet, since the pods were not listed again.
@@ -429,7 +401,7 @@ impl Scheduler<'_> {
             self.held = others;
             let mut tasks: Vec<Task> = ours.into_iter().map(|(_, task)| task).collect();
             let records = self.run.records.iter().filter(|record| record.cluster == site.cluster);
-            let known: Vec<&Task> = records.map(|record| &record.task).chain(&tasks).collect();
+            let known: Vec<Task> = records.map(|record| &record.task).chain(&tasks).cloned().collect();
             let rest: Vec<Task> = site.followed.iter().flat_map(|followed| followed.rest(&known)).collect();
             tasks.extend(rest);
             for task in tasks {
@@ -454,10 +426,32 @@ impl Scheduler<'_> {
         self.run.records.push(Record { cluster: site.cluster.clone(), task, started, duration, done });
     }
 
+    /// Questions whose turn never came are told like all else.
+    fn give_up_questions(&mut self, reason: StopReason) {
+        for (at, site) in self.sites.iter().enumerate() {
+            let so_far = SoFar { site, seen: &self.seen[at], run: &self.run };
+            for planned in self.planners[at].unasked(&so_far) {
+                self.settle(at, planned.task, Done::stopped(reason));
+            }
+        }
+    }
+
+    /// Tells when nothing is waited for but the time of second scrapes.
+    fn wait_for_scrapes(&self) {
+        let pending = self.pending.values().map(|job| &job.planned.task);
+        let mut tasks = self.running.values().map(|running| &running.task).chain(pending);
+        let is_alone = !self.running.is_empty() && tasks.all(|task| task.is_waiting(Utc::now()));
+        if let Some(site) = self.sites.first()
+            && site.skip.set_alone(is_alone)
+        {
+            site.progress.waits();
+        }
+    }
+
     fn give_up_pending(&mut self, reason: StopReason) {
         for (_, job) in std::mem::take(&mut self.pending) {
             // What was followed is had, and has only to be ended.
-            if let What::Log(log) = &job.planned.task.what
+            if let Some(log) = job.planned.task.spec::<LogTask>()
                 && self.sites[job.site].followed.as_ref().is_some_and(|followed| followed.has(log))
             {
                 self.held.push((job.site, job.planned.task));
@@ -474,14 +468,4 @@ impl Scheduler<'_> {
             self.record(site, task, Some(started), clock.elapsed(), Done::stopped(reason));
         }
     }
-}
-
-/// Whether a task lists a namespace's events.
-fn lists_events(task: &Task) -> bool {
-    matches!(&task.what, What::List(list) if list.is_of_events())
-}
-
-/// Whether a task lists the workload's pods.
-pub(crate) fn lists_pods(task: &Task) -> bool {
-    matches!(&task.what, What::List(list) if list.resource.is("", "pods") && !list.is_of_neighbours())
 }
