@@ -2,6 +2,7 @@
 //! `kubectl escalate collect` does, and writes what the bundle shows.
 
 use kubectl_escalate::{
+    collectors::optional,
     pipeline::{CollectRequest, Control, Notice, Observer, Progress, collect},
     plan::window::Window,
     profile::Profile,
@@ -29,7 +30,7 @@ impl Observer for Notices {
 async fn main() -> Result<(), Box<dyn Error>> {
     let now = chrono::Utc::now();
     let window = Window::new(None, None, None, now)?;
-    let request = CollectRequest::new(Profile::built_in("trust-domain-server")?, window, now);
+    let request = CollectRequest::new(Profile::built_in("trust-domain-server", &optional())?, window, now);
     // `Control::interrupt`, from a signal handler for instance, ends the run with a bundle of what was gathered.
     let collected = collect(request, Arc::new(Notices), &Control::default()).await?;
     writeln!(stdout(), "{}\n{}", collected.finished.path.display(), report::text(&collected.findings))?;

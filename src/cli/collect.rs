@@ -11,6 +11,7 @@ use super::{
 use crate::{
     bundle::{BundleError, Destination, Finished, Fit, Manifest},
     collect::{Attachment, Earlier, Limits as Streams},
+    collectors,
     exit::Exit,
     pipeline::{self, CollectRequest, Collected, Control, Limits, RepeatFlags, quoted},
     plan::{
@@ -236,10 +237,11 @@ impl Arguments {
 
     /// Which evidence; where a bundle is to be completed, what that was asked for.
     pub(super) fn evidence(&self, now: DateTime<Utc>, earlier: Option<&Manifest>) -> Result<Request, Failure> {
+        let collectors = collectors::optional();
         let profile = match (&self.profile, earlier) {
-            (Some(named), _) => Profile::load(named),
-            (None, Some(earlier)) => Profile::built_in(&earlier.profile),
-            (None, None) => Profile::built_in(DEFAULT_PROFILE),
+            (Some(named), _) => Profile::load(named, &collectors),
+            (None, Some(earlier)) => Profile::built_in(&earlier.profile, &collectors),
+            (None, None) => Profile::built_in(DEFAULT_PROFILE, &collectors),
         };
         let profile = profile.map_err(Failure::usage)?;
         let duration =
@@ -264,6 +266,7 @@ impl Arguments {
                     .iter()
                     .any(|rule| rule.resource.to_string() == kind || rule.resource.plural() == kind)
                 || profile.custom_resources.iter().any(|rule| kind.ends_with(&rule.group))
+                || profile.collectors.iter().any(|name| name == kind)
         };
         for kind in &self.skip {
             if kind == "pods" {

@@ -64,7 +64,7 @@ fn limits_text(request: &CollectRequest) -> String {
 /// answer, and it is left open whether there is a Prometheus.
 async fn whole(request: &Arc<Request>, cluster: &Cluster, gap: Duration) -> Result<Vec<Planned>, SourceError> {
     let basis = cluster.basis(request, gap);
-    let mut planner = collectors::planner(basis.clone(), HashSet::new());
+    let mut planner = collectors::planner(&basis, HashSet::new());
     let mut looked =
         Looked { now: Utc::now() + cluster.skew, listed: None, told: MentionedPods::default(), basis: &basis };
     let mut open = VecDeque::from(planner.start(looked.now));

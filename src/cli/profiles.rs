@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Exit, Fa
     } else {
         let mut text = String::new();
         for (name, _) in profile::embedded() {
-            let profile = profile::Profile::load(name).map_err(Failure::usage)?;
+            let profile = profile::Profile::load(name, &crate::collectors::optional()).map_err(Failure::usage)?;
             text.push_str(&format!("{name:<22}{}\n", profile.description));
         }
         terminal.print(&text);

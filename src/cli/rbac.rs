@@ -124,7 +124,7 @@ fn rights(
 
 /// The rights of a plan's tasks, when each list of pods shows any pod.
 fn of_plan(basis: &Basis) -> BTreeSet<Right> {
-    let mut planner = collectors::planner(basis.clone(), HashSet::new());
+    let mut planner = collectors::planner(basis, HashSet::new());
     let mut rights = BTreeSet::new();
     let first = planner.start(DateTime::UNIX_EPOCH).into_iter().map(|planned| (planned, true));
     let mut open: VecDeque<_> = first.collect();

@@ -3,6 +3,7 @@
 use super::{failure::Failure, terminal::Terminal};
 use crate::{
     bundle::{BundleError, to_json},
+    collectors,
     exit::Exit,
     pipeline::{self, ReportError},
     profile::Profile,
@@ -33,7 +34,8 @@ enum Output {
 }
 
 pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Exit, Failure> {
-    let profile = arguments.profile.as_deref().map(Profile::load).transpose().map_err(Failure::usage)?;
+    let load = |named| Profile::load(named, &collectors::optional());
+    let profile = arguments.profile.as_deref().map(load).transpose().map_err(Failure::usage)?;
     let report = pipeline::report(&arguments.bundle, profile.as_ref()).map_err(failure)?;
     if let Some(why) = &report.unread {
         terminal.say(format_args!(

@@ -61,10 +61,19 @@ pub const COLLECTORS: &[Collector] = &[
     samples::COLLECTOR,
 ];
 
-/// The plan of a cluster by all collectors; `followed` are the UIDs of pods whose logs were followed.
+/// The names of the collectors that a profile may ask for.
 #[must_use]
-pub fn planner(basis: Basis, followed: HashSet<String>) -> Planner {
-    Planner::new(basis, COLLECTORS.iter().map(|collector| collector.plan).collect(), followed)
+pub fn optional() -> Vec<&'static str> {
+    COLLECTORS.iter().filter(|collector| collector.is_optional).map(|collector| collector.name).collect()
+}
+
+/// The plan of a cluster by the collectors that its profile takes; `followed` are the UIDs of pods whose logs were followed.
+#[must_use]
+pub fn planner(basis: &Basis, followed: HashSet<String>) -> Planner {
+    let request = &basis.request;
+    let is_wanted = |name: &str| request.profile.collectors.iter().any(|of| of == name) && !request.skips(name);
+    let taken = COLLECTORS.iter().filter(|collector| !collector.is_optional || is_wanted(collector.name));
+    Planner::new(basis.clone(), taken.map(|collector| collector.plan).collect(), followed)
 }
 
 /// Gets the evidence of a task.

@@ -58,7 +58,7 @@ pub fn report(bundle: &Path, profile: Option<&Profile>) -> Result<Report, Report
         Some(profile) => profile,
         None => {
             let unknown = |_| ReportError::NoProfile(manifest.profile.clone());
-            own = Profile::built_in(&manifest.profile).map_err(unknown)?;
+            own = Profile::built_in(&manifest.profile, &crate::collectors::optional()).map_err(unknown)?;
             &own
         }
     };

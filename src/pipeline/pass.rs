@@ -120,7 +120,7 @@ impl Run {
         bundle.draft(&self.redactor.pretty_json(&draft))?;
         let planner = |site: &Site| {
             let followed = site.followed.as_ref().map(|followed| followed.uids());
-            collectors::planner(site.basis.clone(), followed.unwrap_or_default())
+            collectors::planner(&site.basis, followed.unwrap_or_default())
         };
         let planners = sites.iter().map(planner).collect();
         let mut run = collect::run(&sites, planners, collectors::collect, self.limits.streams, stop, stopper).await;

@@ -43,7 +43,8 @@ pub fn request_of(recording: Arc<BundleReader>, now: DateTime<Utc>) -> Result<Co
     let mut window = window_of(manifest, now).map_err(|why| RecordingError::Window { path: path(), why })?;
     // The window of one without an incident ended when it was made, which is not now.
     window.incident.get_or_insert(Incident { start: window.start, end: window.end });
-    let profile = Profile::built_in(&manifest.profile).map_err(|why| RecordingError::Profile { path: path(), why })?;
+    let profile = Profile::built_in(&manifest.profile, &crate::collectors::optional())
+        .map_err(|why| RecordingError::Profile { path: path(), why })?;
     let namespaces: BTreeSet<&String> = manifest.clusters.iter().flat_map(|cluster| &cluster.namespaces).collect();
     let namespaces = namespaces.into_iter().cloned().collect();
     let mut request = CollectRequest::new(profile, window, now);

@@ -208,8 +208,9 @@ impl Planner {
     pub fn start(&mut self, now: DateTime<Utc>) -> Vec<Planned> {
         let mut plan = self.plan(Stage::Start { now });
         let request = &self.basis.request;
-        let kinds = KINDS.iter().filter(|kind| request.skips(kind));
-        plan.extend(kinds.map(|kind| Planned::skipped(Task::new(LeftOut((*kind).to_owned())))));
+        let collectors = request.profile.collectors.iter().map(String::as_str);
+        let kinds = KINDS.into_iter().chain(collectors).filter(|kind| request.skips(kind));
+        plan.extend(kinds.map(|kind| Planned::skipped(Task::new(LeftOut(kind.to_owned())))));
         let looks = |planned: &Planned| planned.preset.is_none() && planned.task.role() == Role::Prometheus;
         if !plan.iter().any(looks) {
             self.prometheus = Some(FoundPrometheus::None);

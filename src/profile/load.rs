@@ -42,26 +42,26 @@ pub struct Profile {
 
 impl Profile {
     /// Loads an embedded profile by its name, or one from a file. A value that contains a `/`, or ends in `.yaml` or
-    /// `.yml`, is the path of a file.
+    /// `.yml`, is the path of a file. `collectors` are the names that its key `collectors` may list.
     ///
     /// # Errors
     /// When no embedded profile has the name, or the file cannot be read, or its text is refused.
-    pub fn load(name_or_file: &str) -> Result<Profile, ProfileError> {
+    pub fn load(name_or_file: &str, collectors: &[&str]) -> Result<Profile, ProfileError> {
         if is_file(name_or_file) {
             let text =
                 read(name_or_file).map_err(|cause| ProfileError::Unreadable { path: name_or_file.into(), cause })?;
-            return Profile::parse(name_or_file, &text);
+            return Profile::parse(name_or_file, &text, collectors);
         }
-        Profile::built_in(name_or_file)
+        Profile::built_in(name_or_file, collectors)
     }
 
     /// Loads an embedded profile by its name, and never a file.
     ///
     /// # Errors
     /// [`ProfileError::Unknown`] when no embedded profile has the name.
-    pub fn built_in(name: &str) -> Result<Profile, ProfileError> {
+    pub fn built_in(name: &str, collectors: &[&str]) -> Result<Profile, ProfileError> {
         match EMBEDDED.iter().find(|(known, _)| *known == name) {
-            Some((name, text)) => Profile::parse(&format!("profiles/{name}.yaml"), text),
+            Some((name, text)) => Profile::parse(&format!("profiles/{name}.yaml"), text, collectors),
             None => Err(ProfileError::Unknown { name: name.to_owned() }),
         }
     }
@@ -70,11 +70,11 @@ impl Profile {
     ///
     /// # Errors
     /// [`ProfileError::Invalid`] with every problem of the text.
-    pub fn parse(source_name: &str, text: &str) -> Result<Profile, ProfileError> {
+    pub fn parse(source_name: &str, text: &str, collectors: &[&str]) -> Result<Profile, ProfileError> {
         let refused = |problems| ProfileError::Invalid { source_name: source_name.to_owned(), problems };
         let spec: Spec = yaml::from_str(text).map_err(|error| refused(vec![Problem::of_yaml(error)]))?;
         let mut problems = Problems::default();
-        validate::spec(&mut problems, &spec);
+        validate::spec(&mut problems, &spec, collectors);
         if !problems.is_empty() {
             return Err(refused(problems.located(text)));
         }

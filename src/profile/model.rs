@@ -38,6 +38,9 @@ pub struct Spec {
     /// API groups whose custom resources are collected, whatever they are called.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub custom_resources: Vec<GroupRule>,
+    /// Further collectors, by name, for evidence that no other key asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collectors: Vec<String>,
     /// Which container logs to collect.
     #[serde(default)]
     pub logs: LogRules,

@@ -40,7 +40,8 @@ const LOGS: [(&str, u64, u64, f64); 4] = [
 ];
 
 fn main() -> ExitCode {
-    let profile = Profile::built_in("trust-domain-server").expect("a profile that comes with the program");
+    let profile = Profile::built_in("trust-domain-server", &kubectl_escalate::collectors::optional())
+        .expect("a profile that comes with the program");
     let patterns = Arc::new(Patterns::new(findings::patterns(&profile)));
     let mut is_over = false;
     for (what, errors, info, limit) in LOGS {

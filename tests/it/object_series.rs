@@ -157,7 +157,7 @@ fn every_metric_that_a_profile_asks_objects_for_is_stated() {
     let name = |(labels, _): (Labels, f64)| labels.get(NAME).expect("a name").to_owned();
     let stated: BTreeSet<String> = all.iter().flat_map(ObjectSeries::series).map(name).collect();
     for profile in ["trust-domain-server", "agent"] {
-        let profile = Profile::load(profile).expect("an embedded profile");
+        let profile = Profile::load(profile, &kubectl_escalate::collectors::optional()).expect("an embedded profile");
         for rule in &profile.queries {
             let query = rule.query_of_objects(RANGE).expect("it was read when the profile was");
             let missing: Vec<String> =

@@ -4,8 +4,8 @@ use crate::support::world::pod;
 use kubectl_escalate::{
     collectors,
     plan::{
-        self, Basis, DeletedPod, Evidence, FoundPrometheus, Known, ListTask, Neighbours, Place, Planned, Planner, Pod,
-        Preset, Related, Request, Resource, Right, Role, Scope, Shown, UnknownGroup,
+        self, Basis, DeletedPod, Evidence, Known, ListTask, Neighbours, Place, Planned, Planner, Pod, Preset, Related,
+        Request, Resource, Right, Role, Scope, Shown, UnknownGroup,
         window::{Window, parse_incident},
     },
     profile::Profile,
@@ -21,7 +21,7 @@ pub(crate) fn request(skip: &[&str]) -> Request {
     let now = "2024-03-05T18:00:00Z".parse().expect("a time");
     let incident = parse_incident("2024-03-05T14:05:00Z", now, &chrono::Utc).expect("an incident");
     Request {
-        profile: Profile::load("trust-domain-server").expect("a profile"),
+        profile: Profile::load("trust-domain-server", &kubectl_escalate::collectors::optional()).expect("a profile"),
         window: Window::new(Some(incident), None, None, now).expect("a window"),
         skip: skip.iter().map(|kind| (*kind).to_owned()).collect(),
         node_neighbours: false,
@@ -72,7 +72,7 @@ pub(crate) fn basis(request: &Request, unknown: &[UnknownGroup], place: &Place) 
 }
 
 fn planner(basis: Basis) -> Planner {
-    collectors::planner(basis, HashSet::new())
+    collectors::planner(&basis, HashSet::new())
 }
 
 /// What needs no more than discovery.
@@ -164,7 +164,10 @@ fn an_annotated_path_that_leads_elsewhere_is_not_taken() {
 #[test]
 fn nothing_called_secrets_is_planned_in_any_group() {
     for (name, _) in kubectl_escalate::profile::embedded() {
-        let request = Request { profile: Profile::load(name).expect("a profile"), ..request(&[]) };
+        let request = Request {
+            profile: Profile::load(name, &kubectl_escalate::collectors::optional()).expect("a profile"),
+            ..request(&[])
+        };
         let plan = first(&request, &[], &place(&["n1"]));
         assert!(!ids(&plan).iter().any(|id| id.contains("secrets")), "{name}: {:#?}", ids(&plan));
         let any = vec![Pod::any(&request, "n1")];
@@ -230,7 +233,10 @@ fn what_is_skipped_is_said_and_not_asked_for() {
 
 #[test]
 fn of_many_agents_the_unhealthy_are_taken_first() {
-    let request = Request { profile: Profile::load("agent").expect("a profile"), ..request(&[]) };
+    let request = Request {
+        profile: Profile::load("agent", &kubectl_escalate::collectors::optional()).expect("a profile"),
+        ..request(&[])
+    };
     let mut all: Vec<Value> = (0..25).map(|number| pod("spirl-system", &format!("agent-{number:02}"))).collect();
     all[24]["status"]["conditions"][0]["status"] = "False".into();
     let plan = expand(&request, &place(&["spirl-system"]), pods(&all, &request));

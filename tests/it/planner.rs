@@ -71,7 +71,7 @@ impl Cluster {
     /// Runs the plan; `picks` say which of the tasks that are open ends next. What is left then ends in order.
     fn run(&self, picks: &[usize]) -> BTreeMap<String, Planned> {
         let basis = self.basis();
-        let mut planner = collectors::planner(basis.clone(), HashSet::new());
+        let mut planner = collectors::planner(&basis, HashSet::new());
         let (mut open, mut plan) = (Vec::new(), BTreeMap::new());
         let mut next = planner.start(DateTime::UNIX_EPOCH);
         let mut picks = picks.iter();

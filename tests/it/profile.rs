@@ -6,13 +6,17 @@ use std::path::Path;
 
 /// A profile as small as one can be, in flow style, with these keys on its second line.
 fn parse(lines: &str) -> Result<Profile, ProfileError> {
-    Profile::parse("x.yaml", &format!("{{name: x, version: 1, select: {{labels: [app=x]}},\n{lines}}}\n"))
+    Profile::parse(
+        "x.yaml",
+        &format!("{{name: x, version: 1, select: {{labels: [app=x]}},\n{lines}}}\n"),
+        &kubectl_escalate::collectors::optional(),
+    )
 }
 
 /// Why this text is refused.
 #[track_caller]
 fn refused(text: &str) -> String {
-    Profile::parse("x.yaml", text).expect_err(text).to_string()
+    Profile::parse("x.yaml", text, &kubectl_escalate::collectors::optional()).expect_err(text).to_string()
 }
 
 const HEAD: &str = "name: x\nversion: 1\nselect:\n  labels: [app=x]\n";
@@ -22,7 +26,7 @@ fn the_embedded_profiles_hold() {
     let names: Vec<&str> = embedded().iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["trust-domain-server", "agent"]);
     for (name, text) in embedded() {
-        let profile = Profile::load(name).unwrap();
+        let profile = Profile::load(name, &kubectl_escalate::collectors::optional()).unwrap();
         assert_eq!(profile.name, *name);
         assert_eq!(profile.sha256().len(), 64);
         let required: Vec<String> =
@@ -43,7 +47,7 @@ fn the_embedded_profiles_hold() {
 
 #[test]
 fn a_server_is_known_by_label_then_by_namespace() {
-    let profile = Profile::load("trust-domain-server").unwrap();
+    let profile = Profile::load("trust-domain-server", &kubectl_escalate::collectors::optional()).unwrap();
     assert_eq!(profile.select.labels, ["app.kubernetes.io/name=spirl-server", "app=spirl-server"]);
     assert_eq!(profile.select.limit, None);
     assert!(profile.owns_namespace("tdd-0c9009b3ed"));
@@ -56,7 +60,7 @@ fn a_server_is_known_by_label_then_by_namespace() {
 
 #[test]
 fn agents_are_known_by_name_too_and_are_twenty_at_most() {
-    let profile = Profile::load("agent").unwrap();
+    let profile = Profile::load("agent", &kubectl_escalate::collectors::optional()).unwrap();
     assert_eq!(profile.select.limit, Some(20));
     assert!(profile.owns_namespace("spirl-system"));
     let workloads: Vec<String> = profile.select.workloads.iter().map(ToString::to_string).collect();
@@ -109,7 +113,7 @@ fn every_key_is_documented() {
 fn the_example_of_the_documentation_is_a_profile() {
     let docs = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/PROFILES.md")).unwrap();
     let example = docs.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    Profile::parse("docs/PROFILES.md", example).unwrap();
+    Profile::parse("docs/PROFILES.md", example, &kubectl_escalate::collectors::optional()).unwrap();
 }
 
 #[test]
@@ -117,21 +121,29 @@ fn a_profile_is_found_by_name_or_by_path() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.yaml");
     std::fs::write(&path, embedded()[0].1).unwrap();
-    let by_file = Profile::load(path.to_str().unwrap()).unwrap();
-    let by_name = Profile::load("trust-domain-server").unwrap();
+    let by_file = Profile::load(path.to_str().unwrap(), &kubectl_escalate::collectors::optional()).unwrap();
+    let by_name = Profile::load("trust-domain-server", &kubectl_escalate::collectors::optional()).unwrap();
     assert_eq!(by_file.sha256(), by_name.sha256());
     assert_eq!(by_file.source(), path.to_str().unwrap());
 
-    let unknown = Profile::load("server").unwrap_err().to_string();
+    let unknown = Profile::load("server", &kubectl_escalate::collectors::optional()).unwrap_err().to_string();
     assert!(
         unknown.contains("`server`") && unknown.contains("`trust-domain-server`") && unknown.contains("`agent`"),
         "{unknown}"
     );
     for path in ["./nowhere", "nowhere.yaml", "nowhere.yml"] {
-        assert!(matches!(Profile::load(path), Err(ProfileError::Unreadable { .. })));
+        assert!(matches!(
+            Profile::load(path, &kubectl_escalate::collectors::optional()),
+            Err(ProfileError::Unreadable { .. })
+        ));
     }
     std::fs::write(&path, "#".repeat(2 << 20)).unwrap();
-    assert!(Profile::load(path.to_str().unwrap()).unwrap_err().to_string().contains("too large"));
+    assert!(
+        Profile::load(path.to_str().unwrap(), &kubectl_escalate::collectors::optional())
+            .unwrap_err()
+            .to_string()
+            .contains("too large")
+    );
 }
 
 #[test]
@@ -185,6 +197,10 @@ fn mistakes_are_told_with_line_and_column() {
         (
             "objects: [{resource: pods}]\nqueries:\n- {id: A, scenario: s, measures: m, unit: ratio, expr: up}\n",
             "x.yaml:7:8: `A` is not a valid query name",
+        ),
+        (
+            "objects: [{resource: pods}]\ncollectors: [weather]\n",
+            "x.yaml:6:14: no collector is called `weather`; there is ",
         ),
         ("objects: [{resource: nodes}]\n", "x.yaml:5:22: `nodes` selects every node of the cluster; add `scope: used`"),
         ("objects: [{resource: pods}, {resource: pods}]\n", "x.yaml:5:40: `pods` is listed twice"),
@@ -242,7 +258,7 @@ fn selections_that_mean_too_much_or_nothing_are_refused() {
         "{workloads: [deployment/x]}",
         "{labels: [a=b], namespacePattern: 'a|b'}",
     ] {
-        Profile::parse("x.yaml", &with(select)).unwrap();
+        Profile::parse("x.yaml", &with(select), &kubectl_escalate::collectors::optional()).unwrap();
     }
 }
 
@@ -336,9 +352,13 @@ fn every_mistake_is_told_at_once_and_in_order() {
 #[test]
 fn a_profile_written_and_read_is_the_same() {
     for (name, text) in embedded() {
-        let profile = Profile::parse(name, text).unwrap();
-        let again =
-            Profile::parse(name, &kubectl_escalate::yaml::object(&serde_json::to_value(&*profile).unwrap())).unwrap();
+        let profile = Profile::parse(name, text, &kubectl_escalate::collectors::optional()).unwrap();
+        let again = Profile::parse(
+            name,
+            &kubectl_escalate::yaml::object(&serde_json::to_value(&*profile).unwrap()),
+            &kubectl_escalate::collectors::optional(),
+        )
+        .unwrap();
         assert_eq!(*profile, *again);
     }
 }
@@ -346,7 +366,7 @@ fn a_profile_written_and_read_is_the_same() {
 proptest! {
     #[test]
     fn no_text_breaks_it(text in any::<String>(), lines in "[a-zA-Z:{}*&!\\[\\] \n-]{0,80}") {
-        let _ = Profile::parse("x.yaml", &text);
+        let _ = Profile::parse("x.yaml", &text, &kubectl_escalate::collectors::optional());
         let _ = parse(&lines);
         if let Ok(name) = text.parse::<ResourceName>() {
             prop_assert_eq!(name.to_string(), text);

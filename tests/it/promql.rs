@@ -146,7 +146,8 @@ fn a_metric_is_asked_for_once_by_what_all_its_selectors_have_in_common() {
 #[test]
 fn the_queries_of_profiles_are_what_they_were_when_filled_in() {
     for (name, _) in kubectl_escalate::profile::embedded() {
-        let profile = kubectl_escalate::profile::Profile::load(name).expect("a profile");
+        let profile = kubectl_escalate::profile::Profile::load(name, &kubectl_escalate::collectors::optional())
+            .expect("a profile");
         for rule in &profile.queries {
             let query = rule.query("5m").expect("PromQL");
             let written = query.narrowed(&[]);

@@ -278,6 +278,12 @@ pub fn api_version(cluster: &str) -> EntryPath {
     Maker::cluster(cluster).fixed("api").fixed("version.json").done()
 }
 
+/// `clusters/<cluster>/api/<name>.txt`: what the API server says of itself in words.
+#[must_use]
+pub fn api_text(cluster: &str, name: &str) -> EntryPath {
+    Maker::cluster(cluster).fixed("api").name("document", name, ".txt").done()
+}
+
 /// `clusters/<cluster>/api/<document>.json`: a discovery document of the API server's root, such
 /// as `api`, `apis`, or its aggregated form under a name of the caller's choice.
 #[must_use]

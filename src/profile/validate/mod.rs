@@ -28,13 +28,14 @@ const LABEL_KEY: &str = "a label key; write `NAME` or `PREFIX/NAME`, for example
 const ANNOTATION_KEY: &str = "an annotation key; write `NAME` or `PREFIX/NAME`, for example `prometheus.io/port`";
 
 /// Adds every rule that a profile breaks.
-pub(super) fn spec(problems: &mut Problems, spec: &Spec) {
+pub(super) fn spec(problems: &mut Problems, spec: &Spec, known: &[&str]) {
     problems.require_name(&[Step::Key("name")], &spec.name, "profile", true);
     problems.require(spec.version > 0, &[Step::Key("version")], || "write a version of 1 or higher".to_owned());
     select(problems, &spec.select);
     identity(problems, &spec.identity);
     objects(problems, &spec.objects);
     custom_resources(problems, &spec.custom_resources);
+    collectors(problems, &spec.collectors, known);
     scrapes(problems, &spec.scrapes);
     queries(problems, &spec.queries);
     findings::rules(problems, spec);
@@ -177,6 +178,18 @@ fn custom_resources(problems: &mut Problems, rules: &[GroupRule]) {
             format!("`{group}` contains secrets, which are never collected; remove it")
         });
         problems.require(seen.insert(group), &path, || format!("`{group}` is listed twice; merge the two rules"));
+    }
+}
+
+fn collectors(problems: &mut Problems, names: &[String], known: &[&str]) {
+    let mut seen = HashSet::new();
+    for (item, name) in names.iter().enumerate() {
+        let path = [Step::Key("collectors"), Step::Item(item)];
+        problems.require(known.contains(&name.as_str()), &path, || {
+            let known = if known.is_empty() { "none that a profile can name" } else { &known.join(", ") };
+            format!("no collector is called `{name}`; there is {known}")
+        });
+        problems.require(seen.insert(name), &path, || format!("`{name}` is listed twice"));
     }
 }
 

@@ -144,6 +144,25 @@ impl Kubernetes {
         }
     }
 
+    /// GETs a path once, where the answer counts whatever its status. A refusal is an error all the same.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn get_whatever_status(&self, path: &str) -> Result<(u16, Vec<u8>), SourceError> {
+        const LIMIT: usize = 1 << 20;
+        let request = Request::get(path).header(header::ACCEPT, "*/*");
+        let (head, body) = self.send(request, self.limits.idle).await?;
+        if head.status.is_client_error() {
+            return Err(refusal(head.status, body).await?);
+        }
+        let whole = body.whole(LIMIT).await?;
+        let code = head.status.as_u16();
+        match SourceError::from_status(code, &whole).filter(|_| !head.status.is_success()) {
+            Some(refused) => Err(refused),
+            None => Ok((code, whole)),
+        }
+    }
+
     /// GETs a path behind the API server's proxy, once, and waits this long for the first byte. Whatever the status, the
     /// answer comes from behind the proxy, unless its body is a `Status` object.
     ///

@@ -103,6 +103,8 @@ fn granted(roles: &[Value]) -> BTreeSet<Needed> {
             let group = texts(&rule["apiGroups"]).concat();
             granted.insert((namespace.clone(), group, resource, verb));
         }
+        let paths = texts(&rule["nonResourceURLs"]).into_iter();
+        granted.extend(paths.map(|path| (None, String::new(), path, "get".to_owned())));
     }
     granted
 }

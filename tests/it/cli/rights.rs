@@ -38,6 +38,9 @@ fn no_profile_takes_more_than_reading_and_none_takes_secrets() {
             for (_, rule) in rules(&roles) {
                 let verbs = rule["verbs"].as_array().expect("verbs");
                 assert!(verbs.iter().all(|verb| verb == "get" || verb == "list"), "{rule}");
+                if rule["nonResourceURLs"].is_array() {
+                    continue;
+                }
                 let resources = rule["resources"].as_array().expect("resources").iter();
                 assert!(
                     resources.into_iter().all(|resource| resource
@@ -55,13 +58,17 @@ fn no_profile_takes_more_than_reading_and_none_takes_secrets() {
     }
 }
 
-/// Namespace, group, resource, verb and name that a request takes; none where every authenticated user may ask.
-fn parts(path: &str) -> Option<(Option<&str>, &str, String, &'static str, Option<&str>)> {
+/// Namespace, group, resource, verb and name.
+type Parts<'a> = (Option<&'a str>, &'a str, String, &'static str, Option<&'a str>);
+
+/// What a request takes; none where every authenticated user may ask.
+fn parts(path: &str) -> Option<Parts<'_>> {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let (group, rest) = match parts[..] {
         ["api", _, ref rest @ ..] => ("", rest),
         ["apis", group, _, ref rest @ ..] => (group, rest),
-        _ => return None,
+        ["version"] | ["api"] | ["apis"] => return None,
+        _ => return Some((None, "", path.to_owned(), "get", None)),
     };
     let (namespace, resource, name) = match *rest {
         [] => return None,
@@ -89,8 +96,8 @@ fn grants(rules: &[(Option<String>, Value)], asked: &Asked) -> bool {
     let Some((namespace, group, resource, verb, name)) = parts(&asked.path) else { return true };
     rules.iter().any(|(within, rule)| {
         (within.is_none() || within.as_deref() == namespace)
-            && has(&rule["apiGroups"], group)
-            && has(&rule["resources"], &resource)
+            && (has(&rule["nonResourceURLs"], &resource)
+                || has(&rule["apiGroups"], group) && has(&rule["resources"], &resource))
             && has(&rule["verbs"], verb)
             && (rule["resourceNames"].is_null() || name.is_some_and(|name| has(&rule["resourceNames"], name)))
     })
@@ -126,7 +133,9 @@ fn rights_lie_in_the_namespace_asked_for() {
         let is_open = namespace
             .as_deref()
             .is_some_and(|namespace| [NAMESPACE, "default", "kube-node-lease"].contains(&namespace));
-        let is_global = has(&rule["resources"], "nodes") || has(&rule["resources"], "customresourcedefinitions");
+        let is_global = rule["nonResourceURLs"].is_array()
+            || has(&rule["resources"], "nodes")
+            || has(&rule["resources"], "customresourcedefinitions");
         assert!(is_open || (namespace.is_none() && is_global), "{namespace:?} {rule}");
     }
     let bindings: Vec<_> =

@@ -1,6 +1,7 @@
 //! Collecting, through the program: what becomes of a task for every way in which an answer can be
 //! other than it should.
 
+mod api_server;
 mod coverage;
 mod ends;
 mod facts;

@@ -31,7 +31,11 @@ pub(super) fn ago(minutes: i64) -> DateTime<Utc> {
 
 pub(super) fn servers() -> Profile {
     static PROFILE: OnceLock<Profile> = OnceLock::new();
-    PROFILE.get_or_init(|| Profile::load("trust-domain-server").expect("the profile")).clone()
+    PROFILE
+        .get_or_init(|| {
+            Profile::load("trust-domain-server", &kubectl_escalate::collectors::optional()).expect("the profile")
+        })
+        .clone()
 }
 
 /// A case of one server that is well, until something is added.

@@ -49,15 +49,28 @@ fn rules_that_mean_nothing_are_refused_with_their_place() {
         ("any: [{scrape: {closed: true}}], next: [{text: x, command: 'ls \"x'}]", "the command ends inside of quotes"),
         ("any: [{scrape: {closed: true}}], next: [{text: x, command: 'ls `x`'}]", "a command cannot contain"),
     ] {
-        let refused = Profile::parse("x.yaml", &rule(rest)).expect_err(rest).to_string();
+        let refused = Profile::parse("x.yaml", &rule(rest), &kubectl_escalate::collectors::optional())
+            .expect_err(rest)
+            .to_string();
         assert!(refused.contains(expected) && refused.starts_with("x.yaml:7:"), "{rest}: {refused}");
     }
     let twice = rule("any: [{scrape: {closed: true}}]")
         + "- {id: a, scenario: s, severity: info, title: t, means: m, any: [{scrape: {closed: true}}]}\n";
-    assert!(Profile::parse("x.yaml", &twice).expect_err("twice").to_string().contains("two items are named `a`"));
+    assert!(
+        Profile::parse("x.yaml", &twice, &kubectl_escalate::collectors::optional())
+            .expect_err("twice")
+            .to_string()
+            .contains("two items are named `a`")
+    );
     let severity = rule("any: [{scrape: {closed: true}}]").replace("warning", "bad");
-    assert!(Profile::parse("x.yaml", &severity).expect_err("bad").to_string().contains("unknown value `bad`"));
-    Profile::parse("x.yaml", &rule("any: [{scrape: {closed: true}}]")).expect("a profile");
+    assert!(
+        Profile::parse("x.yaml", &severity, &kubectl_escalate::collectors::optional())
+            .expect_err("bad")
+            .to_string()
+            .contains("unknown value `bad`")
+    );
+    Profile::parse("x.yaml", &rule("any: [{scrape: {closed: true}}]"), &kubectl_escalate::collectors::optional())
+        .expect("a profile");
 }
 
 #[test]
@@ -68,7 +81,12 @@ fn a_circle_of_causes_is_refused() {
         )
     };
     let circle = format!("{HEAD}{}{}{}", one("a", "b"), one("b", "c"), one("c", "a"));
-    assert!(Profile::parse("x.yaml", &circle).expect_err("a circle").to_string().contains("explains itself"));
+    assert!(
+        Profile::parse("x.yaml", &circle, &kubectl_escalate::collectors::optional())
+            .expect_err("a circle")
+            .to_string()
+            .contains("explains itself")
+    );
 }
 
 #[test]
@@ -80,7 +98,8 @@ fn baseline_and_minting_name_queries_that_there_are() {
         ("minting: [none]", "there is no query named `none`"),
     ] {
         let text = format!("{}{rest}\n", HEAD.replace("findings:\n", ""));
-        let refused = Profile::parse("x.yaml", &text).expect_err(rest).to_string();
+        let refused =
+            Profile::parse("x.yaml", &text, &kubectl_escalate::collectors::optional()).expect_err(rest).to_string();
         assert!(refused.contains(expected), "{rest}: {refused}");
     }
 }

@@ -161,7 +161,7 @@ fn only_the_worst_series_of_an_answer_is_known() {
 #[test]
 fn agents_have_rules_of_their_own() {
     let mut case = Case::well();
-    case.profile = Profile::load("agent").expect("the profile");
+    case.profile = Profile::load("agent", &kubectl_escalate::collectors::optional()).expect("the profile");
     case.manifest.profile_sha256 = case.profile.sha256().to_owned();
     assert_eq!(wrong(&case.judge()), [""; 0]);
     assert_eq!(case.clone().waits("ErrImagePull").root_cause().as_deref(), Some("image-pull"));
