@@ -8,6 +8,7 @@ mod about;
 mod answer_file;
 mod discovery;
 mod get;
+mod health;
 mod list;
 mod local_answers;
 mod log;
@@ -51,6 +52,7 @@ pub struct Collector {
 pub const COLLECTORS: &[Collector] = &[
     version::COLLECTOR,
     discovery::COLLECTOR,
+    health::COLLECTOR,
     objects::COLLECTOR,
     log::COLLECTOR,
     log::orphaned::COLLECTOR,

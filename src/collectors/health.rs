@@ -1,0 +1,71 @@
+//! Owns the API server's own health, check by check, as it tells whoever runs it.
+
+use super::Collector;
+use crate::{
+    bundle::layout,
+    collect::{Done, Site},
+    plan::{Planned, Planning, Priority, Right, Stage, Task, TaskSpec},
+};
+use futures_util::future::FutureExt as _;
+
+pub(super) const COLLECTOR: Collector = Collector {
+    name: "api-server-health",
+    purpose: "the API server's own health, check by check: whether it is ready, and whether it is live",
+    is_optional: true,
+    plan,
+    collect: |site, task| task.spec().map(|health| collect(site, task, health).boxed()),
+};
+
+/// One of its endpoints, `readyz` or `livez`.
+#[derive(Debug)]
+struct Health(&'static str);
+
+impl TaskSpec for Health {
+    fn id(&self) -> String {
+        format!("health/{}", self.0)
+    }
+
+    fn kind(&self) -> &'static str {
+        "health"
+    }
+
+    fn target(&self) -> String {
+        format!("{} of the API server", self.0)
+    }
+
+    fn path(&self) -> String {
+        format!("/{}?verbose", self.0)
+    }
+
+    fn right(&self) -> Option<Right> {
+        Some(Right::Path(format!("/{}", self.0)))
+    }
+
+    fn priority(&self) -> Priority {
+        Priority::Volatile
+    }
+}
+
+fn plan(planning: &Planning<'_>) -> Vec<Planned> {
+    match planning.stage {
+        Stage::Start { .. } => ["readyz", "livez"].map(|endpoint| Task::new(Health(endpoint)).into()).into(),
+        _ => Vec::new(),
+    }
+}
+
+/// A server that is not ready says which of its checks failed, with an error's status: that is what is looked for.
+async fn collect(site: &Site, task: &Task, health: &Health) -> Done {
+    let (status, body) = match site.kubernetes.get_whatever_status(&task.path()).await {
+        Ok(answer) => answer,
+        Err(error) => return Done::failed(&error, task),
+    };
+    let (clean, counts) = site.redactor.text(&body);
+    match site.write(layout::api_text(&site.cluster, health.0), &task.request(), &clean, counts) {
+        Ok(entry) if status == 200 => Done::collected(vec![entry]),
+        Ok(entry) => {
+            let causes = vec![format!("the API server answered with status {status}: a check failed")];
+            Done { causes, ..Done::collected(vec![entry]) }
+        }
+        Err(error) => error.into(),
+    }
+}
