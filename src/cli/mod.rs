@@ -22,9 +22,9 @@ use crate::exit::Exit;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::{ffi::OsString, sync::Arc};
 
-/// Collects one incident of a Defakto trust domain server into one zip for support.
+/// Collect an incident of a Defakto trust domain server into one zip for support.
 #[derive(Debug, Parser)]
-#[command(name = "kubectl-escalate", version, about, max_term_width = 100)]
+#[command(name = "kubectl-escalate", version, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,

@@ -39,8 +39,8 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Exit, Fa
     let report = pipeline::report(&arguments.bundle, profile.as_ref()).map_err(failure)?;
     if let Some(why) = &report.unread {
         terminal.say(format_args!(
-            "the logs are not searched for what this profile looks for, and what it needs of them is not checked: \
-             {why}; `kubectl escalate verify {}` says what is damaged",
+            "the logs cannot be searched for this profile's patterns, so the rules that need them are not checked: \
+             {why}; `kubectl escalate verify {}` shows what is damaged",
             arguments.bundle.display()
         ));
     }

@@ -77,8 +77,9 @@ pub(super) fn verdict(verdict: Judged) -> &'static str {
 
 /// The findings, the root cause first.
 pub(super) fn in_order(findings: &Findings) -> impl Iterator<Item = &Finding> {
-    let leads = |finding: &&Finding| findings.root_cause.as_ref() == Some(&finding.id);
-    findings.findings.iter().filter(leads).chain(findings.findings.iter().filter(move |finding| !leads(finding)))
+    let is_root_cause = |finding: &&Finding| findings.root_cause.as_ref() == Some(&finding.id);
+    let all = findings.findings.iter();
+    all.clone().filter(is_root_cause).chain(all.filter(move |finding| !is_root_cause(finding)))
 }
 
 /// `2 of 3 pods`, for a finding about pods.
