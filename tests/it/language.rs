@@ -53,7 +53,7 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
 #[test]
 fn documentation_profiles_help_and_reports_use_plain_words() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let own = ["README.md", "CHANGELOG.md"].map(|name| root.join(name));
+    let own = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(|name| root.join(name));
     let all = [
         own.to_vec(),
         files("docs", ".md"),
