@@ -217,7 +217,7 @@ fn lists_joined_in_any_order_say_the_same() {
         all.into_facts()
     };
     let facts = joined([0, 1, 2, 3]);
-    assert!(facts.changes[0].what.contains("in place of 1"), "{:#?}", facts.changes);
+    assert!(facts.changes[0].what.contains("replaced 1"), "{:#?}", facts.changes);
     assert_eq!(facts, joined([3, 1, 2, 0]));
 }
 

@@ -165,7 +165,7 @@ fn a_server_that_does_not_answer_twice_is_not_taken_for_well() {
     let bundle = scraped(&api).finish().exits(0).bundle();
     let answer = &query(&bundle, "mint-success").answer;
     assert_eq!((answer.verdict, answer.partial), (Judged::Value, true));
-    assert!(answer.warnings[0].starts_with("of 1 of 2 pods"), "{:?}", answer.warnings);
+    assert!(answer.warnings[0].starts_with("only 1 of 2 pods"), "{:?}", answer.warnings);
 }
 
 #[test]
