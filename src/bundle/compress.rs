@@ -157,7 +157,7 @@ impl<S: Sink> Compressor<S> {
 
 /// Compressed size in bytes and SHA-256 of `bytes`, as an entry of them would have.
 pub(super) fn measure(bytes: &[u8]) -> io::Result<(u64, String)> {
-    let mut compressor = Compressor::new(Count(0));
+    let mut compressor = Compressor::new(CountingSink::default());
     compressor.write(bytes)?;
     let packed = compressor.finish(DosTime::default())?;
     Ok((packed.header.compressed, packed.sha256))
@@ -175,9 +175,10 @@ impl Sink for Vec<u8> {
 }
 
 /// Counts bytes and keeps none.
-pub(super) struct Count(pub(super) u64);
+#[derive(Default)]
+pub(super) struct CountingSink(u64);
 
-impl Sink for Count {
+impl Sink for CountingSink {
     fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0 += bytes.len() as u64;
         Ok(())

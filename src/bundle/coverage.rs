@@ -29,12 +29,12 @@ pub struct Gap {
     #[serde(with = "stamp")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub to: DateTime<Utc>,
-    /// Why, in one word.
+    /// Cause of the gap.
     pub cause: GapCause,
-    /// Why, in words.
+    /// The cause in a sentence.
     #[serde(default)]
     pub text: String,
-    /// Whether something may be missing; otherwise there was nothing to be had.
+    /// Whether something may be missing. Otherwise there was nothing to collect.
     pub missing: bool,
 }
 
@@ -56,7 +56,7 @@ pub struct Coverage {
     /// What is missing, in words: the first gap in which something may be missing, else the first.
     #[serde(default)]
     pub gap: Option<String>,
-    /// Why.
+    /// Cause of that gap.
     #[serde(default)]
     pub gap_cause: Option<GapCause>,
     /// What is covered, in order. With `gaps` it is exactly the window, without overlap.
@@ -70,18 +70,18 @@ pub struct Coverage {
 /// Which part of the window all logs of one container cover together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContainerCoverage {
-    /// Its cluster.
+    /// Name of the cluster in the bundle.
     pub cluster: String,
-    /// Its namespace.
+    /// Namespace of the pod.
     pub namespace: String,
-    /// Its pod.
+    /// Name of the pod.
     pub pod: String,
-    /// Its pod's UID, where it is known.
+    /// UID of the pod, where it is known.
     #[serde(default)]
     pub uid: Option<String>,
-    /// Its name.
+    /// Name of the container.
     pub container: String,
-    /// The runs of it that were known, the earliest first.
+    /// The known runs of the container, the earliest first.
     #[serde(default)]
     pub runs: Vec<LogRun>,
     /// What is covered, in order. With `gaps` it is exactly the window, without overlap.
@@ -97,15 +97,15 @@ pub struct ContainerCoverage {
 /// One run of a container, and its log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogRun {
-    /// When it started (UTC), where that is known: to the second, cut off.
+    /// When the run started (UTC), where that is known. Fractions of a second are cut off.
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub started: Option<DateTime<Utc>>,
-    /// When it ended (UTC), if it has: likewise.
+    /// When the run ended (UTC), if it did. Fractions of a second are cut off.
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub ended: Option<DateTime<Utc>>,
-    /// Path of its log, inside the bundle's folder, where there is one.
+    /// Path of the run's log, inside the bundle's folder, if there is one.
     #[serde(default)]
     pub log: Option<String>,
 }

@@ -12,15 +12,15 @@ pub enum BundleError {
     /// A path no entry may have.
     #[error("cannot use {path:?} as a path in the bundle: {why}")]
     Path {
-        /// The path.
+        /// The refused path.
         path: String,
-        /// What is wrong with it.
+        /// Which rule it breaks.
         why: String,
     },
     /// Two entries of one path.
     #[error("the bundle already has an entry {path:?}: two tasks wrote to one path")]
     Taken {
-        /// The path.
+        /// The path that both wrote to.
         path: String,
     },
     /// The bundle, or the work file beside it, is already there.
@@ -28,49 +28,49 @@ pub enum BundleError {
     Exists {
         /// The file that exists.
         path: PathBuf,
-        /// What to do.
+        /// What the user can do.
         advice: String,
     },
     /// What the user named as the place for the bundle cannot be one.
     #[error("cannot write the bundle to {}: {why}; {advice}", path.display())]
     Destination {
-        /// The place.
+        /// What the user named.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Why it cannot be used.
         why: String,
-        /// What to do.
+        /// What the user can do.
         advice: String,
     },
     /// No room was left.
     #[error("cannot {doing} {}: no room is left; free some, or choose another disk with --to", path.display())]
     DiskFull {
-        /// What was tried: a verb and what follows it.
+        /// What was tried: a verb and its object.
         doing: &'static str,
-        /// The file.
+        /// The file that was written to.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The system refused.
+    /// The system refused a read or a write.
     #[error("cannot {doing} {}: {}", path.display(), advice(source))]
     Io {
-        /// What was tried: a verb and what follows it.
+        /// What was tried: a verb and its object.
         doing: &'static str,
-        /// The file.
+        /// The file that was read or written.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// Something was written to a bundle that is finished or abandoned.
     #[error("cannot add {path:?}: the bundle is already closed")]
     Closed {
-        /// The entry.
+        /// Path of the entry, inside the bundle's folder.
         path: String,
     },
     /// An entry had failed before.
     #[error("cannot go on writing {path:?}: an earlier write of it failed")]
     Broken {
-        /// The entry.
+        /// Path of the entry, inside the bundle's folder.
         path: String,
     },
     /// The bundle could not be finished. Everything acknowledged is still on the disk.
@@ -79,17 +79,17 @@ pub enum BundleError {
          `kubectl escalate salvage {0}`", partial.display()
     )]
     Unfinished {
-        /// Where it is.
+        /// The partial bundle.
         partial: PathBuf,
-        /// Why.
+        /// The error that ended it.
         source: Box<BundleError>,
     },
     /// The file is no bundle.
     #[error("cannot read {} as a bundle: {why}", path.display())]
     NotABundle {
-        /// The file.
+        /// The file that was opened.
         path: PathBuf,
-        /// Why not.
+        /// What it lacks.
         why: String,
     },
     /// The bundle's format is one this version does not know.
@@ -98,25 +98,25 @@ pub enum BundleError {
          use a newer version of this program", path.display()
     )]
     Newer {
-        /// The file.
+        /// The file that was opened.
         path: PathBuf,
-        /// Its format.
+        /// Number of its format.
         format: u64,
-        /// The newest known.
+        /// Number of the newest format that this version reads.
         known: u32,
     },
     /// The bundle, or an entry of it, is not as it was written.
     #[error("{} is damaged: {why}; ask for it to be sent again", path.display())]
     Damaged {
-        /// The file.
+        /// The bundle's file.
         path: PathBuf,
-        /// What is wrong.
+        /// What does not match.
         why: String,
     },
     /// Reading would have taken more than the limit.
     #[error("cannot read {path:?}: it is larger than the limit of {limit} bytes")]
     TooLarge {
-        /// The entry.
+        /// Path of the entry, inside the bundle's folder.
         path: String,
         /// The limit in bytes.
         limit: u64,
@@ -124,21 +124,21 @@ pub enum BundleError {
     /// The bundle has no such entry.
     #[error("the bundle has no entry {path:?}; its manifest lists those it has")]
     Missing {
-        /// The entry.
+        /// Path of the entry, inside the bundle's folder.
         path: String,
     },
     /// A partial bundle is still being written.
     #[error("cannot salvage {}: a process is still writing it; wait for it, or end it", path.display())]
     Busy {
-        /// The partial bundle.
+        /// The partial bundle's file.
         path: PathBuf,
     },
     /// There is nothing in a partial bundle that could be salvaged.
     #[error("cannot salvage {}: {why}", path.display())]
     NothingToSalvage {
-        /// The partial bundle.
+        /// The partial bundle's file.
         path: PathBuf,
-        /// Why.
+        /// What was looked for in vain.
         why: String,
     },
     /// No copy can be made as small as that.
@@ -147,17 +147,17 @@ pub enum BundleError {
         path.display()
     )]
     TooSmall {
-        /// The bundle.
+        /// The full bundle's file.
         path: PathBuf,
-        /// What was asked for.
+        /// Most bytes that were asked for.
         max: u64,
-        /// The smallest size possible.
+        /// The smallest number that can be asked for, in bytes.
         least: u64,
     },
     /// A copy of a copy was asked for.
     #[error("cannot fit {}: it is a smaller copy itself; fit the full one, {full}, which has all lines", path.display())]
     Copy {
-        /// The bundle.
+        /// The copy's file.
         path: PathBuf,
         /// File name of the full bundle.
         full: String,
@@ -165,7 +165,7 @@ pub enum BundleError {
     /// Whoever waited for a copy did not want it any more.
     #[error("stopped: there is no copy of {}, and nothing is left of what was made of it", path.display())]
     Stopped {
-        /// The bundle.
+        /// The full bundle's file.
         path: PathBuf,
     },
     /// The manifest could not be written as JSON.

@@ -1,4 +1,4 @@
-//! Evidence as it is read, wherever it lies: in a bundle, or in one that is still being written.
+//! Owns the one trait that evidence is read through, from a bundle or from one that is still being written.
 
 use super::{error::BundleError, format::TaskRecord, reader::BundleReader, writer::SoFar};
 use std::io::Read;

@@ -1,5 +1,6 @@
 //! Owns what the manifest of a smaller copy says of it.
 
+use crate::kubelet_log::Level;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,21 +18,21 @@ pub struct Fitted {
     /// Paths of the files that were given up.
     #[serde(default)]
     pub files: Vec<String>,
-    /// How many logs lines were left out of.
+    /// Number of logs that lack lines.
     #[serde(default)]
     pub logs: u64,
-    /// How many lines.
+    /// Number of lines left out.
     #[serde(default)]
     pub lines: LeftOut,
 }
 
-/// Lines by level. A line that says none is `info`.
+/// Numbers of lines by level. A line without a level counts as `info`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftOut {
-    /// Debug and finer.
+    /// Lines of level debug and below.
     #[serde(default)]
     pub debug: u64,
-    /// Information, and lines without a level.
+    /// Lines of level info and without a level.
     #[serde(default)]
     pub info: u64,
     /// Warnings.
@@ -43,6 +44,24 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
+    /// Counts one more line.
+    pub(super) fn add(&mut self, level: Level) {
+        *match level {
+            Level::Fatal | Level::Error => &mut self.error,
+            Level::Warn => &mut self.warn,
+            Level::Info | Level::None => &mut self.info,
+            Level::Debug => &mut self.debug,
+        } += 1;
+    }
+
+    /// Counts those of `other` as well.
+    pub(super) fn add_all(&mut self, other: Self) {
+        self.debug += other.debug;
+        self.info += other.info;
+        self.warn += other.warn;
+        self.error += other.error;
+    }
+
     /// How many lines there are.
     #[must_use]
     pub fn total(&self) -> u64 {

@@ -69,7 +69,7 @@ pub struct Manifest {
     /// Name of the program that wrote the bundle.
     #[serde(default)]
     pub tool: String,
-    /// Its version.
+    /// Version of that program.
     #[serde(default)]
     pub tool_version: String,
     /// Name of the profile.
@@ -196,15 +196,15 @@ pub fn to_json(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
 /// A pod that only events tell of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GonePod {
-    /// Its cluster.
+    /// Name of the cluster in the bundle.
     pub cluster: String,
-    /// Its namespace.
+    /// Namespace of the pod.
     pub namespace: String,
-    /// Its name.
+    /// Name of the pod.
     pub pod: String,
-    /// Its UID.
+    /// UID of the pod.
     pub uid: String,
-    /// The node it ran on, where an event says so.
+    /// Name of its node, where an event tells.
     #[serde(default)]
     pub node: Option<String>,
     /// When the first of its events was first seen (UTC).
@@ -215,7 +215,7 @@ pub struct GonePod {
     #[serde(with = "stamp")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub last: DateTime<Utc>,
-    /// What that one says, in one word.
+    /// Reason of the last event, in one word.
     #[serde(default)]
     pub reason: String,
 }
@@ -224,15 +224,15 @@ pub struct GonePod {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
-    /// It did all it had planned.
+    /// The run did everything that was planned.
     Finished,
-    /// The user stopped it.
+    /// The user interrupted it.
     Interrupted,
-    /// Its deadline passed.
+    /// The run's deadline passed.
     Deadline,
-    /// There was no room left to write to.
+    /// The disk was full.
     DiskFull,
-    /// It was killed; the bundle was made afterwards from what it had written.
+    /// It was killed. `salvage` made the bundle from what it had written.
     Salvaged,
 }
 
@@ -245,10 +245,10 @@ pub struct ChecklistItem {
     pub text: String,
     /// Whether the bundle has it.
     pub state: CheckState,
-    /// What is there, or what is missing.
+    /// What the bundle has of it, or what is missing.
     #[serde(default)]
     pub detail: String,
-    /// The command that gets what is missing.
+    /// The command that collects what is missing.
     #[serde(default)]
     pub command: Option<String>,
 }
@@ -263,23 +263,23 @@ pub enum CheckState {
     Partial,
     /// None of it is.
     No,
-    /// Nothing has collected it yet.
+    /// It was not collected yet.
     NotCollectedYet,
 }
 
 /// One source's word on who this is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IdentityClaim {
-    /// What is claimed.
+    /// What the claim is about.
     pub what: IdentityKind,
-    /// The claimed value.
+    /// Value of the claim.
     pub value: String,
-    /// Where it was read.
+    /// Where the value was read.
     pub source: String,
-    /// In which cluster, when in one.
+    /// Name of the cluster it was read in, if in one.
     #[serde(default)]
     pub cluster: Option<String>,
-    /// Whether it is a hint only: shown to people, never taken for the answer.
+    /// Whether it is only a hint: shown to people, never used as the answer.
     #[serde(default)]
     pub hint: bool,
 }
@@ -299,7 +299,7 @@ pub enum IdentityKind {
 /// One cluster that was asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClusterInfo {
-    /// Its name in the bundle, in full.
+    /// Full name of the cluster in the bundle.
     pub name: String,
     /// The kubeconfig context it was reached by, as the user lets it be named.
     #[serde(default)]
@@ -319,7 +319,7 @@ pub struct ClusterInfo {
     /// Namespaces that evidence was collected from.
     #[serde(default)]
     pub namespaces: Vec<String>,
-    /// Which Prometheus was asked.
+    /// The Prometheus that was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<Backend>,
 }
@@ -327,14 +327,14 @@ pub struct ClusterInfo {
 /// One planned piece of evidence and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskRecord {
-    /// Name of the task, unique in the bundle.
+    /// Id of the task, unique in the bundle.
     pub id: String,
-    /// Kind of evidence.
+    /// Kind of evidence, such as `log`.
     pub kind: String,
-    /// The cluster asked, if one.
+    /// Name of the cluster, if it asked one.
     #[serde(default)]
     pub cluster: Option<String>,
-    /// The namespace asked, if one.
+    /// Namespace, if it asked in one.
     #[serde(default)]
     pub namespace: Option<String>,
     /// What it is about, as people say it.
@@ -346,9 +346,9 @@ pub struct TaskRecord {
     /// Whether the profile requires it.
     #[serde(default)]
     pub required: bool,
-    /// What became of it.
+    /// Outcome of the task.
     pub outcome: Outcome,
-    /// Why, outermost cause first.
+    /// Causes of the outcome, the outermost first.
     #[serde(default)]
     pub causes: Vec<String>,
     /// What to do about it: the rule that would grant it, the flag that would lift the limit.
@@ -376,15 +376,15 @@ pub enum Outcome {
     Empty,
     /// It does not exist, and need not: no previous container, no autoscaler.
     Absent,
-    /// Asking was refused.
+    /// The server refused the request.
     Forbidden,
     /// Part of it is in the bundle; a limit cut the rest.
     Truncated,
     /// It was not asked for, by choice of the user or the profile.
     Skipped,
-    /// It took longer than it was given.
+    /// It exceeded its time limit.
     TimedOut,
-    /// It went wrong.
+    /// An error, which the causes name.
     Failed,
     /// The run ended first.
     Cancelled,
@@ -405,7 +405,7 @@ pub struct EntryRecord {
     /// Where it came from: the request, or the program itself.
     #[serde(default)]
     pub source: String,
-    /// Size in bytes.
+    /// Size of the contents in bytes.
     pub bytes: u64,
     /// Size in the zip, in bytes.
     #[serde(default)]

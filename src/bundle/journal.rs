@@ -40,7 +40,7 @@ pub(super) enum Line {
 /// An entry, and where it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Acknowledged {
-    /// Its path, not yet settled.
+    /// The path it was written under, which is not yet final.
     pub(super) path: String,
     /// Full names of what the path names.
     #[serde(default)]

@@ -40,7 +40,7 @@ const CHUNK: usize = 256 * 1024;
 /// A finished bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finished {
-    /// Where it is.
+    /// Its file.
     pub path: PathBuf,
     /// Its size in bytes.
     pub bytes: u64,

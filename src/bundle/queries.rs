@@ -6,15 +6,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Which Prometheus was asked in a cluster.
+/// The Prometheus that was asked in a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Backend {
-    /// Its address, or the service that it is behind.
+    /// Its URL, or the service in front of it.
     pub at: String,
-    /// Why this one.
+    /// Why this Prometheus was chosen.
     #[serde(default)]
     pub why: String,
-    /// What it says it is.
+    /// Name and version it reports.
     #[serde(default)]
     pub version: Option<String>,
     /// Whether its samples of the workload's servers have their namespace among their labels.
@@ -31,82 +31,82 @@ pub struct Backend {
     pub mixed: bool,
 }
 
-/// A question to a Prometheus, and what its answer says.
+/// A query to a Prometheus and what its answer says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QueryRecord {
-    /// The cluster that it is about.
+    /// Name of the cluster in the bundle.
     pub cluster: String,
-    /// Its name: the profile's, or the user's own.
+    /// Id of the query in the profile, or the user's own.
     pub id: String,
-    /// What it is asked for.
+    /// The runbook's scenario that it belongs to.
     #[serde(default)]
     pub scenario: String,
-    /// What its value is.
+    /// What its value measures.
     #[serde(default)]
     pub measures: String,
-    /// The unit of its value, in the profile's word.
+    /// Unit of its value, in the profile's word.
     #[serde(default)]
     pub unit: Option<String>,
-    /// What its value compares as in health: `> 0.99`.
+    /// Comparison that holds for healthy values: `> 0.99`.
     #[serde(default)]
     pub healthy: Option<String>,
-    /// What its value compares as when something is wrong.
+    /// Comparison that holds when something is wrong.
     #[serde(default)]
     pub alert: Option<String>,
-    /// What it takes for its metrics to be there.
+    /// What has to be true for its metrics to exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
-    /// The PromQL, as it was asked.
+    /// The PromQL as it was sent.
     pub expr: String,
     /// Whether it is about the workload alone, as far as its labels tell; the user's own is as they ask it.
     #[serde(default)]
     pub narrowed: bool,
-    /// The first moment that it was asked for (UTC).
+    /// Start of the range (UTC).
     #[serde(with = "stamp")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub start: DateTime<Utc>,
-    /// The last one (UTC).
+    /// End of the range (UTC).
     #[serde(with = "stamp")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub end: DateTime<Utc>,
-    /// The time between two, in seconds.
+    /// Step of the range, in seconds.
     pub step_seconds: u64,
-    /// Path of its answer, inside the bundle's folder.
+    /// Path of the answer, inside the bundle's folder.
     #[serde(default)]
     pub entry: Option<String>,
-    /// What its answer says.
+    /// What the answer says.
     #[serde(flatten)]
     pub answer: Verdict,
 }
 
-/// What an answer says, over all of its time.
+/// What an answer says over its whole range.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
-    /// In one word.
+    /// The verdict in one word.
     pub verdict: Judged,
-    /// How many series there are.
+    /// Number of series.
     #[serde(default)]
     pub series: u64,
-    /// How many moments were asked for.
+    /// Number of steps in the range.
     #[serde(default)]
     pub steps: u64,
-    /// At how many of them there is a value. Where there is none, nothing is told, and nothing is well.
+    /// Number of steps with a value. Steps without one say nothing, least of all that all is well.
     #[serde(default)]
     pub steps_with_data: u64,
-    /// The value farthest in the direction of what is wrong; without a bound, the highest.
+    /// The worst value by `healthy` or `alert`. Without either, the highest.
     #[serde(default)]
     pub worst: Option<Reading>,
-    /// The same at the incident.
+    /// The worst value at the incident.
     #[serde(default)]
     pub at_incident: Option<Reading>,
-    /// At how many moments it compared as when something is wrong.
+    /// Number of steps at which `alert` holds.
     #[serde(default)]
     pub alert_steps: u64,
-    /// When it first compared as when something is wrong (UTC).
+    /// First step at which `alert` holds (UTC).
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub alert_from: Option<DateTime<Utc>>,
-    /// When it last did (UTC).
+    /// Last step at which `alert` holds (UTC).
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub alert_to: Option<DateTime<Utc>>,
@@ -161,13 +161,13 @@ pub enum Judged {
 /// A value of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reading {
-    /// As it was answered: a number, `+Inf` or `-Inf`.
+    /// The value as it was answered: a number, `+Inf` or `-Inf`.
     pub value: String,
-    /// When (UTC).
+    /// Time of the value (UTC).
     #[serde(with = "stamp")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
-    /// Of which series.
+    /// Labels of its series.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }

@@ -30,7 +30,7 @@ use std::{
     time::Duration,
 };
 
-/// What [`salvage`] made.
+/// The result of [`salvage`].
 #[derive(Clone, Debug)]
 pub struct Salvaged {
     /// The new bundle.
@@ -45,9 +45,9 @@ pub struct Salvaged {
     pub leftovers: Vec<PathBuf>,
 }
 
-/// Whether nobody is writing the file. A child that a dead or closed writer had just forked holds
-/// its lock until it runs its own program: that passes in a moment.
-fn settles(file: &File) -> bool {
+/// Whether no process is writing the file. A child that the writer had just forked holds its lock until it runs its own
+/// program, which takes a moment.
+fn is_unlocked(file: &File) -> bool {
     for _ in 0..40 {
         if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
             return true;
@@ -65,7 +65,7 @@ fn settles(file: &File) -> bool {
 /// ([`BundleError::NothingToSalvage`]), and those of [`BundleWriter`].
 pub fn salvage(partial: &Path, to: &Destination) -> Result<Salvaged, BundleError> {
     let file = File::open(partial).map_err(|e| BundleError::io("open", partial, e))?;
-    if !settles(&file) {
+    if !is_unlocked(&file) {
         return Err(BundleError::Busy { path: partial.to_owned() });
     }
     let journal_path = beside(partial, ".journal");
@@ -90,21 +90,21 @@ pub fn salvage(partial: &Path, to: &Destination) -> Result<Salvaged, BundleError
 }
 
 /// An entry that was read to its end.
-struct Found {
+struct WholeEntry {
     written: Written,
     header: EntryHeader,
     /// Where its compressed contents begin.
     data: u64,
 }
 
-/// A partial bundle, and what has been found in it.
+/// A partial bundle, and the entries found in it.
 struct Source<'a> {
     path: &'a Path,
     file: Arc<dyn StoreFile>,
     len: u64,
     started: Option<DateTime<Utc>>,
     draft: Option<serde_json::Value>,
-    found: Vec<Found>,
+    found: Vec<WholeEntry>,
     lost: Vec<(String, String)>,
     /// Where acknowledged entries end.
     end: u64,
@@ -165,7 +165,7 @@ impl<'a> Source<'a> {
     fn add(&mut self, path: EntryPath, header: EntryHeader, data: u64, sha256: String) {
         let (bytes, compressed) = (header.bytes, header.compressed);
         let written = Written { path, bytes, compressed, sha256 };
-        self.found.push(Found { written, header, data });
+        self.found.push(WholeEntry { written, header, data });
     }
 
     /// Looks for whole entries behind those the journal knows.
@@ -296,7 +296,7 @@ impl<'a> Source<'a> {
 }
 
 /// The name the run would have given, as far as can be told.
-fn name(base: &Manifest, found: &[Found]) -> BundleName {
+fn name(base: &Manifest, found: &[WholeEntry]) -> BundleName {
     let namespaces: BTreeSet<&str> = found.iter().filter_map(|f| f.written.path.name("namespace")).collect();
     let one = namespaces.first().filter(|_| namespaces.len() == 1).copied();
     let claims = |value: &Option<String>| NamePart::of(value.as_deref(), one);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// An acknowledged entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// Its path as asked for; where it ends up is known once the bundle is [`FinalPaths`].
+    /// Its path as asked for; its final one is known when the bundle ends.
     pub path: EntryPath,
     /// Its size in bytes.
     pub bytes: u64,
@@ -19,7 +19,7 @@ pub struct Written {
 /// An entry in the partial bundle.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
-    /// Shared with whoever reads or settles it.
+    /// Shared with readers of the partial bundle, and with its final paths.
     pub(super) written: Arc<Written>,
     pub(super) header: EntryHeader,
     /// Where its header begins.

@@ -12,12 +12,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What [`verify`] found.
+/// The result of [`verify`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// The bundle.
+    /// The bundle's file.
     pub path: PathBuf,
-    /// Files in it, the manifest included.
+    /// Number of files in it, the manifest included.
     pub entries: usize,
     /// Their size in bytes, uncompressed.
     pub bytes: u64,
@@ -44,35 +44,35 @@ pub enum Problem {
     /// A file is not as it was written.
     #[error("{path} is damaged: {why}")]
     Damaged {
-        /// The file.
+        /// Path of the file, inside the bundle's folder.
         path: String,
-        /// In which way.
+        /// What does not match.
         why: String,
     },
     /// A file the manifest does not name.
     #[error("{path} is in the zip, but the manifest does not name it")]
     Unnamed {
-        /// The file.
+        /// Path of the file, inside the bundle's folder.
         path: String,
     },
     /// A file the zip does not have.
     #[error("{path} is named by the manifest, but is not in the zip")]
     Missing {
-        /// The file.
+        /// Path of the file, inside the bundle's folder.
         path: String,
     },
     /// The manifest names a file twice.
     #[error("{path} is named by the manifest twice")]
     Twice {
-        /// The file.
+        /// Path of the file, inside the bundle's folder.
         path: String,
     },
     /// A task names an entry that the manifest does not have.
     #[error("task {task} names {path}, which is no entry of the manifest")]
     Dangling {
-        /// The entry.
+        /// Path that the task names.
         path: String,
-        /// The task's id.
+        /// Id of the task.
         task: String,
     },
 }

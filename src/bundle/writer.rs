@@ -81,7 +81,7 @@ impl BundleWriter {
         SoFar { file: state.file.clone(), entries }
     }
 
-    /// Ends the bundle under its final name. `last` gets every entry's settled path and returns the
+    /// Ends the bundle under its final name. `last` gets every entry's final path and returns the
     /// files that say what is in the bundle, `manifest.json` last of all. Entries still being
     /// written are lost.
     ///

@@ -16,10 +16,10 @@ pub use crate::kubelet_log::Level;
 /// Version of the format.
 pub const FORMAT: u32 = 1;
 
-/// `facts.json`.
+/// `facts.json`: small typed extracts of the evidence.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Facts {
-    /// Version of the format; 1.
+    /// Version of the format: 1.
     pub format: u32,
     /// Every log that was collected.
     #[serde(default)]
@@ -30,7 +30,7 @@ pub struct Facts {
     /// What makes the pods.
     #[serde(default)]
     pub workloads: Vec<WorkloadFacts>,
-    /// The autoscalers.
+    /// The horizontal pod autoscalers.
     #[serde(default)]
     pub autoscalers: Vec<AutoscalerFacts>,
     /// Events that warn, and those that tell what was done to the pods.
@@ -51,26 +51,26 @@ pub struct Facts {
     pub patterns: Vec<String>,
 }
 
-/// One log.
+/// What one log says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LogFacts {
-    /// Its file, inside the bundle's folder.
+    /// Path of the log, inside the bundle's folder.
     pub entry: String,
-    /// The cluster.
+    /// Name of the cluster in the bundle.
     pub cluster: String,
-    /// The pod's namespace.
+    /// Namespace of the pod.
     pub namespace: String,
-    /// The pod.
+    /// Name of the pod.
     pub pod: String,
-    /// The container.
+    /// Name of the container.
     pub container: String,
-    /// Whether it is of a run that has ended: the kind of its task, `log`, `previous-log`, …
+    /// Kind of its task: `log`, `previous-log`, …
     #[serde(default)]
     pub kind: String,
-    /// How many lines it has of each level.
+    /// How many lines the log has of each level.
     #[serde(default)]
     pub levels: BTreeMap<Level, u64>,
-    /// The same by minute, without minutes that have no line.
+    /// How many lines each minute has of each level. Minutes without a line are left out.
     #[serde(default)]
     pub minutes: Vec<Minute>,
     /// Its lines above info by their like, and those of info by a sample; the more severe first, then the more
@@ -94,16 +94,16 @@ pub struct LogFacts {
     pub errors: Vec<ErrorLine>,
 }
 
-/// A minute of a log.
+/// One minute of a log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Minute {
-    /// Its beginning (UTC).
+    /// Start of the minute (UTC).
     #[serde(with = "stamp")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
-    /// How many lines it has of each level.
+    /// How many lines the minute has of each level.
     pub levels: BTreeMap<Level, u64>,
-    /// When the first line of it was written that is an error, or worse (UTC).
+    /// Time of its first line that is an error or worse (UTC).
     #[serde(default, with = "stamp::option", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub first_error: Option<DateTime<Utc>>,
@@ -112,77 +112,77 @@ pub struct Minute {
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
-    /// The node's stamp (UTC).
+    /// The kubelet's timestamp (UTC).
     #[serde(with = "stamp")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
-    /// The line without it, cut where it is long.
+    /// The line without the timestamp. A long line is cut and ends in `…`.
     pub text: String,
 }
 
-/// Lines that are alike but for their numbers, ids and names.
+/// Lines that differ only in numbers, ids and names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Template {
-    /// What they have in common, `<*>` where they differ.
+    /// What the lines have in common, with `<*>` where they differ.
     pub text: String,
-    /// The most severe level of them.
+    /// The most severe level among them.
     pub level: Level,
-    /// The logger of the first one, where it says it.
+    /// Logger of the first line, where it names one.
     #[serde(default)]
     pub logger: Option<String>,
-    /// How many there are; of info, in the sample.
+    /// How many lines there are. Of info lines, how many in the sample.
     pub count: u64,
-    /// The first one.
+    /// The first of the lines.
     pub first: Line,
-    /// When the last one was (UTC).
+    /// Time of the last one (UTC).
     #[serde(with = "stamp")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub last: DateTime<Utc>,
-    /// Whether the log has lines from before the incident, and none like these among them.
+    /// Whether the log has lines from before the incident, and none of these are among them.
     #[serde(default)]
     pub is_new: bool,
 }
 
-/// What the ready checks said.
+/// What the ready checks reported, from one change to the next.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadyState {
-    /// When (UTC).
+    /// Time of the first report (UTC).
     #[serde(with = "stamp")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
-    /// When it was last said (UTC).
+    /// Time of the last report that says the same (UTC).
     #[serde(with = "stamp")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub until: DateTime<Utc>,
-    /// The status of all together.
+    /// Status of all checks together.
     pub status: String,
-    /// The checks that are not up.
+    /// Names of the checks that are not up.
     #[serde(default)]
     pub down: Vec<String>,
-    /// The checks that are.
+    /// Names of the checks that are up.
     #[serde(default)]
     pub up: Vec<String>,
 }
 
-/// Lines that one pattern of the profile's rules means.
+/// Lines that match one pattern of the profile's rules.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Hit {
-    /// The pattern's id.
+    /// Id of the pattern.
     pub pattern: String,
-    /// How many there are.
+    /// How many lines match.
     pub count: u64,
-    /// The first ones, at most three.
+    /// The first matches, at most three.
     pub first: Vec<Line>,
-    /// The last one.
+    /// The last match.
     pub last: Line,
 }
 
-/// An error line with what was said before it.
+/// An error line and the lines before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorLine {
-    /// Its level.
+    /// `error` or `fatal`.
     pub level: Level,
-    /// The line; a stack that follows it is a part of it.
+    /// The line, with the stack trace that follows it.
     pub line: Line,
     /// The lines before it, at most three.
     #[serde(default)]
@@ -192,34 +192,34 @@ pub struct ErrorLine {
 /// A pod of the workload.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PodFacts {
-    /// Its file, inside the bundle's folder.
+    /// Path of its YAML, inside the bundle's folder.
     pub entry: String,
-    /// The cluster.
+    /// Name of the cluster in the bundle.
     pub cluster: String,
-    /// Its namespace.
+    /// Namespace of the object.
     pub namespace: String,
-    /// Its name.
+    /// Name of the pod.
     pub pod: String,
-    /// Whether it is one of the servers, and no job or other pod beside them.
+    /// Whether the profile selects it as a server.
     pub is_server: bool,
-    /// Its node, once it has one.
+    /// Name of its node, once it is scheduled.
     #[serde(default)]
     pub node: Option<String>,
-    /// Its phase.
+    /// `status.phase`.
     #[serde(default)]
     pub phase: String,
-    /// When it was made (UTC).
+    /// `metadata.creationTimestamp`.
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub created: Option<DateTime<Utc>>,
-    /// When it was asked to go (UTC), if it was.
+    /// `metadata.deletionTimestamp`.
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub deleted: Option<DateTime<Utc>>,
-    /// Its conditions.
+    /// `status.conditions`.
     #[serde(default)]
     pub conditions: Vec<Condition>,
-    /// Its containers, init and ephemeral ones too.
+    /// Its containers, with init and ephemeral ones.
     #[serde(default)]
     pub containers: Vec<ContainerFacts>,
 }
@@ -238,20 +238,20 @@ impl PodFacts {
     }
 }
 
-/// A condition of an object's status.
+/// A condition in an object's status.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Condition {
-    /// Its type.
+    /// Type of the condition, such as `Ready`.
     pub kind: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,
-    /// Why, in one word.
+    /// Machine-readable reason, in one word.
     #[serde(default)]
     pub reason: String,
-    /// Why, in a sentence.
+    /// The reason in a sentence.
     #[serde(default)]
     pub message: String,
-    /// Since when (UTC).
+    /// Time of its last transition (UTC).
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub since: Option<DateTime<Utc>>,
@@ -260,36 +260,36 @@ pub struct Condition {
 /// A container of a pod.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ContainerFacts {
-    /// Its name.
+    /// Name of the container.
     pub name: String,
-    /// `init`, `ephemeral`, or nothing for one of the pod's own.
+    /// `init`, `ephemeral`, or empty for a regular container.
     #[serde(default)]
     pub kind: String,
-    /// Its image, as the pod's spec names it.
+    /// Image as the pod's spec names it.
     #[serde(default)]
     pub image: String,
-    /// How often it was restarted.
+    /// `restartCount`.
     #[serde(default)]
     pub restarts: u64,
-    /// Whether it is ready.
+    /// Whether its readiness probe succeeds.
     #[serde(default)]
     pub ready: bool,
-    /// What it does now.
+    /// Its current state.
     #[serde(default)]
     pub state: Option<RunState>,
-    /// How its run before that ended.
+    /// State of its previous run.
     #[serde(default)]
     pub last_state: Option<RunState>,
-    /// What it asks for: `cpu` in cores, `memory` in bytes.
+    /// Resource requests: `cpu` in cores, `memory` in bytes.
     #[serde(default)]
     pub requests: BTreeMap<String, f64>,
-    /// What it may use: the same.
+    /// Resource limits: `cpu` in cores, `memory` in bytes.
     #[serde(default)]
     pub limits: BTreeMap<String, f64>,
-    /// What it used when it was asked, as a metrics server tells it: `cpu` in cores, `memory` in bytes.
+    /// Usage by the metrics server: `cpu` in cores, `memory` in bytes.
     #[serde(default)]
     pub usage: BTreeMap<String, f64>,
-    /// Environment variables of its spec with a plain value, of those that the profile's rules look at.
+    /// Environment variables with a plain value that the profile's rules look at.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
 }
@@ -299,166 +299,166 @@ pub struct ContainerFacts {
 pub struct RunState {
     /// `running`, `waiting` or `terminated`.
     pub kind: String,
-    /// Why, in one word.
+    /// Machine-readable reason, in one word.
     #[serde(default)]
     pub reason: String,
-    /// Why, in a sentence, or the container's own last words.
+    /// The reason in a sentence, or the container's termination message.
     #[serde(default)]
     pub message: String,
-    /// The exit code of one that has ended.
+    /// Exit code, once it has terminated.
     #[serde(default)]
     pub exit_code: Option<i64>,
-    /// When it began (UTC).
+    /// When it started (UTC).
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub started: Option<DateTime<Utc>>,
-    /// When it ended (UTC).
+    /// When it terminated (UTC).
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub finished: Option<DateTime<Utc>>,
 }
 
-/// A deployment, a stateful set or a replica set.
+/// A Deployment, StatefulSet, DaemonSet or ReplicaSet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkloadFacts {
-    /// Its file, inside the bundle's folder.
+    /// Path of its YAML, inside the bundle's folder.
     pub entry: String,
-    /// The cluster.
+    /// Name of the cluster in the bundle.
     pub cluster: String,
-    /// Its namespace.
+    /// Namespace of the object.
     pub namespace: String,
-    /// Its kind.
+    /// Kind of the object, such as `Deployment`.
     pub kind: String,
-    /// Its name.
+    /// Name of the object.
     pub name: String,
-    /// When it was made (UTC).
+    /// `metadata.creationTimestamp`.
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub created: Option<DateTime<Utc>>,
-    /// How many pods it is to have.
+    /// Desired number of pods.
     #[serde(default)]
     pub wanted: u64,
-    /// How many are there.
+    /// Number of pods.
     #[serde(default)]
     pub replicas: u64,
-    /// How many are ready.
+    /// Number of ready pods.
     #[serde(default)]
     pub ready: u64,
-    /// How many are as it now wants them.
+    /// Number of pods of the current revision.
     #[serde(default)]
     pub updated: u64,
-    /// Its conditions.
+    /// `status.conditions`.
     #[serde(default)]
     pub conditions: Vec<Condition>,
 }
 
-/// A horizontal pod autoscaler.
+/// A HorizontalPodAutoscaler.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AutoscalerFacts {
-    /// Its file, inside the bundle's folder.
+    /// Path of its YAML, inside the bundle's folder.
     pub entry: String,
-    /// The cluster.
+    /// Name of the cluster in the bundle.
     pub cluster: String,
-    /// Its namespace.
+    /// Namespace of the object.
     pub namespace: String,
-    /// Its name.
+    /// Name of the autoscaler.
     pub name: String,
-    /// What it scales: `Deployment/name`.
+    /// Its scale target: `Deployment/name`.
     #[serde(default)]
     pub target: String,
-    /// The fewest pods.
+    /// `spec.minReplicas`.
     #[serde(default)]
     pub min: u64,
-    /// The most.
+    /// `spec.maxReplicas`.
     #[serde(default)]
     pub max: u64,
-    /// How many there are.
+    /// `status.currentReplicas`.
     #[serde(default)]
     pub current: u64,
-    /// How many it wants.
+    /// `status.desiredReplicas`.
     #[serde(default)]
     pub desired: u64,
-    /// Its metrics in words: `cpu: 83%/70%`.
+    /// Its metrics as kubectl prints them: `cpu: 83%/70%`.
     #[serde(default)]
     pub metrics: Vec<String>,
-    /// When it last scaled (UTC).
+    /// `status.lastScaleTime`.
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub last_scaled: Option<DateTime<Utc>>,
-    /// Its conditions.
+    /// `status.conditions`.
     #[serde(default)]
     pub conditions: Vec<Condition>,
 }
 
-/// An event, or a series of the same.
+/// An event, or a series of equal events.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EventFacts {
-    /// The file that lists it, inside the bundle's folder.
+    /// Path of the list that has it, inside the bundle's folder.
     pub entry: String,
-    /// The cluster.
+    /// Name of the cluster in the bundle.
     pub cluster: String,
-    /// The namespace.
+    /// Namespace of the event.
     pub namespace: String,
-    /// What it is about: `Pod/name`.
+    /// The object it is about: `Pod/name`.
     pub about: String,
-    /// `Warning` or `Normal`.
+    /// Type of the event: `Warning` or `Normal`.
     pub kind: String,
-    /// What happened, in one word.
+    /// Machine-readable reason, in one word.
     pub reason: String,
-    /// In a sentence.
+    /// The reason in a sentence.
     pub note: String,
-    /// How often.
+    /// How many times it occurred.
     #[serde(default)]
     pub count: u64,
-    /// When first (UTC).
+    /// Time of the first occurrence (UTC).
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub first: Option<DateTime<Utc>>,
-    /// When last (UTC).
+    /// Time of the last occurrence (UTC).
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub last: Option<DateTime<Utc>>,
 }
 
-/// The custom resources of one kind in one namespace: that they are there, and since when.
+/// The custom resources of one kind in one namespace.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CustomResourceFacts {
-    /// The file that lists them, inside the bundle's folder.
+    /// Path of their list, inside the bundle's folder.
     pub entry: String,
-    /// The cluster.
+    /// Name of the cluster in the bundle.
     pub cluster: String,
-    /// The namespace.
+    /// Namespace of the resources.
     pub namespace: String,
-    /// The resource: `datas.data.spirl.com`.
+    /// Resource and group: `datas.data.spirl.com`.
     pub resource: String,
-    /// Their names.
+    /// Names of the resources.
     #[serde(default)]
     pub names: Vec<String>,
-    /// When the newest was made (UTC).
+    /// Creation time of the newest one (UTC).
     #[serde(default, with = "stamp::option")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub newest: Option<DateTime<Utc>>,
 }
 
-/// Something that changed.
+/// A change in the 24 hours before the collection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
-    /// When (UTC).
+    /// When it was made (UTC).
     #[serde(with = "stamp")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
-    /// The cluster.
+    /// Name of the cluster in the bundle.
     pub cluster: String,
-    /// What kind: `rollout`, `scale`, `config`, `node`, `object`.
+    /// `rollout`, `scale`, `config`, `node` or `object`.
     pub kind: String,
     /// The object: `deployments.apps tdd-x/tdd-x-spirl-server`.
     pub object: String,
-    /// What happened to it, in a line.
+    /// The change in one line.
     pub what: String,
-    /// Who did it, as the object's managed fields name it.
+    /// The manager that made it, from the object's `managedFields`.
     #[serde(default)]
     pub by: Option<String>,
-    /// The file that shows it, inside the bundle's folder.
+    /// Path of the file that shows it, inside the bundle's folder.
     #[serde(default)]
     pub entry: Option<String>,
 }

@@ -1,75 +1,49 @@
-//! Owns the smaller copy of a bundle, for whoever cannot send the full one: what is given up, in
-//! which order, and that the copy has no byte more than was asked for.
+//! Owns the smaller copy of a bundle, for people who cannot send the full one: what it leaves out, in which order, and
+//! that it has no more bytes than was asked for.
 //!
-//! The order is that of docs/BUNDLE.md: files that can be made again from the rest, then lines of
-//! logs, the least telling first. The full bundle is only read. Nothing new comes in: what a copy
-//! has is what the bundle had, which was clean, markers made of numbers, and two files that say what
-//! it is, which are handed in as clean.
-//!
-//! `write` plans the copy and `copying` puts it together; `source` reads the bundle; `lines` and
-//! `level` give each line of a log its rank, `measure` adds up what the ranks take, `logs` divides
-//! the room, `thin` leaves lines out; `say` has the manifest, `later` what is not known of it.
+//! docs/BUNDLE.md gives the order: first the files that can be made again from the others, then lines of logs, the least
+//! important first. `source` reads the full bundle, which stays as it is. `bands` orders lines and adds up their sizes,
+//! `lines` reads and thins a log, `copy` searches for the cut and writes, `manifest` says what was left out. A copy has
+//! only bytes that the bundle had, markers made of numbers and timestamps, and two files that the caller makes as
+//! [`Clean`](crate::redact::Clean).
 
-mod copying;
-mod later;
-mod level;
+mod bands;
+mod copy;
 mod lines;
-mod logs;
-mod measure;
-mod say;
+mod manifest;
 mod source;
-mod thin;
-mod write;
+mod unknown;
 
-use super::{
-    destination::Destination, error::BundleError, fitted::Fitted, format::Manifest, partial::Finished,
-    reader::BundleReader,
-};
-use crate::redact::Clean;
+use super::{destination::Destination, error::BundleError, fitted::Fitted, partial::Finished, reader::BundleReader};
 use std::{fs, path::Path};
 
-/// What a copy says of itself, which this room cannot make: nothing in it makes clean bytes.
-pub struct Words<'a> {
-    /// README.txt of a manifest.
-    pub readme: &'a dyn Fn(&Manifest) -> Clean,
-    /// manifest.json itself.
-    pub manifest: &'a dyn Fn(&Manifest) -> Clean,
-}
+pub use manifest::Words;
+pub use source::Watch;
 
-/// Whoever waits for a copy.
-pub trait Watch: Sync {
-    /// About so many bytes are going to be read.
-    fn expect(&self, bytes: u64);
-    /// So many more were read.
-    fn read(&self, bytes: u64);
-    /// Whether to leave it, and everything that was made of it.
-    fn is_stopped(&self) -> bool;
-}
-
-/// What came of [`fit`].
+/// The result of [`fit`].
 #[derive(Clone, Debug)]
 pub enum Fit {
-    /// The bundle is small enough as it is; there is no copy.
+    /// The bundle is small enough. There is no copy.
     Already {
-        /// Its size in bytes.
+        /// The bundle's size in bytes.
         bytes: u64,
     },
     /// There is a copy.
     Made {
-        /// Where it is.
+        /// The copy's file.
         finished: Finished,
-        /// What it lacks.
+        /// What the copy lacks.
         fitted: Fitted,
     },
 }
 
-/// Makes a copy of `bundle` of at most `max` bytes, unless it has no more than that. The bundle
-/// stays as it is, and no file is replaced.
+/// Makes a copy of `bundle` with at most `max` bytes, unless the bundle has no more than that. It only reads the
+/// bundle, and replaces no file.
 ///
 /// # Errors
-/// [`BundleError::TooSmall`] when no copy can be that small, [`BundleError::Copy`] when the bundle is
-/// one itself, [`BundleError::Damaged`] when it is not what its manifest says,
-/// [`BundleError::Stopped`], and those of reading and writing. Nothing is left of a copy then.
+/// [`BundleError::TooSmall`] when no copy can be that small, [`BundleError::Copy`] when the bundle is a copy itself,
+/// [`BundleError::Damaged`] when it is not what its manifest says, [`BundleError::Stopped`], and those of reading and
+/// writing. Then no part of a copy remains.
 pub fn fit(
     bundle: &Path,
     to: &Destination,
@@ -86,11 +60,6 @@ pub fn fit(
         return Err(BundleError::Copy { path: bundle.to_owned(), full: fitted.bundle.clone() });
     }
     let source = source::Source::new(&reader, bytes, watch)?;
-    let (finished, fitted) = write::write(&source, to, max, words)?;
+    let (finished, fitted) = copy::make(&source, to, max, words)?;
     Ok(Fit::Made { finished, fitted })
-}
-
-/// `1 log`, `2 logs`.
-fn plural(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

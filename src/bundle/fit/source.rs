@@ -1,17 +1,21 @@
-//! Owns the full bundle: what is in it, what of that can be given up, and the reading of it, each
-//! entry checked against the manifest before anything is made of it.
+//! Owns the full bundle: its entries, what a copy may do with each, and the reading of them. Each entry is checked
+//! against the manifest before anything is made of it.
 
-use super::{Watch, later};
+use super::unknown::unknown;
 use crate::bundle::{
-    BundleError, BundleName, BundleReader, EntryInfo, EntryReader, EntryRecord, Manifest, Outcome,
-    error::is_damage,
+    compress::{Compressor, CountingSink},
+    error::{BundleError, is_damage},
+    format::{EntryRecord, Manifest, Outcome},
     hash,
     layout::{self, EntryPath},
+    names::{BundleName, NamePart},
+    reader::{BundleReader, EntryInfo},
+    zip_headers::DosTime,
 };
 use std::{
     collections::HashMap,
     fs::File,
-    io::{self, Read},
+    io::{self, Read as _},
     path::Path,
     sync::mpsc,
     thread,
@@ -27,16 +31,26 @@ const SMALL: u64 = 1 << 20;
 /// Most unknown fields that are named.
 const NAMED: usize = 20;
 
-/// What an entry is, as far as giving it up goes.
+/// Whoever waits for a copy.
+pub trait Watch: Sync {
+    /// About so many bytes are going to be read.
+    fn expect(&self, bytes: u64);
+    /// So many more bytes were read.
+    fn read(&self, bytes: u64);
+    /// Whether to stop, and to remove what was made of the copy.
+    fn is_stopped(&self) -> bool;
+}
+
+/// What a copy may do with an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Role {
-    /// It stays.
+    /// It has to keep it.
     Stays,
-    /// A log: lines of it can be left out.
+    /// A log. It may leave out lines.
     Log,
-    /// A description: made again from the tables.
+    /// A description. It may leave it out, for it can be made again from the tables.
     Description,
-    /// An object that is in its table as well.
+    /// An object that is in its table as well. It may leave it out.
     Object,
 }
 
@@ -44,8 +58,17 @@ pub(super) enum Role {
 pub(super) struct Piece<'a> {
     pub(super) info: &'a EntryInfo,
     pub(super) record: &'a EntryRecord,
-    pub(super) path: EntryPath,
+    /// Its path, with the names in it.
+    pub(super) entry: EntryPath,
     pub(super) role: Role,
+    /// What all of it takes in the copy, in bytes. Another program may have zipped it without compressing it.
+    pub(super) size: u64,
+}
+
+impl<'a> Piece<'a> {
+    pub(super) fn path(&self) -> &'a str {
+        &self.record.path
+    }
 }
 
 /// The full bundle.
@@ -85,15 +108,15 @@ impl<'a> Source<'a> {
         self.watch
     }
 
-    /// Its entries in the order in which they lie, without those that are made anew; and what is to
-    /// be said of those that are not among them.
+    /// Its entries in their order in the zip, without those that are made anew, and remarks on those that a copy
+    /// cannot have.
     pub(super) fn pieces(&self) -> Result<(Vec<Piece<'a>>, Vec<String>), BundleError> {
         let manifest = self.manifest();
         let mut remarks = Vec::new();
-        let unknown = later::unknown(&self.reader.read(layout::MANIFEST, u64::MAX)?);
-        if !unknown.is_empty() {
-            let more = if unknown.len() > NAMED { ", …" } else { "" };
-            let names = unknown.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
+        let fields = unknown(&self.reader.read(layout::MANIFEST, u64::MAX)?);
+        if !fields.is_empty() {
+            let more = if fields.len() > NAMED { ", …" } else { "" };
+            let names = fields.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
             remarks.push(format!(
                 "This copy lacks fields of manifest.json that the version which made it does not know: {names}{more}."
             ));
@@ -124,7 +147,7 @@ impl<'a> Source<'a> {
                 remarks.push(format!("{} is not in this copy, for the manifest does not name it.", info.path));
                 continue;
             };
-            let path = EntryPath::new(&info.path)?.with_names(record.names.clone());
+            let entry = EntryPath::new(&info.path)?.with_names(record.names.clone());
             if self.name.as_str().len() + 1 + info.path.len() > layout::MAX_PATH {
                 let why = format!("its entry {:?} has a longer path than any of this program's", info.path);
                 return Err(BundleError::NotABundle { path: self.path.to_owned(), why });
@@ -138,18 +161,19 @@ impl<'a> Source<'a> {
             } else {
                 Role::Stays
             };
-            pieces.push(Piece { info, record, path, role });
+            let size = if info.stored { self.compressed_size(info)? } else { info.compressed };
+            pieces.push(Piece { info, record, entry, role, size });
         }
         pieces.sort_by_key(|piece| piece.info.at);
         Ok((pieces, remarks))
     }
 
-    /// Ends it all when whoever waits has asked for that.
+    /// Fails when whoever waits has asked to stop.
     pub(super) fn go_on(&self) -> Result<(), BundleError> {
         if self.watch.is_stopped() { Err(BundleError::Stopped { path: self.path.to_owned() }) } else { Ok(()) }
     }
 
-    /// Hands on the contents of an entry, those of a long one read ahead on a thread of their own.
+    /// Hands on the contents of an entry. Another thread reads a long one ahead.
     pub(super) fn read(
         &self,
         info: &EntryInfo,
@@ -168,22 +192,33 @@ impl<'a> Source<'a> {
             return pass(&chunk);
         }
         thread::scope(|scope| {
-            let (to_us, filled) = mpsc::sync_channel(AHEAD);
-            let (to_it, emptied) = mpsc::channel();
-            scope.spawn(move || read_ahead(reader, &to_us, &emptied));
-            // What is sent before its thread has begun waits for it.
-            (0..=AHEAD).for_each(|_| drop(to_it.send(Vec::with_capacity(CHUNK))));
-            for chunk in filled {
-                let chunk: Vec<u8> = chunk.map_err(|error| self.failed(info, error))?;
-                pass(&chunk)?;
-                // It has gone when it has come to the end.
-                let _ = to_it.send(chunk);
+            let (filled, chunks) = mpsc::sync_channel(AHEAD);
+            scope.spawn(move || {
+                loop {
+                    let mut chunk = Vec::with_capacity(CHUNK);
+                    let read = reader.by_ref().take(CHUNK as u64).read_to_end(&mut chunk);
+                    let is_last = read.is_err() || chunk.is_empty();
+                    // Nobody takes it any more when whoever reads has failed.
+                    if filled.send(read.map(|_| chunk)).is_err() || is_last {
+                        return;
+                    }
+                }
+            });
+            for chunk in chunks {
+                pass(&chunk.map_err(|error| self.failed(info, error))?)?;
             }
             Ok(())
         })
     }
 
-    /// That an entry is what the manifest says.
+    fn compressed_size(&self, info: &EntryInfo) -> Result<u64, BundleError> {
+        let failed = |error| BundleError::io("measure", self.path, error);
+        let mut compressor = Compressor::new(CountingSink::default());
+        self.read(info, |chunk| compressor.write(chunk).map_err(failed))?;
+        Ok(compressor.finish(DosTime::default()).map_err(failed)?.header.compressed)
+    }
+
+    /// Checks that an entry is what the manifest says.
     pub(super) fn check(&self, piece: &Piece<'_>, sha256: &str) -> Result<(), BundleError> {
         if piece.record.sha256 == sha256 {
             return Ok(());
@@ -209,29 +244,8 @@ fn described(path: &str) -> String {
     }
 }
 
-/// Fills the chunks that come, until the end or the first error.
-fn read_ahead(
-    mut reader: EntryReader,
-    filled: &mpsc::SyncSender<io::Result<Vec<u8>>>,
-    emptied: &mpsc::Receiver<Vec<u8>>,
-) {
-    for mut chunk in emptied {
-        chunk.clear();
-        let read = reader.by_ref().take(CHUNK as u64).read_to_end(&mut chunk);
-        let is_last = match read {
-            Ok(0) => return,
-            Ok(_) => false,
-            Err(_) => true,
-        };
-        // Nobody takes it any more when whoever reads has failed.
-        if filled.send(read.map(|_| chunk)).is_err() || is_last {
-            return;
-        }
-    }
-}
-
 /// The name that a bundle of this manifest has, when its folder has another that none can have.
 fn name(manifest: &Manifest) -> BundleName {
-    let part = |value: &Option<String>| crate::bundle::NamePart::of(value.as_deref(), None);
+    let part = |value: &Option<String>| NamePart::of(value.as_deref(), None);
     BundleName::new(&part(&manifest.trust_domain), &part(&manifest.region), manifest.started)
 }

@@ -5,7 +5,7 @@
 //! `~` and ten hex digits of its SHA-256, so two names never meet; a name that has a `~` of its own
 //! counts as unsafe for that reason. Upper-case letters count as unsafe too, because half of all
 //! file systems do not tell `A` from `a`. Shortening to [`MAX_PATH`] happens once, when the bundle's
-//! own name is known (`settle`).
+//! own name is known (`final_paths`).
 
 use super::{
     error::BundleError,
@@ -23,17 +23,17 @@ pub(super) use shortening::{Shortening, candidates};
 /// characters and a path has at most five of them.
 const MAX_RAW: usize = 2048;
 
-/// The manifest.
+/// Path of the manifest.
 pub const MANIFEST: &str = "manifest.json";
-/// What this is and how to look at it.
+/// Path of the README.
 pub const README: &str = "README.txt";
-/// The report for a browser.
+/// Path of the report for a browser.
 pub const REPORT_HTML: &str = "report.html";
-/// The report for a ticket.
+/// Path of the report for a ticket.
 pub const REPORT_MD: &str = "report.md";
-/// Findings.
+/// Path of the findings.
 pub const FINDINGS: &str = "findings.json";
-/// Facts.
+/// Path of the facts.
 pub const FACTS: &str = "facts.json";
 /// The folder of what an earlier bundle had, and this one has anew.
 pub const EARLIER: &str = "earlier";

@@ -258,8 +258,8 @@ pub(super) fn compare(log: &[Line], copy: &[u8]) -> (Vec<Line>, Vec<Line>, Vec<M
     (kept, left_out, markers)
 }
 
-/// That nothing was kept where something more telling was left out: a higher level, or the same one
-/// nearer to `near`, as far as steps of distance tell.
+/// That nothing was kept where something more important was left out: a higher level, or the same one
+/// nearer to `near`, to the millisecond.
 #[track_caller]
 pub(super) fn assert_least_first(kept: &[Line], left_out: &[Line], near: DateTime<Utc>) {
     let distance = |line: &Line| (line.at - near).abs();
@@ -269,8 +269,7 @@ pub(super) fn assert_least_first(kept: &[Line], left_out: &[Line], near: DateTim
         let far = of(kept, level).iter().map(distance).max();
         let nearest = of(left_out, level).iter().map(distance).min();
         if let (Some(far), Some(nearest)) = (far, nearest) {
-            let step = nearest / 60 + TimeDelta::milliseconds(2);
-            assert!(far <= nearest + step, "{word}: kept at {far}, left out at {nearest}");
+            assert!(far <= nearest + TimeDelta::milliseconds(2), "{word}: kept at {far}, left out at {nearest}");
         }
         let more_telling = (0..level).any(|higher| !of(left_out, higher).is_empty());
         assert!(of(kept, level).is_empty() || !more_telling, "a {word} line was kept");

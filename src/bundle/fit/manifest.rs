@@ -1,16 +1,17 @@
-//! Owns what a copy says of itself: the full bundle's manifest with what was given up taken out of
-//! it and named, the README made of that, and the size of the whole zip, to the byte.
+//! Owns what a copy says of itself: the full bundle's manifest, with what was left out taken from it and named, the
+//! README made of that, and the size of the whole zip, to the byte.
 
 use super::{
-    Words, plural,
+    lines::Thinned,
     source::{Piece, Role, Source},
-    thin::Thinned,
 };
 use crate::{
     bundle::{
-        CheckState, Coverage, EntryRecord, Fitted, Gap, GapCause, Interval, LeftOut, Manifest,
-        compress::{Compressor, Count},
+        compress::{Compressor, CountingSink},
+        coverage::{Coverage, Gap, GapCause, Interval},
         final_paths::PLACEHOLDER,
+        fitted::{Fitted, LeftOut},
+        format::{CheckState, EntryRecord, Manifest},
         layout::{self, EntryPath},
         zip_headers::{self, DosTime, EntryHeader},
     },
@@ -18,55 +19,45 @@ use crate::{
 };
 use std::collections::HashMap;
 
-/// What becomes of the full bundle's entries.
+/// What the caller makes for a copy: this room cannot make [`Clean`] bytes.
+pub struct Words<'a> {
+    /// README.txt for a manifest.
+    pub readme: &'a dyn Fn(&Manifest) -> Clean,
+    /// manifest.json itself.
+    pub manifest: &'a dyn Fn(&Manifest) -> Clean,
+}
+
+/// What is in a copy of the full bundle's entries.
 #[derive(Clone)]
-pub(super) struct Shape<'a> {
+pub(super) struct Contents<'a> {
+    /// Most bytes of the copy.
     pub(super) max: u64,
-    /// Those that are in the copy, in their order there.
+    /// The entries in the copy, in their order there.
     pub(super) kept: Vec<&'a Piece<'a>>,
-    /// Those that are not.
+    /// The entries that are not in the copy.
     pub(super) given_up: Vec<&'a Piece<'a>>,
-    /// What became of logs that are not whole, by path.
+    /// The logs that are not whole, by path.
     pub(super) thinned: HashMap<&'a str, Thinned>,
-    /// Compressed sizes that are not those of the full bundle, by path.
-    pub(super) packed: HashMap<&'a str, u64>,
-    /// What else is to be said.
+    /// Remarks for the manifest.
     pub(super) remarks: Vec<String>,
 }
 
-/// The last files of a copy, and what they make of its size.
-pub(super) struct Last {
+/// The last files of a copy, and its size.
+pub(super) struct LastFiles {
     pub(super) files: Vec<(EntryPath, Clean)>,
     pub(super) fitted: Fitted,
-    /// What the manifest takes of it, compressed.
-    pub(super) manifest: u64,
     /// Size of the whole zip in bytes.
     pub(super) total: u64,
 }
 
-impl<'a> Shape<'a> {
+impl Contents<'_> {
     fn header(&self, piece: &Piece<'_>, time: DosTime) -> EntryHeader {
-        let whole = || EntryHeader { crc: piece.info.crc, compressed: self.size(piece), bytes: piece.info.bytes, time };
-        self.thinned.get(piece.record.path.as_str()).map_or_else(whole, |thinned| thinned.header)
-    }
-
-    /// What all of an entry takes in the copy, compressed.
-    pub(super) fn size(&self, piece: &Piece<'_>) -> u64 {
-        self.packed.get(piece.record.path.as_str()).copied().unwrap_or(piece.info.compressed)
-    }
-
-    /// Says what became of a log. One that lost no line was only compressed anew.
-    pub(super) fn settle(&mut self, path: &'a str, thinned: Thinned) {
-        if thinned.left_out.total() == 0 {
-            self.thinned.remove(path);
-            self.packed.insert(path, thinned.header.compressed);
-        } else {
-            self.thinned.insert(path, thinned);
-        }
+        let whole = || EntryHeader { crc: piece.info.crc, compressed: piece.size, bytes: piece.info.bytes, time };
+        self.thinned.get(piece.path()).map_or_else(whole, |thinned| thinned.header)
     }
 
     /// README.txt and manifest.json, and the size of a zip that ends with them.
-    pub(super) fn last(&self, source: &Source<'_>, words: &Words<'_>) -> Last {
+    pub(super) fn last_files(&self, source: &Source<'_>, words: &Words<'_>) -> LastFiles {
         let time = DosTime::of(source.manifest().started);
         let mut manifest = self.manifest(source);
         let readme = (words.readme)(&manifest);
@@ -77,19 +68,18 @@ impl<'a> Shape<'a> {
         manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
         let text = (words.manifest)(&manifest);
         let (of_manifest, _) = packed(&text, time);
-        let kept = self.kept.iter().map(|piece| (piece.record.path.as_str(), self.header(piece, time)));
+        let kept = self.kept.iter().map(|piece| (piece.path(), self.header(piece, time)));
         let last = [(layout::README, of_readme), (layout::MANIFEST, of_manifest)];
         let total = total(source.name.as_str(), kept.chain(last));
         let files = vec![(layout::readme(), readme), (layout::manifest(), text)];
-        Last { files, fitted: manifest.fitted.unwrap_or_default(), manifest: of_manifest.compressed, total }
+        LastFiles { files, fitted: manifest.fitted.unwrap_or_default(), total }
     }
 
     /// The manifest without a record of the README, which is made from it.
     fn manifest(&self, source: &Source<'_>) -> Manifest {
         let mut manifest = source.manifest().clone();
         let fitted = self.fitted(source);
-        let sizes: HashMap<&str, u64> =
-            self.kept.iter().map(|piece| (piece.record.path.as_str(), self.size(piece))).collect();
+        let sizes: HashMap<&str, u64> = self.kept.iter().map(|piece| (piece.path(), piece.size)).collect();
         manifest.entries.retain(|record| sizes.contains_key(record.path.as_str()));
         for record in &mut manifest.entries {
             record.compressed = sizes.get(record.path.as_str()).copied().unwrap_or(record.compressed);
@@ -144,7 +134,7 @@ impl<'a> Shape<'a> {
 
     fn fitted(&self, source: &Source<'_>) -> Fitted {
         let mut lines = LeftOut::default();
-        self.thinned.values().for_each(|thinned| lines.add_all(&thinned.left_out));
+        self.thinned.values().for_each(|thinned| lines.add_all(thinned.left_out));
         let mut files: Vec<String> = self.given_up.iter().map(|piece| piece.record.path.clone()).collect();
         files.sort();
         Fitted {
@@ -206,8 +196,8 @@ fn thin(record: &mut EntryRecord, thinned: &Thinned, max: u64) {
     let is_outside = coverage.covered.is_empty() && !coverage.gaps.is_empty();
     let gaps = with_gaps(coverage.gaps, &coverage.covered, &left_out);
     record.coverage = Some(Coverage {
-        first: thinned.first.and_then(|stamp| stamp.time()),
-        last: thinned.last.and_then(|stamp| stamp.time()),
+        first: thinned.first,
+        last: thinned.last,
         lines: thinned.kept,
         complete: is_outside && !gaps.iter().any(|gap| gap.missing),
         gap: Some(gap),
@@ -244,8 +234,8 @@ fn without(intervals: &[Interval], others: &[Interval]) -> Vec<Interval> {
 
 /// What an entry of these bytes has in its headers, and its SHA-256.
 fn packed(clean: &Clean, time: DosTime) -> (EntryHeader, String) {
-    let mut compressor = Compressor::new(Count(0));
-    // Counting compressed bytes reaches no disk: there is nothing that could fail.
+    let mut compressor = Compressor::new(CountingSink::default());
+    // Counting compressed bytes reaches no disk: nothing can fail.
     let packed = compressor.write(clean.as_bytes()).and_then(|()| compressor.finish(time));
     let none = EntryHeader { crc: 0, compressed: 0, bytes: 0, time };
     packed.map_or((none, String::new()), |packed| (packed.header, packed.sha256))
@@ -263,4 +253,9 @@ fn total<'a>(folder: &str, entries: impl Iterator<Item = (&'a str, EntryHeader)>
         .collect();
     let directory = zip_headers::directory(placed.iter().map(|(name, header, at)| (name.as_str(), *header, *at)), end);
     end + directory.len() as u64
+}
+
+/// `1 log`, `2 logs`.
+fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -1,7 +1,7 @@
-//! Owns what another version wrote into manifest.json and this one does not know. Whether it holds of
-//! a copy cannot be told here, so a copy does not have it, and says so.
+//! Owns the fields of a manifest that another version wrote and this one does not know. Nobody can tell whether they are
+//! true of a copy, so a copy leaves them out and says so.
 
-use crate::bundle::Manifest;
+use crate::bundle::format::Manifest;
 use serde_json::{Value, value::RawValue};
 use std::collections::{BTreeMap, BTreeSet};
 

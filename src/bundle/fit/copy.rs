@@ -1,0 +1,332 @@
+//! Owns the making of a copy: which files it gives up, and, where that is not enough, the search for the rank from
+//! which on lines are left out.
+//!
+//! All logs are cut at one rank. It is guessed by what their lines take, and the copy is written. Only then is its size
+//! known, to the byte. A copy that is too large, or has much room left, is thrown away and written once more with a
+//! better guess.
+
+use super::{
+    bands::{Bands, Near, Rank, scaled},
+    lines::{Lines, Sizes, Thinned, Thinner},
+    manifest::{Contents, LastFiles, Words},
+    source::{Piece, Role, Source},
+};
+use crate::{
+    bundle::{
+        compress::{Compressed, Compressor, CountingSink},
+        destination::Destination,
+        error::BundleError,
+        final_paths::FinalPaths,
+        fitted::Fitted,
+        hash::hex,
+        partial::Finished,
+        spool::Spool,
+        stored::Written,
+        writer::BundleWriter,
+        zip_headers::{DosTime, EntryHeader},
+    },
+    redact::Clean,
+};
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    io,
+};
+
+/// A log that compresses to so little more than its marker stays whole (bytes).
+const WORTH: u64 = 256;
+/// How much of the room the first guess is for, in hundredths, …
+const FIRST_AIM: u64 = 95;
+/// … each later one, …
+const AIM: u64 = 97;
+/// … and how much of it a copy has to use.
+const ENOUGH: u64 = 90;
+/// How many copies are written to use that much.
+const TRIES: u32 = 4;
+
+/// Writes the copy of at most `max` bytes.
+pub(super) fn make(
+    source: &Source<'_>,
+    to: &Destination,
+    max: u64,
+    words: &Words<'_>,
+) -> Result<(Finished, Fitted), BundleError> {
+    let (pieces, remarks) = source.pieces()?;
+    let mut contents = Contents { max, kept: Vec::new(), given_up: Vec::new(), thinned: HashMap::new(), remarks };
+    let is_enough = give_up_files(&mut contents, &pieces, |contents| contents.last_files(source, words).total <= max);
+    let maker = Maker { source, to, words, near: Near::of(source.manifest()), start: source.manifest().window_start };
+    let bytes: u64 = contents.kept.iter().map(|piece| piece.info.bytes).sum();
+    if is_enough {
+        source.watch().expect(bytes);
+        contents.kept.iter().try_for_each(|piece| maker.check(piece))?;
+        return maker.write(contents, &HashMap::new(), Rank::LONG)?.finish(source);
+    }
+    let of_logs = contents.kept.iter().filter(|piece| piece.role == Role::Log).map(|piece| piece.info.bytes);
+    source.watch().expect(bytes + of_logs.sum::<u64>());
+    let mut bands = Bands::default();
+    let mut logs = HashMap::new();
+    for piece in &contents.kept {
+        if piece.role != Role::Log {
+            maker.check(piece)?;
+            continue;
+        }
+        let (last, least) = maker.measure(piece, &mut bands)?;
+        if piece.size > least.header.compressed + WORTH {
+            logs.insert(piece.path(), last);
+            contents.thinned.insert(piece.path(), least);
+        }
+    }
+    let least = contents.last_files(source, words).total;
+    if least > max {
+        let least = smallest_request(contents, |contents| contents.last_files(source, words).total);
+        return Err(BundleError::TooSmall { path: source.path().to_owned(), max, least });
+    }
+    maker.search(&contents, &logs, &bands, max - least)
+}
+
+/// By how much a number that is written out changes what it is compressed with, and more (bytes).
+const DIGITS: u64 = 16;
+
+/// The smallest number that a copy can be asked for. The copy names the number, and is some bytes larger or smaller for
+/// it. A few more see to it that every larger number is enough as well.
+fn smallest_request(mut contents: Contents<'_>, total: impl Fn(&Contents<'_>) -> u64) -> u64 {
+    contents.max = 0;
+    loop {
+        let least = total(&contents);
+        if least <= contents.max {
+            return contents.max;
+        }
+        contents.max = least + DIGITS;
+    }
+}
+
+/// Gives up as few files as are enough: descriptions before objects, and of each the largest first. Returns false when
+/// all of them are not enough.
+fn give_up_files<'a>(
+    contents: &mut Contents<'a>,
+    pieces: &'a [Piece<'a>],
+    fits: impl Fn(&Contents<'a>) -> bool,
+) -> bool {
+    let mut candidates: Vec<&Piece<'_>> =
+        pieces.iter().filter(|piece| matches!(piece.role, Role::Description | Role::Object)).collect();
+    candidates.sort_by_key(|piece| (piece.role, Reverse(piece.size)));
+    let mut give_up = |count: usize| {
+        contents.given_up = candidates[..count].to_vec();
+        let paths: HashSet<&str> = contents.given_up.iter().map(|piece| piece.path()).collect();
+        contents.kept = pieces.iter().filter(|piece| !paths.contains(piece.path())).collect();
+        fits(contents)
+    };
+    if !give_up(candidates.len()) {
+        return false;
+    }
+    let (mut low, mut high) = (0, candidates.len());
+    while low < high {
+        let middle = low.midpoint(high);
+        if give_up(middle) { high = middle } else { low = middle + 1 }
+    }
+    give_up(high)
+}
+
+/// What every attempt at a copy is made from.
+struct Maker<'a> {
+    source: &'a Source<'a>,
+    to: &'a Destination,
+    words: &'a Words<'a>,
+    near: Near,
+    /// The window's start.
+    start: DateTime<Utc>,
+}
+
+impl<'a> Maker<'a> {
+    /// Checks that an entry is what the manifest says.
+    fn check(&self, piece: &Piece<'_>) -> Result<(), BundleError> {
+        let mut sha = Sha256::new();
+        self.source.read(piece.info, |chunk| {
+            sha.update(chunk);
+            Ok(())
+        })?;
+        self.source.check(piece, &hex(&sha.finalize()))
+    }
+
+    /// Checks a log, and adds what its lines take to `bands`. Returns the rank of the line that goes first, and the log
+    /// of which no line is left.
+    fn measure(&self, piece: &Piece<'_>, bands: &mut Bands) -> Result<(Rank, Thinned), BundleError> {
+        let mut sha = Sha256::new();
+        let mut sizes = Sizes::new();
+        let mut thinner = Thinner::new(CountingSink::default(), Rank::NONE, self.start);
+        let mut lines = Lines::new(self.near, self.start);
+        // Nothing here reaches a disk.
+        let failed = |error| BundleError::io("measure", self.source.path(), error);
+        self.source.read(piece.info, |chunk| {
+            sha.update(chunk);
+            lines.push(chunk, |line| sizes.take(line).and_then(|()| thinner.take(line))).map_err(failed)
+        })?;
+        self.source.check(piece, &hex(&sha.finalize()))?;
+        lines.finish(|line| sizes.take(line).and_then(|()| thinner.take(line))).map_err(failed)?;
+        let last = sizes.add_to(bands, (piece.size, piece.info.bytes)).map_err(failed)?;
+        let (_, least) = thinner.finish(self.time()).map_err(failed)?;
+        Ok((last, least))
+    }
+
+    fn time(&self) -> DosTime {
+        DosTime::of(self.source.manifest().started)
+    }
+
+    /// Finds the rank to cut `logs` at. `contents` has them without any line, and so much room is left for lines.
+    fn search(
+        &self,
+        contents: &Contents<'a>,
+        logs: &HashMap<&'a str, Rank>,
+        bands: &Bands,
+        room: u64,
+    ) -> Result<(Finished, Fitted), BundleError> {
+        // Of guesses between these two, the lower one fits, and the higher one is too large.
+        let (mut low, mut high) = (0, bands.total() + 1);
+        let mut guess = scaled(room, FIRST_AIM, 100).min(bands.total());
+        let mut tries = 1;
+        loop {
+            let copy = self.write(contents.clone(), logs, bands.cut(guess))?;
+            let left = contents.max.checked_sub(copy.last.total);
+            let took = room.saturating_add(copy.last.total).saturating_sub(contents.max);
+            if left.is_some() && (tries >= TRIES || took >= scaled(room, ENOUGH, 100)) {
+                return copy.finish(self.source);
+            }
+            copy.writer.abandon();
+            if left.is_some() {
+                low = guess
+            } else {
+                high = guess
+            }
+            let better = scaled(guess, scaled(room, AIM, 100), took);
+            guess = match tries {
+                TRIES.. if low > 0 => low,
+                // With nothing, which is the last of these, the copy always fits.
+                TRIES.. => guess / 2,
+                _ if better > low && better < high => better,
+                _ => low.midpoint(high),
+            };
+            tries += 1;
+        }
+    }
+
+    /// Writes a copy whose logs are cut at `cut`, all but its end. `logs` has the rank of the first line of each to go.
+    fn write(&self, mut contents: Contents<'a>, logs: &HashMap<&'a str, Rank>, cut: Rank) -> Result<Copy, BundleError> {
+        let writer = BundleWriter::create(self.to, self.source.manifest().started)?;
+        if let Err(error) = self.write_entries(&writer, &mut contents, logs, cut) {
+            writer.abandon();
+            return Err(error);
+        }
+        let last = contents.last_files(self.source, self.words);
+        Ok(Copy { writer, max: contents.max, last })
+    }
+
+    fn write_entries(
+        &self,
+        writer: &BundleWriter,
+        contents: &mut Contents<'a>,
+        logs: &HashMap<&'a str, Rank>,
+        cut: Rank,
+    ) -> Result<(), BundleError> {
+        for piece in contents.kept.clone() {
+            if logs.get(piece.path()).is_some_and(|last| *last >= cut) {
+                let (spool, thinned) = self.thin(writer.spool(), piece, cut)?;
+                if thinned.header.compressed < piece.size {
+                    append(writer, piece, spool, thinned.header, thinned.sha256.clone())?;
+                    contents.thinned.insert(piece.path(), thinned);
+                    continue;
+                }
+                // The markers took more than the lines.
+            }
+            contents.thinned.remove(piece.path());
+            self.copy(writer, piece)?;
+        }
+        Ok(())
+    }
+
+    fn thin(&self, spool: Spool, piece: &Piece<'_>, cut: Rank) -> Result<(Spool, Thinned), BundleError> {
+        let failed = spool.failed();
+        let mut thinner = Thinner::new(spool, cut, self.start);
+        let mut lines = Lines::new(self.near, self.start);
+        self.source.read(piece.info, |chunk| lines.push(chunk, |line| thinner.take(line)).map_err(&failed))?;
+        lines.finish(|line| thinner.take(line)).map_err(&failed)?;
+        thinner.finish(self.time()).map_err(&failed)
+    }
+
+    /// Copies an entry that was checked.
+    fn copy(&self, writer: &BundleWriter, piece: &Piece<'_>) -> Result<(), BundleError> {
+        let info = piece.info;
+        if info.stored {
+            let spool = writer.spool();
+            let failed = spool.failed();
+            let mut compressor = Compressor::new(spool);
+            self.source.read(info, |chunk| compressor.write(chunk).map_err(&failed))?;
+            let Compressed { sink, header, sha256 } = compressor.finish(self.time()).map_err(&failed)?;
+            return append(writer, piece, sink, header, sha256);
+        }
+        self.source.go_on()?;
+        let header = EntryHeader { crc: info.crc, compressed: info.compressed, bytes: info.bytes, time: self.time() };
+        let written = written(piece, header, piece.record.sha256.clone());
+        writer.copy(written, header, self.source.reader().compressed(info))
+    }
+}
+
+fn append(
+    writer: &BundleWriter,
+    piece: &Piece<'_>,
+    spool: Spool,
+    header: EntryHeader,
+    sha256: String,
+) -> Result<(), BundleError> {
+    writer.copy(written(piece, header, sha256), header, spool.reader())
+}
+
+fn written(piece: &Piece<'_>, header: EntryHeader, sha256: String) -> Written {
+    Written { path: piece.entry.clone(), bytes: header.bytes, compressed: header.compressed, sha256 }
+}
+
+/// A copy that has all but its end.
+struct Copy {
+    writer: BundleWriter,
+    max: u64,
+    last: LastFiles,
+}
+
+impl Copy {
+    /// Ends the copy. When that fails, no part of it remains: the full bundle has all of it.
+    fn finish(self, source: &Source<'_>) -> Result<(Finished, Fitted), BundleError> {
+        let writer = self.writer.clone();
+        let made = self.end(source);
+        if made.is_err() {
+            writer.abandon();
+        }
+        made
+    }
+
+    fn end(self, source: &Source<'_>) -> Result<(Finished, Fitted), BundleError> {
+        let Self { writer, max, last } = self;
+        let too_small = |least| BundleError::TooSmall { path: source.path().to_owned(), max, least };
+        if last.total > max {
+            return Err(too_small(last.total));
+        }
+        source.go_on()?;
+        let partial = writer.partial().to_owned();
+        let files = |paths: &FinalPaths| {
+            // A full disk has taken entries back: the copy would lack what it says it has.
+            let full = || BundleError::io("finish", &partial, io::ErrorKind::StorageFull.into());
+            paths.dropped().is_empty().then_some(last.files).ok_or_else(full)
+        };
+        match writer.finish_with(&source.name, files, Clean::as_bytes) {
+            // The size was known to the byte. If it was not, what is too large is no copy.
+            Ok(finished) if finished.bytes > max => {
+                let _ = std::fs::remove_file(&finished.path);
+                Err(too_small(finished.bytes))
+            }
+            Ok(finished) => Ok((finished, last.fitted)),
+            // What is there is worth nothing without its end.
+            Err(BundleError::Unfinished { source, .. }) => Err(*source),
+            Err(error) => Err(error),
+        }
+    }
+}
