@@ -33,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let request = CollectRequest::new(Profile::built_in("trust-domain-server", &optional())?, window, now);
     // `Control::interrupt`, from a signal handler for instance, ends the run with a bundle of what was gathered.
     let collected = collect(request, Arc::new(Notices), &Control::default()).await?;
-    writeln!(stdout(), "{}\n{}", collected.finished.path.display(), report::text(&collected.findings))?;
+    let findings = collected.findings.as_ref().map(report::text).unwrap_or_default();
+    writeln!(stdout(), "{}\n{findings}", collected.finished.path.display())?;
     Ok(())
 }

@@ -158,7 +158,7 @@ impl Print {
         let Collected { manifest, findings, finished, .. } = collected;
         let path = finished.path.display().to_string();
         let hint = self.max_size.is_none().then(|| quoted(&path));
-        let summary = report::summary(manifest, Some(findings), finished.bytes, &finished.sha256, hint.as_deref());
+        let summary = report::summary(manifest, findings.as_ref(), finished.bytes, &finished.sha256, hint.as_deref());
         terminal.say_text(&summary);
         let mut exit = collected.exit();
         if self.output == Output::Text && !terminal.print(&format!("{path}\n")) {

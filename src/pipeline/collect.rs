@@ -25,8 +25,8 @@ use std::sync::Arc;
 pub struct Collected {
     /// What the bundle says of itself.
     pub manifest: Manifest,
-    /// What it shows.
-    pub findings: Findings,
+    /// What it shows. None when an internal error kept them from being made, which the manifest says.
+    pub findings: Option<Findings>,
     /// Where it is, its size and its hash.
     pub finished: Finished,
     redactor: Redactor,

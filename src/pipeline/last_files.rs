@@ -1,53 +1,154 @@
 //! Owns the files that say what is in a bundle: facts, findings, reports, README.txt, each cluster's, and the manifest.
+//!
+//! Each of them is made apart from the others: a panic costs that file alone, and a remark in the manifest names it.
+//! Should the manifest itself fail, one is written that says no more than which files there are.
 
 use crate::{
-    bundle::{EntryPath, FinalPaths, Manifest, QueryRecord, SoFar, facts::Facts, findings::Findings, layout},
+    bundle::{
+        EntryPath, EntryRecord, FinalPaths, Manifest, QueryRecord, SoFar, facts::Facts, findings::Findings, layout,
+    },
     facts::queries,
     plan::Request,
     redact::{Clean, Redactor},
     report::{self, Series},
 };
 use chrono::{DateTime, Utc};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What the last files are made of.
 pub(super) struct Sources<'a> {
     pub(super) request: &'a Request,
     pub(super) started: DateTime<Utc>,
-    pub(super) facts: &'a Facts,
-    pub(super) findings: &'a Findings,
+    /// None when they could not be made.
+    pub(super) facts: Option<&'a Facts>,
+    /// None when they could not be made.
+    pub(super) findings: Option<&'a Findings>,
     /// The answers of the Prometheus are read from here.
     pub(super) so_far: &'a SoFar,
-    pub(super) settled: &'a FinalPaths,
+    pub(super) paths: &'a FinalPaths,
     pub(super) redactor: &'a Redactor,
 }
 
-/// The last files, the manifest last of all. Adds the records of the others to `manifest`.
-pub(super) fn last_files(manifest: &mut Manifest, of: &Sources<'_>) -> Vec<(EntryPath, Clean)> {
+/// Remarks on the files that could not be made.
+#[derive(Default)]
+pub(super) struct Lost(Vec<String>);
+
+impl Lost {
+    /// Makes a file, or what it is made of. When that panics, the file is lost.
+    pub(super) fn guard<T>(&mut self, file: &str, make: impl FnOnce() -> T) -> Option<T> {
+        // What a panic leaves half done is not used any more.
+        let made = catch_unwind(AssertUnwindSafe(make)).ok();
+        if made.is_none() {
+            // The panic's own words may quote what is not redacted.
+            self.0.push(format!(
+                "{file} could not be made: internal error: the program panicked. Please report this with what the run \
+                 printed."
+            ));
+        }
+        made
+    }
+
+    /// Whether no file is lost.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Lets the manifest say what is lost.
+    fn tell(&mut self, manifest: &mut Manifest) {
+        manifest.remarks.append(&mut self.0);
+    }
+}
+
+/// The last files, the manifest last of all. Adds the records of the others to `manifest`, and what is lost.
+pub(super) fn last_files(manifest: &mut Manifest, of: &Sources<'_>, lost: Lost) -> Vec<(EntryPath, Clean)> {
     let redactor = of.redactor;
-    let mut files = Vec::new();
+    let mut files = Files { lost, made: Vec::new() };
     for cluster in &manifest.clusters {
-        files.push((layout::cluster_json(&cluster.name), redactor.pretty_json(cluster)));
-        let asked = queries::text(of.request, &manifest.identity, cluster, &manifest.queries, of.started);
-        if let (None, Some(text)) = (&cluster.error, asked) {
-            files.push((layout::queries_text(&cluster.name), redactor.text(text.as_bytes()).0));
+        files.add(layout::cluster_json(&cluster.name), || Some(redactor.pretty_json(cluster)));
+        if cluster.error.is_none() {
+            files.add(layout::queries_text(&cluster.name), || {
+                let asked = queries::text(of.request, &manifest.identity, cluster, &manifest.queries, of.started);
+                asked.map(|text| redactor.text(text.as_bytes()).0)
+            });
         }
     }
     // For programs, and the largest of these: without blanks it is scanned in half the time.
-    files.push((layout::facts(), redactor.json(of.facts)));
-    files.push((layout::findings(), redactor.pretty_json(of.findings)));
-    let page = report::page(manifest, of.findings, of.facts, &curves(manifest, of.so_far));
-    files.push((layout::report_html(), redactor.page(&page).0));
-    let markdown = report::markdown(manifest, of.findings, of.facts);
-    files.push((layout::report_md(), redactor.text(markdown.as_bytes()).0));
-    files.push((layout::readme(), redactor.text(report::readme(manifest).as_bytes()).0));
-    for (path, clean) in &files {
-        let mut record = of.settled.measure(path, clean);
-        env!("CARGO_PKG_NAME").clone_into(&mut record.source);
-        manifest.entries.push(record);
+    files.add(layout::facts(), || of.facts.map(|facts| redactor.json(facts)));
+    files.add(layout::findings(), || of.findings.map(|findings| redactor.pretty_json(findings)));
+    let both = of.findings.zip(of.facts);
+    if both.is_none() {
+        let also =
+            if of.facts.is_none() { "findings.json, report.html and report.md" } else { "report.html and report.md" };
+        files.lost.0.push(format!("Without that file, {also} could not be made either."));
     }
-    manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
-    files.push((layout::manifest(), redactor.pretty_json(manifest)));
-    files
+    files.add(layout::report_html(), || {
+        let (findings, facts) = both?;
+        let page = report::page(manifest, findings, facts, &curves(manifest, of.so_far));
+        Some(redactor.page(&page).0)
+    });
+    files.add(layout::report_md(), || {
+        let (findings, facts) = both?;
+        Some(redactor.text(report::markdown(manifest, findings, facts).as_bytes()).0)
+    });
+    // README.txt shows the remarks.
+    files.lost.tell(manifest);
+    files.add(layout::readme(), || Some(redactor.text(report::readme(manifest).as_bytes()).0));
+    files.finish(manifest, of.paths, |manifest| redactor.pretty_json(manifest))
+}
+
+/// The last files as far as they are made.
+struct Files {
+    lost: Lost,
+    made: Vec<(EntryPath, Clean)>,
+}
+
+impl Files {
+    /// Makes a file, unless there is nothing to make it of.
+    fn add(&mut self, path: EntryPath, make: impl FnOnce() -> Option<Clean>) {
+        let made = self.lost.guard(path.as_str(), make).flatten();
+        self.made.extend(made.map(|clean| (path, clean)));
+    }
+
+    /// Adds their records and what is lost to the manifest, and makes that with `make`.
+    fn finish(
+        mut self,
+        manifest: &mut Manifest,
+        paths: &FinalPaths,
+        make: impl Fn(&Manifest) -> Clean,
+    ) -> Vec<(EntryPath, Clean)> {
+        for (path, clean) in &self.made {
+            let mut record = paths.measure(path, clean);
+            env!("CARGO_PKG_NAME").clone_into(&mut record.source);
+            manifest.entries.push(record);
+        }
+        manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
+        self.lost.tell(manifest);
+        let whole = self.lost.guard("the whole manifest", || make(manifest));
+        let text = whole.unwrap_or_else(|| {
+            *manifest = minimal(manifest, paths.records());
+            for (path, clean) in &self.made {
+                manifest.entries.push(paths.measure(path, clean));
+            }
+            manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
+            self.lost.tell(manifest);
+            make(manifest)
+        });
+        self.made.push((layout::manifest(), text));
+        self.made
+    }
+}
+
+/// A manifest that says no more than when the run was, how it ended, and which files there are.
+pub(super) fn minimal(known: &Manifest, entries: Vec<EntryRecord>) -> Manifest {
+    Manifest {
+        tool: env!("CARGO_PKG_NAME").to_owned(),
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        finished: known.finished,
+        ended: known.ended,
+        redaction_key_id: known.redaction_key_id.clone(),
+        entries,
+        ..Manifest::new(known.started, known.window_start, known.window_end)
+    }
 }
 
 /// The curves of the answers that are in the bundle.
@@ -58,4 +159,84 @@ fn curves(manifest: &Manifest, so_far: &SoFar) -> Vec<Series> {
         Some(report::series(query, so_far.open_entry(path.as_str()).ok()?))
     };
     manifest.queries.iter().filter_map(of).flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        bundle::{BundleName, BundleReader, BundleWriter, Destination, Ended, verify},
+        redact::Key,
+    };
+    use tempfile::TempDir;
+
+    fn text(text: &str) -> Clean {
+        Redactor::new(&Key::random()).text(text.as_bytes()).0
+    }
+
+    /// A bundle of one note, whose last files `add` makes.
+    fn bundle(folder: &TempDir, add: impl FnOnce(&mut Files), make: impl Fn(&Manifest) -> Clean) -> BundleReader {
+        let at = DateTime::UNIX_EPOCH;
+        let bundle = BundleWriter::create(&Destination::Folder(folder.path().to_owned()), at).expect("a bundle");
+        let mut note = bundle.entry(layout::note(1)).expect("an entry");
+        note.write(&text("what the user said")).expect("room");
+        note.finish().expect("room");
+        let finished = bundle.finish(&BundleName::provisional(at), |paths| {
+            let mut manifest = Manifest::new(at, at, at);
+            manifest.complete = true;
+            manifest.ended = Ended::Finished;
+            manifest.entries = paths.records();
+            manifest.remarks.push("as before".to_owned());
+            let mut files = Files { lost: Lost::default(), made: Vec::new() };
+            add(&mut files);
+            files.finish(&mut manifest, paths, make)
+        });
+        let finished = finished.expect("a bundle");
+        let report = verify(&finished.path).expect("a bundle");
+        assert!(report.is_sound(), "{:?}", report.problems);
+        BundleReader::open(&finished.path).expect("a bundle")
+    }
+
+    fn whole(manifest: &Manifest) -> Clean {
+        Redactor::new(&Key::random()).pretty_json(manifest)
+    }
+
+    #[test]
+    fn a_panic_costs_one_file_and_the_manifest_names_it() {
+        let all = [layout::facts(), layout::findings(), layout::report_html(), layout::report_md(), layout::readme()];
+        for broken in &all {
+            let folder = tempfile::tempdir().expect("a folder");
+            let add = |files: &mut Files| {
+                for path in &all {
+                    let make = || if path == broken { panic!("a secret") } else { Some(text("made")) };
+                    files.add(path.clone(), make);
+                }
+            };
+            let reader = bundle(&folder, add, whole);
+            for path in &all {
+                assert_eq!(reader.info(path.as_str()).is_some(), path != broken, "{path} without {broken}");
+            }
+            let manifest = reader.manifest();
+            assert!(manifest.complete && manifest.remarks.len() == 2, "{:?}", manifest.remarks);
+            let remark = &manifest.remarks[1];
+            assert!(remark.starts_with(&format!("{broken} could not be made: internal error: ")), "{remark}");
+            assert!(!remark.contains("secret"), "{remark}");
+        }
+    }
+
+    #[test]
+    fn without_its_manifest_a_bundle_has_one_that_names_its_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let make = |manifest: &Manifest| {
+            assert!(manifest.remarks.first().is_none_or(|remark| remark != "as before"), "cannot be made");
+            whole(manifest)
+        };
+        let add = |files: &mut Files| files.add(layout::readme(), || Some(text("made")));
+        let reader = bundle(&folder, add, make);
+        let manifest = reader.manifest();
+        assert!(!manifest.complete && manifest.ended == Ended::Finished);
+        let paths: Vec<&str> = manifest.entries.iter().map(|entry| entry.path.as_str()).collect();
+        assert_eq!(paths, ["README.txt", "notes/1.txt"]);
+        assert!(manifest.remarks[0].starts_with("the whole manifest could not be made"), "{:?}", manifest.remarks);
+    }
 }

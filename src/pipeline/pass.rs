@@ -4,13 +4,13 @@
 use super::{
     control::Control,
     error::PipelineError,
-    last_files::{Sources, last_files},
+    last_files::{Lost, Sources, last_files, minimal},
     observer::Observer,
     reach::{Cluster, Reached},
     request::{Limits, RepeatFlags},
 };
 use crate::{
-    bundle::{BundleError, BundleWriter, ClusterInfo, Ended, Finished, Manifest, findings::Findings},
+    bundle::{BundleError, BundleWriter, ClusterInfo, Ended, Finished, Manifest, findings::Findings, layout},
     collect::{self, Attachment, Container, Earlier, Entry, Ledger, Progress, Reach, Site},
     collectors,
     facts::{identity::IdentityNames, logs::Patterns, two_scrapes},
@@ -45,7 +45,8 @@ pub(super) struct Run {
 /// What a pass made.
 pub(super) struct Made {
     pub(super) manifest: Manifest,
-    pub(super) findings: Findings,
+    /// None when they could not be made.
+    pub(super) findings: Option<Findings>,
     pub(super) finished: Finished,
     /// Whether it has all of the bundle that it completes.
     pub(super) has_all: bool,
@@ -168,22 +169,37 @@ impl Run {
         let so_far = bundle.so_far();
         let name = ledger.name(&self.request, &run);
         let finished = tokio::task::block_in_place(|| {
-            bundle.finish(&name, |settled| {
-                has_all &= settled.dropped().is_empty();
-                let manifest = ledger.manifest(&self.request, &run, settled);
-                let facts = collect::facts(&mut run, &manifest, settled, ledger.earlier.as_ref(), &patterns);
-                let found = findings::of_bundle(&self.request.profile, &facts, &manifest);
+            bundle.finish(&name, |paths| {
+                let mut lost = Lost::default();
+                let whole = lost.guard("the whole manifest", || ledger.manifest(&self.request, &run, paths));
+                let manifest = whole.unwrap_or_else(|| {
+                    let window = &self.request.window;
+                    let known = Manifest {
+                        finished: ledger.finished,
+                        ended: ledger.ended,
+                        redaction_key_id: ledger.redaction_key_id.clone(),
+                        ..Manifest::new(self.started, window.start, window.end)
+                    };
+                    minimal(&known, paths.records())
+                });
+                let facts = lost.guard(layout::FACTS, || {
+                    collect::facts(&mut run, &manifest, paths, ledger.earlier.as_ref(), &patterns)
+                });
+                let found = facts.as_ref().and_then(|facts| {
+                    lost.guard(layout::FINDINGS, || findings::of_bundle(&self.request.profile, facts, &manifest))
+                });
+                has_all &= paths.dropped().is_empty() && lost.is_empty();
                 let (manifest, findings) = made.insert((manifest, found));
                 let sources = Sources {
                     request: &self.request,
                     started: self.started,
-                    facts: &facts,
-                    findings,
+                    facts: facts.as_ref(),
+                    findings: findings.as_ref(),
                     so_far: &so_far,
-                    settled,
+                    paths,
                     redactor: &self.redactor,
                 };
-                last_files(manifest, &sources)
+                last_files(manifest, &sources, lost)
             })
         })?;
         let (manifest, findings) = made.ok_or(PipelineError::NoManifest)?;
