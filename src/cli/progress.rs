@@ -17,7 +17,7 @@ impl Bar {
         Self::new("{spinner} {pos}/{len} · {prefix} · {elapsed} · {wide_msg}")
     }
 
-    /// For a copy, when about so many bytes are going to be read.
+    /// For a smaller copy; about `bytes` bytes will be read.
     pub(super) fn of_copy(bytes: u64) -> Self {
         let bar = Self::new("{spinner} making a smaller copy · {decimal_bytes}/{decimal_total_bytes} · {elapsed}");
         bar.bar.set_length(bytes);
@@ -37,7 +37,7 @@ impl Bar {
         self.bar.suspend(write);
     }
 
-    /// So many more tasks are planned.
+    /// Adds `count` planned tasks.
     pub(super) fn plans(&self, count: usize) {
         self.bar.inc_length(count as u64);
     }

@@ -1,18 +1,19 @@
 //! The demo: a recorded incident, collected again from replay of it, on a machine with nothing.
 
 use crate::support::{Ended, Run, run::Bundle};
-use kubectl_escalate::bundle::TaskRecord;
+use kubectl_escalate::bundle::{Outcome, TaskRecord};
 use std::{collections::BTreeMap, path::PathBuf};
 
 fn recording() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/cli/demo.zip")
 }
 
-/// What became of each task of the kinds that were `recorded`: of others there is nothing in the recording, and no
-/// Prometheus can be asked again.
+/// The outcome of each task that a recording can answer: of the kinds that were `recorded`, and of resources that the
+/// recorded cluster serves. No Prometheus can be asked again.
 fn outcomes<'a>(tasks: &'a [TaskRecord], recorded: &[TaskRecord]) -> BTreeMap<&'a str, String> {
     let is_recorded = |task: &&TaskRecord| recorded.iter().any(|of| of.kind == task.kind) && task.kind != "prometheus";
-    let tasks = tasks.iter().filter(is_recorded).filter(|task| !task.is_derived());
+    let is_served = |task: &&TaskRecord| task.outcome != Outcome::Absent || recorded.iter().any(|of| of.id == task.id);
+    let tasks = tasks.iter().filter(is_recorded).filter(is_served).filter(|task| !task.is_derived());
     tasks.map(|task| (task.id.as_str(), format!("{:?} {:?}", task.outcome, task.causes))).collect()
 }
 
