@@ -4,7 +4,7 @@ use crate::support::{
     Run, World, prometheus,
     world::{NAMESPACE, POD},
 };
-use kubectl_escalate::profile::Profile;
+use kubectl_escalate::{collectors, profile::Profile};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -101,7 +101,7 @@ fn what_a_prometheus_will_be_asked_is_planned() {
     let ran = serde_json::to_value(&bundle.manifest().tasks).expect("JSON");
     assert_eq!(ids(&plan["clusters"][0]["tasks"]), ids(&ran));
     // Every query of the profile and the user's own, the Prometheus, three kinds of what it has, and the samples.
-    let queries = Profile::load("trust-domain-server").expect("a profile").queries.len();
+    let queries = Profile::load("trust-domain-server", &collectors::optional()).expect("a profile").queries.len();
     assert_eq!(ids(&ran).len(), queries + 1 + 1 + 3 + 1);
 }
 

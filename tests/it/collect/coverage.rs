@@ -370,7 +370,7 @@ fn expired_is_told_by_the_hour_and_the_oldest_event() {
     let time = |at: &Option<DateTime<Utc>>| at.map(|at| at.format("%H:%M").to_string()).expect("a time");
     assert_eq!((time(first), time(last), *lines), ("14:10".to_owned(), "14:12".to_owned(), 2));
     assert_eq!((gaps.len(), time(&Some(gaps[0].to))), (1, "14:10".to_owned()));
-    assert!(gaps[0].text.ends_with("the oldest here is of 2024-03-05T14:10:00Z"), "{gaps:?}");
+    assert!(gaps[0].text.ends_with("the oldest here is from 2024-03-05T14:10:00Z"), "{gaps:?}");
 
     let bundle = of(&[("one", within), ("old", json!({ "lastTimestamp": "2024-03-05T13:49:59Z" }))]).bundle();
     assert!(events(&bundle).complete && events(&bundle).gaps.is_empty());
