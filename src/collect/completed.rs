@@ -43,16 +43,16 @@ pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriag
     manifest.remarks.extend(was.remarks.iter().cloned());
     let name = earlier.name();
     manifest.remarks.push(match earlier.is_of_this_run() {
-        true => format!("the logs were followed; what has another state by now than at {at} is in the folder earlier"),
+        true => format!("the logs were followed; the folder earlier has the state at {at} of what changed since"),
         false => format!(
-            "this completes {name}, collected at {at}: logs go on where it ended, and what has another state by now \
-             is in the folder earlier as it was"
+            "this completes {name}, collected at {at}: its logs are continued, and the folder earlier has the state at \
+             that time of what changed since"
         ),
     });
     if was.redaction_key_id != manifest.redaction_key_id {
         manifest.remarks.push(format!(
-            "what is from {name} was redacted with another key: the same secret has another token there \
-             (--redaction-key makes them equal)"
+            "the evidence from {name} was redacted with another key: the same secret has a different token there \
+             (use the same --redaction-key to compare)"
         ));
     }
     let unread = |(path, why): &(String, String)| format!("{name} has a file that could not be read: {path}: {why}");
@@ -94,7 +94,7 @@ fn tasks(manifest: &mut Manifest, was: &Manifest, at: &str, paths: &HashMap<&str
             None if task.entries.is_empty() && task.outcome == Outcome::Collected && is_of_files(&task) => {}
             None => manifest.tasks.push(task),
             Some(now) if is_lacking(now) && matches!(task.outcome, Outcome::Collected | Outcome::Empty) => {
-                task.causes.push(format!("got at {at}; later it was not had: {}", now.causes.join(": ")));
+                task.causes.push(format!("collected at {at}; the later attempt failed: {}", now.causes.join(": ")));
                 *now = task;
             }
             Some(_) if !task.entries.is_empty() => {

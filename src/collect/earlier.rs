@@ -116,8 +116,8 @@ impl Earlier {
         self.reader.folder()
     }
 
-    /// What it has of a run's log, if this run can continue it: the log without a gap up to a moment, from as early as
-    /// the node had it.
+    /// Its log of a container's run, if this run can continue it: it has no gap up to its end, as far as the node had the
+    /// lines.
     pub(crate) fn log(&self, cluster: &str, log: &LogTask) -> Option<EarlierLog<'_>> {
         let manifest = self.manifest();
         let started = log.started?;

@@ -120,7 +120,7 @@ impl<'a> Block<'a> {
 pub struct LinePart<'a> {
     /// Its bytes, with the newline.
     pub bytes: &'a [u8],
-    /// Whether the line begins with it. Otherwise it goes on with the part before.
+    /// Whether the line begins with it. Otherwise it continues the part before.
     pub is_start: bool,
 }
 

@@ -36,6 +36,7 @@ fn never_or_gone(log: &LogTask, text: &str) -> RunLog {
     if log.previous || log.started.is_some() { gone(text) } else { RunLog::Never }
 }
 
+/// What came of the request for a log.
 pub(super) enum Taken {
     /// There is no log, and this is the result.
     Not(Box<Done>),

@@ -1,5 +1,5 @@
-//! The way of a log's bytes into its entry: cut to the window, redacted, compressed. A pipeline can be filled
-//! from several answers, one after the other: from an earlier bundle, while a log is followed, at last.
+//! Owns the way of a log's bytes into its entry: cut to the window, redacted, compressed. A pipeline may take several
+//! answers, one after the other: an earlier bundle's log, what comes while the log is followed, and the rest.
 
 use super::gaps::LogGap;
 use crate::{
@@ -46,6 +46,7 @@ pub(super) struct Received {
 /// Why a log was left before its end.
 #[derive(Debug)]
 pub(super) enum Stopped {
+    /// It reached the limit of so many bytes.
     Limit(u64),
     Source(SourceError),
     Bundle(BundleError),

@@ -133,7 +133,7 @@ fn what_is_refused_now_is_what_it_was() {
     api.on(|asked| asked.path.ends_with("/pods").then(Reply::forbidden));
     let bundle = complete(&api, &first, &[]).bundle();
     let task = bundle.outcome("list/tdd-one/pods", Outcome::Collected);
-    assert!(task.causes.iter().any(|cause| cause.contains("later it was not had")), "{task:#?}");
+    assert!(task.causes.iter().any(|cause| cause.contains("the later attempt failed")), "{task:#?}");
     assert_eq!(log(&bundle), lines(0..10)[1..].concat());
 }
 
