@@ -91,3 +91,19 @@ fn a_terminal_gets_nothing_to_obey() {
     let obeyed = |char: char| char.is_control() && char != '\n' || ['\u{202e}', '\u{2066}', '\u{2028}'].contains(&char);
     assert_eq!(text.find(obeyed), None);
 }
+
+#[test]
+fn what_people_read_uses_plain_words() {
+    let incident = Incident::of(3, 3);
+    let summary = report::summary(&incident.manifest, Some(&incident.findings), 30_000_000, "f", Some("b.zip"));
+    let texts = [
+        summary,
+        report::readme(&incident.manifest),
+        report::text(&incident.findings),
+        incident.markdown(),
+        incident.page(),
+    ];
+    for text in texts {
+        assert_eq!(crate::language::banned(&text), [""; 0], "{text}");
+    }
+}
