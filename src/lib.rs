@@ -1,4 +1,4 @@
-//! Collects one incident of a Defakto trust domain server into one zip.
+//! Owns the crate, which collects one incident of a Defakto trust domain server into one zip.
 //!
 //! The program is [`run`]. To collect without a command line, make a [`CollectRequest`](pipeline::CollectRequest) and
 //! call [`pipeline::collect`] with it; an [`Observer`](pipeline::Observer) is told how the run goes on, and a

@@ -15,6 +15,8 @@ mod order;
 mod pods;
 mod steps;
 
+pub(crate) use steps::quoted;
+
 use crate::{
     bundle::{
         Manifest,

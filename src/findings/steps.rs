@@ -101,9 +101,9 @@ fn bundle_name(context: &EvalContext<'_>) -> BundleName {
 }
 
 /// A word quoted for a shell, whatever it contains.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let word = word.replace(char::is_control, " ");
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./:@%+,".contains(char);
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./:@%+=,".contains(char);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word;
     }
@@ -123,7 +123,7 @@ mod tests {
             ("a'b;$(c)", r"'a'\''b;$(c)'"),
             ("~", "'~'"),
             ("a\nb", "'a b'"),
-            ("a=b", "'a=b'"),
+            ("app=a,tier=b", "app=a,tier=b"),
         ] {
             assert_eq!(quoted(word), text);
         }

@@ -57,14 +57,14 @@ impl Collected {
 /// # Errors
 /// When there is no bundle.
 pub async fn collect(
-    request: CollectRequest,
+    mut request: CollectRequest,
     observer: Arc<dyn Observer>,
     control: &Control,
 ) -> Result<Collected, PipelineError> {
-    let prometheus = match request.prometheus {
-        PrometheusAccess::Service(named, headers) => Reach::Service(named, headers),
+    let prometheus = match &request.prometheus {
+        PrometheusAccess::Service(named, headers) => Reach::Service(named.clone(), headers.clone()),
         PrometheusAccess::Address(access) => {
-            let prometheus = Prometheus::at_address(*access, request.targets.requests.idle, control.stop())?;
+            let prometheus = Prometheus::at_address((**access).clone(), request.targets.requests.idle, control.stop())?;
             Reach::Address(Box::new(prometheus))
         }
     };
@@ -81,26 +81,19 @@ pub async fn collect(
             }));
         }
     };
+    let earlier = request.earlier.take().map(Arc::new);
     let run = Run {
-        request: Arc::new(request.evidence),
-        started: request.started,
+        evidence: Arc::new(request.evidence.clone()),
+        redactor: Redactor::new(&request.key),
+        request,
         reached,
         prometheus,
-        limits: request.limits,
-        wait: request.wait,
-        redactor: Redactor::new(&request.key),
-        key_id: request.key.id(),
-        notes: request.notes,
-        attachments: request.attachments,
-        ticket: request.ticket,
-        repeat: request.repeat,
-        all_namespaces: request.targets.places.all,
         observer,
         control: control.clone(),
     };
-    let mut made = run.run(run.pass(bundle, request.earlier.map(Arc::new))).await?;
+    let mut made = run.run(run.pass(bundle, earlier)).await?;
     drop(deadline);
-    if run.wait && run.is_open() {
+    if run.request.wait && run.is_open() {
         made = wait(&run, made).await;
     }
     let Made { manifest, findings, finished, .. } = made;
@@ -110,7 +103,7 @@ pub async fn collect(
 /// Follows the logs until the window ends, and completes the bundle that was made. Where that fails, it stays.
 async fn wait(run: &Run, made: Made) -> Made {
     let bundle = &made.finished.path;
-    run.observer.notice(&Notice::Following { bundle, until: run.request.window.end });
+    run.observer.notice(&Notice::Following { bundle, until: run.evidence.window.end });
     match complete(run, &made).await {
         Ok(completed) => completed,
         Err(error) => {
@@ -123,11 +116,11 @@ async fn wait(run: &Run, made: Made) -> Made {
 async fn complete(run: &Run, made: &Made) -> Result<Made, PipelineError> {
     let first = &made.finished.path;
     let earlier = Earlier::of_this_run(first)?;
-    let bundle = BundleWriter::create(&Destination::Next(first.clone()), run.started)?;
+    let bundle = BundleWriter::create(&Destination::Next(first.clone()), run.request.started)?;
     let mut pass = run.pass(bundle, Some(Arc::new(earlier)));
     pass.followed = collectors::follow(&mut pass.sites, &run.control.stop).await;
     pass.asked = Utc::now();
-    let deadline = run.control.end_after(run.limits.deadline);
+    let deadline = run.control.end_after(run.request.limits.deadline);
     let completed = run.run(pass).await;
     drop(deadline);
     let completed = completed?;

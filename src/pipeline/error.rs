@@ -53,7 +53,7 @@ pub struct NoPlace {
     pub cluster: Option<String>,
     /// The context, where the user named one.
     pub context: Option<String>,
-    /// Why.
+    /// What was looked for, and why it was not found.
     pub error: PlaceError,
 }
 

@@ -14,7 +14,7 @@ const LARGEST: u64 = 128 << 20;
 /// What a bundle shows.
 #[derive(Debug)]
 pub struct Report {
-    /// The findings.
+    /// What went wrong, the root cause first.
     pub findings: Findings,
     /// Why its logs could not be searched for what the profile looks for, if they could not. The rules that need
     /// that are not decided then.
@@ -33,9 +33,9 @@ pub enum ReportError {
     /// Its facts are not as they were written.
     #[error("cannot read facts.json of {path}: {why}; `kubectl escalate verify {path}` says whether the bundle is damaged", path = .path.display())]
     BadFacts {
-        /// The bundle.
+        /// The bundle's file.
         path: PathBuf,
-        /// Why.
+        /// At which byte, and what was expected there.
         why: serde_json::Error,
     },
     /// Its profile does not come with the program.

@@ -33,4 +33,4 @@ pub use recording::{RecordingError, request_of};
 pub use request::{Clusters, CollectRequest, Limits, PrometheusAccess, RepeatFlags, Targets};
 pub use window::{ManifestWindowError, window_of};
 
-pub(crate) use pass::quoted;
+pub(crate) use crate::findings::quoted;

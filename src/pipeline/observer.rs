@@ -30,18 +30,18 @@ impl Observer for Silent {}
 pub enum Notice<'a> {
     /// A cluster answered, and the workload was found.
     Reached {
-        /// The kubeconfig context.
+        /// As the kubeconfig names it.
         context: &'a str,
-        /// The user as kubeconfig names it.
+        /// As the kubeconfig names it.
         user: &'a str,
-        /// The namespaces of the workload.
+        /// Those that the workload is in.
         namespaces: &'a [String],
         /// How these were found.
         how: &'a str,
     },
     /// It cannot be told whether a namespace exists.
     Doubtful {
-        /// The namespace.
+        /// One of those asked for.
         namespace: &'a str,
     },
     /// A cluster did not answer, or has nothing to collect. The run goes on with the others.
@@ -51,21 +51,21 @@ pub enum Notice<'a> {
     },
     /// There is a bundle now, and the logs are followed until the window ends.
     Following {
-        /// The bundle.
+        /// The path of the bundle so far.
         bundle: &'a Path,
         /// The window's end.
         until: DateTime<Utc>,
     },
     /// The bundle could not be completed with the logs that were followed. It stays as it is.
     NotCompleted {
-        /// The bundle.
+        /// The path of the bundle that stays.
         bundle: &'a Path,
-        /// Why not.
+        /// What failed after the logs were followed.
         why: &'a PipelineError,
     },
     /// The second bundle lacks something that the first one has, so both stay.
     BothStay {
-        /// The first bundle.
+        /// The path of the bundle that was there before the logs were followed.
         first: &'a Path,
     },
 }

@@ -7,14 +7,14 @@ use super::{
     last_files::{Lost, Sources, last_files, minimal},
     observer::Observer,
     reach::{Cluster, Reached},
-    request::{Limits, RepeatFlags},
+    request::CollectRequest,
 };
 use crate::{
     bundle::{BundleError, BundleWriter, ClusterInfo, Ended, Finished, Manifest, findings::Findings, layout},
-    collect::{self, Attachment, Container, Earlier, Entry, Ledger, Progress, Reach, Site},
+    collect::{self, Container, Earlier, Entry, Ledger, Progress, Reach, Site},
     collectors,
     facts::{identity::IdentityNames, logs::Patterns, two_scrapes},
-    findings,
+    findings::{self, quoted},
     plan::Request,
     redact::Redactor,
     source::StopReason,
@@ -24,20 +24,12 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// A run that has somewhere to write and someone to ask.
 pub(super) struct Run {
-    pub(super) request: Arc<Request>,
-    pub(super) started: DateTime<Utc>,
+    pub(super) request: CollectRequest,
+    /// That of the request, for every collector.
+    pub(super) evidence: Arc<Request>,
     pub(super) reached: Reached,
     pub(super) prometheus: Reach,
-    pub(super) limits: Limits,
-    pub(super) wait: bool,
     pub(super) redactor: Redactor,
-    pub(super) key_id: String,
-    pub(super) notes: Vec<String>,
-    pub(super) attachments: Vec<Attachment>,
-    pub(super) ticket: Option<String>,
-    pub(super) repeat: RepeatFlags,
-    /// Whether every namespace that the profile matches was asked for.
-    pub(super) all_namespaces: bool,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) control: Control,
 }
@@ -68,33 +60,33 @@ pub(super) struct Pass {
 impl Run {
     /// Whether the window goes on, and so does the run.
     pub(super) fn is_open(&self) -> bool {
-        self.control.stop.reason().is_none() && Utc::now() < self.request.window.end
+        self.control.stop.reason().is_none() && Utc::now() < self.evidence.window.end
     }
 
     /// A pass into `bundle`, which completes `earlier`.
     pub(super) fn pass(&self, bundle: BundleWriter, earlier: Option<Arc<Earlier>>) -> Pass {
-        let names = Arc::new(IdentityNames::of(&self.request.profile));
-        let env = Arc::new(findings::variables(&self.request.profile));
-        let patterns = Arc::new(Patterns::new(findings::patterns(&self.request.profile)));
+        let names = Arc::new(IdentityNames::of(&self.evidence.profile));
+        let env = Arc::new(findings::variables(&self.evidence.profile));
+        let patterns = Arc::new(Patterns::new(findings::patterns(&self.evidence.profile)));
         // What is there at once is not waited for, when the run goes on.
         let is_first = earlier.as_ref().is_none_or(|earlier| !earlier.is_of_this_run());
-        let goes_on = is_first && self.wait && self.is_open();
-        let scrape_gap = if goes_on { Duration::ZERO } else { self.limits.scrape_gap };
+        let goes_on = is_first && self.request.wait && self.is_open();
+        let scrape_gap = if goes_on { Duration::ZERO } else { self.request.limits.scrape_gap };
         // One scrape alone answers nothing.
-        let wanted = (!scrape_gap.is_zero()).then(|| two_scrapes::metrics(&self.request));
+        let wanted = (!scrape_gap.is_zero()).then(|| two_scrapes::metrics(&self.evidence));
         let wanted = Arc::new(wanted.unwrap_or_default());
         let site = |cluster: &Cluster| Site {
             cluster: cluster.name.clone(),
             kubernetes: cluster.connection.kubernetes.clone(),
-            basis: cluster.basis(&self.request, scrape_gap),
+            basis: cluster.basis(&self.evidence, scrape_gap),
             redactor: self.redactor.clone(),
             bundle: bundle.clone(),
             progress: self.observer.clone() as Arc<dyn Progress>,
             names: names.clone(),
             env: env.clone(),
-            started: self.started,
+            started: self.request.started,
             patterns: patterns.clone(),
-            log_limit: self.limits.log,
+            log_limit: self.request.limits.log,
             skew: cluster.skew,
             images: Arc::default(),
             seen: Arc::default(),
@@ -108,23 +100,23 @@ impl Run {
             stop: self.control.stop.clone(),
         };
         let sites = self.reached.clusters.iter().map(site).collect();
-        Pass { bundle, sites, earlier, asked: self.started, followed: Vec::new(), patterns }
+        Pass { bundle, sites, earlier, asked: self.request.started, followed: Vec::new(), patterns }
     }
 
     /// Collects into the bundle of `pass`, and finishes it.
     pub(super) async fn run(&self, pass: Pass) -> Result<Made, PipelineError> {
         let Pass { bundle, sites, earlier, asked, followed, patterns } = pass;
         let Control { stop, stopper, .. } = &self.control;
-        let notes = collect::notes(&bundle, &self.redactor, &self.notes, &self.attachments)?;
+        let notes = collect::notes(&bundle, &self.redactor, &self.request.notes, &self.request.attachments)?;
         let mut ledger = self.ledger(earlier.as_deref(), asked, notes);
-        let draft = ledger.draft(&self.request, &collect::Run::default());
+        let draft = ledger.draft(&self.evidence, &collect::Run::default());
         bundle.draft(&self.redactor.pretty_json(&draft))?;
         let planner = |site: &Site| {
             let followed = site.followed.as_ref().map(|followed| followed.uids());
             collectors::planner(&site.basis, followed.unwrap_or_default())
         };
         let planners = sites.iter().map(planner).collect();
-        let mut run = collect::run(&sites, planners, collectors::collect, self.limits.streams, stop, stopper).await;
+        let mut run = collect::run(&sites, planners, collectors::collect, self.request.limits.streams, stop, stopper).await;
         self.observer.tasks_ended();
         run.add_followed(followed);
         let note = |what: &str, error: &BundleError| {
@@ -138,7 +130,7 @@ impl Run {
             ledger.remarks.push(note("not every query is answered by scrapes", &error));
         }
         match stop.reason() {
-            None if self.request.skips("descriptions") => {}
+            None if self.evidence.skips("descriptions") => {}
             None => {
                 let described = tokio::task::block_in_place(|| collect::describe(&sites, &mut run, asked));
                 if let Err(error) = described {
@@ -167,18 +159,18 @@ impl Run {
         };
         let mut made = None;
         let so_far = bundle.so_far();
-        let name = ledger.name(&self.request, &run);
+        let name = ledger.name(&self.evidence, &run);
         let finished = tokio::task::block_in_place(|| {
             bundle.finish(&name, |paths| {
                 let mut lost = Lost::default();
-                let whole = lost.guard("the whole manifest", || ledger.manifest(&self.request, &run, paths));
+                let whole = lost.guard("the whole manifest", || ledger.manifest(&self.evidence, &run, paths));
                 let manifest = whole.unwrap_or_else(|| {
-                    let window = &self.request.window;
+                    let window = &self.evidence.window;
                     let known = Manifest {
                         finished: ledger.finished,
                         ended: ledger.ended,
                         redaction_key_id: ledger.redaction_key_id.clone(),
-                        ..Manifest::new(self.started, window.start, window.end)
+                        ..Manifest::new(self.request.started, window.start, window.end)
                     };
                     minimal(&known, paths.records())
                 });
@@ -186,13 +178,13 @@ impl Run {
                     collect::facts(&mut run, &manifest, paths, ledger.earlier.as_ref(), &patterns)
                 });
                 let found = facts.as_ref().and_then(|facts| {
-                    lost.guard(layout::FINDINGS, || findings::of_bundle(&self.request.profile, facts, &manifest))
+                    lost.guard(layout::FINDINGS, || findings::of_bundle(&self.evidence.profile, facts, &manifest))
                 });
                 has_all &= paths.dropped().is_empty() && lost.is_empty();
                 let (manifest, findings) = made.insert((manifest, found));
                 let sources = Sources {
-                    request: &self.request,
-                    started: self.started,
+                    request: &self.evidence,
+                    started: self.request.started,
                     facts: facts.as_ref(),
                     findings: findings.as_ref(),
                     so_far: &so_far,
@@ -211,21 +203,22 @@ impl Run {
         clusters.extend(self.reached.unreached.iter().cloned());
         let was = earlier.map(Earlier::manifest);
         Ledger {
-            started: self.started,
+            started: self.request.started,
             asked,
             finished: None,
             ended: Ended::Interrupted,
-            ticket: self.ticket.clone().or(was.and_then(|was| was.ticket.clone())),
+            ticket: self.request.ticket.clone().or(was.and_then(|was| was.ticket.clone())),
             command: self.command(&clusters),
-            around: self.repeat.around.clone(),
-            asking: self.repeat.prometheus.clone(),
-            redaction_key_id: self.key_id.clone(),
+            around: self.request.repeat.around.clone(),
+            asking: self.request.repeat.prometheus.clone(),
+            redaction_key_id: self.request.key.id(),
             clusters,
             remarks: Vec::new(),
             notes,
             earlier: None,
         }
     }
+
     /// The command that asks these clusters for the same again, without the incident's time. Contexts that have
     /// another name in the bundle are left out of it.
     fn command(&self, clusters: &[ClusterInfo]) -> String {
@@ -234,20 +227,10 @@ impl Run {
         for context in clusters.iter().filter_map(|cluster| cluster.context.as_deref()) {
             add("--context", context);
         }
-        if !self.all_namespaces {
+        if !self.request.targets.places.all {
             let namespaces: BTreeSet<&String> = clusters.iter().flat_map(|cluster| &cluster.namespaces).collect();
             namespaces.into_iter().for_each(|namespace| add("-n", namespace));
         }
-        command + &self.repeat.evidence
-    }
-}
-
-/// A word as a shell takes it.
-pub(crate) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
+        command + &self.request.repeat.evidence
     }
 }

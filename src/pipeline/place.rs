@@ -23,12 +23,12 @@ pub struct Places {
     pub context: Option<String>,
 }
 
-/// What was found.
+/// The workload in one cluster.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The place.
+    /// Its namespaces, and how much of each is the workload's.
     pub place: Place,
-    /// How it was found, for the run's first lines.
+    /// By which of the ways, for the run's first lines.
     pub how: String,
     /// Namespaces of which it could not be told whether they exist.
     pub doubtful: Vec<String>,

@@ -18,15 +18,15 @@ pub enum RecordingError {
     /// Its profile does not come with the program.
     #[error("cannot collect from the recording {}: {why}", path.display())]
     Profile {
-        /// The recording.
+        /// The file of the recording.
         path: PathBuf,
-        /// Why.
+        /// It names the profile.
         why: ProfileError,
     },
     /// Its window is not one that can be collected.
     #[error("cannot collect from the recording {}: in its manifest.json, {why}", path.display())]
     Window {
-        /// The recording.
+        /// The file of the recording.
         path: PathBuf,
         /// What is wrong with it.
         why: ManifestWindowError,

@@ -52,7 +52,7 @@ pub struct CollectRequest {
 /// Which clusters are asked, and where the workload is looked for in them.
 #[derive(Clone, Default)]
 pub struct Targets {
-    /// The clusters.
+    /// By their contexts, or a recording that answers for them.
     pub clusters: Clusters,
     /// The namespaces; of [`Places::context`] that of each context is taken.
     pub places: Places,

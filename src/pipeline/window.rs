@@ -15,9 +15,9 @@ pub enum ManifestWindowError {
     /// Its end is before its start.
     #[error("its window_end, {}, is before its window_start, {}", utc(*end), utc(*start))]
     EndsBeforeStart {
-        /// The start.
+        /// `window_start`.
         start: DateTime<Utc>,
-        /// The end.
+        /// `window_end`.
         end: DateTime<Utc>,
     },
     /// It starts before there was any Kubernetes.
@@ -29,9 +29,9 @@ pub enum ManifestWindowError {
     /// It is longer than any that can be asked for.
     #[error("its window, from {} to {}, is longer than {} days", utc(*start), utc(*end), LONGEST.num_days())]
     TooLong {
-        /// The start.
+        /// `window_start`.
         start: DateTime<Utc>,
-        /// The end.
+        /// `window_end`.
         end: DateTime<Utc>,
     },
     /// Only one of the incident's two times is there.
@@ -40,9 +40,9 @@ pub enum ManifestWindowError {
     /// The incident ends before it starts, or is not within the window.
     #[error("its incident, from {} to {}, is not within its window, from {} to {}", utc(incident.start), utc(incident.end), utc(window.0), utc(window.1))]
     Incident {
-        /// The incident.
+        /// `incident_start` and `incident_end`.
         incident: Incident,
-        /// The window's start and end.
+        /// `window_start` and `window_end`.
         window: (DateTime<Utc>, DateTime<Utc>),
     },
 }

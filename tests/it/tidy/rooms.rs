@@ -11,7 +11,6 @@ const CIRCLES: &[(&str, &str)] = &[
     // These are to go.
     ("crate::bundle", ""),
     ("crate::bundle::fit", ""),
-    ("crate::cli", ""),
     ("crate::collect", ""),
     ("crate::collectors", ""),
     ("crate::plan", ""),
@@ -78,6 +77,18 @@ fn sources_know_nothing_of_redaction_tasks_or_the_bundle() {
 #[test]
 fn the_machinery_knows_no_collector() {
     never(&["collect", "plan"], &["crate::collectors"]);
+}
+
+#[test]
+fn a_run_knows_no_command_line_and_prints_nothing() {
+    never(&["pipeline"], &["::clap", "::indicatif", "crate::cli", "stdout", "stderr"]);
+}
+
+#[test]
+fn only_the_terminal_writes_to_standard_output_and_standard_error() {
+    for source in src().iter().filter(|source| source.path != "src/cli/terminal.rs") {
+        assert_eq!(faults(source, &["stdout", "stderr"]), [""; 0]);
+    }
 }
 
 #[test]
