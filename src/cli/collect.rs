@@ -271,7 +271,7 @@ impl Arguments {
         for kind in &self.skip {
             if kind == "pods" {
                 return Err(Failure::usage(
-                    "--skip pods would leave nothing to plan from; skip logs or scrapes instead",
+                    "--skip pods: everything else is planned from the pods; skip logs or scrapes instead",
                 ));
             }
             if !known(kind) {

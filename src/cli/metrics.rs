@@ -78,15 +78,17 @@ impl Flags {
             let given = self.files().next().map(str::to_owned);
             if let Some(given) = given.or(refused) {
                 return Err(Failure::usage(format!(
-                    "{given} is for a Prometheus by its address: the API server passes on no credentials, and \
-                     services that are only found are given none; give --prometheus URL"
+                    "{given} needs --prometheus URL: the API server does not pass credentials on to a service, and a \
+                     service that is found by its name is not trusted with any"
                 )));
             }
             return Ok(PrometheusAccess::Service(self.service()?, headers));
         }
         let mut access = Access::new(&self.prometheus).map_err(Failure::usage)?.headers(&headers);
         if access.has_user() && (self.prometheus_bearer.is_some() || self.prometheus_basic.is_some()) {
-            return Err(Failure::usage("--prometheus has a user in its address, and another is given; give one"));
+            return Err(Failure::usage(
+                "--prometheus has a user in its URL, and --prometheus-bearer or --prometheus-basic gives another; give one of them",
+            ));
         }
         if let Some(path) = &self.prometheus_bearer {
             access = access.bearer(&text("--prometheus-bearer", path)?).map_err(Failure::usage)?;
@@ -198,12 +200,16 @@ impl Flags {
                 )));
             }
             if !names.insert(name) {
-                return Err(Failure::usage(format!("--query {name}: there is a query of this name already")));
+                return Err(Failure::usage(format!(
+                    "--query {name}: the profile or another --query has this name already; choose another"
+                )));
             }
             queries.push((name.to_owned(), expr.to_owned()));
         }
         if !queries.is_empty() && self.prometheus == "none" {
-            return Err(Failure::usage("--query asks a Prometheus, and --prometheus none asks none"));
+            return Err(Failure::usage(
+                "--query needs a Prometheus, and --prometheus none queries none; leave out one of them",
+            ));
         }
         Ok(queries)
     }

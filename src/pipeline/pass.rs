@@ -116,7 +116,8 @@ impl Run {
             collectors::planner(&site.basis, followed.unwrap_or_default())
         };
         let planners = sites.iter().map(planner).collect();
-        let mut run = collect::run(&sites, planners, collectors::collect, self.request.limits.streams, stop, stopper).await;
+        let mut run =
+            collect::run(&sites, planners, collectors::collect, self.request.limits.streams, stop, stopper).await;
         self.observer.tasks_ended();
         run.add_followed(followed);
         let note = |what: &str, error: &BundleError| {

@@ -265,11 +265,11 @@ fn mistakes_in_its_flags_are_told_before_anything_is_asked() {
     refused(&["--prometheus", "ftp://anna:Zq81LxT7@host"], "is not the address of a Prometheus");
     refused(&["--prometheus", "monitoring/prom:99999"], "NAMESPACE/SERVICE:PORT");
     refused(&["--prometheus", "../x/y"], "NAMESPACE/SERVICE");
-    refused(&["--prometheus-bearer", "/nowhere"], "--prometheus-bearer is for a Prometheus by its address");
+    refused(&["--prometheus-bearer", "/nowhere"], "--prometheus-bearer needs --prometheus URL");
     refused(&["--prometheus", "http://host", "--prometheus-bearer", "/nowhere"], "cannot read /nowhere");
     refused(
         &["--prometheus-header", "Authorization: Bearer Zq81LxT7"],
-        "the header authorization is for a Prometheus by its address",
+        "the header authorization needs --prometheus URL",
     );
     refused(&["--prometheus-header", "X-Api-Key: Zq81LxT7"], "the header x-api-key");
     refused(&["--prometheus", "monitoring/prom", "--prometheus-header", "Impersonate-User: root"], "impersonate-user");
@@ -278,10 +278,10 @@ fn mistakes_in_its_flags_are_told_before_anything_is_asked() {
         &["--prometheus", "https://host/p?token=Zq81LxT7"],
         "`https://host/p` is not the address of a Prometheus: it has a query",
     );
-    refused(&["--prometheus", "https://a:b@host", "--prometheus-bearer", "/nowhere"], "a user in its address");
+    refused(&["--prometheus", "https://a:b@host", "--prometheus-bearer", "/nowhere"], "a user in its URL");
     refused(&["--prometheus-header", "Zq81LxT7"], "is not a header");
     refused(&["--query", "up"], "give NAME=PROMQL");
-    refused(&["--query", "mint-success=up"], "there is a query of this name already");
-    refused(&["--query", "a=up", "--prometheus", "none"], "--prometheus none asks none");
+    refused(&["--query", "mint-success=up"], "has this name already");
+    refused(&["--query", "a=up", "--prometheus", "none"], "--prometheus none queries none");
     assert!(api.asked().is_empty());
 }
