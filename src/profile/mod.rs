@@ -7,8 +7,9 @@
 //! - `problem` collects what is wrong, with line and column; `validate` checks what the types cannot;
 //! - `load` finds the text, and makes a [`Profile`] of it.
 //!
-//! To add a key, add a field with its doc comment to `model` or `rules`, check its value in `validate`, and add a row to
-//! docs/PROFILES.md. `UPDATE=1 cargo test --test it profile` writes the schema, and the tests name what is missing.
+//! To add a key, add a field to `model` or `rules`, and check its value in `validate`. Its doc comment becomes its row
+//! in docs/PROFILES.md, which `UPDATE=1 cargo test --test it reference` writes, and its description in the schema,
+//! which `UPDATE=1 cargo test --test it profile` writes.
 
 mod defaults;
 mod label_selector;

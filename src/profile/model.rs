@@ -14,50 +14,50 @@ use crate::promql::{Query, QueryError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-// Read through `Profile`, which alone guarantees that the rules of `validate` hold.
+// Read it through `Profile`, which alone guarantees that the rules of `validate` hold.
 /// What evidence one kind of workload needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "Profile")]
 pub struct Spec {
-    /// The profile's name: lower-case letters, digits and `-`. Named in the bundle's manifest.
+    /// The profile's name: lower-case letters, digits and `-`. The bundle's manifest names it.
     pub name: String,
-    /// The profile's own version, raised whenever its meaning changes.
+    /// A number from 1. Raise it when the meaning of the profile changes.
     #[schemars(range(min = 1))]
     pub version: u32,
-    /// One or two sentences for a reader of `--dry-run` and of the bundle.
+    /// A sentence or two. `--dry-run` prints it, and the bundle keeps it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// Which pods are the workload.
     pub select: Select,
-    /// Where the trust domain, the deployment and the region are read from.
+    /// Where to read the trust domain, the deployment and the region.
     #[serde(default)]
     pub identity: Identity,
-    /// The Kubernetes objects to collect.
+    /// Which Kubernetes objects to collect: at least one rule.
     pub objects: Vec<ObjectRule>,
-    /// API groups whose custom resources are collected, whatever they are called.
+    /// API groups whose resources are found by discovery.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub custom_resources: Vec<GroupRule>,
     /// Further collectors, by name, for evidence that no other key asks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collectors: Vec<String>,
-    /// Which container logs to collect.
+    /// Which container logs to collect. Default: none.
     #[serde(default)]
     pub logs: LogRules,
-    /// Metric endpoints to read from each selected pod.
+    /// Metric endpoints to read from each selected pod. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scrapes: Vec<Scrape>,
-    /// What to ask a Prometheus, in the order of a reader who looks for the cause.
+    /// What to ask a Prometheus, in the order in which a reader looks for the cause. Default: nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queries: Vec<QueryRule>,
-    /// What may be wrong, and by what it is told.
+    /// The rules for findings. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<FindingRule>,
     /// What is expected of a healthy workload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baseline: Vec<BaselineRule>,
-    /// Queries, by id, that together say that SVIDs are minted: all of them as in health, by a Prometheus and over
-    /// all of the window.
+    /// Queries, by `id`, that together show whether SVIDs are minted: all of them are healthy, by a Prometheus and over
+    /// the whole window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub minting: Vec<String>,
 }
@@ -66,19 +66,22 @@ pub struct Spec {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Select {
-    /// Label selectors, tried in this order; the first that finds pods is used.
+    /// Label selectors as for `kubectl -l`, tried in this order. The first that finds pods is used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// Workloads by kind and name, for when no selector finds pods.
+    /// Used if no selector finds pods: `deployment/NAME`, `daemonset/NAME` or `statefulset/NAME`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workloads: Vec<WorkloadName>,
-    /// A regular expression that has to match the whole name of a namespace for it to be the workload's own.
+    /// A regular expression for the whole name of a namespace, with or without `^` and `$`. Matching namespaces are the
+    /// workload's own: `-A` means all of them, they are searched if listing pods in the whole cluster is forbidden, and
+    /// everything in `objects` is collected there. In any other namespace, only the selected pods and what is under
+    /// their top owner is collected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_pattern: Option<String>,
-    /// Namespaces that are the workload's own, by name.
+    /// Names of namespaces that are the workload's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub namespaces: Vec<String>,
-    /// At most this many pods, unhealthy ones first. Without it: all of them.
+    /// At most this many pods, unhealthy ones first. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub limit: Option<u32>,
@@ -88,19 +91,20 @@ pub struct Select {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Identity {
-    /// The metric whose labels name the workload; other metrics with the same labels are the fallback.
+    /// The metric whose labels identify the workload. If it is missing, any other metric with these labels is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub info_metric: Option<String>,
-    /// The metric labels that carry identity.
+    /// The names of the labels that identify the workload.
     #[serde(default)]
     pub metric_labels: MetricLabels,
-    /// The fields of JSON log lines that carry identity.
+    /// The fields of JSON log lines that identify the workload, each list tried in order. A dot steps into a nested
+    /// object.
     #[serde(default)]
     pub log_fields: LogFields,
     /// Labels of pods and nodes that name the region, tried in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub region_labels: Vec<String>,
-    /// What may hint at the region; shown, never taken for the answer.
+    /// What may hint at the region. It is only ever shown as a hint.
     #[serde(default)]
     pub region_hints: RegionHints,
 }
@@ -109,19 +113,19 @@ pub struct Identity {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MetricLabels {
-    /// The label that holds the trust domain's name.
+    /// The label with the name of the trust domain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust_domain: Option<String>,
-    /// The label that holds the name of the trust domain's deployment.
+    /// The label with the name of the trust domain's deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment: Option<String>,
-    /// The label that holds the application's version.
+    /// The label with the version of the application.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
 
 impl MetricLabels {
-    /// Those that only the workload's series have.
+    /// The labels that only the workload's own series have: `trustDomain` and `deployment`, as far as they are given.
     pub fn of_workload(&self) -> impl Iterator<Item = &String> {
         [&self.trust_domain, &self.deployment].into_iter().flatten()
     }
@@ -131,10 +135,10 @@ impl MetricLabels {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogFields {
-    /// Fields that hold the trust domain's name.
+    /// Fields with the name of the trust domain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trust_domain: Vec<String>,
-    /// Fields that hold the name of the trust domain's deployment.
+    /// Fields with the name of the trust domain's deployment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deployment: Vec<String>,
 }
@@ -143,7 +147,7 @@ pub struct LogFields {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegionHints {
-    /// Environment variables of the pods' specs, with a plain value, whose value is shown.
+    /// Environment variables that have a plain value in the pods' specs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
 }
@@ -152,21 +156,22 @@ pub struct RegionHints {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ObjectRule {
-    /// The resource, as kubectl names it: `pods`, `deployments.apps`.
+    /// The resource by kubectl's full name, plural and group: `pods`, `deployments.apps`,
+    /// `endpointslices.discovery.k8s.io`. Each at most once. The version that the cluster prefers is used.
     pub resource: ResourceName,
-    /// Whether a bundle without it is incomplete, which shows in the exit code.
+    /// Whether a bundle without it is incomplete.
     #[serde(default, skip_serializing_if = "is_false")]
     pub required: bool,
-    /// Whether to ask for names, labels and times only, and never for the contents.
+    /// Whether to request only names, labels, owners and times. The contents then never leave the cluster.
     #[serde(default, skip_serializing_if = "is_false")]
     pub metadata_only: bool,
-    /// Which of them.
+    /// Which of the objects to collect.
     #[serde(default, skip_serializing_if = "is_default")]
     pub scope: Scope,
-    /// A label selector that narrows the list.
+    /// A label selector for the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
-    /// Only these, by name. Each is asked for by itself, so nothing is listed.
+    /// Only these objects. Each is requested by its name, and nothing is listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
 }
@@ -175,10 +180,10 @@ pub struct ObjectRule {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Scope {
-    /// Those of the workload's namespaces. For a resource without namespaces: all, so give `names` or `used`.
+    /// The default. Those of the namespace. For a resource without namespaces: all, so use `names` or `used`.
     #[default]
     Namespace,
-    /// Those the collected pods run on: nodes, and what is named after a node.
+    /// Those that the collected pods run on, for nodes and for what is named after a node (`csinodes.storage.k8s.io`).
     Used,
 }
 
@@ -186,15 +191,15 @@ pub enum Scope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GroupRule {
-    /// The group's full name.
+    /// The full name of the group, such as `data.spirl.com`.
     pub group: String,
     /// Whether a bundle without it is incomplete.
     #[serde(default, skip_serializing_if = "is_false")]
     pub required: bool,
-    /// Whether to ask for names, labels and times only, and never for the contents.
+    /// Whether to request only names, labels, owners and times. The contents then never leave the cluster.
     #[serde(default, skip_serializing_if = "is_false")]
     pub metadata_only: bool,
-    /// Whether to collect the definitions (CustomResourceDefinition) of the group, too.
+    /// Whether to collect the CustomResourceDefinitions of the group, too.
     #[serde(default, skip_serializing_if = "is_false")]
     pub definitions: bool,
 }
@@ -203,16 +208,16 @@ pub struct GroupRule {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogRules {
-    /// What containers wrote since they last started.
+    /// The logs of the current runs: `{}` or `{required: true}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<LogRule>,
-    /// What containers wrote before they last restarted.
+    /// The logs of the previous runs: `{}` or `{required: true}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<LogRule>,
-    /// Whether init containers (sidecars among them) count.
+    /// Whether to include init containers, and so sidecars.
     #[serde(default, skip_serializing_if = "is_false")]
     pub init_containers: bool,
-    /// Whether ephemeral containers count.
+    /// Whether to include ephemeral containers.
     #[serde(default, skip_serializing_if = "is_false")]
     pub ephemeral_containers: bool,
 }
@@ -221,7 +226,8 @@ pub struct LogRules {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogRule {
-    /// Whether a bundle without it is incomplete. A container that never restarted has no previous log, and lacks none.
+    /// Whether a bundle without it is incomplete. A container that never restarted has no previous log, so none is
+    /// missing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub required: bool,
 }
@@ -230,27 +236,27 @@ pub struct LogRule {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Scrape {
-    /// What the endpoint is called in the plan and in the bundle.
+    /// The name of the endpoint in the plan and in the bundle: lower-case letters, digits and `-`.
     pub name: String,
     /// Whether a bundle without it is incomplete.
     #[serde(default, skip_serializing_if = "is_false")]
     pub required: bool,
-    /// Annotations of the pod that hold the port's number, tried in this order.
+    /// Annotations of the pod with the port number, tried in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub port_annotations: Vec<String>,
-    /// Names of container ports, tried in this order.
+    /// Names of container ports, tried in this order when no annotation names a port.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub port_names: Vec<String>,
-    /// The port when nothing else tells it.
+    /// The port if nothing else names one.
     #[schemars(range(min = 1))]
     pub port: u16,
-    /// Annotations of the pod that hold the path, tried in this order.
+    /// Annotations of the pod with the path, tried in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub path_annotations: Vec<String>,
-    /// The path when nothing else tells it.
+    /// The path if no annotation names one.
     #[serde(default = "metrics_path")]
     pub path: String,
-    /// How to speak to the endpoint.
+    /// How to connect to the endpoint.
     #[serde(default, skip_serializing_if = "is_default")]
     pub scheme: Scheme,
     /// Only pods that have a container of this name are read.
@@ -262,7 +268,7 @@ pub struct Scrape {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
-    /// Plain HTTP.
+    /// The default. Plain HTTP.
     #[default]
     Http,
     /// HTTP over TLS.
@@ -283,56 +289,62 @@ impl Scheme {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct QueryRule {
-    /// What it is called in the bundle: lower-case letters, digits and `-`.
+    /// The name of the query: lower-case letters, digits and `-`.
     pub id: String,
-    /// What it is asked for: a word or a few, the same for queries that belong together.
+    /// What it is for. Queries of one scenario are shown together.
     pub scenario: String,
-    /// What its value is, in a line.
+    /// What its value means, in a line.
     pub measures: String,
     /// The unit of its value.
     pub unit: Unit,
-    /// What its value compares as in health: `> 0.99`.
+    /// The comparison that a healthy value meets: `> 0.99`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthy: Option<String>,
-    /// What its value compares as when something is wrong: `< 0.99`.
+    /// The comparison that a value meets that shows a problem: `< 0.99`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alert: Option<String>,
-    /// For how long before the window's start it is looked at, too: `24h`.
+    /// How long before the window it looks, too: `24h`, at most `1y`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookback: Option<String>,
-    /// The time between two of its values, where that of the window will not do: `1m`.
+    /// The time between two of its values: `1m`. Default: 15 s, or as long as it takes for at most 1,000 values over
+    /// the window and `lookback`, up to the 5 minutes over which rates are computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
-    /// Whether two scrapes of the pods can answer it, where no Prometheus can.
+    /// How it is answered by two scrapes of the pods when there is no Prometheus.
     #[serde(default, skip_serializing_if = "is_default")]
     pub two_scrapes: TwoScrapes,
-    /// The PromQL that answers it by what the API server's objects state at the collection, where no Prometheus
-    /// has a value; `same` for that of `expr`.
+    /// PromQL over what the listed objects state, for when no Prometheus has a value, or `same` for that of `expr`. The
+    /// series have the names, labels and values of kube-state-metrics (`kube_pod_container_resource_limits`,
+    /// `kube_pod_container_status_restarts_total`, `kube_pod_container_status_last_terminated_reason`,
+    /// `kube_deployment_spec_replicas`, `kube_horizontalpodautoscaler_status_current_replicas` and others, see
+    /// `src/facts/object_series.rs`). Two more give what the metrics server reports:
+    /// `escalate_container_cpu_usage_cores` and `escalate_container_memory_working_set_bytes`. All of them exist for
+    /// one moment, that of the list, so a rate over them has no value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_objects: Option<String>,
-    /// What it takes for its metrics to be there.
+    /// What its metrics depend on, in a line. It is shown when there is no data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
     /// By which labels its metrics are narrowed to the workload.
     #[serde(default, skip_serializing_if = "is_default")]
     pub narrowed_by: NarrowedBy,
-    /// The PromQL. `$range` stands for the time over which rates are taken.
+    /// The PromQL. `$range` is the time over which rates are computed.
     pub expr: String,
 }
 
-/// Any range serves to see whether a query can be read, and what it is made of.
+/// Stands for `$range` where only the form of a query matters.
 pub(super) const EXAMPLE_RANGE: &str = "5m";
 
 impl QueryRule {
-    /// Its PromQL, with rates taken over `range`.
+    /// The parsed `expr`, with `range` in place of `$range`.
     ///
     /// # Errors
-    /// When it is none, or more than can be evaluated without a Prometheus.
+    /// When it is not PromQL, or more than this program can evaluate without a Prometheus.
     pub fn query(&self, range: &str) -> Result<Query, QueryError> {
         Query::parse(self.expr.replace("$range", range).trim())
     }
 
-    /// The PromQL that answers it by what objects state, if there is such a form.
+    /// The parsed `fromObjects`, if it is given.
     ///
     /// # Errors
     /// Those of [`Self::query`].
@@ -344,13 +356,13 @@ impl QueryRule {
         }
     }
 
-    /// The names of the metrics that it is made of.
+    /// The names of the metrics in `expr`.
     pub fn metrics(&self) -> Vec<String> {
-        // Any range will do. What cannot be read was refused when the profile was.
+        // Any range will do. `validate` refuses what cannot be parsed.
         self.query(EXAMPLE_RANGE).map(|query| query.metrics()).unwrap_or_default()
     }
 
-    /// Whether two scrapes of the pods can answer it.
+    /// Whether two scrapes of the pods can answer the query.
     pub fn is_of_scrapes(&self) -> bool {
         self.two_scrapes == TwoScrapes::Same
     }
@@ -368,20 +380,20 @@ impl QueryRule {
 pub enum Unit {
     /// A part of 1.
     Ratio,
-    /// Times in a second.
+    /// A rate per second.
     PerSecond,
-    /// Seconds.
+    /// A duration in seconds.
     Seconds,
-    /// Bytes.
+    /// A size in bytes.
     Bytes,
-    /// Bytes in a second.
+    /// A throughput in bytes per second.
     BytesPerSecond,
-    /// How many.
+    /// A number of things.
     Count,
 }
 
 impl Unit {
-    /// In words, after a number.
+    /// The unit in words, to be written after a number.
     pub fn words(self) -> &'static str {
         match self {
             Unit::Ratio => "of 1",
@@ -398,10 +410,10 @@ impl Unit {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum TwoScrapes {
-    /// They can, by the same PromQL with the time between them for its range.
+    /// The default. The same PromQL, with the time between the scrapes as `$range`.
     #[default]
     Same,
-    /// They cannot: its metrics are not the pods' own, or it is about more time.
+    /// Not at all: its metrics are not the pods' own, or it is about more time.
     None,
 }
 
@@ -409,10 +421,11 @@ pub enum TwoScrapes {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum NarrowedBy {
-    /// Those of the workload itself, in `identity.metricLabels`: for metrics that have them.
+    /// The default. By the labels in `identity.metricLabels`, for metrics that have them.
     #[default]
     Identity,
-    /// `namespace`: what kube-state-metrics and cAdvisor tell of its pods.
+    /// By the namespaces of the pods, for kube-state-metrics, cAdvisor, and metrics that get a namespace label only
+    /// from the scrape.
     Namespace,
 }
 

@@ -1,7 +1,9 @@
-//! Owns the parts of the documentation that are generated: docs/REFERENCE.md from the command line, and the table of
-//! rules in docs/SECURITY.md from the redaction rules.
+//! Owns the parts of the documentation that are generated: docs/REFERENCE.md from the command line, the table of rules
+//! in docs/SECURITY.md from the redaction rules, and the tables of keys in docs/PROFILES.md from the types of a
+//! profile.
 
 use clap::{Arg, ArgAction, Command};
+use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
 
 const HEAD: &str = "\
@@ -42,6 +44,76 @@ fn every_rule_of_redaction_is_in_the_documentation() {
             RULES.map(|mark| page.split_once(mark).unwrap_or_else(|| panic!("docs/SECURITY.md lost its mark {mark}")));
         format!("{}{}{table}{}{}", begin.0, RULES[0], RULES[1], end.1)
     });
+}
+
+/// What stands before and behind the table of a part of the profile: `<!-- keys of NAME: … -->`.
+const KEYS: [&str; 3] = ["<!-- keys of ", ": made by tests/it/reference.rs -->\n", "<!-- end of keys -->"];
+
+#[test]
+fn every_key_of_a_profile_is_in_the_documentation() {
+    let schema = serde_json::to_value(kubectl_escalate::profile::schema()).expect("a schema");
+    hold("docs/PROFILES.md", |page| {
+        let parts: Vec<&str> = page.split(KEYS[0]).collect();
+        let names: Vec<&str> = parts.iter().skip(1).filter_map(|part| part.split(KEYS[1]).next()).collect();
+        assert!(names.contains(&"Profile"), "docs/PROFILES.md lost the mark of the profile's own keys");
+        let mut made = parts[0].to_owned();
+        for (name, part) in names.iter().zip(&parts[1..]) {
+            let behind = part.split_once(KEYS[2]).map(|(_, behind)| behind).expect("a mark at the end of each table");
+            made.push_str(&[KEYS[0], name, KEYS[1], &keys(&schema, name, &names), KEYS[2], behind].concat());
+        }
+        made
+    });
+}
+
+/// The table of the keys of one part of the profile.
+fn keys(schema: &Value, part: &str, documented: &[&str]) -> String {
+    let part = if part == "Profile" { schema } else { &schema["$defs"][part] };
+    let mut table = "| key | meaning |\n|---|---|\n".to_owned();
+    for (name, is_mandatory, key) in sorted_keys(part) {
+        let star = if is_mandatory { " *" } else { "" };
+        let _ = writeln!(table, "| `{name}`{star} | {} |", key_meaning(schema, key, documented).replace('|', "\\|"));
+    }
+    table
+}
+
+/// The keys of a part, those that are mandatory first: the name, whether it is mandatory, the schema.
+fn sorted_keys(part: &Value) -> Vec<(&str, bool, &Value)> {
+    let is_mandatory = |name: &str| part["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
+    let keys = part["properties"].as_object().into_iter().flatten();
+    let mut keys: Vec<_> = keys.map(|(name, key)| (name.as_str(), is_mandatory(name), key)).collect();
+    keys.sort_by_key(|(_, is_mandatory, _)| !is_mandatory);
+    keys
+}
+
+/// The description of a key, its default, the values that it takes, and the keys in it that have no table of their own.
+fn key_meaning(schema: &Value, key: &Value, documented: &[&str]) -> String {
+    let described = |value: &Value| {
+        let text = value["description"].as_str().unwrap_or_else(|| panic!("{value} has no description"));
+        text.replace('\n', " ")
+    };
+    let mut text = described(key);
+    if let Some(default) = key.get("default").filter(|default| default.is_string() || default.is_number()) {
+        let _ = write!(text, " Default: `{}`.", default.to_string().trim_matches('"'));
+    }
+    let places = [&key["$ref"], &key["items"]["$ref"], &key["anyOf"][0]["$ref"]];
+    let Some(name) = places.into_iter().find_map(Value::as_str).and_then(|path| path.strip_prefix("#/$defs/")) else {
+        return text;
+    };
+    let part = &schema["$defs"][name];
+    let values = part["oneOf"].as_array().into_iter().flatten();
+    let values: Vec<String> = values
+        .map(|value| format!("`{}`: {}", value["const"].as_str().unwrap_or_default(), described(value)))
+        .collect();
+    if !values.is_empty() {
+        let _ = write!(text, " {}", values.join(" "));
+    }
+    if !documented.contains(&name) {
+        for (name, is_mandatory, key) in sorted_keys(part) {
+            let star = if is_mandatory { " *" } else { "" };
+            let _ = write!(text, "<br>`{name}`{star}: {}", key_meaning(schema, key, documented));
+        }
+    }
+    text
 }
 
 /// Fails if a page is not what `make` returns; with UPDATE=1, writes the page instead.

@@ -1,5 +1,5 @@
-//! Owns the matchers: the conditions of a finding rule. Each looks at one kind of evidence. What they conclude is in the
-//! room `findings`.
+//! Owns the matchers: the conditions of a finding rule. Each looks at one kind of evidence. What they conclude is in
+//! the room `findings`.
 
 use crate::{
     bundle::facts::Level,
@@ -9,50 +9,50 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// One condition. Exactly one of its keys is given.
+/// One condition, with exactly one of these keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Matcher {
-    /// Lines of logs.
+    /// Lines of all logs together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogMatch>,
-    /// How many lines of a level there are.
+    /// The number of lines of one level in one log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<LinesMatch>,
-    /// What the ready checks say at the end.
+    /// The ready checks at the end of a log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<ReadyMatch>,
     /// The answer to a query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<QueryMatch>,
-    /// The servers' pods.
+    /// The servers' pods. Everything has to be true of one pod and one container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<PodMatch>,
-    /// What containers may use and ask for.
+    /// The requests and limits of the servers' own containers. It matches when there is less than this, or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourcesMatch>,
-    /// What containers use, as a metrics server told at the collection.
+    /// What the servers' containers use during the collection, by a metrics server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageMatch>,
-    /// Variables of containers.
+    /// Environment variables of the servers' containers that have a plain value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<EnvMatch>,
-    /// Images of the servers.
+    /// The images of the servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub versions: Option<VersionsMatch>,
-    /// Events.
+    /// Kubernetes' events about the workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<EventMatch>,
     /// Horizontal pod autoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaler: Option<AutoscalerMatch>,
-    /// Deployments and whatever else makes pods.
+    /// Deployments and other owners of pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<WorkloadMatch>,
-    /// Custom resources.
+    /// Custom resources in the servers' namespaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_resource: Option<CustomResourceMatch>,
-    /// The servers' metrics endpoints.
+    /// The metrics endpoints of ready servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scrape: Option<ScrapeMatch>,
 }
@@ -78,7 +78,7 @@ pub enum Match<'a> {
 }
 
 impl Matcher {
-    /// What it looks at; none where not exactly one key is given, which no checked profile has.
+    /// The one key that is set. None when there is not exactly one, which a checked profile never has.
     #[must_use]
     pub fn one(&self) -> Option<Match<'_>> {
         let mut given = [
@@ -107,23 +107,22 @@ impl Matcher {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogMatch {
-    /// Of these words, in whatever case, one at least is in the line. They are looked for in every line, all else in
-    /// those that have one.
+    /// Words of which the line has at least one, ignoring case. Each has three or more ASCII characters.
     pub contains: Vec<String>,
-    /// At least this severe.
+    /// The line is at least this severe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
-    /// Fields of a JSON line, each with a regular expression that its value matches somewhere.
+    /// Fields of a JSON line, each with a regular expression that matches its value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, String>,
-    /// A regular expression that matches somewhere in the line.
+    /// A regular expression that matches the line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// How many such lines there are at least, in all logs together.
+    /// How many such lines there are at least. Default: 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     #[schemars(range(min = 1))]
     pub at_least: u64,
-    /// A query, by its id, that counts the same: where it is as in health, such lines are not what they seem.
+    /// A query, by its id, that counts the same. While it is healthy, the lines do not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denied_by: Option<String>,
 }
@@ -132,9 +131,9 @@ pub struct LogMatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LinesMatch {
-    /// Of exactly this level.
+    /// The level of the lines, exactly.
     pub level: Level,
-    /// How many there are at least in one log.
+    /// How many such lines there are at least.
     #[schemars(range(min = 1))]
     pub at_least: u64,
 }
@@ -143,10 +142,10 @@ pub struct LinesMatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReadyMatch {
-    /// One of these checks is down at the log's end; without any, whichever.
+    /// One of these checks is down. Default: any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub down: Vec<String>,
-    /// Without a break for longer than this: `30s`.
+    /// It is down without a break for longer than this: `30s`.
     pub longer_than: String,
 }
 
@@ -154,18 +153,18 @@ pub struct ReadyMatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct QueryMatch {
-    /// The query, by its id.
+    /// The query, by its id in `queries`.
     pub id: String,
-    /// What its answer is.
+    /// What the answer has to be.
     #[serde(default, skip_serializing_if = "is_default")]
     pub is: QueryIs,
-    /// What its worst value compares as, in place of that: `> 0.25`.
+    /// The comparison that the worst value meets, in place of `is`: `> 0.25`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// Labels of its worst series, each with a regular expression that the value matches somewhere.
+    /// Labels of the worst series, each with a regular expression that matches its value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Whether it has to be so at the end of its time.
+    /// Whether it has to be so at the end, too.
     #[serde(default, skip_serializing_if = "is_false")]
     pub still: bool,
 }
@@ -174,16 +173,16 @@ pub struct QueryMatch {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum QueryIs {
-    /// At some moment since the window's start it compares as when something is wrong.
+    /// The default. A value since the window's start meets `alert`.
     #[default]
     Alert,
-    /// So, or at some moment not as in health.
+    /// A value since the window's start meets `alert`, or does not meet `healthy`.
     Unhealthy,
-    /// Wherever there is a value it compares as in health; of two scrapes, also since the servers started.
+    /// Every value meets `healthy`. With two scrapes, also since the servers started.
     Healthy,
-    /// It was answered, without any value.
+    /// The query was answered without any value.
     NoData,
-    /// It was answered with some value.
+    /// The query was answered with a value.
     HasData,
 }
 
@@ -191,28 +190,29 @@ pub enum QueryIs {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PodMatch {
-    /// Which of its containers are looked at.
+    /// Which containers are looked at.
     #[serde(default, skip_serializing_if = "is_default")]
     pub container: ContainerKind,
-    /// A container waits for one of these reasons.
+    /// Reasons, one of which a container waits for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<String>,
-    /// A container's present or last run has ended, since an hour before the window, for one of these reasons.
+    /// Reasons, for one of which the current or the previous run of a container ended, at most an hour before the
+    /// window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub terminated: Vec<String>,
-    /// Likewise, with one of these exit codes.
+    /// Exit codes, with one of which it ended, likewise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exit_codes: Vec<i64>,
-    /// A container was restarted at least so often, the last time since an hour before the window.
+    /// A container restarted at least so often, the last time at most an hour before the window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<u64>,
-    /// It is not ready, and was not for longer than this: `1m`.
+    /// The pod has not been ready for longer than this: `1m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_ready_for: Option<String>,
-    /// It has this condition.
+    /// The pod has this condition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<ConditionMatch>,
-    /// Whether it has to be so of every server.
+    /// Whether it has to be true of all servers.
     #[serde(default, skip_serializing_if = "is_false")]
     pub every: bool,
 }
@@ -221,12 +221,12 @@ pub struct PodMatch {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ContainerKind {
-    /// All but ephemeral ones.
+    /// The default. All but ephemeral ones.
     #[default]
     Any,
-    /// The pod's own.
+    /// The pod's own, without init containers.
     Own,
-    /// Init containers.
+    /// Only init containers.
     Init,
 }
 
@@ -234,12 +234,12 @@ pub enum ContainerKind {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConditionMatch {
-    /// Its type.
+    /// The type of the condition, such as `Ready`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// `True`, `False` or `Unknown`.
+    /// `"True"`, `"False"` or `"Unknown"`, with the quotes.
     pub status: String,
-    /// One of these reasons; without any, whichever.
+    /// Reasons, one of which the condition has. Default: any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
 }
@@ -248,10 +248,10 @@ pub struct ConditionMatch {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResourcesMatch {
-    /// The least to be asked for: `{cpu: 250m, memory: 256Mi}`.
+    /// The recommended minimum of the requests: `{cpu: 250m, memory: 256Mi}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<String, String>,
-    /// The least to be allowed.
+    /// The recommended minimum of the limits, likewise.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, String>,
 }
@@ -262,7 +262,7 @@ pub struct ResourcesMatch {
 pub struct UsageMatch {
     /// `cpu` or `memory`.
     pub resource: String,
-    /// What the use compares as, as a part of the limit: `> 0.7`.
+    /// The comparison that the usage meets, as a share of the limit: `> 0.7`.
     pub of_limit: String,
 }
 
@@ -270,9 +270,9 @@ pub struct UsageMatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EnvMatch {
-    /// The variable, where its value is plain.
+    /// The name of the variable.
     pub name: String,
-    /// A regular expression that its value matches somewhere.
+    /// A regular expression that matches its value.
     pub value: String,
 }
 
@@ -280,7 +280,7 @@ pub struct EnvMatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VersionsMatch {
-    /// Containers of one name have different images: `true`.
+    /// `true`: containers of the same name have different images.
     pub differ: bool,
 }
 
@@ -288,18 +288,18 @@ pub struct VersionsMatch {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventMatch {
-    /// One of these reasons.
+    /// Reasons, one of which the event has.
     pub reasons: Vec<String>,
     /// `Warning` or `Normal`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// The kind of what it is about: `Pod`.
+    /// The kind of the object that the event is about: `Pod`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
-    /// A regular expression that its note matches somewhere.
+    /// A regular expression that matches the note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// How often at least, all such events together, since an hour before the window.
+    /// How often at least, counting all such events since an hour before the window. Default: 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     #[schemars(range(min = 1))]
     pub at_least: u64,
@@ -309,7 +309,7 @@ pub struct EventMatch {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AutoscalerMatch {
-    /// It has as many pods as it may, and could have had fewer.
+    /// `true`: it has as many pods as it may have, and could have fewer.
     #[serde(default, skip_serializing_if = "is_false")]
     pub at_maximum: bool,
     /// It has this condition.
@@ -321,10 +321,10 @@ pub struct AutoscalerMatch {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WorkloadMatch {
-    /// It has fewer ready pods than it is to have.
+    /// `true`: it has fewer ready pods than it should have.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unavailable: bool,
-    /// It was made less than this ago: `6m`. Replica sets do not count: each rollout makes one.
+    /// It was created less than this ago: `6m`. Replica sets do not count, because each rollout creates one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub younger_than: Option<String>,
     /// It has this condition.
@@ -336,7 +336,7 @@ pub struct WorkloadMatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CustomResourceMatch {
-    /// Of this group, which is one of the profile's `customResources`, there is none in a server's namespace.
+    /// A group of `customResources` that has no object there.
     pub missing: String,
 }
 
@@ -344,7 +344,7 @@ pub struct CustomResourceMatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScrapeMatch {
-    /// Nothing listens on the port of a pod that is ready: `true`.
+    /// `true`: nothing listens on the port.
     pub closed: bool,
 }
 

@@ -18,32 +18,33 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FindingRule {
-    /// What it is called: lower-case letters, digits and `-`.
+    /// The name of the rule: lower-case letters, digits and `-`.
     pub id: String,
-    /// What it belongs to: a word or a few, the same for rules that belong together.
+    /// What it belongs to. Findings of one scenario are shown together.
     pub scenario: String,
-    /// How bad it is by itself. What it explains can make it worse.
+    /// How severe it is. It is raised to the severity of what it explains.
     pub severity: Severity,
     /// What is wrong, in a line.
     pub title: String,
-    /// What it means, in a sentence or a few.
+    /// What that means, in a sentence or a few.
     pub means: String,
     /// What to do, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next: Vec<NextStep>,
-    /// Rules, by id, that this one is the cause of where both are found.
+    /// The rules, by id, whose findings are consequences of this one's. No rule may explain itself, directly or through
+    /// others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub explains: Vec<String>,
-    /// What it says of the minting of SVIDs.
+    /// What it says about the minting of SVIDs.
     #[serde(default, skip_serializing_if = "is_default")]
     pub issuance: IssuanceSaid,
-    /// What all has to be so.
+    /// Matchers that all have to match. Either this or `any` is mandatory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub all: Vec<Matcher>,
-    /// Of what one at least has to be so.
+    /// Matchers of which at least one has to match.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub any: Vec<Matcher>,
-    /// What must not be so. Where it cannot be told, the rule holds all the same.
+    /// Matchers of which none may match. One that lacks its evidence does not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unless: Vec<Matcher>,
 }
@@ -59,10 +60,10 @@ impl FindingRule {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum IssuanceSaid {
-    /// Nothing.
+    /// The default. It says nothing.
     #[default]
     Nothing,
-    /// Some SVIDs are not minted, or none can be.
+    /// SVIDs are not minted, or not all of them.
     Affected,
 }
 
@@ -73,10 +74,11 @@ pub(crate) const COMMAND_VARIABLES: [&str; 6] = ["CONTEXT", "NAMESPACE", "POD", 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NextStep {
-    /// What, in a sentence.
+    /// What to do, in a sentence.
     pub text: String,
     /// The command for it. `$CONTEXT`, `$NAMESPACE`, `$POD`, `$CONTAINER`, `$BUNDLE` and `$QUERY` are filled in from
-    /// what shows the finding, quoted for a shell; none may stand inside quotes.
+    /// the evidence, each quoted for a shell. Other variables, quotes around a variable, backslashes and backticks are
+    /// refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
 }
@@ -85,16 +87,16 @@ pub struct NextStep {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BaselineRule {
-    /// What it is called: lower-case letters, digits and `-`.
+    /// The name of the line: lower-case letters, digits and `-`.
     pub id: String,
-    /// What is looked at.
+    /// What is looked at, in a line.
     pub signal: String,
-    /// What is expected of it.
+    /// What is expected of it, in a line.
     pub expected: String,
-    /// The query, by its id, that tells.
+    /// The query, by its id, that decides. Either this or `wrong` is mandatory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
-    /// What tells that it is not as expected, where the query does not.
+    /// The matcher that shows that the signal is not as expected, when the query has no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wrong: Option<Matcher>,
 }
