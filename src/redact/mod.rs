@@ -8,12 +8,12 @@
 //! chunks, lines and memory. `object` walks JSON, whose structure tells more than text, and hands each string to the
 //! same detectors. `page` and `own_json` redact what this program itself makes.
 //!
-//! **To add a rule** for a token with a prefix, add an entry to the table in `detectors/vendor_tokens.rs`: an id, what
-//! it replaces, texts that must match, texts that must not, and the prefix with what follows it. To add a name whose
-//! value is a secret, or a value that never is one, add a word to the lists in `detectors/secret_names.rs` or
+//! **To add a rule** for a token with a prefix, add an entry to the table in `detectors/vendor_tokens/table.rs`: an id,
+//! what it replaces, texts that must match, texts that must not, and the prefix with what follows it. To add a name
+//! whose value is a secret, or a value that never is one, add a word to the lists in `detectors/secret_names.rs` or
 //! `placeholders.rs`. For a secret of any other form, add a file as `detectors/mod.rs` says. Two commands do the rest:
-//! `cargo test --test it redact` tries every example in every kind of text, and
-//! `UPDATE=1 cargo test --test it reference` writes the table in docs/SECURITY.md.
+//! `cargo test --test it redact` tries every example in every kind of text, and `UPDATE=1 cargo test --test it
+//! reference` writes the table in docs/SECURITY.md.
 //!
 //! Each file uses only files that stand before it in this order: `rule`, `text`, `key`, `clean`, `detectors`,
 //! `keywords`, `scan`, `output`, `stream`, `object`, `page`, `own_json`.
@@ -79,11 +79,15 @@ impl Redactor {
     /// Redacts the strings of a JSON value, most often a Kubernetes object. Its structure, its names, numbers and truth
     /// values stay.
     pub fn object(&self, object: Value) -> (CleanJson, Counts) {
-        self.listed(object, None)
+        self.object_with_managed_fields(object, None)
     }
 
     /// Redacts an object, and puts `managed_fields`, redacted as text, in place of its own into its JSON.
-    pub fn listed(&self, object: Value, managed_fields: Option<Box<RawValue>>) -> (CleanJson, Counts) {
+    pub fn object_with_managed_fields(
+        &self,
+        object: Value,
+        managed_fields: Option<Box<RawValue>>,
+    ) -> (CleanJson, Counts) {
         let mut object = object;
         let mut counts = object::redact(&self.0, &mut object);
         let managed_fields = managed_fields.and_then(|text| object::managed_fields(&self.0, text, &mut counts));

@@ -219,8 +219,10 @@ impl Rows for Gather {
             false if are_neighbours => neighbours::brief(&object),
             false => object,
         };
-        let (object, mut counts) =
-            self.site.redactor.listed(object, managed_fields.filter(|_| !are_neighbours && !self.list.metadata_only));
+        let (object, mut counts) = self
+            .site
+            .redactor
+            .object_with_managed_fields(object, managed_fields.filter(|_| !are_neighbours && !self.list.metadata_only));
         let (cells, more) = self.site.redactor.object(Value::Array(row.cells));
         counts.merge(&more);
         if !are_neighbours {

@@ -7,7 +7,7 @@
 //! | secrets with a form of their own | `jws`, `jwk`, `pem`, `der_key`, `base64_pem`, `urls`, `vendor_tokens` |
 //! | secrets by their header or their name | `http_headers`, `value_rules`, `name_context`, `named_values` |
 //!
-//! A token with a prefix is an entry in the table of `vendor_tokens`. For anything else, copy `jws.rs`: a `Rule` with
+//! A token with a prefix is an entry in `vendor_tokens/table.rs`. For anything else, copy `jws.rs`: a `Rule` with
 //! its examples, a function that looks around a keyword, a `RuleSet` that names both, and a line in [`RULE_SETS`].
 
 mod base64_pem;

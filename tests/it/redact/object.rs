@@ -65,7 +65,7 @@ fn managed_fields_are_in_the_text_as_they_came_but_for_secrets() {
             json!({ "kind": "Pod", "metadata": { "managedFields": [{ "manager": "helm" }], "name": "a" }, "spec": {} });
         let managed = format!(r#"[{{"manager":"helm","fieldsV1":{{"f:spec":{{{fields}}}}}}}]"#);
         let raw = serde_json::value::RawValue::from_string(managed.clone()).expect("JSON");
-        let (clean, counts) = redactor().listed(object, Some(raw));
+        let (clean, counts) = redactor().object_with_managed_fields(object, Some(raw));
         let json = String::from_utf8(clean.to_clean().as_bytes().to_vec()).expect("text");
         let yaml = redactor().yaml(&clean).0.as_str_lossy().into_owned();
         assert_eq!(yaml, "kind: Pod\nmetadata:\n  managedFields:\n  - manager: helm\n  name: a\nspec: {}\n");
