@@ -9,8 +9,6 @@ use super::{
 const CIRCLES: &[(&str, &str)] = &[
     ("crate::promql", "an expression is evaluated by evaluating those inside it"),
     // These are to go.
-    ("crate::bundle", ""),
-    ("crate::bundle::fit", ""),
     ("crate::collect", ""),
     ("crate::collectors", ""),
     ("crate::plan", ""),
