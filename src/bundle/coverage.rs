@@ -56,7 +56,7 @@ pub struct Coverage {
     /// What is missing, in words: the first gap in which something may be missing, else the first.
     #[serde(default)]
     pub gap: Option<String>,
-    /// Cause of that gap.
+    /// What causes `gap`, in a word; absent without one.
     #[serde(default)]
     pub gap_cause: Option<GapCause>,
     /// What is covered, in order. With `gaps` it is exactly the window, without overlap.

@@ -28,7 +28,7 @@ impl Evidence for BundleReader {
 pub struct Gathered {
     /// Its tasks, with the paths that their entries were written under.
     pub tasks: Vec<TaskRecord>,
-    /// Those entries.
+    /// As far as the run has come.
     pub entries: SoFar,
 }
 

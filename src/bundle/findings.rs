@@ -16,7 +16,7 @@ pub struct Findings {
     /// Name of the profile whose rules these are.
     #[serde(default)]
     pub profile: String,
-    /// Version of that profile.
+    /// As the profile states it.
     #[serde(default)]
     pub profile_version: String,
     /// The end of the collection (UTC). Ages and durations are measured from it.
@@ -28,7 +28,7 @@ pub struct Findings {
     /// Id of the root cause: the finding that no other explains. `null` if no finding is above "info".
     #[serde(default)]
     pub root_cause: Option<String>,
-    /// Why this finding is the root cause.
+    /// A sentence for the reader.
     #[serde(default)]
     pub root_cause_why: String,
     /// The findings: the root cause, then its consequences, then the rest, the most severe first.
@@ -177,7 +177,7 @@ pub struct NotChecked {
     pub id: String,
     /// What it looks for.
     pub title: String,
-    /// Why it was not checked.
+    /// A sentence that names the evidence that is missing.
     pub why: String,
 }
 
@@ -212,7 +212,7 @@ pub struct BaselineLine {
 pub enum BaselineState {
     /// As expected, during the whole window.
     AsExpected,
-    /// Not as expected.
+    /// Its matcher, or the bound of its query, says so.
     NotAsExpected,
     /// There is no evidence to check it with.
     NotChecked,

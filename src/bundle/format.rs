@@ -75,7 +75,7 @@ pub struct Manifest {
     /// Name of the profile.
     #[serde(default)]
     pub profile: String,
-    /// Version of the profile.
+    /// As the profile states it.
     #[serde(default)]
     pub profile_version: String,
     /// SHA-256 of the profile's text, lower-case hex.

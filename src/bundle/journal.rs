@@ -20,13 +20,11 @@ const SUM: &str = ",\"sum\":\"";
 /// Hex digits of it.
 const DIGITS: usize = 16;
 
-/// One line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Line {
     /// The first: which format this is, and when the collection started.
     Journal {
-        /// Version of the journal.
         version: u32,
         /// Seconds since 1970.
         started: i64,

@@ -95,7 +95,6 @@ const SHORT_HASH: usize = 8;
 pub(super) struct Cap {
     /// The cluster's. It goes first, for a bundle has few clusters and their names are often long.
     pub(super) cluster: usize,
-    /// All others.
     pub(super) other: usize,
 }
 

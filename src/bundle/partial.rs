@@ -120,7 +120,6 @@ impl PartialBundle {
         Ok(Self { storage, place, time, spools: AtomicU64::new(0), in_memory: Arc::default(), state: state.into() })
     }
 
-    /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.place.partial
     }

@@ -97,7 +97,7 @@ impl BundleReader {
         &self.folder
     }
 
-    /// The manifest.
+    /// As `manifest.json` in the bundle says.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

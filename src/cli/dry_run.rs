@@ -1,4 +1,4 @@
-//! `collect --dry-run`: the very plan that would run, after asking only what planning needs.
+//! Owns `collect --dry-run`: the very plan that would run, after asking only what planning needs.
 
 use super::{failure::Failure, parse::Output, terminal::Terminal};
 use crate::{

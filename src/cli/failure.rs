@@ -16,7 +16,6 @@ impl Failure {
         Self { exit: Exit::Usage, text: error.to_string() }
     }
 
-    /// There is no bundle.
     pub(super) fn no_bundle(error: impl fmt::Display) -> Self {
         Self { exit: Exit::NoBundle, text: error.to_string() }
     }

@@ -1,4 +1,4 @@
-//! `rbac`: the least Role and ClusterRole for this profile, these flags and these namespaces,
+//! Owns `rbac`: the least Role and ClusterRole for this profile, these flags and these namespaces,
 //! generated from the plan.
 
 use super::{collect, failure::Failure, terminal::Terminal};

@@ -1,4 +1,4 @@
-//! Describes what was collected, when all tasks have ended: each object beside its YAML.
+//! Owns describing what was collected, when all tasks have ended: each object beside its YAML.
 
 use super::{Record, Run, Site, ledger, site::Entry};
 use crate::{

@@ -44,7 +44,7 @@ pub enum EarlierError {
     /// It is a smaller copy, which lacks lines.
     #[error("{path} is a smaller copy of {full}; complete that one")]
     Copy {
-        /// The path of the copy.
+        /// The file that `--into` names.
         path: String,
         /// The name of the bundle that it was copied from.
         full: String,
@@ -98,7 +98,7 @@ impl Earlier {
         self.is_of_this_run
     }
 
-    /// Its manifest.
+    /// As the earlier bundle's `manifest.json` says.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         self.reader.manifest()

@@ -1,4 +1,5 @@
-//! Puts together what the evidence says, when all of it is had: `facts.json`. Pure but for the facts of an earlier
+//! Owns putting together what the evidence says, when all of it is had: `facts.json`. Pure but for the facts of an
+//! earlier
 //! bundle, which it reads.
 
 use super::{Carriage, Earlier, Run};

@@ -1,4 +1,4 @@
-//! From what a run gave to the manifest: every task with its outcome, every entry with its source,
+//! Owns the way from what a run gave to the manifest: every task with its outcome, every entry with its source,
 //! and the checklist over them. Pure.
 
 use super::{Carriage, Container, Earlier, Entry, Record, Run, answers, completed, containers};
@@ -28,7 +28,7 @@ pub struct Ledger {
     pub asked: DateTime<Utc>,
     /// Its end, when it has one.
     pub finished: Option<DateTime<Utc>>,
-    /// How it ended.
+    /// Why the run stopped.
     pub ended: Ended,
     /// `--ticket`.
     pub ticket: Option<String>,

@@ -1,4 +1,4 @@
-//! What the user adds: notes, and files of text that they name. Redacted like all the rest.
+//! Owns what the user adds: notes, and files of text that they name. Redacted like all the rest.
 
 use super::site::Entry;
 use crate::{
@@ -23,7 +23,7 @@ pub enum NoteError {
     Unreadable {
         /// As given.
         path: String,
-        /// Why.
+        /// What the operating system says.
         why: std::io::Error,
     },
     /// It is no text, which is all that redaction reads.
@@ -34,7 +34,7 @@ pub enum NoteError {
     TooLarge {
         /// As given.
         path: String,
-        /// Its size.
+        /// In bytes.
         size: u64,
         /// The most.
         limit: u64,

@@ -8,16 +8,16 @@ use http::HeaderMap;
 pub enum Reach {
     /// Through the API server, with these headers: behind a service that is named, or one that is found.
     Service(Option<Named>, HeaderMap),
-    /// By its address.
+    /// Over its own address, `--prometheus URL`.
     Address(Box<Prometheus>),
 }
 
 /// A service as the user names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
-    /// Its namespace.
+    /// Namespace of the Service.
     pub namespace: String,
-    /// Its name.
+    /// Name of the Service.
     pub name: String,
     /// Its port, and whether that speaks TLS; where it is not said, the service says it.
     pub port: Option<(u16, bool)>,

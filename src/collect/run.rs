@@ -46,7 +46,7 @@ fn drain(reason: StopReason) -> Duration {
 pub struct Record {
     /// The cluster's name.
     pub cluster: String,
-    /// The task.
+    /// As it was planned.
     pub task: Task,
     /// When it began; none if it never did.
     pub started: Option<DateTime<Utc>>,

@@ -1,4 +1,4 @@
-//! What every collector is given, and what it gives back.
+//! Owns what every collector is given, and what it gives back.
 
 use super::{Earlier, Reach, Skip};
 use crate::{
@@ -53,9 +53,9 @@ pub trait Progress: Send + Sync {
 /// A task, as progress shows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
-    /// The cluster.
+    /// Name of the cluster in the bundle, as in `clusters/<name>/`.
     pub cluster: &'a str,
-    /// The task.
+    /// The one that is about to run.
     pub task: &'a Task,
 }
 
@@ -82,7 +82,7 @@ pub struct Site {
     pub basis: Basis,
     /// The way into the bundle.
     pub redactor: Redactor,
-    /// The bundle.
+    /// Where entries are written.
     pub bundle: BundleWriter,
     /// Who is shown how it goes.
     pub progress: Arc<dyn Progress>,
@@ -236,7 +236,7 @@ impl Piped {
 /// An entry that is in the bundle, with what only its collector knows of it.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Its path.
+    /// Below the bundle's folder.
     pub path: EntryPath,
     /// Where it came from: the request, or this program.
     pub source: String,

@@ -20,7 +20,7 @@ use std::{
 /// One object, described.
 #[derive(Debug)]
 pub struct Described {
-    /// The object that is described.
+    /// Kind, namespace and name of what `text` describes.
     pub object: Object,
     /// The description, and below it the objects that it would need but that were not collected.
     pub text: String,

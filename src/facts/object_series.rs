@@ -15,7 +15,7 @@ pub const CPU: &str = "escalate_container_cpu_usage_cores";
 /// Working set of a container in bytes, from the metrics server.
 pub const MEMORY: &str = "escalate_container_memory_working_set_bytes";
 
-/// The series of one object.
+/// The series that one object states, without a map of labels for each.
 #[derive(Clone, Debug)]
 pub struct ObjectSeries {
     /// Labels that all of them have.
@@ -63,7 +63,7 @@ const MOST: usize = 60_000;
 /// The series of a cluster's objects.
 #[derive(Clone, Debug, Default)]
 pub struct AllObjectSeries {
-    /// By object.
+    /// One entry for each object that has any.
     pub objects: Vec<ObjectSeries>,
     /// Whether there are more than these.
     pub is_cut: bool,

@@ -60,7 +60,6 @@ struct Pairs<'a> {
     apart: i64,
     first: DateTime<Utc>,
     last: DateTime<Utc>,
-    /// What is missing.
     missing: Vec<String>,
 }
 

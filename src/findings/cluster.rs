@@ -45,7 +45,6 @@ pub(super) fn event(context: &EvalContext<'_>, wanted: &EventMatch) -> MatchResu
     MatchResult::from_evidence(events.into_iter().map(event_evidence), || context.missing_lists("events"))
 }
 
-/// An event as evidence.
 fn event_evidence(event: &EventFacts) -> Evidence {
     let EventFacts { cluster, namespace, about, reason, note, .. } = event;
     let pod = about.strip_prefix("Pod/").map(|pod| pod_name(cluster, namespace, pod));

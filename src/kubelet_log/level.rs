@@ -11,11 +11,11 @@ use std::borrow::Cow;
 pub enum Level {
     /// Of a panic, or of what ends the process.
     Fatal,
-    /// An error.
+    /// Worse than a warning; the process goes on.
     Error,
     /// A warning.
     Warn,
-    /// Info.
+    /// What is logged in normal work.
     Info,
     /// Debug and below.
     Debug,

@@ -125,7 +125,7 @@ pub struct LinePart<'a> {
 }
 
 impl<'a> LinePart<'a> {
-    /// Whether the line ends with it.
+    /// Whether it has the newline.
     #[must_use]
     pub fn is_end(self) -> bool {
         self.bytes.ends_with(b"\n")

@@ -1,4 +1,4 @@
-//! The plan: profile and request, worked out in stages into tasks.
+//! Owns the plan: profile and request, worked out in stages into tasks.
 //!
 //! Nothing here does IO or asks for the time. The [`Planner`] says what is asked for, stage by stage; what a collector
 //! wants at a stage it says itself, in `collectors/`. [`Related`] tells which objects of a shared namespace belong to

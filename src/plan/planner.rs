@@ -55,9 +55,9 @@ pub enum Stage<'a> {
     AllButLogs {
         /// The time, by the API server's clock.
         now: DateTime<Utc>,
-        /// What is known.
+        /// What the evidence so far shows of the workload.
         known: &'a Known,
-        /// Whether there is a Prometheus.
+        /// What the search for a Prometheus found.
         prometheus: FoundPrometheus,
         /// The scrapes that gave samples, with the times at which they did, by this machine's clock.
         scraped: &'a [(Task, DateTime<Utc>)],
@@ -79,11 +79,11 @@ pub type PlanTasks = fn(&Planning<'_>) -> Vec<Planned>;
 /// A pod that only events tell of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeletedPod {
-    /// Its namespace.
+    /// Where the pod ran.
     pub namespace: String,
-    /// Its name.
+    /// `metadata.name`.
     pub name: String,
-    /// Its UID.
+    /// `metadata.uid`.
     pub uid: String,
     /// The node it ran on, if an event names it.
     pub node: Option<String>,
@@ -129,7 +129,7 @@ pub struct Shown {
     pub is_refused: bool,
     /// Tasks for what it found.
     pub found: Vec<Task>,
-    /// Whether there is a Prometheus.
+    /// What the search for a Prometheus found.
     pub prometheus: FoundPrometheus,
     /// When a scrape gave samples, by this machine's clock.
     pub scraped: Option<DateTime<Utc>>,

@@ -1,4 +1,4 @@
-//! What a pod's spec and status say about the logs and endpoints to ask for.
+//! Owns what a pod's spec and status say about the logs and endpoints to ask for.
 
 use super::{ANY, LogFiles, LogTask, Preset, Request, ScrapeTask, node_logs, pod_folder, window::seconds_floor};
 use crate::profile::{LogRules, Scrape, is_path};
@@ -19,9 +19,9 @@ const OWN_NAMES: &[&str] = &["ReplicaSet", "DaemonSet", "Job", "ReplicationContr
 /// A pod as it was seen, cut to what planning needs.
 #[derive(Clone, Debug)]
 pub struct Pod {
-    /// Its namespace.
+    /// `metadata.namespace`.
     pub namespace: String,
-    /// Its name.
+    /// `metadata.name`.
     pub name: String,
     /// The node it runs on, where it has one.
     pub node: Option<String>,
@@ -49,9 +49,9 @@ pub struct Container {
 /// One run of a container, as far as its status knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Run {
-    /// When it started.
+    /// As the container's status states it.
     pub started: Option<DateTime<Utc>>,
-    /// When it ended, if it has.
+    /// As the container's status states it; none while it runs.
     pub ended: Option<DateTime<Utc>>,
 }
 
@@ -60,13 +60,13 @@ pub struct Run {
 pub struct Runs {
     /// The pod's namespace.
     pub namespace: String,
-    /// The pod.
+    /// `metadata.name`.
     pub pod: String,
-    /// Its UID.
+    /// `metadata.uid`.
     pub uid: String,
-    /// The container.
+    /// As in the pod's spec.
     pub container: String,
-    /// When the pod was started.
+    /// As the pod's status states it.
     pub pod_started: Option<DateTime<Utc>>,
     /// How often the container was restarted.
     pub restarts: u32,
@@ -153,7 +153,7 @@ impl Pod {
         })
     }
 
-    /// Its UID.
+    /// `metadata.uid`.
     #[must_use]
     pub fn uid(&self) -> &str {
         &self.uid

@@ -1,4 +1,4 @@
-//! The questions to a Prometheus: those of the profile, filled in for one cluster, and the user's own.
+//! Owns the questions to a Prometheus: those of the profile, filled in for one cluster, and the user's own.
 
 use super::{Place, Request};
 use crate::{
@@ -37,13 +37,13 @@ const OF_PODS: &str = "kube_pod_info|kube_pod_status_phase|container_memory_work
 /// What is known of the workload in a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
-    /// Its trust domains.
+    /// Filled in for the trust domain in the profile's queries.
     pub trust_domains: Vec<String>,
-    /// Its deployments.
+    /// Filled in for the deployment in the profile's queries.
     pub deployments: Vec<String>,
-    /// Its namespaces.
+    /// Filled in for the namespace in the profile's queries.
     pub namespaces: Vec<String>,
-    /// Its regions.
+    /// Filled in for the region in the profile's queries.
     pub regions: Vec<String>,
     /// Whether all samples of its servers have their namespace among their labels.
     pub is_by_namespace: bool,
@@ -102,7 +102,7 @@ pub struct FindTask {
 pub struct QueryTask {
     /// Its name.
     pub id: String,
-    /// The question.
+    /// The expression and its time, filled in.
     pub question: Question,
     /// The profile's words; none of the user's own.
     pub rule: Option<Box<QueryRule>>,
@@ -154,7 +154,7 @@ impl About {
         }
     }
 
-    /// Its path.
+    /// Path and query of its API.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {

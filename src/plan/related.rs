@@ -1,4 +1,4 @@
-//! Which objects of a namespace that others use too belong to the workload's pods.
+//! Owns which objects of a namespace that others use too belong to the workload's pods.
 //!
 //! Found from names, labels and references alone; the objects' contents are not kept. What cannot
 //! be tied to the workload is left out: in a shared namespace it is somebody else's.

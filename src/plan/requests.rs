@@ -11,7 +11,7 @@ use std::{
 /// All objects of a resource, in one namespace or over the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListTask {
-    /// The resource.
+    /// All its objects, as far as the selectors allow.
     pub resource: Resource,
     /// The namespace; none lists over the cluster.
     pub namespace: Option<String>,
@@ -64,7 +64,7 @@ impl ListTask {
 /// One object by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetTask {
-    /// The resource.
+    /// What the object is one of.
     pub resource: Resource,
     /// The namespace, for a resource that has them.
     pub namespace: Option<String>,
@@ -79,13 +79,13 @@ pub struct GetTask {
 pub struct LogTask {
     /// The pod's namespace.
     pub namespace: String,
-    /// The pod.
+    /// `metadata.name`.
     pub pod: String,
     /// Its UID when it was listed: a pod of the same name may take its place.
     pub uid: String,
     /// Whether its name can be given to another pod.
     pub name_is_reused: bool,
-    /// The container.
+    /// As in the pod's spec.
     pub container: String,
     /// Whether the log of the run before the last restart is meant.
     pub previous: bool,
@@ -95,7 +95,7 @@ pub struct LogTask {
     pub node: Option<String>,
     /// When the run that wrote this log started, where its status says so.
     pub started: Option<DateTime<Utc>>,
-    /// When it ended, where it has.
+    /// As the container's status states it; none while it runs.
     pub ended: Option<DateTime<Utc>>,
     /// The start of the log asked for, to the second; none asks for the last `tail` lines.
     pub since: Option<DateTime<Utc>>,
@@ -141,7 +141,7 @@ impl LogTask {
 /// The logs that a node still has of pods that were deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrphanedLogsTask {
-    /// The node.
+    /// The one that has the files.
     pub node: String,
     /// UIDs of the pods that are there, also those that only their nodes know them by, or were followed.
     pub there: Arc<HashSet<String>>,
@@ -157,11 +157,11 @@ pub struct ScrapeTask {
     pub name: String,
     /// The pod's namespace.
     pub namespace: String,
-    /// The pod.
+    /// `metadata.name`.
     pub pod: String,
     /// `http` or `https`.
     pub scheme: &'static str,
-    /// The port.
+    /// The one that serves `/metrics`.
     pub port: u16,
     /// The path, with its leading slash.
     pub path: String,

@@ -1,4 +1,4 @@
-//! What can be asked of an API server: resources, and the paths and rights their requests need.
+//! Owns what can be asked of an API server: resources, and the paths and rights their requests need.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ pub struct Resource {
     pub version: String,
     /// Plural name, as in a path.
     pub plural: String,
-    /// Kind.
+    /// As objects state it, such as `Pod`.
     pub kind: String,
     /// Whether its objects live in namespaces.
     pub namespaced: bool,

@@ -153,7 +153,7 @@ impl PartialEq for Task {
 /// A task, and why it needs no request, if it needs none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
-    /// The task.
+    /// With its request, priority and limit.
     pub task: Task,
     /// What became of it before anything was asked.
     pub preset: Option<Preset>,

@@ -65,7 +65,7 @@ impl Problems {
         located
     }
 
-    /// Adds a problem.
+    /// Notes what is wrong at a path of the document.
     pub(super) fn add(&mut self, path: &[Step], message: impl Into<String>) {
         self.0.push((path.to_vec(), message.into()));
     }

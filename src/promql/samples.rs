@@ -30,23 +30,23 @@ pub fn is_stale(value: f64) -> bool {
 pub struct Point {
     /// Time.
     pub at: Millis,
-    /// Value.
+    /// May be `NaN` or infinite.
     pub value: f64,
 }
 
 /// A value at one time, with the labels of its series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// Labels of the series.
+    /// With the metric's name as `__name__`.
     pub labels: Labels,
-    /// Value.
+    /// May be `NaN` or infinite.
     pub value: f64,
 }
 
-/// A series.
+/// The points of one set of labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Labels of the series.
+    /// With the metric's name as `__name__`.
     pub labels: Labels,
     /// Its points, sorted by time.
     pub points: Vec<Point>,

@@ -28,7 +28,7 @@ pub struct Series {
     pub cluster: String,
     /// The query's id.
     pub query: String,
-    /// The series' labels.
+    /// With the metric's name as `__name__`.
     pub labels: BTreeMap<String, String>,
     /// Finite values by time, in milliseconds since 1970 (UTC).
     pub points: Vec<(i64, f64)>,

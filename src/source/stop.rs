@@ -10,7 +10,7 @@ pub enum StopReason {
     Interrupted,
     /// `--deadline` has passed.
     Deadline,
-    /// The disk is full.
+    /// A write failed for lack of room.
     DiskFull,
 }
 

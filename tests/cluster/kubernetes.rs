@@ -82,7 +82,7 @@ pub(crate) struct Incidents {
 }
 
 impl Incidents {
-    /// The namespace of an incident.
+    /// As `tests/cluster/incident list` names it.
     pub(crate) fn namespace(&self, name: &str) -> &str {
         self.namespaces.get(name).unwrap_or_else(|| panic!("there is no incident {name}"))
     }

@@ -25,6 +25,7 @@ mod redact;
 mod reference;
 mod replay;
 mod report;
+mod snapshots;
 mod source;
 mod tidy;
 mod verdict;

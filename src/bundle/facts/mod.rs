@@ -231,7 +231,7 @@ impl PodFacts {
         self.conditions.iter().find(|condition| condition.kind == kind)
     }
 
-    /// Whether it is ready.
+    /// Whether the condition `Ready` is true.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.condition("Ready").is_some_and(|condition| condition.status == "True")

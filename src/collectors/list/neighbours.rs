@@ -1,4 +1,4 @@
-//! Pods of others on a node, cut to what `kubectl describe node` prints of them: who they are, since
+//! Owns pods of others on a node, cut to what `kubectl describe node` prints of them: who they are, since
 //! when, and what they ask for. What they run, and with which settings, is nobody's business here.
 
 use serde_json::{Map, Value};

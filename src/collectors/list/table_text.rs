@@ -1,4 +1,4 @@
-//! Prints a Table as `kubectl get -o wide` does.
+//! Owns printing a Table as `kubectl get -o wide` does.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Writes a list: a table for each namespace, and a file for each of its objects.
+//! Owns writing a list: a table for each namespace, and a file for each of its objects.
 
 use super::{Kept, table_text};
 use crate::{

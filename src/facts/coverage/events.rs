@@ -10,7 +10,7 @@ const KEPT: TimeDelta = TimeDelta::hours(1);
 /// A list of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Events {
-    /// When it was asked for.
+    /// Time of the request.
     pub asked: DateTime<Utc>,
     /// The last time of the oldest event in the list, even one that is not the workload's: all events are kept for the
     /// same time.

@@ -115,7 +115,6 @@ fn remedy(
 
 /// What the run did to read the older files of logs, which the kubelet does not answer with.
 struct OlderFiles<'a> {
-    /// Whether any were read.
     are_read: bool,
     /// The ids of tasks that may not read them.
     refused: HashSet<&'a str>,

@@ -53,7 +53,7 @@ impl Default for Patterns {
 }
 
 impl Patterns {
-    /// The ids of all patterns.
+    /// One for each pattern, in their order.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.all.iter().map(|pattern| pattern.id.as_str())
     }

@@ -1,4 +1,4 @@
-//! When: what the user says of the incident, and the window that follows.
+//! Owns the times of an incident: what the user says of the incident, and the window that follows.
 //!
 //! Pure. The time and the zone are arguments, so that every rule here can be
 //! tested at any moment and in any zone, days on which clocks change included.
@@ -97,7 +97,7 @@ pub enum WindowError {
     /// More time than a bundle is for.
     #[error("{what} is longer than 7 days; give a shorter time around what went wrong")]
     TooLong {
-        /// What is too long.
+        /// As the message names it.
         what: String,
     },
     /// There is nothing that `--after` could come after.

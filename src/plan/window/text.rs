@@ -1,4 +1,4 @@
-//! Reads what a user writes for an incident or a duration. Text in, times out;
+//! Owns reading what a user writes for an incident or a duration. Text in, times out;
 //! what those times may be is decided one file up.
 
 use super::{Incident, WindowError, check};

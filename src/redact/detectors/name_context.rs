@@ -13,7 +13,6 @@ pub(super) fn is_name(byte: u8) -> bool {
 
 /// What stands behind a name, up to its operator.
 pub(super) struct AfterName {
-    /// Where the name ends.
     pub(super) end: usize,
     /// The quote behind the name, and how often it is escaped.
     pub(super) quote: Option<(u8, usize)>,

@@ -185,7 +185,6 @@ pub(super) fn tally(findings: &Findings) -> String {
     if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
 }
 
-/// A row of the baseline.
 pub(super) struct BaselineRow<'a> {
     pub(super) line: &'a BaselineLine,
     pub(super) state: &'static str,

@@ -43,7 +43,6 @@ pub struct Series {
     value: Option<(f64, String)>,
 }
 
-/// A series in JSON.
 #[derive(Deserialize)]
 struct JsonSeries {
     metric: BTreeMap<String, String>,

@@ -119,7 +119,7 @@ pub enum AccessError {
     /// A certificate or key cannot be used.
     #[error("{what} cannot be used: {why}")]
     Pem {
-        /// Which of them.
+        /// As the message names it.
         what: &'static str,
         /// The cause.
         why: String,

@@ -31,9 +31,9 @@ const MOST: usize = 16;
 /// A port of a service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Service {
-    /// Namespace of the service.
+    /// Namespace of this Kubernetes Service.
     pub namespace: String,
-    /// Name of the service.
+    /// `metadata.name`.
     pub name: String,
     /// Number of the port.
     pub port: u16,

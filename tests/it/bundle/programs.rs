@@ -13,7 +13,6 @@ const PROGRAMS: [(&str, &str, &[&str]); 4] = [
     ("python3", "python3", &["-m", "zipfile", "-t"]),
 ];
 
-/// Whether they are all there.
 fn are_there() -> bool {
     needs::programs(&PROGRAMS.map(|(program, package, _)| (program, package)))
 }

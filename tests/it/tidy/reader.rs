@@ -144,7 +144,7 @@ impl Reader {
         let lines: Vec<_> = attributes.iter().filter_map(doc_line).collect();
         if !lines.is_empty() {
             let text = lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n");
-            self.source.docs.push(Doc { text, about: format!("{} {name}", self.about) });
+            self.source.docs.push(Doc { text, about: name.to_owned() });
         }
     }
 
@@ -340,16 +340,15 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_variant(&mut self, variant: &'ast syn::Variant) {
-        let name = variant.ident.to_string();
-        self.doc(&variant.attrs, &name);
-        let about = format!("{} {name}", self.about);
-        self.within(about, |this| visit::visit_variant(this, variant));
+        // Many a variant's name is a sentence, of which the doc comment is the words.
+        let name = format!("{}::{}", self.about, variant.ident);
+        self.within(name, |this| visit::visit_variant(this, variant));
     }
 
     fn visit_expr_struct(&mut self, literal: &'ast syn::ExprStruct) {
         let last = literal.path.segments.last().map(|last| &last.ident);
         if let Some(last) = last {
-            let name = last.to_string();
+            let name = if last == "Self" { self.about.clone() } else { last.to_string() };
             self.source.literals.push(Literal { name, fields: literal.fields.len() });
         }
         visit::visit_expr_struct(self, literal);

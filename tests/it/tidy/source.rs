@@ -56,7 +56,7 @@ pub(super) struct Use {
 /// A doc comment.
 pub(super) struct Doc {
     pub(super) text: String,
-    /// The name of what it is about, and of what that belongs to.
+    /// The name of the item.
     pub(super) about: String,
 }
 

@@ -7,8 +7,15 @@ use std::collections::BTreeSet;
 const LINES: usize = 500;
 /// What has more fields than this asks to be taken apart.
 const FIELDS: usize = 14;
-/// Where a file's format itself has more: each is filled in at one place.
-const WIDE: &[&str] = &[];
+/// Types that may have more, with the reason.
+const WIDE: &[(&str, &str)] = &[
+    ("Manifest", "the file's format is flat where people look first"),
+    ("QueryRecord", "the file's format is flat"),
+    ("Page", "a template reads its values by their names"),
+    ("Site", "what all collectors of a cluster share, put together in one place; to be taken apart"),
+    ("Run", "what the passes of a collection share, put together in one place; to be taken apart"),
+    ("Done", "all that a task can have ended with; to be taken apart"),
+];
 /// Words that say nothing of their own in a doc comment.
 const EMPTY: &str = "a all also an and any are as at be by each for from has have here how if in into is it its itself of \
     on one or our such that the their them there these they this those to up was were what when where whether which who \
@@ -19,9 +26,10 @@ fn too_long(source: &Source) -> Vec<String> {
     (lines > LINES).then(|| format!("{} has {lines} lines", source.path)).into_iter().collect()
 }
 
-/// A file of the program says what it owns, one of the tests what it is about.
+/// A file of the program says what it owns, the crate's own and one of the tests what it is about.
 fn without_header(source: &Source) -> Vec<String> {
-    let header = if source.path.starts_with("src/") { "//! Owns " } else { "//! " };
+    let is_room = source.path.starts_with("src/") && source.path != "src/lib.rs";
+    let header = if is_room { "//! Owns " } else { "//! " };
     let is_open = source.text.starts_with(header);
     (!is_open).then(|| format!("{} does not begin with `{header}…`", source.path)).into_iter().collect()
 }
@@ -65,7 +73,7 @@ fn questions_that_change(source: &Source) -> Vec<String> {
 
 /// Literals of so many fields that nobody sees which of them are one thing.
 fn wide_literals(source: &Source) -> Vec<String> {
-    let wide = source.literals.iter().filter(|it| it.fields > FIELDS && !WIDE.contains(&it.name.as_str()));
+    let wide = source.literals.iter().filter(|it| it.fields > FIELDS && !WIDE.iter().any(|(name, _)| *name == it.name));
     wide.map(|it| format!("{}:{} {} has {} fields", source.path, source.line(&it.name), it.name, it.fields)).collect()
 }
 
@@ -127,6 +135,29 @@ fn imports_are_in_one_block_by_their_root() {
     none(tests(), split_imports);
 }
 
+#[test]
+fn every_file_says_what_it_owns() {
+    none(src(), without_header);
+    none(tests(), without_header);
+}
+
+#[test]
+fn a_question_changes_nothing() {
+    none(src(), questions_that_change);
+    none(tests(), questions_that_change);
+}
+
+#[test]
+fn no_literal_is_wide() {
+    none(src(), wide_literals);
+}
+
+#[test]
+fn a_doc_comment_says_something() {
+    none(src(), empty_docs);
+    none(tests(), empty_docs);
+}
+
 /// Asserts that a rule finds fault with the first texts and with none of the others.
 #[track_caller]
 fn tells(rule: fn(&Source) -> Vec<String>, wrong: &[&str], right: &[&str]) {
@@ -172,18 +203,20 @@ fn what_is_written_otherwise_is_found() {
     let literal = |fields: usize| {
         format!("fn x() {{ X {{ {} }}; }}", (0..fields).map(|at| format!("x{at}, ")).collect::<String>())
     };
-    tells(wide_literals, &[&literal(FIELDS + 1)], &[&literal(FIELDS)]);
+    let method = format!("impl Y {{ {} }}", literal(FIELDS + 1).replace("X {", "Self {"));
+    tells(wide_literals, &[&literal(FIELDS + 1), &method], &[&literal(FIELDS)]);
     tells(
         empty_docs,
         &[
             "struct X {\n    /// Its name.\n    name: String,\n}",
             "/// What.\nenum What {}",
-            "impl Window {\n    /// The start of this window.\n    fn start(&self) {}\n}",
+            "impl Window {\n    /// The start.\n    fn start(&self) {}\n}",
             "struct X {\n    /// Starts.\n    started_at: u8,\n}",
         ],
         &[
             "struct X {\n    /// As the API server spells it.\n    name: String,\n}",
             "/// In bytes.\nconst LIMIT: u8 = 1;",
+            "impl Window {\n    /// Start of the window.\n    fn start(&self) {}\n}",
             "struct X {\n    name: String,\n}",
         ],
     );

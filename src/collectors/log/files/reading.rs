@@ -163,7 +163,6 @@ impl Reading {
         self.all(pipeline).await
     }
 
-    /// Ends the reading.
     pub(in crate::collectors::log) fn end(
         mut self,
         mut pipeline: LogPipeline,
