@@ -143,7 +143,7 @@ pub struct LogFields {
     pub deployment: Vec<String>,
 }
 
-/// Hints at the region.
+/// Where a pod's spec may name the region. A hint is shown, and decides nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegionHints {

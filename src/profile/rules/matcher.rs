@@ -312,7 +312,7 @@ pub struct AutoscalerMatch {
     /// `true`: it has as many pods as it may have, and could have fewer.
     #[serde(default, skip_serializing_if = "is_false")]
     pub at_maximum: bool,
-    /// It has this condition.
+    /// A condition of the autoscaler's status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<ConditionMatch>,
 }
@@ -327,7 +327,7 @@ pub struct WorkloadMatch {
     /// It was created less than this ago: `6m`. Replica sets do not count, because each rollout creates one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub younger_than: Option<String>,
-    /// It has this condition.
+    /// A condition of the workload's status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<ConditionMatch>,
 }
