@@ -170,6 +170,7 @@ fn a_full_disk_is_named_as_ever() {
     let mut fill = fs::File::create(out.join("full")).expect("a file");
     let error = std::iter::repeat_with(|| std::io::Write::write_all(&mut fill, &[0; 1 << 16])).find_map(Result::err);
     assert_eq!(error.expect("an end of the disk").kind(), std::io::ErrorKind::StorageFull);
+    drop(fill);
     let ended = run.finish();
     drop(disk);
     compare("full-disk", &seen("collect --to out", &ended));
