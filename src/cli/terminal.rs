@@ -5,7 +5,7 @@ use super::progress::Bar;
 use crate::{
     bundle::Outcome,
     exit::Exit,
-    pipeline::{Notice, Observer, Progress, Shown},
+    pipeline::{ClusterTask, Notice, Observer, Progress},
 };
 use std::{
     fmt::Display,
@@ -98,7 +98,7 @@ impl Progress for Terminal {
         }
     }
 
-    fn begins(&self, what: &Shown<'_>) {
+    fn begins(&self, what: &ClusterTask<'_>) {
         if let Some(bar) = &mut *self.bar() {
             bar.begins(what.task.target());
         }
@@ -110,7 +110,7 @@ impl Progress for Terminal {
         }
     }
 
-    fn ends(&self, what: &Shown<'_>, _outcome: Outcome) {
+    fn ends(&self, what: &ClusterTask<'_>, _outcome: Outcome) {
         if let Some(bar) = &mut *self.bar() {
             bar.ends(&what.task.target());
         }

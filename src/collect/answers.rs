@@ -17,17 +17,17 @@ const MOST_NAMED: usize = 5;
 
 /// The Prometheus that was asked in a cluster.
 pub(super) fn backend(run: &Run, cluster: &ClusterInfo) -> Option<Backend> {
-    run.records.iter().filter(|record| record.cluster == cluster.name).find_map(|record| record.done.backend.clone())
+    run.records.iter().filter(|record| record.cluster == cluster.name).find_map(|record| record.result.backend.clone())
 }
 
 /// Every query, with the verdict on its answer.
 pub(super) fn records(run: &Run, settled: &FinalPaths) -> Vec<QueryRecord> {
-    let record = |record: &super::Record| {
+    let record = |record: &super::EndedTask| {
         let query = record.task.spec::<QueryTask>()?;
         let of_rule = |text: fn(&QueryRule) -> String| query.rule.as_deref().map(text).unwrap_or_default();
         let bound = |text: fn(&QueryRule) -> &Option<String>| query.rule.as_deref().and_then(|rule| text(rule).clone());
         let (start, step) = query.question.range?;
-        let entry = record.done.entries.first().and_then(|entry| settled.record(&entry.path));
+        let entry = record.result.entries.first().and_then(|entry| settled.record(&entry.path));
         Some(QueryRecord {
             cluster: record.cluster.clone(),
             id: query.id.clone(),
@@ -46,7 +46,7 @@ pub(super) fn records(run: &Run, settled: &FinalPaths) -> Vec<QueryRecord> {
             end: query.question.end,
             step_seconds: step.num_seconds().unsigned_abs(),
             entry: entry.map(|entry| entry.path),
-            answer: record.done.verdict.clone().unwrap_or_default(),
+            answer: record.result.verdict.clone().unwrap_or_default(),
         })
     };
     let mut records: Vec<_> = run.records.iter().filter_map(record).collect();

@@ -1,6 +1,6 @@
 //! Owns the coverage of each container: joins the runs in its status with what became of their logs. Pure.
 
-use super::{Container, Record, Run};
+use super::{Container, EndedTask, Run};
 use crate::{
     bundle::{ContainerCoverage, FinalPaths, GapCause, Interval, LogRun, Outcome},
     facts::coverage::{self, ContainerHistory, ObservedRun, Reason, RunLog},
@@ -23,7 +23,7 @@ enum Which {
 /// The coverage of every container, sorted by name.
 pub(super) fn coverage(request: &Request, run: &Run, settled: &FinalPaths) -> Vec<ContainerCoverage> {
     let window = Interval { from: request.window.start, to: request.window.end };
-    let logs: HashMap<Key<'_>, &Record> =
+    let logs: HashMap<Key<'_>, &EndedTask> =
         run.records.iter().filter_map(|record| key(record).map(|key| (key, record))).collect();
     let mut containers: Vec<ContainerCoverage> = run
         .containers
@@ -51,7 +51,7 @@ pub(super) fn coverage(request: &Request, run: &Run, settled: &FinalPaths) -> Ve
     containers
 }
 
-fn key(record: &Record) -> Option<Key<'_>> {
+fn key(record: &EndedTask) -> Option<Key<'_>> {
     let log = record.task.spec::<LogTask>()?;
     let which = match log.started.filter(|_| log.past) {
         Some(started) => Which::Past(started),
@@ -65,8 +65,8 @@ fn key(record: &Record) -> Option<Key<'_>> {
 /// that were followed before.
 fn runs<'a>(
     container: &'a Container,
-    logs: &HashMap<Key<'a>, &'a Record>,
-) -> Vec<(crate::plan::Run, bool, Option<&'a Record>)> {
+    logs: &HashMap<Key<'a>, &'a EndedTask>,
+) -> Vec<(crate::plan::Run, bool, Option<&'a EndedTask>)> {
     let Container { cluster, runs, .. } = container;
     let log = |which| logs.get(&(cluster.as_str(), runs.uid.as_str(), runs.container.as_str(), which)).copied();
     // A run that was followed may be in the status as well.
@@ -86,15 +86,15 @@ fn runs<'a>(
     all.extend(runs.previous.map(|run| (run, true, of(run, Which::Previous))));
     // A container that waited may have started since.
     let current = log(Which::Current);
-    let has_started = |record: &&Record| matches!(record.done.log, Some(RunLog::Read(_)));
+    let has_started = |record: &&EndedTask| matches!(record.result.log, Some(RunLog::Read(_)));
     let run = runs.current.or_else(|| current.filter(has_started).map(|_| crate::plan::Run::default()));
     all.extend(run.map(|run| (run, false, of(run, Which::Current))));
     all
 }
 
-fn log_runs(container: &Container, logs: &HashMap<Key<'_>, &Record>, settled: &FinalPaths) -> Vec<LogRun> {
-    let path = |record: &Record| Some(settled.record(&record.done.entries.first()?.path)?.path);
-    let run = |(run, _, record): &(crate::plan::Run, bool, Option<&Record>)| LogRun {
+fn log_runs(container: &Container, logs: &HashMap<Key<'_>, &EndedTask>, settled: &FinalPaths) -> Vec<LogRun> {
+    let path = |record: &EndedTask| Some(settled.record(&record.result.entries.first()?.path)?.path);
+    let run = |(run, _, record): &(crate::plan::Run, bool, Option<&EndedTask>)| LogRun {
         started: run.started,
         ended: run.ended,
         log: record.and_then(path),
@@ -105,11 +105,11 @@ fn log_runs(container: &Container, logs: &HashMap<Key<'_>, &Record>, settled: &F
 fn history(
     container: &Container,
     request: &Request,
-    logs: &HashMap<Key<'_>, &Record>,
+    logs: &HashMap<Key<'_>, &EndedTask>,
     settled: &FinalPaths,
 ) -> ContainerHistory {
     let Container { seen, runs: told, gone, .. } = container;
-    let with_log = |(run, previous, record): &(crate::plan::Run, bool, Option<&Record>)| ObservedRun {
+    let with_log = |(run, previous, record): &(crate::plan::Run, bool, Option<&EndedTask>)| ObservedRun {
         started: run.started,
         ended: run.ended,
         log: record.map_or_else(|| not_planned(request, *previous), |record| of_record(record, settled)),
@@ -136,16 +136,16 @@ fn not_planned(request: &Request, previous: bool) -> RunLog {
 }
 
 /// What became of a log, by its collector or else by the outcome.
-fn of_record(record: &Record, settled: &FinalPaths) -> RunLog {
-    let done = &record.done;
+fn of_record(record: &EndedTask, settled: &FinalPaths) -> RunLog {
+    let result = &record.result;
     let not = |cause, text: String| RunLog::Missing(Reason { cause, text });
-    if done.entries.iter().any(|entry| settled.record(&entry.path).is_none()) {
+    if result.entries.iter().any(|entry| settled.record(&entry.path).is_none()) {
         return not(GapCause::StreamFailed, "it was collected, but the disk was full".to_owned());
     }
-    if let Some(log) = &done.log {
+    if let Some(log) = &result.log {
         return log.clone();
     }
-    let cause = match done.outcome {
+    let cause = match result.outcome {
         Outcome::Forbidden => GapCause::Forbidden,
         Outcome::TimedOut => GapCause::TimedOut,
         Outcome::Cancelled => GapCause::Cancelled,
@@ -153,5 +153,5 @@ fn of_record(record: &Record, settled: &FinalPaths) -> RunLog {
         Outcome::Failed | Outcome::Truncated => GapCause::StreamFailed,
         Outcome::Collected | Outcome::Empty | Outcome::Absent => GapCause::Unknown,
     };
-    not(cause, done.causes.join(": "))
+    not(cause, result.causes.join(": "))
 }

@@ -1,6 +1,6 @@
 //! Owns describing what was collected, when all tasks have ended: each object beside its YAML.
 
-use super::{Record, Run, Site, ledger, site::Entry};
+use super::{ClusterContext, EndedTask, Entry, Run, ledger};
 use crate::{
     bundle::{BundleError, EntryPath, Gathered, layout},
     describe::{self, Described},
@@ -15,18 +15,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// # Errors
 /// When an entry cannot be written.
-pub fn describe(sites: &[Site], run: &mut Run, started: DateTime<Utc>) -> Result<(), BundleError> {
-    let Some(first) = sites.first() else { return Ok(()) };
+pub fn describe(contexts: &[ClusterContext], run: &mut Run, started: DateTime<Utc>) -> Result<(), BundleError> {
+    let Some(first) = contexts.first() else { return Ok(()) };
     let tasks = run.records.iter().map(|record| ledger::record(record, paths(record))).collect();
-    let evidence = Arc::new(Gathered { tasks, entries: first.bundle.so_far() });
+    let evidence = Arc::new(Gathered { tasks, entries: first.run.bundle.so_far() });
     let written = Mutex::new((Vec::new(), None));
-    for site in sites {
-        let replay = Replay::to_describe(evidence.clone(), &site.cluster);
-        describe::all(&replay, started + site.skew, |described| {
+    for context in contexts {
+        let replay = Replay::to_describe(evidence.clone(), &context.cluster);
+        describe::all(&replay, started + context.skew, |described| {
             let task = described.object.task;
-            let done = write(site, &run.records[task].task, &described);
+            let result = write(context, &run.records[task].task, &described);
             let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
-            match done {
+            match result {
                 Ok(entry) => written.0.push((task, entry)),
                 Err(error) => {
                     written.1.get_or_insert(error);
@@ -37,23 +37,23 @@ pub fn describe(sites: &[Site], run: &mut Run, started: DateTime<Utc>) -> Result
     let (mut entries, error) = written.into_inner().unwrap_or_else(PoisonError::into_inner);
     entries.sort_by(|one: &(usize, Entry), other| (one.0, &one.1.path).cmp(&(other.0, &other.1.path)));
     for (task, entry) in entries {
-        run.records[task].done.entries.push(entry);
+        run.records[task].result.entries.push(entry);
     }
     error.map_or(Ok(()), Err)
 }
 
-fn paths(record: &Record) -> Vec<String> {
-    record.done.entries.iter().map(|entry| entry.path.to_string()).collect()
+fn paths(record: &EndedTask) -> Vec<String> {
+    record.result.entries.iter().map(|entry| entry.path.to_string()).collect()
 }
 
-fn write(site: &Site, task: &Task, described: &Described) -> Result<Entry, BundleError> {
-    let (clean, counts) = site.redactor.text(described.text.as_bytes());
-    site.write(path(site, task, described), env!("CARGO_PKG_NAME"), &clean, counts)
+fn write(context: &ClusterContext, task: &Task, described: &Described) -> Result<Entry, BundleError> {
+    let (clean, counts) = context.run.redactor.text(described.text.as_bytes());
+    context.write(path(context, task, described), env!("CARGO_PKG_NAME"), &clean, counts)
 }
 
-fn path(site: &Site, task: &Task, described: &Described) -> EntryPath {
+fn path(context: &ClusterContext, task: &Task, described: &Described) -> EntryPath {
     let object = &described.object;
-    let (cluster, namespace, name) = (&site.cluster, object.namespace.as_deref(), &object.name);
+    let (cluster, namespace, name) = (&context.cluster, object.namespace.as_deref(), &object.name);
     let is_listed = task.spec::<ListTask>().is_some();
     match (task.resource(), namespace) {
         (Some(of), Some(namespace)) if is_listed && of.is("", "pods") => layout::pod_describe(cluster, namespace, name),

@@ -4,7 +4,7 @@
 //! Its bytes were redacted when they were written. They are redacted again: the file may come from anywhere, and this
 //! version may know secrets that an earlier one did not.
 
-use super::site::Entry;
+use super::Entry;
 use crate::{
     bundle::{
         BundleError, BundleReader, BundleWriter, Coverage, EntryPath, EntryReader, EntryRecord, Manifest, Outcome,

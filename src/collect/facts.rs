@@ -34,7 +34,7 @@ pub fn facts(
 ) -> Facts {
     let patterns = patterns.ids().map(str::to_owned).collect();
     let mut facts = Facts { patterns, ..std::mem::take(&mut run.objects).into_facts() };
-    facts.logs = run.records.iter_mut().filter_map(|record| record.done.log_facts.take()).map(|log| *log).collect();
+    facts.logs = run.records.iter_mut().filter_map(|record| record.result.log_facts.take()).map(|log| *log).collect();
     facts.settle(|path| Some(settled.record(&EntryPath::new(path).ok()?)?.path));
     facts.changes.extend(manifest.gone_pods.iter().map(gone));
     if let Some((earlier, carriage)) = earlier

@@ -1,7 +1,7 @@
 //! Owns the way from what a run gave to the manifest: every task with its outcome, every entry with its source,
 //! and the checklist over them. Pure.
 
-use super::{Carriage, Container, Earlier, Entry, Record, Run, answers, completed, containers};
+use super::{Carriage, Container, Earlier, EndedTask, Entry, Run, answers, completed, containers};
 use crate::{
     bundle::{
         BundleName, CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, FinalPaths, GapCause, IdentityClaim,
@@ -239,7 +239,7 @@ fn onset(request: &Request, run: &Run) -> Option<Onset> {
         window.contains(at).then_some(Onset { at, what })
     };
     let restarts = run.containers.iter().filter_map(restart);
-    onset::propose(run.records.iter().filter_map(|record| record.done.onset.clone()).chain(restarts).collect())
+    onset::propose(run.records.iter().filter_map(|record| record.result.onset.clone()).chain(restarts).collect())
 }
 
 /// Each claim once, in a stable order: many pods say the same.
@@ -282,15 +282,15 @@ fn fill(
     Some(path)
 }
 
-fn task(record: &Record, settled: &FinalPaths, entries: &mut BTreeMap<String, EntryRecord>) -> TaskRecord {
+fn task(record: &EndedTask, settled: &FinalPaths, entries: &mut BTreeMap<String, EntryRecord>) -> TaskRecord {
     let id = format!("{}/{}", record.cluster, record.task.id());
-    let paths = record.done.entries.iter().filter_map(|entry| fill(entries, settled, entry, &id)).collect();
+    let paths = record.result.entries.iter().filter_map(|entry| fill(entries, settled, entry, &id)).collect();
     self::record(record, paths)
 }
 
 /// A task and what became of it, with the paths of its entries.
-pub(super) fn record(record: &Record, entries: Vec<String>) -> TaskRecord {
-    let Record { cluster, task, started, duration, done } = record;
+pub(super) fn record(record: &EndedTask, entries: Vec<String>) -> TaskRecord {
+    let EndedTask { cluster, task, started, duration, result } = record;
     TaskRecord {
         id: format!("{cluster}/{}", task.id()),
         kind: task.kind().to_owned(),
@@ -299,9 +299,9 @@ pub(super) fn record(record: &Record, entries: Vec<String>) -> TaskRecord {
         target: task.target(),
         request: task.request(),
         required: task.required,
-        outcome: done.outcome,
-        causes: done.causes.clone(),
-        hint: done.hint.clone(),
+        outcome: result.outcome,
+        causes: result.causes.clone(),
+        hint: result.hint.clone(),
         started: *started,
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
         entries,

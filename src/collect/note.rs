@@ -1,6 +1,6 @@
 //! Owns what the user adds: notes, and files of text that they name. Redacted like all the rest.
 
-use super::site::Entry;
+use super::Entry;
 use crate::{
     bundle::{BundleError, BundleWriter, layout},
     redact::Redactor,

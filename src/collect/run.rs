@@ -5,13 +5,13 @@
 //! Nothing is dropped when the run is told to end: what is under way ends by itself, since every
 //! source waits for the signal too, and what was not begun is recorded as such.
 
-use super::{Done, Shown, Site};
+use super::{ClusterContext, ClusterTask, TaskResult};
 use crate::{
     bundle::{GonePod, IdentityClaim, Outcome},
     facts::{gone::MentionedPods, identity, objects::ObjectFacts},
     plan::{
         DeletedPod, Evidence, FoundPrometheus, Known, LogTask, Planned, Planner, Pod, Preset, Priority, Role, Runs,
-        Shown as Showed, Task,
+        Shown, Task,
     },
     source::{Stop, StopReason, Stopper},
 };
@@ -25,7 +25,7 @@ use std::{
 use tokio::task::{Id, JoinSet};
 
 /// Gets the evidence of a task.
-pub type Collect = for<'a> fn(&'a Site, &'a Task) -> BoxFuture<'a, Done>;
+pub type Collect = for<'a> fn(&'a ClusterContext, &'a Task) -> BoxFuture<'a, TaskResult>;
 
 /// How much is asked for at once.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ fn drain(reason: StopReason) -> Duration {
 
 /// A task that has ended.
 #[derive(Debug)]
-pub struct Record {
+pub struct EndedTask {
     /// The cluster's name.
     pub cluster: String,
     /// As it was planned.
@@ -53,7 +53,7 @@ pub struct Record {
     /// How long it took.
     pub duration: Duration,
     /// What became of it.
-    pub done: Done,
+    pub result: TaskResult,
 }
 
 /// A container whose logs were asked for, as its pod's status had it.
@@ -73,7 +73,7 @@ pub struct Container {
 #[derive(Debug, Default)]
 pub struct Run {
     /// Every task, each once.
-    pub records: Vec<Record>,
+    pub records: Vec<EndedTask>,
     /// Pods that are there no more, by their events.
     pub gone_pods: Vec<GonePod>,
     /// Every container that the profile takes.
@@ -96,12 +96,12 @@ impl Run {
 }
 
 struct Job {
-    site: usize,
+    at: usize,
     planned: Planned,
 }
 
 struct Running {
-    site: usize,
+    at: usize,
     task: Task,
     node: Option<String>,
     started: DateTime<Utc>,
@@ -110,24 +110,24 @@ struct Running {
 
 struct Scheduler<'a> {
     collect: Collect,
-    sites: &'a [Site],
+    contexts: &'a [ClusterContext],
     limits: Limits,
     pending: BTreeMap<(Priority, u64), Job>,
     sequence: u64,
     running: HashMap<Id, Running>,
-    tasks: JoinSet<Done>,
-    /// For each site.
+    tasks: JoinSet<TaskResult>,
+    /// For each cluster.
     planners: Vec<Planner>,
-    /// For each site.
-    seen: Vec<Seen>,
-    /// Logs that were followed and whose turn did not come, with their site.
+    /// For each cluster.
+    observed: Vec<Observed>,
+    /// Logs that were followed and whose turn did not come, with their cluster.
     held: Vec<(usize, Task)>,
     run: Run,
 }
 
 /// What was seen of the pods of one cluster.
 #[derive(Default)]
-struct Seen {
+struct Observed {
     /// Those that events tell of.
     told: MentionedPods,
     /// When the first of their lists was asked for, by the API server's clock.
@@ -138,38 +138,38 @@ struct Seen {
 
 /// What is known of one cluster by now.
 struct SoFar<'a> {
-    site: &'a Site,
-    seen: &'a Seen,
+    context: &'a ClusterContext,
+    observed: &'a Observed,
     run: &'a Run,
 }
 
 impl Evidence for SoFar<'_> {
     fn now(&self) -> DateTime<Utc> {
-        self.site.now()
+        self.context.now()
     }
 
     fn known(&self) -> Known {
-        let ours = self.run.records.iter().filter(|record| record.cluster == self.site.cluster);
-        let backend = ours.filter_map(|record| record.done.backend.as_ref()).next();
-        self.site.known(&self.run.claims, backend)
+        let ours = self.run.records.iter().filter(|record| record.cluster == self.context.cluster);
+        let backend = ours.filter_map(|record| record.result.backend.as_ref()).next();
+        self.context.known(&self.run.claims, backend)
     }
 
     fn deleted(&self, there: &HashSet<String>) -> Vec<DeletedPod> {
-        self.seen.gone(self.site, there).map(DeletedPod::from).collect()
+        self.observed.gone(self.context, there).map(DeletedPod::from).collect()
     }
 }
 
-impl Seen {
+impl Observed {
     /// Pods that events tell of and that are not among those `there`, by UID.
-    fn gone<'a>(&'a self, site: &Site, there: &HashSet<String>) -> impl Iterator<Item = &'a GonePod> {
-        let listed = self.asked.map(|asked| self.told.gone((there, asked), site.basis.request.window.start));
+    fn gone<'a>(&'a self, context: &ClusterContext, there: &HashSet<String>) -> impl Iterator<Item = &'a GonePod> {
+        let listed = self.asked.map(|asked| self.told.gone((there, asked), context.basis.request.window.start));
         listed.into_iter().flatten()
     }
 }
 
-/// Runs the plans of `planners`, one for each site; `collect` gets the evidence of a task.
+/// Runs the plans of `planners`, one for each cluster; `collect` gets the evidence of a task.
 pub async fn run(
-    sites: &[Site],
+    contexts: &[ClusterContext],
     planners: Vec<Planner>,
     collect: Collect,
     limits: Limits,
@@ -178,23 +178,23 @@ pub async fn run(
 ) -> Run {
     let mut scheduler = Scheduler {
         collect,
-        sites,
+        contexts,
         limits,
         pending: BTreeMap::new(),
         sequence: 0,
         running: HashMap::new(),
         tasks: JoinSet::new(),
         planners,
-        seen: sites.iter().map(|_| Seen::default()).collect(),
+        observed: contexts.iter().map(|_| Observed::default()).collect(),
         held: Vec::new(),
         run: Run::default(),
     };
-    for (at, site) in sites.iter().enumerate() {
-        let plan = scheduler.planners[at].start(site.now());
+    for (at, context) in contexts.iter().enumerate() {
+        let plan = scheduler.planners[at].start(context.now());
         scheduler.add(at, plan);
     }
-    if let Some(site) = sites.first() {
-        site.skip.begin();
+    if let Some(context) = contexts.first() {
+        context.run.skip.begin();
     }
     let mut drained = None;
     loop {
@@ -221,10 +221,10 @@ pub async fn run(
             ended = scheduler.tasks.join_next_with_id() => {
                 let ended = ended.map(|ended| ended.unwrap_or_else(|panic| {
                     let causes = vec!["internal error: a collector panicked".to_owned()];
-                    (panic.id(), Done { causes, ..Done::new(Outcome::Failed) })
+                    (panic.id(), TaskResult { causes, ..TaskResult::new(Outcome::Failed) })
                 }));
-                if let Some((id, done)) = ended {
-                    scheduler.end(id, done, stopper);
+                if let Some((id, result)) = ended {
+                    scheduler.end(id, result, stopper);
                 }
             }
             () = told => {
@@ -242,20 +242,22 @@ pub async fn run(
 
 impl Scheduler<'_> {
     fn add(&mut self, at: usize, plan: Vec<Planned>) {
-        self.sites[at].progress.planned(plan.len());
+        self.contexts[at].run.progress.planned(plan.len());
         for planned in plan {
             match &planned.preset {
                 Some(preset) => {
-                    let done = match preset.clone() {
-                        Preset::Absent(cause) => Done::absent(cause),
-                        Preset::Skipped(cause) => Done { causes: vec![cause], ..Done::new(Outcome::Skipped) },
-                        Preset::Failed(causes) => Done { causes, ..Done::new(Outcome::Failed) },
+                    let result = match preset.clone() {
+                        Preset::Absent(cause) => TaskResult::absent(cause),
+                        Preset::Skipped(cause) => {
+                            TaskResult { causes: vec![cause], ..TaskResult::new(Outcome::Skipped) }
+                        }
+                        Preset::Failed(causes) => TaskResult { causes, ..TaskResult::new(Outcome::Failed) },
                     };
-                    self.settle(at, planned.task, done);
+                    self.settle(at, planned.task, result);
                 }
                 None => {
                     self.sequence += 1;
-                    self.pending.insert((planned.task.priority(), self.sequence), Job { site: at, planned });
+                    self.pending.insert((planned.task.priority(), self.sequence), Job { at, planned });
                 }
             }
         }
@@ -263,34 +265,34 @@ impl Scheduler<'_> {
 
     /// Starts what the limits allow, in order.
     fn start(&mut self) {
-        let mut clusters = vec![0; self.sites.len()];
+        let mut clusters = vec![0; self.contexts.len()];
         let mut nodes: HashMap<(usize, &str), usize> = HashMap::new();
         for running in self.running.values() {
-            clusters[running.site] += 1;
+            clusters[running.at] += 1;
             if let Some(node) = &running.node {
-                *nodes.entry((running.site, node)).or_default() += 1;
+                *nodes.entry((running.at, node)).or_default() += 1;
             }
         }
         let mut ready = Vec::new();
         for (key, job) in &self.pending {
-            let at_node = job.planned.task.node().map(|node| nodes.entry((job.site, node)).or_default());
-            if clusters[job.site] >= self.limits.cluster
+            let at_node = job.planned.task.node().map(|node| nodes.entry((job.at, node)).or_default());
+            if clusters[job.at] >= self.limits.cluster
                 || at_node.as_ref().is_some_and(|held| **held >= self.limits.node)
             {
                 continue;
             }
-            clusters[job.site] += 1;
+            clusters[job.at] += 1;
             if let Some(held) = at_node {
                 *held += 1;
             }
             ready.push(*key);
         }
         for key in ready {
-            let Some(Job { site: at, planned }) = self.pending.remove(&key) else { continue };
-            let (site, task, collect) = (self.sites[at].clone(), planned.task, self.collect);
-            site.progress.begins(&Shown { cluster: &site.cluster, task: &task });
+            let Some(Job { at, planned }) = self.pending.remove(&key) else { continue };
+            let (context, task, collect) = (self.contexts[at].clone(), planned.task, self.collect);
+            context.run.progress.begins(&ClusterTask { cluster: &context.cluster, task: &task });
             let running = Running {
-                site: at,
+                at,
                 node: task.node().map(str::to_owned),
                 task: task.clone(),
                 started: Utc::now(),
@@ -298,19 +300,21 @@ impl Scheduler<'_> {
             };
             let work = async move {
                 match task.limit() {
-                    None => collect(&site, &task).await,
-                    Some(limit) => tokio::time::timeout(limit, collect(&site, &task)).await.unwrap_or_else(|_| Done {
-                        causes: vec![format!("took longer than {} s", limit.as_secs())],
-                        ..Done::new(Outcome::TimedOut)
-                    }),
+                    None => collect(&context, &task).await,
+                    Some(limit) => {
+                        tokio::time::timeout(limit, collect(&context, &task)).await.unwrap_or_else(|_| TaskResult {
+                            causes: vec![format!("took longer than {} s", limit.as_secs())],
+                            ..TaskResult::new(Outcome::TimedOut)
+                        })
+                    }
                 }
             };
             let handle = self.tasks.spawn(futures_util::FutureExt::map(
                 futures_util::FutureExt::catch_unwind(AssertUnwindSafe(work)),
-                |done| {
-                    done.unwrap_or_else(|_| Done {
+                |result| {
+                    result.unwrap_or_else(|_| TaskResult {
                         causes: vec!["internal error: a collector panicked".to_owned()],
-                        ..Done::new(Outcome::Failed)
+                        ..TaskResult::new(Outcome::Failed)
                     })
                 },
             ));
@@ -318,35 +322,33 @@ impl Scheduler<'_> {
         }
     }
 
-    fn end(&mut self, id: Id, mut done: Done, stopper: &Stopper) {
-        let Some(Running { site: at, mut task, started, clock, .. }) = self.running.remove(&id) else { return };
-        if done.disk_full {
+    fn end(&mut self, id: Id, mut result: TaskResult, stopper: &Stopper) {
+        let Some(Running { at, mut task, started, clock, .. }) = self.running.remove(&id) else { return };
+        if result.disk_full {
             stopper.stop(StopReason::DiskFull);
         }
-        if let Some(told) = done.told.take() {
-            self.seen[at].told.join(told);
+        if let Some(told) = result.told.take() {
+            self.observed[at].told.join(told);
         }
         if task.role() == Role::Pods {
-            let (asked, seen) = (started + self.sites[at].skew, &mut self.seen[at]);
-            seen.asked = Some(seen.asked.map_or(asked, |before| before.min(asked)));
+            let (asked, observed) = (started + self.contexts[at].skew, &mut self.observed[at]);
+            observed.asked = Some(observed.asked.map_or(asked, |before| before.min(asked)));
         }
-        let showed = Showed {
-            pods: std::mem::take(&mut done.pods),
-            is_incomplete: !matches!(done.outcome, Outcome::Collected | Outcome::Empty | Outcome::Skipped),
-            is_refused: done.is_refused,
-            found: std::mem::take(&mut done.found),
-            prometheus: match &done.backend {
+        let shown = Shown {
+            is_incomplete: !matches!(result.outcome, Outcome::Collected | Outcome::Empty | Outcome::Skipped),
+            prometheus: match &result.backend {
                 Some(backend) => FoundPrometheus::Some { has_servers: backend.has_servers },
                 None => FoundPrometheus::None,
             },
-            scraped: done.scraped.as_ref().map(|scraped| scraped.at),
+            scraped: result.scraped.as_ref().map(|scraped| scraped.at),
+            ..std::mem::take(&mut result.shown)
         };
         let planned = task.clone();
         // What takes its place is required in its place.
-        task.required &= !done.is_refused;
-        self.record(at, task, Some(started), clock.elapsed(), done);
-        let so_far = SoFar { site: &self.sites[at], seen: &self.seen[at], run: &self.run };
-        let mut plan = self.planners[at].on(&planned, showed, &so_far);
+        task.required &= !shown.is_refused;
+        self.record(at, task, Some(started), clock.elapsed(), result);
+        let so_far = SoFar { context: &self.contexts[at], observed: &self.observed[at], run: &self.run };
+        let mut plan = self.planners[at].on(&planned, shown, &so_far);
         plan.extend(self.note_pods(at));
         self.add(at, plan);
     }
@@ -354,36 +356,36 @@ impl Scheduler<'_> {
     /// Once all pods of a cluster are listed: notes them, and gives tasks for logs that were followed and that no task
     /// means.
     fn note_pods(&mut self, at: usize) -> Vec<Planned> {
-        let (site, seen) = (&self.sites[at], &mut self.seen[at]);
-        let Some(listed) = self.planners[at].listed().filter(|_| !seen.is_noted) else { return Vec::new() };
-        seen.is_noted = true;
+        let (context, observed) = (&self.contexts[at], &mut self.observed[at]);
+        let Some(listed) = self.planners[at].listed().filter(|_| !observed.is_noted) else { return Vec::new() };
+        observed.is_noted = true;
         let images = listed.all.iter().flat_map(|pod| pod.images.iter().cloned()).collect();
-        let at_server = seen.asked.unwrap_or_else(|| site.now());
+        let at_server = observed.asked.unwrap_or_else(|| context.now());
         // Set once: a cluster's pods are complete once.
-        let _ = (site.images.set(images), site.seen.set(at_server));
-        let logs = &site.basis.request.profile.logs;
+        let _ = (context.learned.images.set(images), context.learned.seen.set(at_server));
+        let logs = &context.basis.request.profile.logs;
         if logs.current.is_some() || logs.previous.is_some() {
-            let container = |runs| Container { cluster: site.cluster.clone(), seen: at_server, runs, gone: false };
+            let container = |runs| Container { cluster: context.cluster.clone(), seen: at_server, runs, gone: false };
             self.run.containers.extend(listed.taken.iter().flat_map(Pod::runs).map(container));
         }
-        let rest = site.followed.iter().flat_map(|followed| followed.rest(&listed.tasks));
+        let rest = context.followed.iter().flat_map(|followed| followed.rest(&listed.tasks));
         let rest = rest.map(Planned::from).collect();
         self.planners[at].add(rest)
     }
 
     /// Pods that events tell of and no list of them does.
     fn find_gone(&mut self) {
-        for (at, site) in self.sites.iter().enumerate() {
-            let seen = &self.seen[at];
+        for (at, context) in self.contexts.iter().enumerate() {
+            let observed = &self.observed[at];
             let Some(listed) = self.planners[at].listed().filter(|listed| listed.is_complete) else { continue };
-            let gone: Vec<GonePod> = seen.gone(site, &listed.uids).cloned().collect();
-            let ours = self.run.records.iter().filter(|record| record.cluster == site.cluster);
+            let gone: Vec<GonePod> = observed.gone(context, &listed.uids).cloned().collect();
+            let ours = self.run.records.iter().filter(|record| record.cluster == context.cluster);
             let orphaned = ours.filter_map(|record| record.task.spec::<LogTask>()).filter(|log| log.is_orphaned());
             // When it was last told of, it was still there.
-            let listed_at = seen.asked.unwrap_or_else(|| site.now());
+            let listed_at = observed.asked.unwrap_or_else(|| context.now());
             let last = |uid: &str| gone.iter().find(|pod| pod.uid == uid).map_or(listed_at, |pod| pod.last);
             let container = |log: &LogTask| Container {
-                cluster: site.cluster.clone(),
+                cluster: context.cluster.clone(),
                 seen: last(&log.uid),
                 runs: Runs::of_orphaned(log),
                 gone: true,
@@ -395,43 +397,50 @@ impl Scheduler<'_> {
 
     /// What was followed and has no task yet, since the pods were not listed again.
     async fn end_followed(&mut self) {
-        for (at, site) in self.sites.iter().enumerate() {
+        for (at, context) in self.contexts.iter().enumerate() {
             let held = std::mem::take(&mut self.held);
             let (ours, others): (Vec<_>, Vec<_>) = held.into_iter().partition(|(of, _)| *of == at);
             self.held = others;
             let mut tasks: Vec<Task> = ours.into_iter().map(|(_, task)| task).collect();
-            let records = self.run.records.iter().filter(|record| record.cluster == site.cluster);
+            let records = self.run.records.iter().filter(|record| record.cluster == context.cluster);
             let known: Vec<Task> = records.map(|record| &record.task).chain(&tasks).cloned().collect();
-            let rest: Vec<Task> = site.followed.iter().flat_map(|followed| followed.rest(&known)).collect();
+            let rest: Vec<Task> = context.followed.iter().flat_map(|followed| followed.rest(&known)).collect();
             tasks.extend(rest);
             for task in tasks {
                 let (started, clock) = (Utc::now(), Instant::now());
-                let done = (self.collect)(site, &task).await;
-                self.record(at, task, Some(started), clock.elapsed(), done);
+                let result = (self.collect)(context, &task).await;
+                self.record(at, task, Some(started), clock.elapsed(), result);
             }
         }
     }
 
-    fn settle(&mut self, site: usize, task: Task, done: Done) {
-        self.record(site, task, None, Duration::ZERO, done);
+    fn settle(&mut self, at: usize, task: Task, result: TaskResult) {
+        self.record(at, task, None, Duration::ZERO, result);
     }
 
-    fn record(&mut self, at: usize, task: Task, started: Option<DateTime<Utc>>, duration: Duration, mut done: Done) {
-        let site = &self.sites[at];
-        site.progress.ends(&Shown { cluster: &site.cluster, task: &task }, done.outcome);
-        self.run.claims.append(&mut done.claims);
-        if let Some(objects) = done.objects.take() {
+    fn record(
+        &mut self,
+        at: usize,
+        task: Task,
+        started: Option<DateTime<Utc>>,
+        duration: Duration,
+        mut result: TaskResult,
+    ) {
+        let context = &self.contexts[at];
+        context.run.progress.ends(&ClusterTask { cluster: &context.cluster, task: &task }, result.outcome);
+        self.run.claims.append(&mut result.claims);
+        if let Some(objects) = result.objects.take() {
             self.run.objects.join(*objects);
         }
-        self.run.records.push(Record { cluster: site.cluster.clone(), task, started, duration, done });
+        self.run.records.push(EndedTask { cluster: context.cluster.clone(), task, started, duration, result });
     }
 
     /// Questions whose turn never came are told like all else.
     fn give_up_questions(&mut self, reason: StopReason) {
-        for (at, site) in self.sites.iter().enumerate() {
-            let so_far = SoFar { site, seen: &self.seen[at], run: &self.run };
+        for (at, context) in self.contexts.iter().enumerate() {
+            let so_far = SoFar { context, observed: &self.observed[at], run: &self.run };
             for planned in self.planners[at].unasked(&so_far) {
-                self.settle(at, planned.task, Done::stopped(reason));
+                self.settle(at, planned.task, TaskResult::stopped(reason));
             }
         }
     }
@@ -441,10 +450,10 @@ impl Scheduler<'_> {
         let pending = self.pending.values().map(|job| &job.planned.task);
         let mut tasks = self.running.values().map(|running| &running.task).chain(pending);
         let is_alone = !self.running.is_empty() && tasks.all(|task| task.is_waiting(Utc::now()));
-        if let Some(site) = self.sites.first()
-            && site.skip.set_alone(is_alone)
+        if let Some(context) = self.contexts.first()
+            && context.run.skip.set_alone(is_alone)
         {
-            site.progress.waits();
+            context.run.progress.waits();
         }
     }
 
@@ -452,20 +461,20 @@ impl Scheduler<'_> {
         for (_, job) in std::mem::take(&mut self.pending) {
             // What was followed is had, and has only to be ended.
             if let Some(log) = job.planned.task.spec::<LogTask>()
-                && self.sites[job.site].followed.as_ref().is_some_and(|followed| followed.has(log))
+                && self.contexts[job.at].followed.as_ref().is_some_and(|followed| followed.has(log))
             {
-                self.held.push((job.site, job.planned.task));
+                self.held.push((job.at, job.planned.task));
                 continue;
             }
-            self.settle(job.site, job.planned.task, Done::stopped(reason));
+            self.settle(job.at, job.planned.task, TaskResult::stopped(reason));
         }
     }
 
     /// What did not end when told to is given up: its entry never existed.
     fn abort(&mut self, reason: StopReason) {
         self.tasks.abort_all();
-        for (_, Running { site, task, started, clock, .. }) in std::mem::take(&mut self.running) {
-            self.record(site, task, Some(started), clock.elapsed(), Done::stopped(reason));
+        for (_, Running { at, task, started, clock, .. }) in std::mem::take(&mut self.running) {
+            self.record(at, task, Some(started), clock.elapsed(), TaskResult::stopped(reason));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Owns what the Prometheus knows besides samples: alerts, rules and targets, as far as they are about the workload.
 
-use super::{Collector, prometheus};
+use super::{collector::Collector, prometheus};
 use crate::{
     bundle::{Outcome, layout},
-    collect::{Done, Site},
+    collect::{ClusterContext, TaskResult},
     facts::onset::Onset,
     plan::{About, Planned, Planning, Stage, Task, TaskSpec, window::Window},
     profile::QueryRule,
@@ -18,7 +18,7 @@ pub(super) const COLLECTOR: Collector = Collector {
     purpose: "alerts, rules and targets of the Prometheus that are about the workload",
     is_optional: false,
     plan,
-    collect: |site, task| task.spec().map(|about| collect(site, task, *about).boxed()),
+    collect: |context, task| task.spec().map(|about| collect(context, task, *about).boxed()),
 };
 
 impl TaskSpec for About {
@@ -52,17 +52,17 @@ fn plan(planning: &Planning<'_>) -> Vec<Planned> {
     }
 }
 
-async fn collect(site: &Site, task: &Task, about: About) -> Done {
-    let Some(prometheus) = site.prometheus.get() else { return Done::absent("no Prometheus was found") };
+async fn collect(context: &ClusterContext, task: &Task, about: About) -> TaskResult {
+    let Some(prometheus) = context.prometheus() else { return TaskResult::absent("no Prometheus was found") };
     let mut answer = match prometheus.list::<Value>(about.path()).await {
         Ok(answer) => answer,
         // Of a backend that evaluates no rules, or scrapes nothing itself.
         Err(error) if error.code().is_some_and(|code| [400, 404, 405, 501].contains(&code)) => {
-            return Done { causes: error.causes(), ..Done::new(Outcome::Absent) };
+            return TaskResult { causes: error.causes(), ..TaskResult::new(Outcome::Absent) };
         }
         Err(error) => return prometheus::failed(prometheus, &error),
     };
-    let ours = Ours::of(site);
+    let ours = Ours::of(context);
     let (mut kept, mut total) = (Vec::new(), 0);
     loop {
         let rows = match answer.next().await {
@@ -78,18 +78,18 @@ async fn collect(site: &Site, task: &Task, about: About) -> Done {
         }));
     }
     let word = about.word();
-    let onset = (about == About::Alerts).then(|| first(&kept, &site.basis.request.window)).flatten();
+    let onset = (about == About::Alerts).then(|| first(&kept, &context.basis.request.window)).flatten();
     if kept.is_empty() {
-        return Done::absent(format!("it has {total} {word}, and none of them is about the workload"));
+        return TaskResult::absent(format!("it has {total} {word}, and none of them is about the workload"));
     }
     let (clean, counts) =
-        site.redactor.object(json!({ word: kept, "of_all": total, "prometheus": prometheus.shown() }));
+        context.run.redactor.object(json!({ word: kept, "of_all": total, "prometheus": prometheus.shown() }));
     let source = format!("{} at {}", task.request(), prometheus.shown());
-    match site.write(layout::about(&site.cluster, word), &source, &clean.to_clean(), counts) {
+    match context.write(layout::about(&context.cluster, word), &source, &clean.to_clean(), counts) {
         Ok(entry) => {
-            let clean = |onset: Onset| Onset { what: site.redactor.string(&onset.what).0, ..onset };
-            let onset = onset.filter(|_| site.basis.request.window.incident.is_none()).map(clean);
-            Done { onset, ..Done::collected(vec![entry]) }
+            let clean = |onset: Onset| Onset { what: context.run.redactor.string(&onset.what).0, ..onset };
+            let onset = onset.filter(|_| context.basis.request.window.incident.is_none()).map(clean);
+            TaskResult { onset, ..TaskResult::collected(vec![entry]) }
         }
         Err(error) => error.into(),
     }
@@ -119,11 +119,11 @@ struct Ours {
 }
 
 impl Ours {
-    fn of(site: &Site) -> Self {
-        let identity = &site.basis.request.profile.identity;
-        let metrics = site.basis.request.profile.queries.iter().flat_map(QueryRule::metrics);
+    fn of(context: &ClusterContext) -> Self {
+        let identity = &context.basis.request.profile.identity;
+        let metrics = context.basis.request.profile.queries.iter().flat_map(QueryRule::metrics);
         Self {
-            namespaces: site.basis.place.namespaces.keys().cloned().collect(),
+            namespaces: context.basis.place.namespaces.keys().cloned().collect(),
             labels: identity.metric_labels.of_workload().cloned().collect(),
             metrics: metrics.chain(identity.info_metric.clone()).collect(),
         }

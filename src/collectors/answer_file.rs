@@ -2,7 +2,7 @@
 
 use crate::{
     bundle::{BLOCK, BundleError, EntryPath, Verdict},
-    collect::{Entry, Site, Writing},
+    collect::{ClusterContext, Entry, Writing},
     profile::{QueryRule, Unit},
     promql::Labels,
     redact::{CleanJson, Counts, Joined, Redactor},
@@ -86,14 +86,14 @@ pub(super) struct AnswerFile<'a> {
 impl<'a> AnswerFile<'a> {
     /// Begins the file at this path. `source` is the entry's source in the manifest.
     pub(super) fn begin(
-        site: &'a Site,
+        context: &'a ClusterContext,
         path: EntryPath,
         source: &str,
         query: &AnsweredQuery<'_>,
     ) -> Result<Self, BundleError> {
-        let writing = site.begin(path, source)?;
+        let writing = context.begin(path, source)?;
         let (block, counts) = (Joined::default(), Counts::default());
-        let mut file = Self { redactor: &site.redactor, writing, block, counts, has_series: false };
+        let mut file = Self { redactor: &context.run.redactor, writing, block, counts, has_series: false };
         let query = file.clean(query);
         file.block.literal("{\"question\":");
         file.block.push(&query.to_clean());

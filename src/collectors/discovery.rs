@@ -1,9 +1,9 @@
 //! Owns what the API server serves, as it answered: a replay of the bundle answers the same.
 
-use super::Collector;
+use super::collector::Collector;
 use crate::{
     bundle::{Outcome, layout},
-    collect::{Done, Site},
+    collect::{ClusterContext, TaskResult},
     plan::{Planned, Planning, Priority, Stage, Task, TaskSpec, UnknownGroup},
 };
 use futures_util::future::FutureExt as _;
@@ -13,7 +13,7 @@ pub(super) const COLLECTOR: Collector = Collector {
     purpose: "the resources that the API server serves, by which a bundle answers as it did",
     is_optional: false,
     plan,
-    collect: |site, task| task.spec::<DiscoveryTask>().map(|_| collect(site, task).boxed()),
+    collect: |context, task| task.spec::<DiscoveryTask>().map(|_| collect(context, task).boxed()),
 };
 
 #[derive(Debug)]
@@ -48,30 +48,30 @@ fn plan(planning: &Planning<'_>) -> Vec<Planned> {
     }
 }
 
-async fn collect(site: &Site, task: &Task) -> Done {
-    let discovery = match site.kubernetes.discover().await {
+async fn collect(context: &ClusterContext, task: &Task) -> TaskResult {
+    let discovery = match context.kubernetes.discover().await {
         Ok(discovery) => discovery,
-        Err(error) => return Done::failed(&error, task),
+        Err(error) => return TaskResult::failed(&error, task),
     };
     let mut entries = Vec::new();
     for document in discovery.documents {
         let path = match document.path.trim_start_matches('/').split('/').collect::<Vec<_>>()[..] {
-            ["apis", group, version] => layout::api_discovery(&site.cluster, group, version),
-            ["api", version] => layout::api_discovery(&site.cluster, "", version),
-            [root] => layout::api_document(&site.cluster, root),
+            ["apis", group, version] => layout::api_discovery(&context.cluster, group, version),
+            ["api", version] => layout::api_discovery(&context.cluster, "", version),
+            [root] => layout::api_document(&context.cluster, root),
             _ => continue,
         };
-        let (clean, counts) = site.redactor.object(document.body);
-        match site.write(path, &format!("GET {}", document.path), &clean.to_clean(), counts) {
+        let (clean, counts) = context.run.redactor.object(document.body);
+        match context.write(path, &format!("GET {}", document.path), &clean.to_clean(), counts) {
             Ok(entry) => entries.push(entry),
-            Err(error) => return Done { entries, ..error.into() },
+            Err(error) => return TaskResult { entries, ..error.into() },
         }
     }
-    let mut done = Done::collected(entries);
+    let mut result = TaskResult::collected(entries);
     if !discovery.failed.is_empty() {
-        done.outcome = Outcome::Truncated;
+        result.outcome = Outcome::Truncated;
         let text = |group: UnknownGroup| format!("{}: {}", group.group_version, group.causes.join(": "));
-        done.causes = discovery.failed.into_iter().map(text).collect();
+        result.causes = discovery.failed.into_iter().map(text).collect();
     }
-    done
+    result
 }

@@ -1,9 +1,9 @@
 //! Owns one object by name: a node, a namespace, a definition.
 
-use super::metadata_of;
+use super::metadata::metadata_of;
 use crate::{
     bundle::layout,
-    collect::{Done, Site},
+    collect::{ClusterContext, TaskResult},
     facts::{identity, objects::ObjectReader},
     plan::{GetTask, Resource, Right, Task, TaskSpec},
 };
@@ -46,32 +46,36 @@ impl TaskSpec for GetTask {
     }
 }
 
-pub(super) async fn collect(site: &Site, task: &Task, get: &GetTask) -> Done {
+pub(super) async fn collect(context: &ClusterContext, task: &Task, get: &GetTask) -> TaskResult {
     let accept = if get.metadata_only { METADATA } else { "application/json" };
-    let mut object: Value = match site.kubernetes.get_json(&task.path(), accept).await {
+    let mut object: Value = match context.kubernetes.get_json(&task.path(), accept).await {
         Ok(object) => object,
-        Err(error) => return Done::failed(&error, task),
+        Err(error) => return TaskResult::failed(&error, task),
     };
     if get.metadata_only {
         object = metadata_of(object);
     }
     let is_node = get.resource.is("", "nodes");
-    if let Some(images) = site.images.get().filter(|_| is_node && !site.basis.request.node_neighbours) {
+    if let Some(images) = context.images().filter(|_| is_node && !context.basis.request.node_neighbours) {
         leave_out_images(&mut object, images);
     }
-    let (clean, mut counts) = site.redactor.object(object);
-    let claims = if is_node { identity::of_labels(&site.names, &clean, "node", &site.cluster) } else { Vec::new() };
-    let mut objects = ObjectReader::new(site.object_context());
+    let (clean, mut counts) = context.run.redactor.object(object);
+    let claims = if is_node {
+        identity::of_labels(&context.run.searches.names, &clean, "node", &context.cluster)
+    } else {
+        Vec::new()
+    };
+    let mut objects = ObjectReader::new(context.object_context());
     objects.add(&get.resource, &get.resource.short(), &clean);
     let objects = Some(Box::new(objects.into_facts()));
     let path = match get.namespace.as_deref() {
-        None if is_node => layout::node_yaml(&site.cluster, &get.name),
-        namespace => layout::object_yaml(&site.cluster, namespace, &get.resource.short(), &get.name),
+        None if is_node => layout::node_yaml(&context.cluster, &get.name),
+        namespace => layout::object_yaml(&context.cluster, namespace, &get.resource.short(), &get.name),
     };
-    let (text, more) = site.redactor.yaml(&clean);
+    let (text, more) = context.run.redactor.yaml(&clean);
     counts.merge(&more);
-    match site.write(path, &task.request(), &text, counts) {
-        Ok(entry) => Done { claims, objects, ..Done::collected(vec![entry]) },
+    match context.write(path, &task.request(), &text, counts) {
+        Ok(entry) => TaskResult { claims, objects, ..TaskResult::collected(vec![entry]) },
         Err(error) => error.into(),
     }
 }

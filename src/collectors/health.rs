@@ -1,9 +1,9 @@
 //! Owns the API server's own health, check by check, as it tells whoever runs it.
 
-use super::Collector;
+use super::collector::Collector;
 use crate::{
     bundle::layout,
-    collect::{Done, Site},
+    collect::{ClusterContext, TaskResult},
     plan::{Planned, Planning, Priority, Right, Stage, Task, TaskSpec},
 };
 use futures_util::future::FutureExt as _;
@@ -13,7 +13,7 @@ pub(super) const COLLECTOR: Collector = Collector {
     purpose: "the API server's own health, check by check: whether it is ready, and whether it is live",
     is_optional: true,
     plan,
-    collect: |site, task| task.spec().map(|health| collect(site, task, health).boxed()),
+    collect: |context, task| task.spec().map(|health| collect(context, task, health).boxed()),
 };
 
 /// One of its endpoints, `readyz` or `livez`.
@@ -54,17 +54,17 @@ fn plan(planning: &Planning<'_>) -> Vec<Planned> {
 }
 
 /// A server that is not ready says which of its checks failed, with an error's status: that is what is looked for.
-async fn collect(site: &Site, task: &Task, health: &Health) -> Done {
-    let (status, body) = match site.kubernetes.get_whatever_status(&task.path()).await {
+async fn collect(context: &ClusterContext, task: &Task, health: &Health) -> TaskResult {
+    let (status, body) = match context.kubernetes.get_whatever_status(&task.path()).await {
         Ok(answer) => answer,
-        Err(error) => return Done::failed(&error, task),
+        Err(error) => return TaskResult::failed(&error, task),
     };
-    let (clean, counts) = site.redactor.text(&body);
-    match site.write(layout::api_text(&site.cluster, health.0), &task.request(), &clean, counts) {
-        Ok(entry) if status == 200 => Done::collected(vec![entry]),
+    let (clean, counts) = context.run.redactor.text(&body);
+    match context.write(layout::api_text(&context.cluster, health.0), &task.request(), &clean, counts) {
+        Ok(entry) if status == 200 => TaskResult::collected(vec![entry]),
         Ok(entry) => {
             let causes = vec![format!("the API server answered with status {status}: a check failed")];
-            Done { causes, ..Done::collected(vec![entry]) }
+            TaskResult { causes, ..TaskResult::collected(vec![entry]) }
         }
         Err(error) => error.into(),
     }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     bundle::{BundleError, Outcome, layout},
-    collect::{Done, Record, Run, Site},
+    collect::{ClusterContext, EndedTask, Run, TaskResult},
     facts::{
         by_objects,
         local_answer::LocalAnswer,
@@ -24,38 +24,39 @@ use std::{collections::BTreeSet, thread, time::Duration};
 ///
 /// # Errors
 /// If an answer cannot be written. The answers before it are in the bundle.
-pub fn answer_without_prometheus(sites: &[Site], run: &mut Run) -> Result<(), BundleError> {
-    for site in sites {
-        let ours = |record: &&mut Record| record.cluster == site.cluster;
-        let mut backends = run.records.iter().filter(|it| it.cluster == site.cluster).map(|it| &it.done.backend);
+pub fn answer_without_prometheus(contexts: &[ClusterContext], run: &mut Run) -> Result<(), BundleError> {
+    for context in contexts {
+        let ours = |record: &&mut EndedTask| record.cluster == context.cluster;
+        let mut backends = run.records.iter().filter(|it| it.cluster == context.cluster).map(|it| &it.result.backend);
         // A Prometheus that scrapes the servers answers for them.
         let is_answered = backends.any(|backend| backend.as_ref().is_some_and(|it| it.has_servers));
-        let taken = run.records.iter_mut().filter(ours).filter_map(|record| record.done.scraped.take());
+        let taken = run.records.iter_mut().filter(ours).filter_map(|record| record.result.scraped.take());
         let taken = taken.filter(|_| !is_answered);
         // All times in the bundle are by the API server's clock.
-        let scrapes: Vec<Scraped> = taken.map(|scraped| Scraped { at: scraped.at + site.skew, ..scraped }).collect();
-        let series = std::mem::take(&mut *site.object_series());
-        let known = site.known(&run.claims, None);
-        by_scrapes(site, &known, &scrapes, run)?;
-        let has_samples = |record: &Record| samples::is_of_samples(&record.task) && !record.done.entries.is_empty();
-        let lacks_samples = site.basis.request.questions() > 0
-            && !run.records.iter().filter(|it| it.cluster == site.cluster).any(has_samples);
+        let scrapes: Vec<Scraped> = taken.map(|scraped| Scraped { at: scraped.at + context.skew, ..scraped }).collect();
+        let series = std::mem::take(&mut *context.object_series());
+        let known = context.known(&run.claims, None);
+        by_scrapes(context, &known, &scrapes, run)?;
+        let has_samples =
+            |record: &EndedTask| samples::is_of_samples(&record.task) && !record.result.entries.is_empty();
+        let lacks_samples = context.basis.request.questions() > 0
+            && !run.records.iter().filter(|it| it.cluster == context.cluster).any(has_samples);
         let started = Utc::now();
         // In parallel, because with thousands of pods both take long.
         let ((answers, answered), written) = thread::scope(|scope| {
             let answers = scope.spawn(|| {
                 let mut records = Vec::new();
-                let done = by_objects(site, &known, &series, run, &mut records);
-                (records, done)
+                let result = by_objects(context, &known, &series, run, &mut records);
+                (records, result)
             });
-            let write = || samples::write(site, &known, &scrapes, &series);
+            let write = || samples::write(context, &known, &scrapes, &series);
             let written = if lacks_samples { write() } else { Ok(None) };
             (answers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), written)
         });
         run.records.extend(answers);
         let written = written.map(|entry| {
             if let Some(entry) = entry {
-                samples::add(site, &known, (entry, started), run);
+                samples::add(context, &known, (entry, started), run);
             }
         });
         answered.and(written)?;
@@ -64,66 +65,66 @@ pub fn answer_without_prometheus(sites: &[Site], run: &mut Run) -> Result<(), Bu
 }
 
 /// Answers by scrapes, if a pod was scraped twice.
-fn by_scrapes(site: &Site, known: &Known, scrapes: &[Scraped], run: &mut Run) -> Result<(), BundleError> {
+fn by_scrapes(context: &ClusterContext, known: &Known, scrapes: &[Scraped], run: &mut Run) -> Result<(), BundleError> {
     let of_pod = |scraped: &Scraped| (scraped.namespace.clone(), scraped.pod.clone());
     let mut once = BTreeSet::new();
     if scrapes.iter().all(|scraped| once.insert(of_pod(scraped))) {
         return Ok(());
     }
     let is_first =
-        |record: &&Record| record.task.spec::<ScrapeTask>().is_some_and(|scrape| scrape.not_before.is_none());
-    let pods = run.records.iter().filter(|record| record.cluster == site.cluster).filter(is_first).count();
-    for answer in two_scrapes::answers(&site.basis.request, known, scrapes, pods) {
-        run.records.push(write(site, answer)?);
+        |record: &&EndedTask| record.task.spec::<ScrapeTask>().is_some_and(|scrape| scrape.not_before.is_none());
+    let pods = run.records.iter().filter(|record| record.cluster == context.cluster).filter(is_first).count();
+    for answer in two_scrapes::answers(&context.basis.request, known, scrapes, pods) {
+        run.records.push(write(context, answer)?);
     }
     Ok(())
 }
 
 /// Answers by objects, to queries that have no value yet.
 fn by_objects(
-    site: &Site,
+    context: &ClusterContext,
     known: &Known,
     series: &AllObjectSeries,
     run: &Run,
-    records: &mut Vec<Record>,
+    records: &mut Vec<EndedTask>,
 ) -> Result<(), BundleError> {
-    let has_value = |record: &Record| record.done.verdict.as_ref().is_some_and(|it| it.steps_with_data > 0);
-    let ours = run.records.iter().filter(|record| record.cluster == site.cluster && has_value(record));
+    let has_value = |record: &EndedTask| record.result.verdict.as_ref().is_some_and(|it| it.steps_with_data > 0);
+    let ours = run.records.iter().filter(|record| record.cluster == context.cluster && has_value(record));
     let answered: BTreeSet<String> =
         ours.filter_map(|record| Some(record.task.spec::<QueryTask>()?.id.clone())).collect();
     let is_wanted = |id: &str| !answered.contains(id);
-    let answers = by_objects::answers(&site.basis.request, known, series, site.objects_listed_at(), is_wanted);
+    let answers = by_objects::answers(&context.basis.request, known, series, context.objects_listed_at(), is_wanted);
     // Without a value, objects do not answer.
     for answer in answers.filter(|answer| !answer.values.is_empty()) {
-        records.push(write(site, answer)?);
+        records.push(write(context, answer)?);
     }
     Ok(())
 }
 
 /// Writes an answer's file, and makes the record of its task.
-fn write(site: &Site, answer: LocalAnswer) -> Result<Record, BundleError> {
+fn write(context: &ClusterContext, answer: LocalAnswer) -> Result<EndedTask, BundleError> {
     let started = Utc::now();
     let LocalAnswer { rule, query, since_start, values, verdict, first, last, by } = answer;
     let task = Task::new(plan::answered(&rule, &query, (first, last), by));
     let (path, source) = match by {
         AnsweredBy::Objects => {
-            (layout::query_of_objects(&site.cluster, &rule.id), AnswerSource::Objects { objects: time(last) })
+            (layout::query_of_objects(&context.cluster, &rule.id), AnswerSource::Objects { objects: time(last) })
         }
         AnsweredBy::Scrapes | AnsweredBy::Prometheus => {
             let since_start = since_start.as_ref().map(ToString::to_string);
             let two_scrapes = [time(first), time(last)];
-            (layout::query(&site.cluster, &rule.id), AnswerSource::Scrapes { two_scrapes, since_start })
+            (layout::query(&context.cluster, &rule.id), AnswerSource::Scrapes { two_scrapes, since_start })
         }
     };
     let text = query.to_string();
     let answered = AnsweredQuery::new(&rule.id, Some(&rule), &text, source);
-    let mut file = AnswerFile::begin(site, path, env!("CARGO_PKG_NAME"), &answered)?;
+    let mut file = AnswerFile::begin(context, path, env!("CARGO_PKG_NAME"), &answered)?;
     let seconds = last.timestamp_millis() as f64 / 1000.0;
     for (labels, value) in &values {
         file.series(labels, Some(&json!([[seconds, value]]).to_string()), None)?;
     }
     let entry = file.end(&verdict)?;
     let outcome = if values.is_empty() { Outcome::Empty } else { Outcome::Collected };
-    let done = Done { verdict: Some(verdict), entries: vec![entry], ..Done::new(outcome) };
-    Ok(Record { cluster: site.cluster.clone(), task, started: Some(started), duration: Duration::ZERO, done })
+    let result = TaskResult { verdict: Some(verdict), entries: vec![entry], ..TaskResult::new(outcome) };
+    Ok(EndedTask { cluster: context.cluster.clone(), task, started: Some(started), duration: Duration::ZERO, result })
 }

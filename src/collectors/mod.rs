@@ -6,6 +6,7 @@
 
 mod about;
 mod answer_file;
+mod collector;
 mod discovery;
 mod get;
 mod health;
@@ -21,32 +22,18 @@ mod samples;
 mod scrape;
 mod version;
 
+pub use collector::Collector;
 pub use local_answers::answer_without_prometheus;
 pub use log::follow;
 pub use look::{Look, look};
 
 use crate::{
     bundle::Outcome,
-    collect::{Done, Site},
-    plan::{Basis, PlanTasks, Planner, Task},
+    collect::{ClusterContext, TaskResult},
+    plan::{Basis, Planner, Task},
 };
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
-use metadata::metadata_of;
 use std::collections::HashSet;
-
-/// One kind of evidence.
-pub struct Collector {
-    /// Its name; that of the key by which a profile asks for it, where it is optional.
-    pub name: &'static str,
-    /// What the evidence is.
-    pub purpose: &'static str,
-    /// Whether only a profile that names it gets it.
-    pub is_optional: bool,
-    /// What it asks for at a stage of the plan.
-    plan: PlanTasks,
-    /// Gets the evidence of a task; none where the task is another collector's.
-    collect: for<'a> fn(&'a Site, &'a Task) -> Option<BoxFuture<'a, Done>>,
-}
 
 /// Every collector. At each stage they plan in this order.
 pub const COLLECTORS: &[Collector] = &[
@@ -79,10 +66,10 @@ pub fn planner(basis: &Basis, followed: HashSet<String>) -> Planner {
 }
 
 /// Gets the evidence of a task.
-pub fn collect<'a>(site: &'a Site, task: &'a Task) -> BoxFuture<'a, Done> {
-    let found = COLLECTORS.iter().find_map(|collector| (collector.collect)(site, task));
+pub fn collect<'a>(context: &'a ClusterContext, task: &'a Task) -> BoxFuture<'a, TaskResult> {
+    let found = COLLECTORS.iter().find_map(|collector| (collector.collect)(context, task));
     found.unwrap_or_else(|| {
         let causes = vec![format!("internal error: no collector gets {}", task.kind())];
-        ready(Done { causes, ..Done::new(Outcome::Failed) }).boxed()
+        ready(TaskResult { causes, ..TaskResult::new(Outcome::Failed) }).boxed()
     })
 }

@@ -1,7 +1,7 @@
 //! Owns which objects are collected: those that the profile names, by lists and by name, and with a node what describing
 //! it takes.
 
-use super::{Collector, get, list};
+use super::{collector::Collector, get, list};
 use crate::{
     plan::{
         GetTask, ListTask, Place, Planned, Planning, Pod, Preset, Request, Resource, Stage, Task, TaskSpec,
@@ -17,19 +17,19 @@ pub(super) const COLLECTOR: Collector = Collector {
     purpose: "Kubernetes objects as the API server has them, with the tables that kubectl prints",
     is_optional: false,
     plan,
-    collect: |site, task| match (task.spec(), task.spec()) {
-        (Some(of), _) => Some(list::collect(site, task, of).boxed()),
-        (_, Some(of)) => Some(get::collect(site, task, of).boxed()),
+    collect: |context, task| match (task.spec(), task.spec()) {
+        (Some(of), _) => Some(list::collect(context, task, of).boxed()),
+        (_, Some(of)) => Some(get::collect(context, task, of).boxed()),
         _ => None,
     },
 };
 
 /// A resource that the server does not serve gives a task too, so that the manifest shows that it was looked for.
 pub(super) fn plan(planning: &Planning<'_>) -> Vec<Planned> {
-    let Objects { request, .. } = Objects::of(planning);
+    let objects = Objects::of(planning);
+    let request = objects.request;
     match planning.stage {
         Stage::Start { .. } => {
-            let objects = Objects::of(planning);
             let mut plan: Vec<Planned> =
                 request.profile.objects.iter().flat_map(|rule| objects.by_rule(rule)).collect();
             plan.extend(request.profile.custom_resources.iter().flat_map(|rule| objects.of_group(rule)));
@@ -43,7 +43,7 @@ pub(super) fn plan(planning: &Planning<'_>) -> Vec<Planned> {
             }
             plan
         }
-        Stage::Pods(pods) => Objects::of(planning).of_nodes(pods),
+        Stage::Pods(pods) => objects.of_nodes(pods),
         Stage::Events { .. } | Stage::AllButLogs { .. } => Vec::new(),
     }
 }

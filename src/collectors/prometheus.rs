@@ -1,10 +1,10 @@
 //! Owns how the Prometheus to ask is found: of those in the cluster the one that has our servers' samples, not the one with
 //! the right name. What each answered is in the bundle.
 
-use super::Collector;
+use super::collector::Collector;
 use crate::{
     bundle::{Backend, BundleError, IdentityClaim, Outcome, layout},
-    collect::{Done, Entry, Named, Reach, Site},
+    collect::{ClusterContext, Entry, Named, Reach, TaskResult},
     facts::identity,
     plan::{Ask, CLUSTERS, FindTask, Planned, Planning, Preset, Question, Right, Role, Stage, Task, TaskSpec, whom},
     promql::Labels,
@@ -28,7 +28,7 @@ pub(super) const COLLECTOR: Collector = Collector {
     purpose: "which Prometheus has samples of the workload, and why it is the one that is asked",
     is_optional: false,
     plan,
-    collect: |site, task| task.spec().map(|find| collect(site, task, find).boxed()),
+    collect: |context, task| task.spec().map(|find| collect(context, task, find).boxed()),
 };
 
 impl TaskSpec for FindTask {
@@ -134,25 +134,27 @@ impl Holds {
     }
 }
 
-async fn collect(site: &Site, task: &Task, find: &FindTask) -> Done {
+async fn collect(context: &ClusterContext, task: &Task, find: &FindTask) -> TaskResult {
     let mut more = None;
-    let (candidates, is_named) = match &site.reach {
+    let (candidates, is_named) = match &context.run.reach {
         Reach::Address(prometheus) => (vec![(**prometheus).clone()], true),
-        Reach::Service(Some(named), headers) => match service(site, named).await {
-            Ok(service) => (vec![Prometheus::behind_service(site.kubernetes.clone(), service, headers.clone())], true),
-            Err(done) => return *done,
+        Reach::Service(Some(named), headers) => match service(context, named).await {
+            Ok(service) => {
+                (vec![Prometheus::behind_service(context.kubernetes.clone(), service, headers.clone())], true)
+            }
+            Err(result) => return *result,
         },
         Reach::Service(None, headers) => {
-            let namespaces: Vec<String> = site.basis.place.namespaces.keys().cloned().collect();
-            let found = match prometheus::find_services(&site.kubernetes, &namespaces).await {
+            let namespaces: Vec<String> = context.basis.place.namespaces.keys().cloned().collect();
+            let found = match prometheus::find_services(&context.kubernetes, &namespaces).await {
                 Ok(found) => found,
-                Err(error) => return Done::failed(&error, task),
+                Err(error) => return TaskResult::failed(&error, task),
             };
             if found.services.is_empty() {
                 return none_found(&found, task);
             }
             more = (found.more > 0).then(|| format!("{} more services were not asked", found.more));
-            let behind = |service| Prometheus::behind_service(site.kubernetes.clone(), service, headers.clone());
+            let behind = |service| Prometheus::behind_service(context.kubernetes.clone(), service, headers.clone());
             (found.services.into_iter().map(behind).collect(), false)
         }
     };
@@ -168,38 +170,41 @@ async fn collect(site: &Site, task: &Task, find: &FindTask) -> Done {
         }
     }))
     .await;
-    choose(site, task, asked, is_named, more)
+    choose(context, task, asked, is_named, more)
 }
 
 /// The service that the user names.
-async fn service(site: &Site, named: &Named) -> Result<Service, Box<Done>> {
+async fn service(context: &ClusterContext, named: &Named) -> Result<Service, Box<TaskResult>> {
     let Named { namespace, name, port } = named.clone();
     let (port, tls) = match port {
         Some(port) => port,
-        None => match prometheus::service_port(&site.kubernetes, &namespace, &name).await {
+        None => match prometheus::service_port(&context.kubernetes, &namespace, &name).await {
             Ok(port) => port.unwrap_or(DEFAULT_PORT),
             // For whoever may ask it and not look it up.
             Err(error) if error.code() == Some(403) => DEFAULT_PORT,
             Err(error) => {
                 let hint = Some("name another with --prometheus NAMESPACE/SERVICE:DEFAULT_PORT".to_owned());
-                return Err(Box::new(Done { causes: error.causes(), hint, ..Done::new(Outcome::Failed) }));
+                return Err(Box::new(TaskResult { causes: error.causes(), hint, ..TaskResult::new(Outcome::Failed) }));
             }
         },
     };
     Ok(Service { namespace, name, port, tls })
 }
 
-fn none_found(found: &prometheus::FoundServices, task: &Task) -> Done {
+fn none_found(found: &prometheus::FoundServices, task: &Task) -> TaskResult {
     let name = "name one with --prometheus URL or --prometheus NAMESPACE/SERVICE".to_owned();
     match &found.refused {
         Some(error) => {
-            let mut done = Done::failed(error, task);
-            done.causes.insert(0, "no Prometheus was found where services may be listed".to_owned());
-            let right = done.hint.map(|right| format!("{right}; or ")).unwrap_or_default();
-            done.hint = Some(format!("{right}{name}"));
-            done
+            let mut result = TaskResult::failed(error, task);
+            result.causes.insert(0, "no Prometheus was found where services may be listed".to_owned());
+            let right = result.hint.map(|right| format!("{right}; or ")).unwrap_or_default();
+            result.hint = Some(format!("{right}{name}"));
+            result
         }
-        None => Done { hint: Some(name), ..Done::absent("no service of the cluster is named as a Prometheus is") },
+        None => TaskResult {
+            hint: Some(name),
+            ..TaskResult::absent("no service of the cluster is named as a Prometheus is")
+        },
     }
 }
 
@@ -286,7 +291,13 @@ async fn count(prometheus: &Prometheus, question: &Question) -> Result<(f64, Vec
     Ok((sum, labels))
 }
 
-fn choose(site: &Site, task: &Task, asked: Vec<Candidate>, is_named: bool, more: Option<String>) -> Done {
+fn choose(
+    context: &ClusterContext,
+    task: &Task,
+    asked: Vec<Candidate>,
+    is_named: bool,
+    more: Option<String>,
+) -> TaskResult {
     let best = asked.iter().filter_map(|it| Some((it, it.answered.as_ref().ok()?)));
     let best = best.reduce(|held, it| if it.1.rank() > held.1.rank() { it } else { held });
     let best = best.filter(|(_, holds)| is_named || !holds.is_nothing());
@@ -296,17 +307,20 @@ fn choose(site: &Site, task: &Task, asked: Vec<Candidate>, is_named: bool, more:
         (false, 0) => format!("the only one that was found; {}", holds.words()),
         (false, _) => format!("the best of {} that were found: {}", asked.len(), holds.words()),
     });
-    let entry = match record(site, task, &asked, best.map(|(it, _)| it), why.as_deref(), more) {
+    let entry = match record(context, task, &asked, best.map(|(it, _)| it), why.as_deref(), more) {
         Ok(entry) => entry,
         Err(error) => return error.into(),
     };
     let (Some((chosen, holds)), Some(why)) = (best, why) else {
-        return Done { entries: vec![entry], ..none_chosen(&asked, is_named) };
+        return TaskResult { entries: vec![entry], ..none_chosen(&asked, is_named) };
     };
     let at = chosen.prometheus.shown();
     // Asked for once for each cluster.
-    let _ = site.prometheus.set(chosen.prometheus.clone());
-    let claims = holds.labels.iter().flat_map(|labels| identity::of_series(&site.names, labels, &at, &site.cluster));
+    context.set_prometheus(chosen.prometheus.clone());
+    let claims = holds
+        .labels
+        .iter()
+        .flat_map(|labels| identity::of_series(&context.run.searches.names, labels, &at, &context.cluster));
     // Of servers anywhere it would be somebody else's word, and of those that nothing tells from ours perhaps.
     let claims = claims.filter(|_| holds.ours > 0.0).map(|claim| IdentityClaim { hint: holds.mixed, ..claim });
     let claims = claims.collect();
@@ -319,12 +333,12 @@ fn choose(site: &Site, task: &Task, asked: Vec<Candidate>, is_named: bool, more:
         cluster_labels: holds.cluster_labels.clone(),
         mixed: holds.mixed,
     };
-    Done { backend: Some(backend), claims, ..Done::collected(vec![entry]) }
+    TaskResult { backend: Some(backend), claims, ..TaskResult::collected(vec![entry]) }
 }
 
 /// Those that were asked, and what they said.
 fn record(
-    site: &Site,
+    context: &ClusterContext,
     task: &Task,
     asked: &[Candidate],
     chosen: Option<&Candidate>,
@@ -349,22 +363,22 @@ fn record(
         "asked": asked.iter().map(one).collect::<Vec<_>>(),
         "not_asked": more,
     });
-    let (clean, counts) = site.redactor.object(about);
-    site.write(layout::prometheus(&site.cluster), &task.request(), &clean.to_clean(), counts)
+    let (clean, counts) = context.run.redactor.object(about);
+    context.write(layout::prometheus(&context.cluster), &task.request(), &clean.to_clean(), counts)
 }
 
 /// Why none of them is asked.
-fn none_chosen(asked: &[Candidate], is_named: bool) -> Done {
+fn none_chosen(asked: &[Candidate], is_named: bool) -> TaskResult {
     let error = asked.iter().find_map(|it| Some((&it.prometheus, it.answered.as_ref().err()?)));
     match error {
         Some((prometheus, error)) => {
-            let mut done = failed(prometheus, error);
+            let mut result = failed(prometheus, error);
             let first = match (is_named, asked.len()) {
                 (true, _) | (_, 1) => format!("{} was asked", prometheus.shown()),
                 (false, many) => format!("{many} services were asked, {} among them", prometheus.shown()),
             };
-            done.causes.insert(0, first);
-            done
+            result.causes.insert(0, first);
+            result
         }
         None => {
             let which = match asked {
@@ -372,32 +386,32 @@ fn none_chosen(asked: &[Candidate], is_named: bool) -> Done {
                 many => format!("{} services were", many.len()),
             };
             let hint = "name the one that scrapes the servers with --prometheus URL or NAMESPACE/SERVICE";
-            Done {
+            TaskResult {
                 causes: vec![format!("{which} found, with no sample of our servers or namespaces in the window")],
                 hint: Some(hint.to_owned()),
-                ..Done::new(Outcome::Empty)
+                ..TaskResult::new(Outcome::Empty)
             }
         }
     }
 }
 
 /// What became of a question that was not answered.
-pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> Done {
+pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> TaskResult {
     let (outcome, hint) = match error {
         PrometheusError::Transport(error) => {
             let right = || {
                 let service = prometheus.service()?;
                 Some(Right::of_service(&service.namespace, &service.proxy_name()))
             };
-            let mut done = Done::refused(error, right);
-            if done.outcome == Outcome::TimedOut && done.hint.is_none() {
-                done.hint = Some("give it longer with --request-timeout".to_owned());
+            let mut result = TaskResult::refused(error, right);
+            if result.outcome == Outcome::TimedOut && result.hint.is_none() {
+                result.hint = Some("give it longer with --request-timeout".to_owned());
             }
             // A service that is not there is no absence of metrics.
-            if done.outcome == Outcome::Absent {
-                done.outcome = Outcome::Failed;
+            if result.outcome == Outcome::Absent {
+                result.outcome = Outcome::Failed;
             }
-            return done;
+            return result;
         }
         PrometheusError::Refused { code: 401 | 403, .. } | PrometheusError::Foreign { code: 401 | 403, .. } => {
             (Outcome::Forbidden, Some(credentials(prometheus)))
@@ -419,7 +433,7 @@ pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> Done {
             (Outcome::Failed, Some("check the address; name another with --prometheus".to_owned()))
         }
     };
-    Done { causes: error.causes(), hint, ..Done::new(outcome) }
+    TaskResult { causes: error.causes(), hint, ..TaskResult::new(outcome) }
 }
 
 fn credentials(prometheus: &Prometheus) -> String {

@@ -1,13 +1,13 @@
 //! Owns the collector of one query: the Prometheus' answer, and the verdict on it.
 
 use super::{
-    Collector,
     answer_file::{AnswerFile, AnswerSource, AnsweredQuery, time},
+    collector::Collector,
     prometheus,
 };
 use crate::{
     bundle::{BundleError, Outcome, layout},
-    collect::{Done, Site},
+    collect::{ClusterContext, TaskResult},
     facts::verdict::Judge,
     plan::{AnsweredBy, Planned, Planning, QueryTask, Question, Stage, Task, TaskSpec, questions},
     source::prometheus::{Answer, PrometheusError},
@@ -21,7 +21,7 @@ pub(super) const COLLECTOR: Collector = Collector {
     purpose: "answers of a Prometheus to the questions of the profile and of the user, each with what it says",
     is_optional: false,
     plan,
-    collect: |site, task| task.spec().map(|query| collect(site, task, query).boxed()),
+    collect: |context, task| task.spec().map(|query| collect(context, task, query).boxed()),
 };
 
 impl TaskSpec for QueryTask {
@@ -59,8 +59,8 @@ fn plan(planning: &Planning<'_>) -> Vec<Planned> {
     }
 }
 
-async fn collect(site: &Site, task: &Task, query: &QueryTask) -> Done {
-    let Some(prometheus) = site.prometheus.get() else { return Done::absent("no Prometheus was found") };
+async fn collect(context: &ClusterContext, task: &Task, query: &QueryTask) -> TaskResult {
+    let Some(prometheus) = context.prometheus() else { return TaskResult::absent("no Prometheus was found") };
     let (mut answer, mut partial) = match prometheus.ask(&query.question).await {
         Ok(answer) => answer,
         Err(error) => return prometheus::failed(prometheus, &error),
@@ -74,12 +74,12 @@ async fn collect(site: &Site, task: &Task, query: &QueryTask) -> Done {
         prometheus: prometheus.shown(),
     };
     let answered = AnsweredQuery::new(&query.id, query.rule.as_deref(), expr, source);
-    let mut file = match AnswerFile::begin(site, layout::query(&site.cluster, &query.id), &request, &answered) {
+    let mut file = match AnswerFile::begin(context, layout::query(&context.cluster, &query.id), &request, &answered) {
         Ok(file) => file,
         Err(error) => return error.into(),
     };
-    let mut judge = judge(site, query);
-    let ended = match read(site, &mut answer, &mut file, &mut judge).await {
+    let mut judge = judge(context, query);
+    let ended = match read(context, &mut answer, &mut file, &mut judge).await {
         Ok(()) => None,
         // The series before the error are kept.
         Err(Ended::Answer(error)) if file.has_series() => Some(error),
@@ -88,7 +88,7 @@ async fn collect(site: &Site, task: &Task, query: &QueryTask) -> Done {
     };
     let notes = answer.notes();
     partial |= notes.is_partial || ended.is_some();
-    let clean = |text: String| site.redactor.string(&text).0;
+    let clean = |text: String| context.run.redactor.string(&text).0;
     let warnings: Vec<String> = notes.warnings.into_iter().chain(notes.infos).map(clean).collect();
     let verdict = judge.verdict(partial, query.is_narrowed || query.rule.is_none(), warnings);
     let has_data = verdict.steps_with_data > 0;
@@ -97,21 +97,21 @@ async fn collect(site: &Site, task: &Task, query: &QueryTask) -> Done {
         Err(error) => return error.into(),
     };
     let outcome = if has_data { Outcome::Collected } else { Outcome::Empty };
-    let mut done = Done { verdict: Some(verdict), entries: vec![entry], ..Done::new(outcome) };
+    let mut result = TaskResult { verdict: Some(verdict), entries: vec![entry], ..TaskResult::new(outcome) };
     if let Some(error) = ended {
-        (done.outcome, done.causes) = (Outcome::Truncated, error.causes());
+        (result.outcome, result.causes) = (Outcome::Truncated, error.causes());
     } else if partial {
-        done.outcome = Outcome::Truncated;
-        done.causes.push("not all parts of the Prometheus answered, so there may be more data".to_owned());
+        result.outcome = Outcome::Truncated;
+        result.causes.push("not all parts of the Prometheus answered, so there may be more data".to_owned());
     }
-    done
+    result
 }
 
-fn judge(site: &Site, query: &QueryTask) -> Judge {
+fn judge(context: &ClusterContext, query: &QueryTask) -> Judge {
     let Question { end, range, .. } = &query.question;
     let (start, step) = range.unwrap_or((*end, TimeDelta::seconds(1)));
     let bounds = query.rule.as_ref().map_or((None, None), |rule| rule.thresholds());
-    let incident = site.basis.request.window.incident.map(|incident| (incident.start, incident.end));
+    let incident = context.basis.request.window.incident.map(|incident| (incident.start, incident.end));
     Judge::new(bounds, (start, *end), step, incident)
 }
 
@@ -122,9 +122,14 @@ enum Ended {
 }
 
 /// Reads the answer into the file and the verdict.
-async fn read(site: &Site, answer: &mut Answer, file: &mut AnswerFile<'_>, judge: &mut Judge) -> Result<(), Ended> {
+async fn read(
+    context: &ClusterContext,
+    answer: &mut Answer,
+    file: &mut AnswerFile<'_>,
+    judge: &mut Judge,
+) -> Result<(), Ended> {
     while let Some(series) = answer.next().await.map_err(Ended::Answer)? {
-        site.progress.bytes(answer.arrived());
+        context.run.progress.bytes(answer.arrived());
         for one in series {
             let points = one.points().map_err(Ended::Answer)?;
             let labels = file.series(&one.metric, one.values.as_deref(), one.histograms.as_deref());

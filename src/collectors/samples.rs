@@ -1,10 +1,10 @@
 //! Owns the collector of samples: those that the queries need, in OpenMetrics, so that
 //! `promtool tsdb create-blocks-from openmetrics` loads them into another Prometheus.
 
-use super::{Collector, prometheus};
+use super::{collector::Collector, prometheus};
 use crate::{
     bundle::{BLOCK, BundleError, Outcome, layout},
-    collect::{Done, Entry, Piped, Record, Run, Site},
+    collect::{ClusterContext, EndedTask, Entry, Piped, Run, TaskResult},
     facts::{
         exposition::{write_series, write_value},
         object_series::{AllObjectSeries, ObjectSeries},
@@ -30,7 +30,7 @@ pub(super) const COLLECTOR: Collector = Collector {
     purpose: "the samples behind the answers, in the form that promtool loads",
     is_optional: false,
     plan,
-    collect: |site, task| task.spec().map(|samples| collect(site, samples).boxed()),
+    collect: |context, task| task.spec().map(|samples| collect(context, samples).boxed()),
 };
 
 impl TaskSpec for SamplesTask {
@@ -64,16 +64,16 @@ fn plan(planning: &Planning<'_>) -> Vec<Planned> {
     }
 }
 
-async fn collect(site: &Site, samples: &SamplesTask) -> Done {
-    let Some(prometheus) = site.prometheus.get() else { return Done::absent("no Prometheus was found") };
+async fn collect(context: &ClusterContext, samples: &SamplesTask) -> TaskResult {
+    let Some(prometheus) = context.prometheus() else { return TaskResult::absent("no Prometheus was found") };
     let source = format!("{} samples at {}", samples.questions.len(), prometheus.shown());
-    let writing = match site.begin(layout::samples(&site.cluster), &source) {
+    let writing = match context.begin(layout::samples(&context.cluster), &source) {
         Ok(writing) => writing,
         Err(error) => return error.into(),
     };
     // The lines are ten times as large as the answer, so they are compressed on another thread.
     let writing = Piped::new(writing);
-    let mut file = File::new(&site.redactor, writing, &samples.labels);
+    let mut file = File::new(&context.run.redactor, writing, &samples.labels);
     let mut missing: Vec<String> = Vec::new();
     let mut failed = None;
     // The next query is sent while an answer is read, because a Prometheus reads for a while before it answers.
@@ -86,7 +86,7 @@ async fn collect(site: &Site, samples: &SamplesTask) -> Done {
     let mut asked = std::pin::pin!(asked.buffered(2));
     while let Some((answer, question)) = asked.next().await {
         let taken = match answer {
-            Ok((answer, partial)) => metric(site, answer, partial, &mut file).await,
+            Ok((answer, partial)) => metric(context, answer, partial, &mut file).await,
             Err(error) => Err(Ended::Answer(error)),
         };
         match taken {
@@ -98,11 +98,11 @@ async fn collect(site: &Site, samples: &SamplesTask) -> Done {
             }
             Err(Ended::Answer(error)) => {
                 missing.push(format!("{}: {}", question.expr, error.causes().join(": ")));
-                let done = prometheus::failed(prometheus, &error);
-                let is_away = matches!(done.outcome, Outcome::Cancelled | Outcome::Forbidden | Outcome::TimedOut);
+                let result = prometheus::failed(prometheus, &error);
+                let is_away = matches!(result.outcome, Outcome::Cancelled | Outcome::Forbidden | Outcome::TimedOut);
                 // It would not answer the other queries either.
-                let is_over = is_away || error.is_no_prometheus() || site.stop.reason().is_some();
-                failed.get_or_insert(done);
+                let is_over = is_away || error.is_no_prometheus() || context.run.stop.reason().is_some();
+                failed.get_or_insert(result);
                 if is_over {
                     break;
                 }
@@ -113,11 +113,11 @@ async fn collect(site: &Site, samples: &SamplesTask) -> Done {
     if file.samples == 0 {
         // An unfinished entry does not become part of the bundle.
         return match failed {
-            Some(done) => done,
-            None if !missing.is_empty() => Done { causes: missing, ..Done::new(Outcome::Failed) },
+            Some(result) => result,
+            None if !missing.is_empty() => TaskResult { causes: missing, ..TaskResult::new(Outcome::Failed) },
             None => {
                 let causes = vec!["the Prometheus has no sample of these metrics".to_owned()];
-                Done { causes, ..Done::new(Outcome::Empty) }
+                TaskResult { causes, ..TaskResult::new(Outcome::Empty) }
             }
         };
     }
@@ -126,10 +126,10 @@ async fn collect(site: &Site, samples: &SamplesTask) -> Done {
             "{odd} native histograms, which OpenMetrics cannot express; the answers to the queries have them"
         ));
     }
-    file.objects(&site.object_series(), site.objects_listed_at());
+    file.objects(&context.object_series(), context.objects_listed_at());
     match file.end() {
-        Ok(entry) if missing.is_empty() => Done::collected(vec![entry]),
-        Ok(entry) => Done { causes: missing, entries: vec![entry], ..Done::new(Outcome::Truncated) },
+        Ok(entry) if missing.is_empty() => TaskResult::collected(vec![entry]),
+        Ok(entry) => TaskResult { causes: missing, entries: vec![entry], ..TaskResult::new(Outcome::Truncated) },
         Err(error) => error.into(),
     }
 }
@@ -139,35 +139,35 @@ async fn collect(site: &Site, samples: &SamplesTask) -> Done {
 /// # Errors
 /// If the file cannot be written.
 pub(super) fn write(
-    site: &Site,
+    context: &ClusterContext,
     known: &Known,
     scrapes: &[Scraped],
     series: &AllObjectSeries,
 ) -> Result<Option<Entry>, BundleError> {
     let labels = known.labels();
-    let writing = site.begin(layout::samples(&site.cluster), env!("CARGO_PKG_NAME"))?;
-    let mut file = File::new(&site.redactor, Piped::new(writing), &labels);
+    let writing = context.begin(layout::samples(&context.cluster), env!("CARGO_PKG_NAME"))?;
+    let mut file = File::new(&context.run.redactor, Piped::new(writing), &labels);
     for scrape in scrapes {
         file.samples(scrape.with_target(), scrape.at);
     }
-    file.objects(series, site.objects_listed_at());
+    file.objects(series, context.objects_listed_at());
     if file.samples == 0 { Ok(None) } else { file.end().map(Some) }
 }
 
 /// Adds the file of [`write`] to the task of the samples, or to a new one.
-pub(super) fn add(site: &Site, known: &Known, (entry, started): (Entry, DateTime<Utc>), run: &mut Run) {
-    let is_ours = |it: &&mut Record| it.cluster == site.cluster && is_of_samples(&it.task);
-    if let Some(Record { done, .. }) = run.records.iter_mut().find(is_ours) {
+pub(super) fn add(context: &ClusterContext, known: &Known, (entry, started): (Entry, DateTime<Utc>), run: &mut Run) {
+    let is_ours = |it: &&mut EndedTask| it.cluster == context.cluster && is_of_samples(&it.task);
+    if let Some(EndedTask { result, .. }) = run.records.iter_mut().find(is_ours) {
         // The samples of the Prometheus are still missing.
-        done.outcome = Outcome::Truncated;
-        done.causes.insert(0, "it has only the samples of scrapes and objects, none of the Prometheus".to_owned());
-        done.entries.push(entry);
+        result.outcome = Outcome::Truncated;
+        result.causes.insert(0, "it has only the samples of scrapes and objects, none of the Prometheus".to_owned());
+        result.entries.push(entry);
         return;
     }
     let samples = SamplesTask { questions: Vec::new(), labels: known.labels() };
     let task = Task::new(samples);
-    let (cluster, done) = (site.cluster.clone(), Done::collected(vec![entry]));
-    run.records.push(Record { cluster, task, started: Some(started), duration: Duration::ZERO, done });
+    let (cluster, result) = (context.cluster.clone(), TaskResult::collected(vec![entry]));
+    run.records.push(EndedTask { cluster, task, started: Some(started), duration: Duration::ZERO, result });
 }
 
 /// Whether a task gets samples.
@@ -182,9 +182,14 @@ enum Ended {
 }
 
 /// Reads the samples of one metric. Returns whether a part is missing.
-async fn metric(site: &Site, mut answer: Answer, partial: bool, file: &mut File<'_>) -> Result<bool, Ended> {
+async fn metric(
+    context: &ClusterContext,
+    mut answer: Answer,
+    partial: bool,
+    file: &mut File<'_>,
+) -> Result<bool, Ended> {
     while let Some(series) = answer.next().await.map_err(Ended::Answer)? {
-        site.progress.bytes(answer.arrived());
+        context.run.progress.bytes(answer.arrived());
         for one in series {
             file.series(&one)?;
         }

@@ -1,9 +1,9 @@
 //! Owns one pod's metrics endpoint, through the API server's proxy or else its port-forward, as it answers now.
 
-use super::Collector;
+use super::collector::Collector;
 use crate::{
     bundle::{Outcome, layout},
-    collect::{Done, Site},
+    collect::{ClusterContext, TaskResult},
     facts::{exposition::SampleReader, identity::IdentityReader, two_scrapes::Scraped},
     plan::{Planned, Planning, Pod, Right, ScrapeTask, Stage, Task, TaskSpec},
     source::{BodyStream, kubernetes::SourceError},
@@ -24,7 +24,7 @@ pub(super) const COLLECTOR: Collector = Collector {
     purpose: "metrics endpoints of the workload's pods, twice where no Prometheus has their samples",
     is_optional: false,
     plan,
-    collect: |site, task| task.spec().map(|scrape| collect(site, task, scrape).boxed()),
+    collect: |context, task| task.spec().map(|scrape| collect(context, task, scrape).boxed()),
 };
 
 impl TaskSpec for ScrapeTask {
@@ -93,41 +93,46 @@ fn plan(planning: &Planning<'_>) -> Vec<Planned> {
 }
 
 /// Waits until a second scrape's time has come.
-async fn wait(site: &Site, until: DateTime<Utc>) -> Option<Done> {
+async fn wait(context: &ClusterContext, until: DateTime<Utc>) -> Option<TaskResult> {
     let rest = (until - Utc::now()).to_std().unwrap_or_default();
     tokio::select! {
         biased;
-        reason = site.stop.stopped() => Some(Done::stopped(reason)),
-        () = site.skip.skipped() => {
+        reason = context.run.stop.stopped() => Some(TaskResult::stopped(reason)),
+        () = context.run.skip.skipped() => {
             let causes = vec!["the wait between two scrapes was ended by the user".to_owned()];
-            Some(Done { causes, ..Done::new(Outcome::Skipped) })
+            Some(TaskResult { causes, ..TaskResult::new(Outcome::Skipped) })
         }
         () = tokio::time::sleep(rest) => None,
     }
 }
 
-async fn collect(site: &Site, task: &Task, scrape: &ScrapeTask) -> Done {
+async fn collect(context: &ClusterContext, task: &Task, scrape: &ScrapeTask) -> TaskResult {
     if let Some(until) = scrape.not_before
-        && let Some(ended) = wait(site, until).await
+        && let Some(ended) = wait(context, until).await
     {
         return ended;
     }
     // One that drips holds up nothing but itself.
-    match tokio::time::timeout(TIME, ask(site, task, scrape)).await {
-        Ok(done) => done,
-        Err(_) => {
-            Done { causes: vec![format!("took longer than {} s", TIME.as_secs())], ..Done::new(Outcome::TimedOut) }
-        }
+    match tokio::time::timeout(TIME, ask(context, task, scrape)).await {
+        Ok(result) => result,
+        Err(_) => TaskResult {
+            causes: vec![format!("took longer than {} s", TIME.as_secs())],
+            ..TaskResult::new(Outcome::TimedOut)
+        },
     }
 }
 
 /// Asks by the proxy, and where that is not allowed or does not get there, by a port-forward. Gives what was asked,
 /// too.
-async fn open(site: &Site, task: &Task, scrape: &ScrapeTask) -> Result<(BodyStream, String), Box<Done>> {
-    let error = match site.kubernetes.get(&task.path(), ACCEPT).await {
+async fn open(
+    context: &ClusterContext,
+    task: &Task,
+    scrape: &ScrapeTask,
+) -> Result<(BodyStream, String), Box<TaskResult>> {
+    let error = match context.kubernetes.get(&task.path(), ACCEPT).await {
         Ok(answer) => return Ok((answer.body, task.request())),
         Err(SourceError::Status { code: 400, message, .. }) if message.contains("address not allowed") => {
-            return Err(Box::new(Done::absent("the pod has no address yet")));
+            return Err(Box::new(TaskResult::absent("the pod has no address yet")));
         }
         Err(error) => error,
     };
@@ -140,7 +145,7 @@ async fn open(site: &Site, task: &Task, scrape: &ScrapeTask) -> Result<(BodyStre
     let ScrapeTask { namespace, pod, port, path, scheme, .. } = scrape;
     let mut forwarded = None;
     if is_worth_it && *scheme == "http" {
-        match site.kubernetes.get_forwarded((namespace, pod, *port), path, ACCEPT).await {
+        match context.kubernetes.get_forwarded((namespace, pod, *port), path, ACCEPT).await {
             Ok(answer) => {
                 let source = format!("GET {path} by port-forward to {port} of {namespace}/{pod}");
                 return Ok((answer.body, source));
@@ -148,45 +153,46 @@ async fn open(site: &Site, task: &Task, scrape: &ScrapeTask) -> Result<(BodyStre
             Err(error) => forwarded = Some(format!("by port-forward: {}", error.causes().join(": "))),
         }
     }
-    let mut done = match &error {
+    let mut result = match &error {
         // The proxy's own words for a port that nobody listens on, and for a pod without an address. Any
         // other failure says nothing of the port: the node may be gone.
-        SourceError::Status { code: 502..=503, message, .. } if message.contains("connection refused") => Done {
+        SourceError::Status { code: 502..=503, message, .. } if message.contains("connection refused") => TaskResult {
             hint: Some("metrics are off, or the process is not up; telemetry.enabled turns them on".to_owned()),
-            ..Done::absent(message)
+            ..TaskResult::absent(message)
         },
-        error => Done::failed(error, task),
+        error => TaskResult::failed(error, task),
     };
     // That nobody listens is all there is to say.
-    if done.outcome != Outcome::Absent {
-        done.causes.extend(forwarded);
+    if result.outcome != Outcome::Absent {
+        result.causes.extend(forwarded);
     }
-    Err(Box::new(done))
+    Err(Box::new(result))
 }
 
-async fn ask(site: &Site, task: &Task, scrape: &ScrapeTask) -> Done {
-    let (mut body, source) = match open(site, task, scrape).await {
+async fn ask(context: &ClusterContext, task: &Task, scrape: &ScrapeTask) -> TaskResult {
+    let (mut body, source) = match open(context, task, scrape).await {
         Ok(opened) => opened,
-        Err(done) => return *done,
+        Err(result) => return *result,
     };
     let at = Utc::now();
-    let (mut redact, mut extract, mut received) = (site.redactor.stream(), IdentityReader::of_scrape(&site.names), 0);
-    let mut samples = SampleReader::new(site.wanted.clone());
+    let (mut redact, mut extract, mut received) =
+        (context.run.redactor.stream(), IdentityReader::of_scrape(&context.run.searches.names), 0);
+    let mut samples = SampleReader::new(context.run.searches.metrics.clone());
     let number = u32::from(scrape.not_before.is_some());
-    let path = layout::scrape(&site.cluster, &scrape.namespace, &scrape.pod, number);
-    let mut entry = match site.begin(path, &source) {
+    let path = layout::scrape(&context.cluster, &scrape.namespace, &scrape.pod, number);
+    let mut entry = match context.begin(path, &source) {
         Ok(entry) => entry,
         Err(error) => return error.into(),
     };
     let broken = loop {
         let clean = match body.chunk().await {
             Ok(Some(chunk)) => {
-                site.progress.bytes(chunk.len() as u64);
+                context.run.progress.bytes(chunk.len() as u64);
                 received += chunk.len() as u64;
                 redact.push(&chunk)
             }
             Ok(None) => break None,
-            Err(error) => break Some(Done::failed(&error, task)),
+            Err(error) => break Some(TaskResult::failed(&error, task)),
         };
         extract.push(&clean);
         samples.push(&clean);
@@ -195,11 +201,11 @@ async fn ask(site: &Site, task: &Task, scrape: &ScrapeTask) -> Done {
         }
         if received > LIMIT {
             let causes = vec![format!("the answer is larger than {LIMIT} bytes, which no metrics are")];
-            break Some(Done { causes, ..Done::new(Outcome::Truncated) });
+            break Some(TaskResult { causes, ..TaskResult::new(Outcome::Truncated) });
         }
     };
     if received == 0 {
-        return broken.unwrap_or_else(|| Done::new(Outcome::Empty));
+        return broken.unwrap_or_else(|| TaskResult::new(Outcome::Empty));
     }
     let (clean, counts) = redact.finish();
     extract.push(&clean);
@@ -208,17 +214,17 @@ async fn ask(site: &Site, task: &Task, scrape: &ScrapeTask) -> Done {
         Ok(entry) => entry,
         Err(error) => return error.into(),
     };
-    let mut done = broken.unwrap_or_else(|| Done::new(Outcome::Collected));
+    let mut result = broken.unwrap_or_else(|| TaskResult::new(Outcome::Collected));
     // What has come is there; only the rest is missing.
-    if done.outcome == Outcome::Failed {
-        done.outcome = Outcome::Truncated;
+    if result.outcome == Outcome::Failed {
+        result.outcome = Outcome::Truncated;
     }
-    done.claims = extract.claims(&format!("{} of {}", scrape.name, scrape.pod), &site.cluster);
-    done.entries.push(entry);
-    if done.outcome == Outcome::Collected {
+    result.claims = extract.claims(&format!("{} of {}", scrape.name, scrape.pod), &context.cluster);
+    result.entries.push(entry);
+    if result.outcome == Outcome::Collected {
         let (namespace, pod) = (scrape.namespace.clone(), scrape.pod.clone());
         let (samples, is_cut) = samples.finish();
-        done.scraped = Some(Scraped { namespace, pod, at, samples, is_cut });
+        result.scraped = Some(Scraped { namespace, pod, at, samples, is_cut });
     }
-    done
+    result
 }

@@ -1,9 +1,9 @@
 //! Owns the API server's version, as `/version` answers it.
 
-use super::Collector;
+use super::collector::Collector;
 use crate::{
     bundle::layout,
-    collect::{Done, Site},
+    collect::{ClusterContext, TaskResult},
     plan::{Planned, Planning, Priority, Stage, Task, TaskSpec},
 };
 use futures_util::future::FutureExt as _;
@@ -13,7 +13,7 @@ pub(super) const COLLECTOR: Collector = Collector {
     purpose: "the API server's version",
     is_optional: false,
     plan,
-    collect: |site, task| task.spec::<VersionTask>().map(|_| collect(site, task).boxed()),
+    collect: |context, task| task.spec::<VersionTask>().map(|_| collect(context, task).boxed()),
 };
 
 #[derive(Debug)]
@@ -48,14 +48,14 @@ fn plan(planning: &Planning<'_>) -> Vec<Planned> {
     }
 }
 
-async fn collect(site: &Site, task: &Task) -> Done {
-    let (version, _) = match site.kubernetes.version().await {
+async fn collect(context: &ClusterContext, task: &Task) -> TaskResult {
+    let (version, _) = match context.kubernetes.version().await {
         Ok(version) => version,
-        Err(error) => return Done::failed(&error, task),
+        Err(error) => return TaskResult::failed(&error, task),
     };
-    let (clean, counts) = site.redactor.object(version);
-    match site.write(layout::api_version(&site.cluster), &task.request(), &clean.to_clean(), counts) {
-        Ok(entry) => Done::collected(vec![entry]),
+    let (clean, counts) = context.run.redactor.object(version);
+    match context.write(layout::api_version(&context.cluster), &task.request(), &clean.to_clean(), counts) {
+        Ok(entry) => TaskResult::collected(vec![entry]),
         Err(error) => error.into(),
     }
 }

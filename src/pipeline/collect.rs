@@ -118,7 +118,7 @@ async fn complete(run: &Run, made: &Made) -> Result<Made, PipelineError> {
     let earlier = Earlier::of_this_run(first)?;
     let bundle = BundleWriter::create(&Destination::Next(first.clone()), run.request.started)?;
     let mut pass = run.pass(bundle, Some(Arc::new(earlier)));
-    pass.followed = collectors::follow(&mut pass.sites, &run.control.stop).await;
+    pass.followed = collectors::follow(&mut pass.contexts, &run.control.stop).await;
     pass.asked = Utc::now();
     let deadline = run.control.end_after(run.request.limits.deadline);
     let completed = run.run(pass).await;

@@ -20,7 +20,7 @@ mod request;
 mod search;
 mod window;
 
-pub use crate::collect::{Attachment, Earlier, EarlierError, Named, NoteError, Progress, Shown};
+pub use crate::collect::{Attachment, ClusterTask, Earlier, EarlierError, Named, NoteError, Progress};
 pub use collect::{Collected, collect};
 pub use control::Control;
 pub use error::{NoPlace, PipelineError};

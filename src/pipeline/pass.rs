@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     bundle::{BundleError, BundleWriter, ClusterInfo, Ended, Finished, Manifest, findings::Findings, layout},
-    collect::{self, Container, Earlier, Entry, Ledger, Progress, Reach, Site},
+    collect::{self, ClusterContext, Container, Earlier, Entry, Ledger, Progress, Reach, RunContext, Searches},
     collectors,
     facts::{identity::IdentityNames, logs::Patterns, two_scrapes},
     findings::{self, quoted},
@@ -47,7 +47,7 @@ pub(super) struct Made {
 /// Where a pass writes, and what it goes on with.
 pub(super) struct Pass {
     bundle: BundleWriter,
-    pub(super) sites: Vec<Site>,
+    pub(super) contexts: Vec<ClusterContext>,
     earlier: Option<Arc<Earlier>>,
     /// When the clusters are asked: what is described is described as of then.
     pub(super) asked: DateTime<Utc>,
@@ -65,59 +65,59 @@ impl Run {
 
     /// A pass into `bundle`, which completes `earlier`.
     pub(super) fn pass(&self, bundle: BundleWriter, earlier: Option<Arc<Earlier>>) -> Pass {
-        let names = Arc::new(IdentityNames::of(&self.evidence.profile));
-        let env = Arc::new(findings::variables(&self.evidence.profile));
         let patterns = Arc::new(Patterns::new(findings::patterns(&self.evidence.profile)));
         // What is there at once is not waited for, when the run goes on.
         let is_first = earlier.as_ref().is_none_or(|earlier| !earlier.is_of_this_run());
         let goes_on = is_first && self.request.wait && self.is_open();
         let scrape_gap = if goes_on { Duration::ZERO } else { self.request.limits.scrape_gap };
         // One scrape alone answers nothing.
-        let wanted = (!scrape_gap.is_zero()).then(|| two_scrapes::metrics(&self.evidence));
-        let wanted = Arc::new(wanted.unwrap_or_default());
-        let site = |cluster: &Cluster| Site {
+        let metrics = (!scrape_gap.is_zero()).then(|| two_scrapes::metrics(&self.evidence));
+        let searches = Searches {
+            names: IdentityNames::of(&self.evidence.profile),
+            env: findings::variables(&self.evidence.profile),
+            patterns: patterns.clone(),
+            metrics: Arc::new(metrics.unwrap_or_default()),
+        };
+        let run = Arc::new(RunContext {
+            started: self.request.started,
+            redactor: self.redactor.clone(),
+            bundle: bundle.clone(),
+            earlier: earlier.clone(),
+            searches,
+            log_limit: self.request.limits.log,
+            reach: self.prometheus.clone(),
+            progress: self.observer.clone() as Arc<dyn Progress>,
+            skip: self.control.skip.clone(),
+            stop: self.control.stop.clone(),
+        });
+        let context = |cluster: &Cluster| ClusterContext {
+            run: run.clone(),
             cluster: cluster.name.clone(),
             kubernetes: cluster.connection.kubernetes.clone(),
             basis: cluster.basis(&self.evidence, scrape_gap),
-            redactor: self.redactor.clone(),
-            bundle: bundle.clone(),
-            progress: self.observer.clone() as Arc<dyn Progress>,
-            names: names.clone(),
-            env: env.clone(),
-            started: self.request.started,
-            patterns: patterns.clone(),
-            log_limit: self.request.limits.log,
             skew: cluster.skew,
-            images: Arc::default(),
-            seen: Arc::default(),
-            earlier: earlier.clone(),
             followed: None,
-            reach: self.prometheus.clone(),
-            prometheus: Arc::default(),
-            object_series: Arc::default(),
-            wanted: wanted.clone(),
-            skip: self.control.skip.clone(),
-            stop: self.control.stop.clone(),
+            learned: Arc::default(),
         };
-        let sites = self.reached.clusters.iter().map(site).collect();
-        Pass { bundle, sites, earlier, asked: self.request.started, followed: Vec::new(), patterns }
+        let contexts = self.reached.clusters.iter().map(context).collect();
+        Pass { bundle, contexts, earlier, asked: self.request.started, followed: Vec::new(), patterns }
     }
 
     /// Collects into the bundle of `pass`, and finishes it.
     pub(super) async fn run(&self, pass: Pass) -> Result<Made, PipelineError> {
-        let Pass { bundle, sites, earlier, asked, followed, patterns } = pass;
+        let Pass { bundle, contexts, earlier, asked, followed, patterns } = pass;
         let Control { stop, stopper, .. } = &self.control;
         let notes = collect::notes(&bundle, &self.redactor, &self.request.notes, &self.request.attachments)?;
         let mut ledger = self.ledger(earlier.as_deref(), asked, notes);
         let draft = ledger.draft(&self.evidence, &collect::Run::default());
         bundle.draft(&self.redactor.pretty_json(&draft))?;
-        let planner = |site: &Site| {
-            let followed = site.followed.as_ref().map(|followed| followed.uids());
-            collectors::planner(&site.basis, followed.unwrap_or_default())
+        let planner = |context: &ClusterContext| {
+            let followed = context.followed.as_ref().map(|followed| followed.uids());
+            collectors::planner(&context.basis, followed.unwrap_or_default())
         };
-        let planners = sites.iter().map(planner).collect();
+        let planners = contexts.iter().map(planner).collect();
         let mut run =
-            collect::run(&sites, planners, collectors::collect, self.request.limits.streams, stop, stopper).await;
+            collect::run(&contexts, planners, collectors::collect, self.request.limits.streams, stop, stopper).await;
         self.observer.tasks_ended();
         run.add_followed(followed);
         let note = |what: &str, error: &BundleError| {
@@ -127,13 +127,13 @@ impl Run {
             }
             remark
         };
-        if let Err(error) = collectors::answer_without_prometheus(&sites, &mut run) {
+        if let Err(error) = collectors::answer_without_prometheus(&contexts, &mut run) {
             ledger.remarks.push(note("not every query is answered by scrapes", &error));
         }
         match stop.reason() {
             None if self.evidence.skips("descriptions") => {}
             None => {
-                let described = tokio::task::block_in_place(|| collect::describe(&sites, &mut run, asked));
+                let described = tokio::task::block_in_place(|| collect::describe(&contexts, &mut run, asked));
                 if let Err(error) = described {
                     ledger.remarks.push(note("not every object is described", &error));
                 }
@@ -150,7 +150,7 @@ impl Run {
                 ledger.remarks.push(note("not all of the earlier bundle was taken over", &error));
             }
         }
-        drop(sites);
+        drop(contexts);
         ledger.finished = Some(Utc::now());
         ledger.ended = match stop.reason() {
             None => Ended::Finished,

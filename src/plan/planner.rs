@@ -3,7 +3,13 @@
 //! A collection, `--dry-run` and `rbac` all drive it. They differ in what they do with a task: run it, run only what
 //! planning needs, or take any pod for listed. Nothing here does IO or asks for the time.
 
-use super::{Known, LeftOut, Place, Planned, Pod, Preset, Request, Resource, Role, Task, UnknownGroup};
+use super::{
+    pods::{Pod, taken},
+    query::Known,
+    request::{Place, Request},
+    resource::{Resource, UnknownGroup},
+    task::{LeftOut, Planned, Preset, Role, Task},
+};
 use chrono::{DateTime, Utc};
 use std::{
     collections::{BTreeSet, HashSet},
@@ -303,7 +309,7 @@ impl Planner {
         all.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
         let uids = all.iter().flat_map(|pod| [pod.uid(), pod.node_uid()]).map(str::to_owned);
         let uids = Arc::new(uids.chain(self.followed.iter().cloned()).collect());
-        let taken = super::taken(&self.basis.request, all.clone());
+        let taken = taken(&self.basis.request, all.clone());
         let mut plan = Vec::new();
         if taken.len() < all.len() {
             let cause = format!(

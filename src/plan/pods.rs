@@ -1,6 +1,12 @@
 //! Owns what a pod's spec and status say about the logs and endpoints to ask for.
 
-use super::{ANY, LogFiles, LogTask, Preset, Request, ScrapeTask, node_logs, pod_folder, window::seconds_floor};
+use super::{
+    request::Request,
+    requests::{LogFiles, LogTask, ScrapeTask, node_logs, pod_folder},
+    resource::ANY,
+    task::Preset,
+    window::seconds_floor,
+};
 use crate::profile::{LogRules, Scrape, is_path};
 use chrono::{DateTime, Utc};
 use k8s_openapi::{

@@ -1,6 +1,6 @@
 //! Owns the questions to a Prometheus: those of the profile, filled in for one cluster, and the user's own.
 
-use super::{Place, Request};
+use super::request::{Ask, Place, Request};
 use crate::{
     profile::{NarrowedBy, QueryRule},
     promql::{self, Query, RawSelector},
@@ -348,18 +348,6 @@ pub fn whom(request: &Request, place: &Place, now: DateTime<Utc>) -> Option<Find
         anywhere: question(count(&labels, info), &Vec::new()),
         around: question(count("", &format!("{{__name__=~\"{OF_PODS}\"}}")), &narrowing),
     })
-}
-
-/// Whether a Prometheus is asked, and which.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Ask {
-    /// One that is found in the cluster.
-    #[default]
-    Find,
-    /// That at an address, or behind a service.
-    At(String),
-    /// None.
-    Nobody,
 }
 
 /// The questions, those of the user first, once a Prometheus is found and as much is known of the workload as will be.

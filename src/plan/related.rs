@@ -3,7 +3,7 @@
 //! Found from names, labels and references alone; the objects' contents are not kept. What cannot
 //! be tied to the workload is left out: in a shared namespace it is somebody else's.
 
-use super::{Resource, Right};
+use super::resource::{Resource, Right};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt as _};
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! Owns what the requests for objects, logs and metrics endpoints say: the data of those tasks that more rooms look
 //! into than their collector's.
 
-use super::Resource;
+use super::resource::Resource;
 use chrono::{DateTime, Utc};
 use std::{
     collections::{BTreeSet, HashSet},

@@ -1,6 +1,6 @@
 //! Owns what a task is: one piece of evidence to get, as one request. Which kinds there are, the collectors say.
 
-use super::{Resource, Right};
+use super::resource::{Resource, Right};
 use chrono::{DateTime, Utc};
 use std::{any::Any, fmt::Debug, ops::Deref, sync::Arc, time::Duration};
 

@@ -2,7 +2,7 @@
 
 use crate::{
     bundle::{Interval, layout},
-    collect::{Entry, Site},
+    collect::{ClusterContext, Entry},
     facts::{
         coverage::{self, Events},
         gone::MentionedPods,
@@ -31,9 +31,9 @@ struct Kept {
 
 impl Reach {
     /// For a list of a namespace's events; those of single objects are beside them.
-    pub(super) fn new(site: &Site, list: &ListTask) -> Option<Self> {
+    pub(super) fn new(context: &ClusterContext, list: &ListTask) -> Option<Self> {
         list.is_of_events().then(|| Self {
-            asked: site.now(),
+            asked: context.now(),
             oldest: None,
             told: MentionedPods::default(),
             kept: BTreeMap::new(),
@@ -59,10 +59,10 @@ impl Reach {
     }
 
     /// Says of each namespace's table what it covers.
-    pub(super) fn cover(&self, site: &Site, list: &ListTask, entries: &mut [Entry], broken: Option<&str>) {
-        let window = Interval { from: site.basis.request.window.start, to: site.basis.request.window.end };
-        for namespace in site.basis.place.namespaces.keys() {
-            let path = layout::resource_table(&site.cluster, Some(namespace), &list.resource.short());
+    pub(super) fn cover(&self, context: &ClusterContext, list: &ListTask, entries: &mut [Entry], broken: Option<&str>) {
+        let window = Interval { from: context.basis.request.window.start, to: context.basis.request.window.end };
+        for namespace in context.basis.place.namespaces.keys() {
+            let path = layout::resource_table(&context.cluster, Some(namespace), &list.resource.short());
             let Some(entry) = entries.iter_mut().find(|entry| entry.path == path) else { continue };
             let Kept { first, last, count } = self.kept.get(namespace).copied().unwrap_or_default();
             let events = Events {

@@ -8,16 +8,16 @@ mod neighbours;
 mod table_text;
 mod write;
 
-use super::metadata_of;
+use super::metadata::metadata_of;
 use crate::{
     bundle::{IdentityClaim, Outcome},
-    collect::{Done, Site},
+    collect::{ClusterContext, TaskResult},
     facts::{
         identity,
         object_series::{AllObjectSeries, of_object},
         objects,
     },
-    plan::{ListTask, Pod, Priority, Resource, Right, Role, Task, TaskSpec, with_query},
+    plan::{ListTask, Pod, Priority, Resource, Right, Role, Shown, Task, TaskSpec, with_query},
     redact::{CleanJson, Counts},
     source::kubernetes::{ListHead, ListedObject, Row, Rows, SourceError},
 };
@@ -90,15 +90,15 @@ impl TaskSpec for ListTask {
     }
 }
 
-pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
+pub(super) async fn collect(context: &ClusterContext, task: &Task, list: &ListTask) -> TaskResult {
     let mut gather = Gather {
-        site: site.clone(),
+        context: context.clone(),
         // Node events lie in a namespace that need not be the workload's; the query chose them.
         everywhere: list.fields.is_some() || !list.resource.namespaced,
         list: list.clone(),
-        pipe: Pipe::new(site, list, task.request()),
-        reach: Reach::new(site, list),
-        objects: objects::ObjectReader::new(site.object_context()),
+        pipe: Pipe::new(context, list, task.request()),
+        reach: Reach::new(context, list),
+        objects: objects::ObjectReader::new(context.object_context()),
         table: list.table(),
         pods: Vec::new(),
         claims: Vec::new(),
@@ -108,13 +108,13 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
         restarted: false,
     };
     let path = task.path();
-    let listing = site.kubernetes.list(&path, list.metadata_only, &mut gather);
+    let listing = context.kubernetes.list(&path, list.metadata_only, &mut gather);
     let listed = tokio::time::timeout(LONGEST, listing).await;
     let listed = listed.unwrap_or(Err(SourceError::TimedOut { what: "the whole list", after: LONGEST }));
     let Gather { pipe, reach, mut objects, table, pods, claims, object_series, found, restarted, .. } = gather;
-    site.add_object_series(object_series, listed.is_ok());
+    context.add_object_series(object_series, listed.is_ok());
     if listed.is_ok() {
-        let all = || site.basis.place.namespaces.keys().map(String::as_str).collect();
+        let all = || context.basis.place.namespaces.keys().map(String::as_str).collect();
         for namespace in list.namespace.as_deref().map_or_else(all, |namespace| vec![namespace]) {
             objects.add_listed(&list.resource, &table, namespace);
         }
@@ -125,36 +125,41 @@ pub(super) async fn collect(site: &Site, task: &Task, list: &ListTask) -> Done {
     if let Some(reach) = reach {
         let unwritten = failed.as_ref().map(|error| error.causes_without_paths().join(": "));
         let broken = listed.as_ref().err().map(|error| error.causes().join(": ")).or(unwritten);
-        reach.cover(site, list, &mut entries, broken.as_deref());
+        reach.cover(context, list, &mut entries, broken.as_deref());
         told = Some(reach.told);
     }
     if let Some(error) = failed {
-        return Done { entries, pods, claims, objects, told, ..error.into() };
+        let shown = Shown { pods, ..Shown::default() };
+        return TaskResult { entries, shown, claims, objects, told, ..error.into() };
     }
-    let mut done = match listed {
-        Ok(_) => Done::new(if found == 0 { Outcome::Empty } else { Outcome::Collected }),
+    let mut result = match listed {
+        Ok(_) => TaskResult::new(if found == 0 { Outcome::Empty } else { Outcome::Collected }),
         Err(error) => match refused(task, list, &error) {
             // What has come is in the bundle; only the rest is missing.
-            done if found > 0 && done.outcome == Outcome::Failed => Done { outcome: Outcome::Truncated, ..done },
-            done => done,
+            result if found > 0 && result.outcome == Outcome::Failed => {
+                TaskResult { outcome: Outcome::Truncated, ..result }
+            }
+            result => result,
         },
     };
     if restarted {
-        done.causes.push(
+        result.causes.push(
             "the list took longer than the server keeps its state: its end is of a later state than its beginning"
                 .to_owned(),
         );
     }
-    Done { entries, pods, claims, objects, told, ..done }
+    let shown = Shown { pods, ..result.shown };
+    TaskResult { entries, shown, claims, objects, told, ..result }
 }
 
 /// What may not be listed over the cluster may still be listed in a namespace.
-fn refused(task: &Task, list: &ListTask, error: &SourceError) -> Done {
+fn refused(task: &Task, list: &ListTask, error: &SourceError) -> TaskResult {
     if error.code() == Some(403) && list.namespace.is_none() && list.resource.namespaced {
         let cause = "listing over the cluster is forbidden; each namespace is listed instead".to_owned();
-        return Done { causes: vec![cause], is_refused: true, ..Done::new(Outcome::Skipped) };
+        let shown = Shown { is_refused: true, ..Shown::default() };
+        return TaskResult { causes: vec![cause], shown, ..TaskResult::new(Outcome::Skipped) };
     }
-    Done::failed(error, task)
+    TaskResult::failed(error, task)
 }
 
 /// One object, redacted, and how the server prints it.
@@ -168,7 +173,7 @@ struct Kept {
 
 /// Takes the rows as they come: cuts the list to what is ours, redacts, sees what planning needs.
 struct Gather {
-    site: Site,
+    context: ClusterContext,
     list: ListTask,
     everywhere: bool,
     pipe: Pipe,
@@ -205,14 +210,14 @@ impl Rows for Gather {
         if let Some(reach) = &mut self.reach {
             reach.see(&object);
         }
-        let scope = self.site.basis.place.namespaces.get(&namespace);
+        let scope = self.context.basis.place.namespaces.get(&namespace);
         let is_ours = scope.is_some_and(|scope| scope.holds(&self.list.resource, &object));
         let are_neighbours = self.list.is_of_neighbours();
         if if are_neighbours { is_ours } else { !is_ours && !self.everywhere } {
             return;
         }
         if let Some(reach) = &mut self.reach {
-            reach.keep(&self.site.cluster, &namespace, &object);
+            reach.keep(&self.context.cluster, &namespace, &object);
         }
         let object = match self.list.metadata_only {
             true => metadata_of(object),
@@ -220,18 +225,19 @@ impl Rows for Gather {
             false => object,
         };
         let (object, mut counts) = self
-            .site
+            .context
+            .run
             .redactor
             .object_with_managed_fields(object, managed_fields.filter(|_| !are_neighbours && !self.list.metadata_only));
-        let (cells, more) = self.site.redactor.object(Value::Array(row.cells));
+        let (cells, more) = self.context.run.redactor.object(Value::Array(row.cells));
         counts.merge(&more);
         if !are_neighbours {
             self.objects.add(&self.list.resource, &self.table, &object);
         }
         if self.list.resource.is("", "pods") && !are_neighbours {
-            self.pods.extend(Pod::read(&self.site.basis.request, object.value()));
+            self.pods.extend(Pod::read(&self.context.basis.request, object.value()));
             if scope.is_some_and(|scope| scope.pods.contains(&name)) {
-                self.claims.extend(identity::of_pod(&self.site.names, &object, &self.site.cluster));
+                self.claims.extend(identity::of_pod(&self.context.run.searches.names, &object, &self.context.cluster));
             }
         }
         if !are_neighbours {

@@ -3,7 +3,7 @@
 use super::{Kept, table_text};
 use crate::{
     bundle::{BundleError, layout},
-    collect::{Entry, Site, Writing},
+    collect::{ClusterContext, Entry, Writing},
     plan::ListTask,
     redact::{Clean, Counts},
     source::kubernetes::ListHead,
@@ -33,9 +33,9 @@ struct Beside {
 }
 
 impl Pipe {
-    pub(super) fn new(site: &Site, list: &ListTask, request: String) -> Self {
+    pub(super) fn new(context: &ClusterContext, list: &ListTask, request: String) -> Self {
         let writer = Writer {
-            site: site.clone(),
+            context: context.clone(),
             list: list.clone(),
             request,
             head: ListHead::default(),
@@ -104,7 +104,7 @@ impl Pipe {
 
 /// Writes rows as they come, which is namespace by namespace: so the API server keeps them.
 struct Writer {
-    site: Site,
+    context: ClusterContext,
     list: ListTask,
     request: String,
     head: ListHead,
@@ -187,7 +187,7 @@ impl Writer {
             _ if !complete => Vec::new(),
             Some(namespace) => vec![namespace.clone()],
             None if self.list.resource.namespaced && !self.list.is_of_neighbours() => {
-                self.site.basis.place.namespaces.keys().cloned().collect()
+                self.context.basis.place.namespaces.keys().cloned().collect()
             }
             None => vec![String::new()],
         };
@@ -201,10 +201,10 @@ impl Writer {
     }
 
     fn begin(&self, namespace: &str, part: &str) -> Result<Open, BundleError> {
-        let path = layout::resource_table(&self.site.cluster, self.within(namespace), &self.short(part));
-        let mut table = self.site.begin(path, &self.request)?;
-        let version = self.site.redactor.object(json!({ "resourceVersion": self.head.resource_version })).0;
-        let columns = self.site.redactor.object(Value::Array(self.head.columns.clone())).0;
+        let path = layout::resource_table(&self.context.cluster, self.within(namespace), &self.short(part));
+        let mut table = self.context.begin(path, &self.request)?;
+        let version = self.context.run.redactor.object(json!({ "resourceVersion": self.head.resource_version })).0;
+        let columns = self.context.run.redactor.object(Value::Array(self.head.columns.clone())).0;
         table.write(&Clean::literal("{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":"))?;
         table.write(&version.to_clean())?;
         table.write(&Clean::literal(",\"columnDefinitions\":"))?;
@@ -231,13 +231,13 @@ impl Writer {
         }
         let path = match self.within(&open.namespace) {
             Some(namespace) if self.list.resource.is("", "pods") => {
-                layout::pod_yaml(&self.site.cluster, namespace, &name)
+                layout::pod_yaml(&self.context.cluster, namespace, &name)
             }
-            namespace => layout::object_yaml(&self.site.cluster, namespace, &self.short(""), &name),
+            namespace => layout::object_yaml(&self.context.cluster, namespace, &self.short(""), &name),
         };
-        let (text, more) = self.site.redactor.yaml(&object);
+        let (text, more) = self.context.run.redactor.yaml(&object);
         counts.merge(&more);
-        self.entries.push(self.site.write(path, &self.request, &text, counts)?);
+        self.entries.push(self.context.write(path, &self.request, &text, counts)?);
         Ok(())
     }
 
@@ -248,9 +248,9 @@ impl Writer {
         if !cells.is_empty() && !self.head.columns.is_empty() {
             let rows = cells.iter().filter_map(|cells| serde_json::from_slice::<Vec<Value>>(cells.as_bytes()).ok());
             let text = table_text::print(&self.head.columns, &rows.collect::<Vec<_>>());
-            let (clean, counts) = self.site.redactor.text(text.as_bytes());
-            let path = layout::table_text(&self.site.cluster, self.within(&namespace), &self.short(part));
-            self.entries.push(self.site.write(path, &self.request, &clean, counts)?);
+            let (clean, counts) = self.context.run.redactor.text(text.as_bytes());
+            let path = layout::table_text(&self.context.cluster, self.within(&namespace), &self.short(part));
+            self.entries.push(self.context.write(path, &self.request, &clean, counts)?);
         }
         self.ended.insert(namespace);
         Ok(())

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     bundle::{Coverage, Gap, GapCause, Interval, Outcome, facts::LogFacts},
-    collect::{Break, Done, Ended, Entry, Site},
+    collect::{Break, ClusterContext, Ended, Entry, TaskResult},
     facts::{
         coverage::{self, FileStart, LogReading, ObservedRun, Reason, RunLog},
         identity, onset,
@@ -23,15 +23,15 @@ use std::time::Duration;
 const ONE_MORE_ANSWER: Duration = Duration::from_secs(3);
 
 /// The result of a task, by what was read.
-pub(super) async fn settle(site: &Site, task: &Task, log: &LogTask, taken: Taken) -> Done {
+pub(super) async fn settle(context: &ClusterContext, task: &Task, log: &LogTask, taken: Taken) -> TaskResult {
     match taken {
-        Taken::Not(done) => *done,
+        Taken::Not(result) => *result,
         Taken::ErrorText(text) => gone_or_failed(log, &text),
-        Taken::Log(received) => finish(site, task, log, *received).await,
+        Taken::Log(received) => finish(context, task, log, *received).await,
     }
 }
 
-async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> Done {
+async fn finish(context: &ClusterContext, task: &Task, log: &LogTask, received: Received) -> TaskResult {
     let Received {
         entry,
         counts,
@@ -49,19 +49,19 @@ async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> 
     } = received;
     if log.name_is_reused
         && !is_sure
-        && let Some(done) = not_listed(site, log).await
+        && let Some(result) = not_listed(context, log).await
     {
-        return done;
+        return result;
     }
-    let window = &site.basis.request.window;
+    let window = &context.basis.request.window;
     // An earlier bundle's log covers the window up to a moment, and this one from then on.
     let (from, begins) = match (before.covered.last(), known) {
         (Some(earlier), _) => (Some(earlier.to), FileStart::At(earlier.to)),
         (None, Some(begins)) => (log.since.map(|_| window.start), begins),
-        (None, None) => (log.since.map(|_| window.start), begins(site, log, &ended, stop.as_ref()).await),
+        (None, None) => (log.since.map(|_| window.start), begins(context, log, &ended, stop.as_ref()).await),
     };
     for at in breaks {
-        gaps.push(gap_at(site, log, at).await);
+        gaps.push(gap_at(context, log, at).await);
     }
     gaps.sort_by_key(|gap| gap.after);
     let stream = LogReading {
@@ -70,70 +70,75 @@ async fn finish(site: &Site, task: &Task, log: &LogTask, received: Received) -> 
         first: ended.first.filter(|_| before.covered.is_empty()),
         last: ended.last,
         until: if ended.is_over { until.max(window.end) } else { until },
-        stopped: stopped(site, &ended, stop.as_ref()),
+        stopped: stopped(context, &ended, stop.as_ref()),
     };
     let streams = earlier_readings(&before).chain(gaps::split(stream, &gaps)).collect();
     let run = ObservedRun { started: log.started, ended: log.ended, log: RunLog::Read(streams) };
     let interval = Interval { from: window.start, to: window.end };
     let coverage = coverage::of_run(interval, &run).coverage(ended.first, ended.last, ended.lines);
-    let mut done = Done::new(if entry.is_some() { Outcome::Collected } else { Outcome::Empty });
-    done.claims = extract.claims(&identity::of_log(&log.pod, &log.container), &site.cluster);
-    done.log = Some(run.log);
+    let mut result = TaskResult::new(if entry.is_some() { Outcome::Collected } else { Outcome::Empty });
+    result.claims = extract.claims(&identity::of_log(&log.pod, &log.container), &context.cluster);
+    result.log = Some(run.log);
     let who = format!("{}/{}", log.pod, log.container);
     let is_unknown = window.incident.is_none();
-    done.onset = ended.first.filter(|_| is_unknown).and_then(|first| onset::jump(&facts.minutes, first, &who));
+    result.onset = ended.first.filter(|_| is_unknown).and_then(|first| onset::jump(&facts.minutes, first, &who));
     // At a limit of ours, a line without a timestamp is one that was cut in two.
     let reached_end = stop.is_none();
     match stop {
         None => {}
         Some(Stopped::Limit(limit)) => {
-            done.outcome = Outcome::Truncated;
-            done.causes = vec![format!("the limit of {limit} bytes of log for a container was reached")];
-            done.hint = Some("raise it with --log-limit, or narrow the window".to_owned());
+            result.outcome = Outcome::Truncated;
+            result.causes = vec![format!("the limit of {limit} bytes of log for a container was reached")];
+            result.hint = Some("raise it with --log-limit, or narrow the window".to_owned());
         }
         Some(Stopped::Source(error)) => {
-            done = Done { claims: done.claims, log: done.log, onset: done.onset, ..Done::failed(&error, task) };
+            result = TaskResult {
+                claims: result.claims,
+                log: result.log,
+                onset: result.onset,
+                ..TaskResult::failed(&error, task)
+            };
             // What came before the error is in the bundle.
-            if entry.is_some() && matches!(done.outcome, Outcome::Failed | Outcome::Absent | Outcome::Forbidden) {
-                done.outcome = Outcome::Truncated;
+            if entry.is_some() && matches!(result.outcome, Outcome::Failed | Outcome::Absent | Outcome::Forbidden) {
+                result.outcome = Outcome::Truncated;
             }
         }
         Some(Stopped::Gone(why)) => {
-            done.outcome = if entry.is_some() { Outcome::Truncated } else { Outcome::Absent };
-            done.causes = vec![why];
+            result.outcome = if entry.is_some() { Outcome::Truncated } else { Outcome::Absent };
+            result.causes = vec![why];
         }
         Some(Stopped::Bundle(error)) => return error.into(),
     }
     if let Some(text) = ended.error.filter(|_| reached_end) {
-        done.outcome = Outcome::Truncated;
-        done.causes.push(format!("the kubelet ended the log with: {}", site.redactor.string(&text).0));
+        result.outcome = Outcome::Truncated;
+        result.causes.push(format!("the kubelet ended the log with: {}", context.run.redactor.string(&text).0));
     }
-    done.causes.extend(gaps.iter().map(|gap| gap.why.text.clone()));
+    result.causes.extend(gaps.iter().map(|gap| gap.why.text.clone()));
     // A busy log has a new file every few seconds, each with the same text.
-    done.causes.dedup();
-    if done.outcome == Outcome::Empty && gaps.is_empty() {
-        done.causes.push("nothing was written within the window".to_owned());
+    result.causes.dedup();
+    if result.outcome == Outcome::Empty && gaps.is_empty() {
+        result.causes.push("nothing was written within the window".to_owned());
     }
-    let Some(entry) = entry else { return done };
+    let Some(entry) = entry else { return result };
     // Copies the spooled bytes, which may block on the disk.
     match tokio::task::block_in_place(|| entry.finish(counts, Some(coverage))) {
         Ok(entry) => {
-            done.log_facts = Some(Box::new(with_source(site, task, log, &entry, *facts)));
-            done.entries.push(entry);
+            result.log_facts = Some(Box::new(with_source(context, task, log, &entry, *facts)));
+            result.entries.push(entry);
         }
         Err(error) => return error.into(),
     }
-    if let (Some(earlier), Some(path)) = (&site.earlier, continues) {
+    if let (Some(earlier), Some(path)) = (&context.run.earlier, continues) {
         earlier.mark_continued(path);
     }
-    done
+    result
 }
 
 /// The facts of a log, with where it lies and which container wrote it.
-fn with_source(site: &Site, task: &Task, log: &LogTask, entry: &Entry, facts: LogFacts) -> LogFacts {
+fn with_source(context: &ClusterContext, task: &Task, log: &LogTask, entry: &Entry, facts: LogFacts) -> LogFacts {
     LogFacts {
         entry: entry.path.to_string(),
-        cluster: site.cluster.clone(),
+        cluster: context.cluster.clone(),
         namespace: log.namespace.clone(),
         pod: log.pod.clone(),
         container: log.container.clone(),
@@ -166,9 +171,9 @@ fn earlier_readings(before: &Coverage) -> impl Iterator<Item = LogReading> {
 }
 
 /// The gap where a log does not continue what was read before: it has a new file, or is another run's.
-async fn gap_at(site: &Site, log: &LogTask, Break { after, before }: Break) -> LogGap {
+async fn gap_at(context: &ClusterContext, log: &LogTask, Break { after, before }: Break) -> LogGap {
     let again = match before {
-        Some(at) if !log.previous => restarted(site, log, at).await,
+        Some(at) if !log.previous => restarted(context, log, at).await,
         _ => FileStart::Unknown,
     };
     let (cause, text) = match again {
@@ -185,7 +190,7 @@ async fn gap_at(site: &Site, log: &LogTask, Break { after, before }: Break) -> L
 }
 
 /// Why a log was not read to its end; none where it was.
-fn stopped(site: &Site, ended: &Ended, stop: Option<&Stopped>) -> Option<Reason> {
+fn stopped(context: &ClusterContext, ended: &Ended, stop: Option<&Stopped>) -> Option<Reason> {
     let text = |at: DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let reached = ended.last.map_or_else(|| "its beginning".to_owned(), text);
     let (cause, text) = match stop {
@@ -204,7 +209,7 @@ fn stopped(site: &Site, ended: &Ended, stop: Option<&Stopped>) -> Option<Reason>
         Some(Stopped::Gone(why)) => (GapCause::PreviousInstanceGone, format!("{why}; it was read until {reached}")),
         Some(_) => (GapCause::StreamFailed, format!("the stream broke after {reached}")),
         None => {
-            let said = site.redactor.string(ended.error.as_ref()?).0;
+            let said = context.run.redactor.string(ended.error.as_ref()?).0;
             (GapCause::StreamFailed, format!("the kubelet broke off after {reached}: {said}"))
         }
     };
@@ -215,37 +220,37 @@ fn stopped(site: &Site, ended: &Ended, stop: Option<&Stopped>) -> Option<Reason>
 ///
 /// The kubelet reads only the newest file of a container, so one that begins after the window's
 /// start says that older lines were rotated away, or that the container was restarted.
-async fn begins(site: &Site, log: &LogTask, ended: &Ended, stop: Option<&Stopped>) -> FileStart {
+async fn begins(context: &ClusterContext, log: &LogTask, ended: &Ended, stop: Option<&Stopped>) -> FileStart {
     let begins = match log.started {
         // All of it was asked for, so the file begins with the first line that came.
-        Some(started) if started >= site.basis.request.window.start => {
+        Some(started) if started >= context.basis.request.window.start => {
             ended.begins.map_or(FileStart::Empty, FileStart::At)
         }
         _ if log.since.is_none() => FileStart::Unknown,
         _ => match stop {
             // Asked last: a file that even now begins before the window had all that was read.
-            None | Some(Stopped::Limit(_)) => beginning(site, log).await,
+            None | Some(Stopped::Limit(_)) => beginning(context, log).await,
             Some(Stopped::Source(SourceError::Stopped(_)) | Stopped::Bundle(_) | Stopped::Gone(_)) => {
                 FileStart::Unknown
             }
             Some(Stopped::Source(_)) => {
-                tokio::time::timeout(ONE_MORE_ANSWER, beginning(site, log)).await.unwrap_or(FileStart::Unknown)
+                tokio::time::timeout(ONE_MORE_ANSWER, beginning(context, log)).await.unwrap_or(FileStart::Unknown)
             }
         },
     };
-    match (begins, site.seen.get()) {
+    match (begins, context.learned.seen.get()) {
         // A file this young may be that of a restart.
-        (FileStart::At(at), Some(seen)) if at > *seen && !log.previous => restarted(site, log, at).await,
+        (FileStart::At(at), Some(seen)) if at > *seen && !log.previous => restarted(context, log, at).await,
         _ => begins,
     }
 }
 
 /// Asks for the first bytes of the log's file.
-pub(super) async fn beginning(site: &Site, log: &LogTask) -> FileStart {
+pub(super) async fn beginning(context: &ClusterContext, log: &LogTask) -> FileStart {
     debug_assert!(log.since.is_some() || log.tail.is_some(), "the window's own request has a start or a tail");
     let all = Task::new(LogTask { since: None, tail: None, ..log.clone() });
     let first = async {
-        let answer = site.kubernetes.get(&format!("{}&limitBytes=64", all.path()), "*/*").await.ok()?;
+        let answer = context.kubernetes.get(&format!("{}&limitBytes=64", all.path()), "*/*").await.ok()?;
         let bytes = answer.body.whole(4 << 10).await.ok()?;
         if bytes.is_empty() {
             return Some(FileStart::Empty);
@@ -256,12 +261,12 @@ pub(super) async fn beginning(site: &Site, log: &LogTask) -> FileStart {
 }
 
 /// Whether a file that began at `at`, after the pod was listed, is that of another run. Asks for the pod's status again.
-async fn restarted(site: &Site, log: &LogTask, at: DateTime<Utc>) -> FileStart {
+async fn restarted(context: &ClusterContext, log: &LogTask, at: DateTime<Utc>) -> FileStart {
     let path = format!("/api/v1/namespaces/{}/pods/{}", log.namespace, log.pod);
-    let Ok(pod) = site.kubernetes.get_json::<serde_json::Value>(&path, "application/json").await else {
+    let Ok(pod) = context.kubernetes.get_json::<serde_json::Value>(&path, "application/json").await else {
         return FileStart::Unknown;
     };
-    let Some(pod) = Pod::read(&site.basis.request, &pod) else { return FileStart::Unknown };
+    let Some(pod) = Pod::read(&context.basis.request, &pod) else { return FileStart::Unknown };
     let started = pod.runs().find(|runs| runs.container == log.container).and_then(|runs| runs.current?.started);
     match (started, log.started) {
         (Some(now), Some(listed)) if now > listed => FileStart::Restarted(at),

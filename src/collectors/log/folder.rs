@@ -3,7 +3,7 @@
 
 use super::names::{File, listed};
 use crate::{
-    collect::Site,
+    collect::ClusterContext,
     kubelet_log::Stamp,
     plan::LogFiles,
     source::{BodyStream, kubernetes::SourceError},
@@ -25,15 +25,15 @@ pub(super) const MOMENT: Duration = Duration::from_millis(100);
 
 /// One container's folder, and which of its files are wanted.
 pub(super) struct Folder {
-    pub(super) site: Site,
+    pub(super) context: ClusterContext,
     pub(super) files: LogFiles,
 }
 
 /// What the kubelet shows of a folder.
-pub(super) async fn page(site: &Site, path: &str) -> Result<String, SourceError> {
+pub(super) async fn page(context: &ClusterContext, path: &str) -> Result<String, SourceError> {
     let mut attempt = 1;
     loop {
-        let page = async { site.kubernetes.get(path, "text/html, */*").await?.body.whole(PAGE).await };
+        let page = async { context.kubernetes.get(path, "text/html, */*").await?.body.whole(PAGE).await };
         match page.await {
             Ok(page) => return Ok(String::from_utf8_lossy(&page).into_owned()),
             // A proxy's hiccup must not cost what is read after it.
@@ -49,7 +49,7 @@ impl Folder {
     /// The files of the wanted runs, in order.
     pub(super) async fn list(&self) -> Result<Vec<File>, SourceError> {
         let LogFiles { folder, from_run, to_run, .. } = &self.files;
-        let page = page(&self.site, folder).await?;
+        let page = page(&self.context, folder).await?;
         let mut files = listed(&page);
         files.retain(|file| file.run >= *from_run && to_run.is_none_or(|to| file.run <= to));
         Ok(files)
@@ -62,7 +62,7 @@ impl Folder {
     /// The first bytes of a file, uncompressed; none for one that is not there.
     pub(super) async fn head(&self, file: &File) -> Result<Option<Vec<u8>>, SourceError> {
         let range = format!("bytes=0-{}", HEAD - 1);
-        let mut body = match self.site.kubernetes.get_range(&self.path(file), &range).await {
+        let mut body = match self.context.kubernetes.get_range(&self.path(file), &range).await {
             Ok(answer) => answer.body,
             Err(SourceError::Status { code: 404, .. }) => return Ok(None),
             // An empty file has no such range.
@@ -96,8 +96,8 @@ impl Folder {
     pub(super) async fn open(&self, file: &File, from: u64) -> Result<Option<(BodyStream, u64)>, SourceError> {
         let path = self.path(file);
         let answer = match from > 0 && !file.gzipped {
-            true => self.site.kubernetes.get_range(&path, &format!("bytes={from}-")).await,
-            false => self.site.kubernetes.get(&path, "*/*").await,
+            true => self.context.kubernetes.get_range(&path, &format!("bytes={from}-")).await,
+            false => self.context.kubernetes.get(&path, "*/*").await,
         };
         match answer {
             // Of a compressed file, or from a server that ignores ranges, all of it comes.

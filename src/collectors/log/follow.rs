@@ -6,7 +6,7 @@ use super::{
     pod_watch::{PodList, PodLists, RunId, RunState},
 };
 use crate::{
-    collect::{Container, Done, FollowedLogs, Site},
+    collect::{ClusterContext, Container, FollowedLogs, TaskResult},
     collectors::{look::look, objects},
     plan::{self, LogTask, Planning, Pod, Role, Stage, Task},
     source::{Stop, kubernetes::SourceError},
@@ -48,9 +48,14 @@ impl FollowedLogs for Followed {
         self.logs().keys().map(|run| run.uid.clone()).collect()
     }
 
-    fn finish<'a>(&self, site: &'a Site, task: &'a Task, log: &'a LogTask) -> Option<BoxFuture<'a, Done>> {
+    fn finish<'a>(
+        &self,
+        context: &'a ClusterContext,
+        task: &'a Task,
+        log: &'a LogTask,
+    ) -> Option<BoxFuture<'a, TaskResult>> {
         let follower = self.logs().remove(&RunId::of(log)?)?;
-        Some(Box::pin(follower.end(site, task, log)))
+        Some(Box::pin(follower.end(context, task, log)))
     }
 
     fn rest(&self, planned: &[Task]) -> Vec<Task> {
@@ -73,18 +78,18 @@ impl FollowedLogs for Followed {
     }
 }
 
-/// Follows the logs of every cluster until the window ends or the run is told to stop. Leaves what came in each [`Site`],
+/// Follows the logs of every cluster until the window ends or the run is told to stop. Leaves what came in each [`ClusterContext`],
 /// and returns all containers as they were last listed.
-pub async fn follow(sites: &mut [Site], stop: &Stop) -> Vec<Container> {
-    let each = sites.iter_mut().map(|site| async {
-        let (followed, containers) = of_site(site, stop).await;
-        site.followed = Some(Arc::new(followed));
+pub async fn follow(contexts: &mut [ClusterContext], stop: &Stop) -> Vec<Container> {
+    let each = contexts.iter_mut().map(|context| async {
+        let (followed, containers) = of_site(context, stop).await;
+        context.followed = Some(Arc::new(followed));
         containers
     });
     join_all(each).await.concat()
 }
 
-async fn of_site(site: &Site, stop: &Stop) -> (Followed, Vec<Container>) {
+async fn of_site(context: &ClusterContext, stop: &Stop) -> (Followed, Vec<Container>) {
     let (list, listed) = watch::channel(PodList::default());
     let (close, closed) = watch::channel(false);
     let pod_lists = PodLists { lists: listed, closed };
@@ -92,27 +97,27 @@ async fn of_site(site: &Site, stop: &Stop) -> (Followed, Vec<Container>) {
     let mut known = HashSet::new();
     // By pod: the last list that has it.
     let mut last: HashMap<String, (PodList, Pod, DateTime<Utc>)> = HashMap::new();
-    let end = site.basis.request.window.end + GRACE;
-    let lists = lists(site);
-    while site.now() < end && stop.reason().is_none() {
-        let (asked, seen) = (Instant::now(), site.now());
+    let end = context.basis.request.window.end + GRACE;
+    let lists = lists(context);
+    while context.now() < end && stop.reason().is_none() {
+        let (asked, seen) = (Instant::now(), context.now());
         // While the API server does not answer, no log can be followed again before the next list.
         let mut pause = PAUSE;
-        if let Ok(pods) = pods(site, &lists).await {
+        if let Ok(pods) = pods(context, &lists).await {
             let now = PodList::of(asked, &pods);
             // Before the followers that ask for it.
             list.send_replace(now.clone());
-            for (log, run) in logs(site, &pods) {
+            for (log, run) in logs(context, &pods) {
                 if known.insert(run.clone()) {
                     let state = now.state(&run);
-                    let follower = Follower::follow(site.clone(), log, run.clone(), state, pod_lists.clone());
+                    let follower = Follower::follow(context.clone(), log, run.clone(), state, pod_lists.clone());
                     followers.spawn(async move { (run, follower.await) });
                 }
             }
             pause = PAUSE.max(asked.elapsed() * SHARE).min(LONGEST);
             last.extend(pods.into_iter().map(|pod| (pod.uid().to_owned(), (now.clone(), pod, seen))));
         }
-        let left = (end - site.now()).to_std().unwrap_or_default();
+        let left = (end - context.now()).to_std().unwrap_or_default();
         tokio::select! {
             () = tokio::time::sleep(pause.min(left)) => {}
             _ = stop.stopped() => {}
@@ -138,40 +143,40 @@ async fn of_site(site: &Site, stop: &Stop) -> (Followed, Vec<Container>) {
     }
     let container = |seen, runs: plan::Runs| {
         let gone = !now.uids.contains(&runs.uid);
-        Container { cluster: site.cluster.clone(), seen, runs, gone }
+        Container { cluster: context.cluster.clone(), seen, runs, gone }
     };
     let containers = last.values().flat_map(|(_, pod, seen)| pod.runs().map(|runs| container(*seen, runs))).collect();
     (followed, containers)
 }
 
 /// The logs of the listed runs that can have lines in the window.
-fn logs(site: &Site, pods: &[Pod]) -> Vec<(LogTask, RunId)> {
-    let planned = super::plan(&Planning { basis: &site.basis, stage: Stage::Pods(pods) });
+fn logs(context: &ClusterContext, pods: &[Pod]) -> Vec<(LogTask, RunId)> {
+    let planned = super::plan(&Planning { basis: &context.basis, stage: Stage::Pods(pods) });
     let asked = planned.iter().filter(|planned| planned.preset.is_none());
     let logs = asked.filter_map(|planned| planned.task.spec::<LogTask>()).filter(|log| log.since.is_some());
     logs.filter_map(|log| Some((log.clone(), RunId::of(log)?))).collect()
 }
 
 /// The lists of the workload's pods.
-fn lists(site: &Site) -> Vec<Task> {
-    let plan = objects::plan(&Planning { basis: &site.basis, stage: Stage::Start { now: site.now() } });
+fn lists(context: &ClusterContext) -> Vec<Task> {
+    let plan = objects::plan(&Planning { basis: &context.basis, stage: Stage::Start { now: context.now() } });
     let asked = plan.into_iter().filter(|planned| planned.preset.is_none()).map(|planned| planned.task);
     asked.filter(|task| task.role() == Role::Pods).collect()
 }
 
 /// The pods that the profile selects.
-async fn pods(site: &Site, lists: &[Task]) -> Result<Vec<Pod>, SourceError> {
+async fn pods(context: &ClusterContext, lists: &[Task]) -> Result<Vec<Pod>, SourceError> {
     let mut pods = Vec::new();
     for task in lists {
-        match look(&site.kubernetes, &site.basis, &site.cluster, task).await {
+        match look(&context.kubernetes, &context.basis, &context.cluster, task).await {
             Ok(mut seen) => pods.append(&mut seen.pods),
             Err(error) if error.code() == Some(403) && task.namespace().is_none() => {
-                for task in task.by_namespace(&mut site.basis.place.namespaces.keys()) {
-                    pods.append(&mut look(&site.kubernetes, &site.basis, &site.cluster, &task).await?.pods);
+                for task in task.by_namespace(&mut context.basis.place.namespaces.keys()) {
+                    pods.append(&mut look(&context.kubernetes, &context.basis, &context.cluster, &task).await?.pods);
                 }
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(plan::taken(&site.basis.request, pods))
+    Ok(plan::taken(&context.basis.request, pods))
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     bundle::GapCause,
-    collect::{Done, Site},
+    collect::{ClusterContext, TaskResult},
     facts::coverage::{FileStart, Reason},
     plan::{LogFiles, LogTask, Task},
     source::{BodyStream, kubernetes::SourceError},
@@ -44,11 +44,17 @@ pub(super) struct Follower {
 
 impl Follower {
     /// Follows a run until it has ended or following ends. An earlier bundle may have its log so far.
-    pub(super) async fn follow(site: Site, log: LogTask, run: RunId, state: RunState, mut lists: PodLists) -> Self {
+    pub(super) async fn follow(
+        context: ClusterContext,
+        log: LogTask,
+        run: RunId,
+        state: RunState,
+        mut lists: PodLists,
+    ) -> Self {
         let log = LogTask { past: true, ..log };
         let task = Task::new(log.clone());
-        let pipeline =
-            LogPipeline::continued(&site, &task, &log).unwrap_or_else(|| LogPipeline::resumable(&site, &task, &log));
+        let pipeline = LogPipeline::continued(&context, &task, &log)
+            .unwrap_or_else(|| LogPipeline::resumable(&context, &task, &log));
         let mut follower = Self { pipeline, files: None, not_read: None };
         if follower.pipeline.stopped.is_some() || follower.pipeline.is_whole {
             return follower;
@@ -136,7 +142,7 @@ impl Follower {
             };
             match chunk {
                 Ok(Some(chunk)) => {
-                    self.pipeline.sink.site.progress.bytes(chunk.len() as u64);
+                    self.pipeline.sink.context.run.progress.bytes(chunk.len() as u64);
                     came += chunk.len() as u64;
                     if let Some(stopped) = self.pipeline.feed(&chunk) {
                         self.pipeline.stopped = Some(stopped);
@@ -160,9 +166,9 @@ impl Follower {
     /// PodLists where the log's file begins. The kubelet goes over to a new one as soon as it is there, without
     /// what was still written to the one before.
     async fn file(&mut self, log: &LogTask, file: &mut Option<DateTime<Utc>>) {
-        let site = &self.pipeline.sink.site;
-        let begins = beginning(site, log).await;
-        let is_old = log.started.is_none_or(|started| started < site.basis.request.window.start);
+        let context = &self.pipeline.sink.context;
+        let begins = beginning(context, log).await;
+        let is_old = log.started.is_none_or(|started| started < context.basis.request.window.start);
         if is_old && begins != FileStart::Unknown {
             self.pipeline.begins.get_or_insert(begins);
         }
@@ -277,7 +283,7 @@ impl Follower {
     }
 
     /// Reads what came since, as the log of the run that it is now, and ends the task.
-    pub(super) async fn end(mut self, site: &Site, task: &Task, log: &LogTask) -> Done {
+    pub(super) async fn end(mut self, context: &ClusterContext, task: &Task, log: &LogTask) -> TaskResult {
         if let Err(error) = self.pipeline.becomes(log) {
             return error.into();
         }
@@ -285,11 +291,11 @@ impl Follower {
             reading.is_patient = false;
             let way = match self.pipeline.stopped.take() {
                 None if !self.pipeline.is_whole => reading.more(&mut self.pipeline).await,
-                stopped => Ok((stopped, site.now())),
+                stopped => Ok((stopped, context.now())),
             };
             return match way.and_then(|way| reading.end(self.pipeline, way)) {
-                Ok(taken) => settle(site, task, log, taken).await,
-                Err(why) => why.explain(newest::collect(site, task, log).await),
+                Ok(taken) => settle(context, task, log, taken).await,
+                Err(why) => why.explain(newest::collect(context, task, log).await),
             };
         }
         let taken = match self.pipeline.stopped.take() {
@@ -301,10 +307,10 @@ impl Follower {
             }
             None => rest(self.pipeline, log).await,
         };
-        let done = settle(site, task, log, taken).await;
+        let result = settle(context, task, log, taken).await;
         match self.not_read {
-            Some(why) => why.explain(done),
-            None => done,
+            Some(why) => why.explain(result),
+            None => result,
         }
     }
 }

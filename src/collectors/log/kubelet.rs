@@ -3,7 +3,7 @@
 use super::pipeline::{LogPipeline, Received, Stopped};
 use crate::{
     bundle::{GapCause, Outcome},
-    collect::{Done, Site},
+    collect::{ClusterContext, TaskResult},
     facts::coverage::{Reason, RunLog},
     plan::{LogTask, Task},
     source::kubernetes::{Answer, SourceError},
@@ -14,16 +14,16 @@ pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=m
 
 /// The result where the kubelet sent an error as the log: gone if the error says so. The kubelet keeps the log of one
 /// dead container at most.
-pub(super) fn gone_or_failed(log: &LogTask, text: &str) -> Done {
+pub(super) fn gone_or_failed(log: &LogTask, text: &str) -> TaskResult {
     let said = format!("the kubelet answered, as if it were the log: {text}");
     let is_gone = ["unable to retrieve container logs", "no such file or directory"].iter().any(|it| text.contains(it));
     if log.previous && is_gone {
         let cause = "the node has removed the container of the run before, and its log with it".to_owned();
         let log = Some(gone(&cause));
-        return Done { causes: vec![cause, said], log, ..Done::new(Outcome::Absent) };
+        return TaskResult { causes: vec![cause, said], log, ..TaskResult::new(Outcome::Absent) };
     }
     let log = (is_gone && log.ended.is_some()).then(|| gone("the node has removed the container, and its log with it"));
-    Done { causes: vec![said], log, ..Done::new(Outcome::Failed) }
+    TaskResult { causes: vec![said], log, ..TaskResult::new(Outcome::Failed) }
 }
 
 /// The result for a run whose log the node no longer has.
@@ -39,25 +39,28 @@ fn never_or_gone(log: &LogTask, text: &str) -> RunLog {
 /// What came of the request for a log.
 pub(super) enum Taken {
     /// There is no log, and this is the result.
-    Not(Box<Done>),
+    Not(Box<TaskResult>),
     /// The kubelet's error where the log should be.
     ErrorText(String),
     Log(Box<Received>),
 }
 
-pub(super) async fn take(site: &Site, task: &Task, log: &LogTask) -> Taken {
-    if let Some(pipeline) = LogPipeline::continued(site, task, log) {
+pub(super) async fn take(context: &ClusterContext, task: &Task, log: &LogTask) -> Taken {
+    if let Some(pipeline) = LogPipeline::continued(context, task, log) {
         return rest(pipeline, log).await;
     }
-    let answer = match site.kubernetes.get(&task.path(), "*/*").await {
+    let answer = match context.kubernetes.get(&task.path(), "*/*").await {
         Ok(answer) if answer.status == 204 => {
             let cause = "the pod is not scheduled, so nothing has run";
-            return Taken::Not(Box::new(Done { log: Some(never_or_gone(log, cause)), ..Done::absent(cause) }));
+            return Taken::Not(Box::new(TaskResult {
+                log: Some(never_or_gone(log, cause)),
+                ..TaskResult::absent(cause)
+            }));
         }
         Ok(answer) => answer,
         Err(error) => return Taken::Not(Box::new(no_log(&error, task, log))),
     };
-    let mut pipeline = LogPipeline::new(site, task, log);
+    let mut pipeline = LogPipeline::new(context, task, log);
     let stop = pipeline.run(answer.body).await;
     taken(pipeline, stop)
 }
@@ -84,27 +87,27 @@ pub(super) async fn rest(mut pipeline: LogPipeline, log: &LogTask) -> Taken {
 
 /// Asks for what was written to a log since it was last read; with `follow`, also for what will be.
 pub(super) async fn since(pipeline: &mut LogPipeline, log: &LogTask, follow: bool) -> Result<Answer, Stopped> {
-    let site = pipeline.sink.site.clone();
+    let context = pipeline.sink.context.clone();
     let task = Task::new(LogTask { since: pipeline.resume(), tail: None, ..log.clone() });
     let answer = match follow {
-        true => site.kubernetes.follow(&format!("{}&follow=true", task.path())).await,
-        false => site.kubernetes.get(&task.path(), "*/*").await,
+        true => context.kubernetes.follow(&format!("{}&follow=true", task.path())).await,
+        false => context.kubernetes.get(&task.path(), "*/*").await,
     };
     let answer = match answer {
         Ok(answer) if answer.status == 204 => return Err(Stopped::Gone("nothing of the pod runs any more".to_owned())),
         Ok(answer) => answer,
         Err(error) => {
-            let done = no_log(&error, &task, log);
-            return Err(match done.outcome {
-                Outcome::Absent => Stopped::Gone(done.causes.join(": ")),
+            let result = no_log(&error, &task, log);
+            return Err(match result.outcome {
+                Outcome::Absent => Stopped::Gone(result.causes.join(": ")),
                 _ => Stopped::Source(error),
             });
         }
     };
     if log.name_is_reused {
         // The lines of another pod of this name must not follow those of the listed one.
-        if let Some(done) = not_listed(&site, log).await {
-            return Err(Stopped::Gone(done.causes.join(": ")));
+        if let Some(result) = not_listed(&context, log).await {
+            return Err(Stopped::Gone(result.causes.join(": ")));
         }
     }
     pipeline.is_sure = true;
@@ -112,43 +115,43 @@ pub(super) async fn since(pipeline: &mut LogPipeline, log: &LogTask, follow: boo
 }
 
 /// The result where the API server refused the request. Some refusals mean that there is no log.
-fn no_log(error: &SourceError, task: &Task, log: &LogTask) -> Done {
+fn no_log(error: &SourceError, task: &Task, log: &LogTask) -> TaskResult {
     match error {
         SourceError::Status { code: 404, .. } => {
             let cause = format!("the pod {} was deleted after it was listed", log.pod);
             let log = Some(gone(&cause));
-            Done { causes: [vec![cause], error.causes()].concat(), log, ..Done::new(Outcome::Absent) }
+            TaskResult { causes: [vec![cause], error.causes()].concat(), log, ..TaskResult::new(Outcome::Absent) }
         }
         // "waiting to start", "previous terminated container … not found", "is not available":
         // https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/kubelet/kubelet_pods.go (validateContainerLogStatus).
         SourceError::Status { code: 400, message, .. }
             if ["waiting to start", "not found", "not available"].iter().any(|text| message.contains(text)) =>
         {
-            Done { log: Some(never_or_gone(log, message)), ..Done::absent(message.clone()) }
+            TaskResult { log: Some(never_or_gone(log, message)), ..TaskResult::absent(message.clone()) }
         }
-        error => Done::failed(error, task),
+        error => TaskResult::failed(error, task),
     }
 }
 
 /// The result where another pod took the name of the listed one. A log request has no UID, so the other pod answers.
 /// None where the pod is the same.
-pub(super) async fn not_listed(site: &Site, log: &LogTask) -> Option<Done> {
+pub(super) async fn not_listed(context: &ClusterContext, log: &LogTask) -> Option<TaskResult> {
     let path = format!("/api/v1/namespaces/{}/pods/{}", log.namespace, log.pod);
-    match site.kubernetes.get_json::<serde_json::Value>(&path, METADATA).await {
+    match context.kubernetes.get_json::<serde_json::Value>(&path, METADATA).await {
         Ok(pod) => pod["metadata"]["uid"].as_str().is_some_and(|uid| uid != log.uid).then(|| replaced(log)),
         // Where this run ends before the answer, no log is better than another pod's.
-        Err(SourceError::Stopped(reason)) => Some(Done::stopped(reason)),
+        Err(SourceError::Stopped(reason)) => Some(TaskResult::stopped(reason)),
         // For a user who may not read single pods, the listed UID decides alone.
         Err(_) => None,
     }
 }
 
-fn replaced(log: &LogTask) -> Done {
+fn replaced(log: &LogTask) -> TaskResult {
     let cause = format!("the pod {} was replaced by another of the same name; its log went with it", log.pod);
-    Done {
+    TaskResult {
         log: Some(gone(&cause)),
         causes: vec![cause],
         hint: Some("collect again to get the new pod's log".to_owned()),
-        ..Done::new(Outcome::Absent)
+        ..TaskResult::new(Outcome::Absent)
     }
 }

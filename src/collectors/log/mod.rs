@@ -22,9 +22,9 @@ mod pod_watch;
 
 pub use follow::follow;
 
-use super::Collector;
+use super::collector::Collector;
 use crate::{
-    collect::{Done, Site},
+    collect::{ClusterContext, TaskResult},
     plan::{LogTask, Planned, Planning, Priority, Right, Role, Stage, Task, TaskSpec, with_query},
     profile::LogRule,
 };
@@ -37,7 +37,7 @@ pub(super) const COLLECTOR: Collector = Collector {
     purpose: "container logs of the window, of the runs before the last restart too",
     is_optional: false,
     plan,
-    collect: |site, task| task.spec().map(|log| collect(site, task, log).boxed()),
+    collect: |context, task| task.spec().map(|log| collect(context, task, log).boxed()),
 };
 
 impl TaskSpec for LogTask {
@@ -140,15 +140,15 @@ pub(super) fn plan(planning: &Planning<'_>) -> Vec<Planned> {
 }
 
 /// Gets one log, in the best way that there is.
-async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
-    if let Some(done) = site.followed.as_ref().and_then(|followed| followed.finish(site, task, log)) {
-        return done.await;
+async fn collect(context: &ClusterContext, task: &Task, log: &LogTask) -> TaskResult {
+    if let Some(result) = context.followed.as_ref().and_then(|followed| followed.finish(context, task, log)) {
+        return result.await;
     }
-    let Some(folder) = &log.files else { return newest::collect(site, task, log).await };
-    match files::take(site, task, log, folder).await {
-        Ok(taken) => end::settle(site, task, log, taken).await,
+    let Some(folder) = &log.files else { return newest::collect(context, task, log).await };
+    match files::take(context, task, log, folder).await {
+        Ok(taken) => end::settle(context, task, log, taken).await,
         // Of a pod that is gone the API server has nothing.
         Err(why) if log.is_orphaned() => why.gone(task),
-        Err(why) => why.explain(newest::collect(site, task, log).await),
+        Err(why) => why.explain(newest::collect(context, task, log).await),
     }
 }

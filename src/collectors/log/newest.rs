@@ -5,7 +5,7 @@ use super::{
     kubelet::{Taken, not_listed, take},
 };
 use crate::{
-    collect::{Done, Site},
+    collect::{ClusterContext, TaskResult},
     plan::{LogTask, Task},
 };
 use std::time::Duration;
@@ -14,17 +14,17 @@ use std::time::Duration;
 const SECOND_LOOK: Duration = Duration::from_millis(700);
 
 /// Gets a log as the kubelet answers for it.
-pub(super) async fn collect(site: &Site, task: &Task, log: &LogTask) -> Done {
-    let taken = match take(site, task, log).await {
+pub(super) async fn collect(context: &ClusterContext, task: &Task, log: &LogTask) -> TaskResult {
+    let taken = match take(context, task, log).await {
         Taken::ErrorText(_) => {
             // The container may just have been restarted: its status is settled a moment later.
             tokio::time::sleep(SECOND_LOOK).await;
-            if let Some(done) = not_listed(site, log).await {
-                return done;
+            if let Some(result) = not_listed(context, log).await {
+                return result;
             }
-            take(site, task, log).await
+            take(context, task, log).await
         }
         taken => taken,
     };
-    settle(site, task, log, taken).await
+    settle(context, task, log, taken).await
 }

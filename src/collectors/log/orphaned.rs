@@ -7,8 +7,8 @@
 use super::{folder::page, kubelet::METADATA, names::links};
 use crate::{
     bundle::Outcome,
-    collect::{Done, Site},
-    collectors::Collector,
+    collect::{ClusterContext, TaskResult},
+    collectors::collector::Collector,
     plan::{
         LeftOut, LogFiles, LogTask, OrphanedLogsTask, Planned, Planning, Preset, Priority, Right, Role, Stage, Task,
         TaskSpec, node_logs, pod_folder,
@@ -24,7 +24,7 @@ pub(in crate::collectors) const COLLECTOR: Collector = Collector {
     purpose: "logs that nodes still have of pods that were deleted, with --rotated-logs",
     is_optional: false,
     plan,
-    collect: |site, task| task.spec().map(|orphaned| find(site, task, orphaned).boxed()),
+    collect: |context, task| task.spec().map(|orphaned| find(context, task, orphaned).boxed()),
 };
 
 impl TaskSpec for OrphanedLogsTask {
@@ -102,32 +102,32 @@ struct Folder<'a> {
 }
 
 /// Plans a task for each container of a deleted pod of which the node has files.
-async fn find(site: &Site, task: &Task, orphaned: &OrphanedLogsTask) -> Done {
-    let listed = match page(site, &task.path()).await {
+async fn find(context: &ClusterContext, task: &Task, orphaned: &OrphanedLogsTask) -> TaskResult {
+    let listed = match page(context, &task.path()).await {
         Ok(listed) => listed,
-        Err(error) => return Done::failed(&error, task),
+        Err(error) => return TaskResult::failed(&error, task),
     };
-    let mut done = Done::new(Outcome::Empty);
-    for folder in links(&listed).filter_map(Folder::read).filter(|folder| folder.is_wanted(site, orphaned)) {
-        match folder.logs(site, task).await {
-            Ok(logs) => done.found.extend(logs),
+    let mut result = TaskResult::new(Outcome::Empty);
+    for folder in links(&listed).filter_map(Folder::read).filter(|folder| folder.is_wanted(context, orphaned)) {
+        match folder.logs(context, task).await {
+            Ok(logs) => result.shown.found.extend(logs),
             Err(error) => {
-                let failed = Done::failed(&error, task);
-                done.causes.push(format!("the log files of {} could not be listed", folder.pod));
-                done.causes.extend(failed.causes);
-                done = Done { outcome: failed.outcome, hint: failed.hint, ..done };
+                let failed = TaskResult::failed(&error, task);
+                result.causes.push(format!("the log files of {} could not be listed", folder.pod));
+                result.causes.extend(failed.causes);
+                result = TaskResult { outcome: failed.outcome, hint: failed.hint, ..result };
                 if matches!(error, SourceError::Stopped(_)) {
                     break;
                 }
             }
         }
     }
-    match done.found.len() {
-        0 if !done.causes.is_empty() => {}
-        0 => done.causes.push("the node has no logs of deleted pods".to_owned()),
-        found => done.causes.insert(0, format!("the node has {found} of them, and each has a task of its own")),
+    match result.shown.found.len() {
+        0 if !result.causes.is_empty() => {}
+        0 => result.causes.push("the node has no logs of deleted pods".to_owned()),
+        found => result.causes.insert(0, format!("the node has {found} of them, and each has a task of its own")),
     }
-    done
+    result
 }
 
 impl<'a> Folder<'a> {
@@ -140,33 +140,33 @@ impl<'a> Folder<'a> {
     }
 
     /// Whether the pod is the workload's, and was not listed.
-    fn is_wanted(&self, site: &Site, orphaned: &OrphanedLogsTask) -> bool {
-        let Some(scope) = site.basis.place.namespaces.get(self.namespace) else { return false };
+    fn is_wanted(&self, context: &ClusterContext, orphaned: &OrphanedLogsTask) -> bool {
+        let Some(scope) = context.basis.place.namespaces.get(self.namespace) else { return false };
         let is_ours = scope.own || orphaned.gone.contains(self.name);
         is_ours && !orphaned.there.contains(self.uid)
     }
 
     /// A task for each container of which there are files; none for a pod that exists: it was created after the pods
     /// were listed.
-    async fn logs(&self, site: &Site, task: &Task) -> Result<Vec<Task>, SourceError> {
+    async fn logs(&self, context: &ClusterContext, task: &Task) -> Result<Vec<Task>, SourceError> {
         let path = format!("{}{}/", task.path(), self.name);
         // The files first: the kubelet removes them soon.
-        let containers = match page(site, &path).await {
+        let containers = match page(context, &path).await {
             Err(SourceError::Status { code: 404, .. }) => return Ok(Vec::new()),
             containers => containers?,
         };
         let pod = format!("/api/v1/namespaces/{}/pods/{}", self.namespace, self.pod);
-        match site.kubernetes.get_json::<serde_json::Value>(&pod, METADATA).await {
+        match context.kubernetes.get_json::<serde_json::Value>(&pod, METADATA).await {
             Ok(pod) if pod["metadata"]["uid"] == self.uid => return Ok(Vec::new()),
             // For a user who may not read single pods, the list decides alone.
             Ok(_) | Err(SourceError::Status { code: 403 | 404, .. }) => {}
             Err(error) => return Err(error),
         }
         let containers = links(&containers).filter_map(|link| link.strip_suffix('/')).filter(|name| is_subdomain(name));
-        Ok(containers.map(|container| self.log(site, task.node(), container, &path)).collect())
+        Ok(containers.map(|container| self.log(context, task.node(), container, &path)).collect())
     }
 
-    fn log(&self, site: &Site, node: Option<&str>, container: &str, path: &str) -> Task {
+    fn log(&self, context: &ClusterContext, node: Option<&str>, container: &str, path: &str) -> Task {
         let files = LogFiles { folder: format!("{path}{container}/"), from_run: 0, to_run: None, is_over: true };
         Task::new(LogTask {
             namespace: self.namespace.to_owned(),
@@ -179,7 +179,7 @@ impl<'a> Folder<'a> {
             node: node.map(str::to_owned),
             started: None,
             ended: None,
-            since: Some(site.basis.request.window.start),
+            since: Some(context.basis.request.window.start),
             tail: None,
             files: Some(files),
         })

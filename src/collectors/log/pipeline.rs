@@ -4,7 +4,7 @@
 use super::gaps::LogGap;
 use crate::{
     bundle::{BundleError, Coverage, EntryPath, facts::LogFacts, layout},
-    collect::{Break, EarlierLog, Ended, Site, WindowFilter, Writing},
+    collect::{Break, ClusterContext, EarlierLog, Ended, WindowFilter, Writing},
     facts::{coverage::FileStart, identity::IdentityReader, logs::LogExtractor},
     kubelet_log::Stamp,
     plan::{LogTask, Task, window::seconds_floor},
@@ -73,7 +73,7 @@ pub(super) struct LogPipeline {
 
 /// Where the lines of the window go.
 pub(super) struct Sink {
-    pub(super) site: Site,
+    pub(super) context: ClusterContext,
     pub(super) request: String,
     path: EntryPath,
     redact: Stream,
@@ -101,7 +101,7 @@ impl Sink {
         let written = match &mut self.entry {
             Some(writing) => writing.write(clean),
             None => self
-                .site
+                .context
                 .begin(self.path.clone(), &self.request)
                 .and_then(|mut writing| writing.write(clean).map(|()| self.entry = Some(writing))),
         };
@@ -110,17 +110,20 @@ impl Sink {
 }
 
 impl LogPipeline {
-    pub(super) fn new(site: &Site, task: &Task, log: &LogTask) -> Self {
-        let window = &site.basis.request.window;
+    pub(super) fn new(context: &ClusterContext, task: &Task, log: &LogTask) -> Self {
+        let window = &context.basis.request.window;
         // Of a run that was over before the window, the last lines are kept, whenever they were written.
         let start = log.since.map(|_| window.start);
         let sink = Sink {
-            site: site.clone(),
+            context: context.clone(),
             request: task.request(),
-            path: path(site, log),
-            redact: site.redactor.stream(),
-            extract: IdentityReader::of_log(&site.names),
-            facts: Box::new(LogExtractor::new(&site.patterns, window.incident.map(|incident| incident.start))),
+            path: path(context, log),
+            redact: context.run.redactor.stream(),
+            extract: IdentityReader::of_log(&context.run.searches.names),
+            facts: Box::new(LogExtractor::new(
+                &context.run.searches.patterns,
+                window.incident.map(|incident| incident.start),
+            )),
             entry: None,
             failed: None,
         };
@@ -140,9 +143,9 @@ impl LogPipeline {
     }
 
     /// A pipeline that begins with an earlier bundle's log; none where there is none to continue.
-    pub(super) fn continued(site: &Site, task: &Task, log: &LogTask) -> Option<Self> {
-        let earlier = site.earlier.as_ref()?.log(&site.cluster, log)?;
-        let mut pipeline = Self::resumable(site, task, log);
+    pub(super) fn continued(context: &ClusterContext, task: &Task, log: &LogTask) -> Option<Self> {
+        let earlier = context.run.earlier.as_ref()?.log(&context.cluster, log)?;
+        let mut pipeline = Self::resumable(context, task, log);
         // Reads from the disk, which may block.
         pipeline.stopped = tokio::task::block_in_place(|| pipeline.take_earlier(&earlier));
         // Damaged, or not to be continued: the log is read from its beginning.
@@ -150,8 +153,8 @@ impl LogPipeline {
     }
 
     /// A pipeline that can resume after its stream broke.
-    pub(super) fn resumable(site: &Site, task: &Task, log: &LogTask) -> Self {
-        let pipeline = Self::new(site, task, log);
+    pub(super) fn resumable(context: &ClusterContext, task: &Task, log: &LogTask) -> Self {
+        let pipeline = Self::new(context, task, log);
         Self { filter: pipeline.filter.resumable(), ..pipeline }
     }
 
@@ -203,7 +206,7 @@ impl LogPipeline {
 
     /// Prepares for the next answer, and returns from when on to ask. A line that has no end comes again.
     pub(super) fn resume(&mut self) -> Option<DateTime<Utc>> {
-        let start = seconds_floor(self.sink.site.basis.request.window.start);
+        let start = seconds_floor(self.sink.context.basis.request.window.start);
         self.filter.resume().map(|since| since.max(start)).or(self.log.since)
     }
 
@@ -211,7 +214,7 @@ impl LogPipeline {
         loop {
             match body.chunk().await {
                 Ok(Some(chunk)) => {
-                    self.sink.site.progress.bytes(chunk.len() as u64);
+                    self.sink.context.run.progress.bytes(chunk.len() as u64);
                     if let Some(stopped) = self.feed(&chunk) {
                         return Some(stopped);
                     }
@@ -233,7 +236,7 @@ impl LogPipeline {
         if let Some(error) = self.sink.failed.take() {
             return Some(Stopped::Bundle(error));
         }
-        let limit = self.sink.site.log_limit;
+        let limit = self.sink.context.run.log_limit;
         let is_full = self.received >= limit && !self.filter.is_over();
         is_full.then_some(Stopped::Limit(limit))
     }
@@ -248,21 +251,21 @@ impl LogPipeline {
         }
         let Self { filter, mut sink, begins, gaps, is_sure, before, continues, .. } = self;
         let ended = filter.finish(|kept| sink.push(kept));
-        let (clean, counts) = std::mem::replace(&mut sink.redact, sink.site.redactor.stream()).finish();
+        let (clean, counts) = std::mem::replace(&mut sink.redact, sink.context.run.redactor.stream()).finish();
         sink.take(&clean);
-        let Sink { site, extract, facts, entry, failed, .. } = sink;
+        let Sink { context, extract, facts, entry, failed, .. } = sink;
         if let Some(error) = failed {
             stop.get_or_insert(Stopped::Bundle(error));
         }
         if let Some(text) = ended.error.as_ref().filter(|_| !ended.is_log && stop.is_none()) {
-            return Err(site.redactor.string(text).0);
+            return Err(context.run.redactor.string(text).0);
         }
         let begins = match (begins, ended.begins) {
             // A file that was empty at first begins with what came then.
             (Some(FileStart::Empty), Some(first)) => Some(FileStart::At(first)),
             (begins, _) => begins,
         };
-        let until = site.now();
+        let until = context.now();
         Ok(Box::new(Received {
             entry,
             counts,
@@ -283,8 +286,8 @@ impl LogPipeline {
     /// Takes the path of the run that this log is of by now.
     pub(super) fn becomes(&mut self, log: &LogTask) -> Result<(), BundleError> {
         self.log = log.clone();
-        let Sink { site, path, entry, .. } = &mut self.sink;
-        *path = self::path(site, log);
+        let Sink { context, path, entry, .. } = &mut self.sink;
+        *path = self::path(context, log);
         entry.as_mut().map_or(Ok(()), |entry| entry.rename(path.clone()))
     }
 }
@@ -297,11 +300,11 @@ fn ends_within_key(end: &[u8]) -> bool {
     begins.is_some() && begins > last(b"-----END")
 }
 
-fn path(site: &Site, log: &LogTask) -> EntryPath {
+fn path(context: &ClusterContext, log: &LogTask) -> EntryPath {
     let LogTask { namespace, pod, container, previous, .. } = log;
     match log.started.filter(|_| log.past) {
-        Some(started) => layout::past_log(&site.cluster, namespace, pod, container, started),
-        None if log.is_orphaned() => layout::deleted_log(&site.cluster, namespace, pod, container, &log.uid),
-        None => layout::pod_log(&site.cluster, namespace, pod, container, *previous),
+        Some(started) => layout::past_log(&context.cluster, namespace, pod, container, started),
+        None if log.is_orphaned() => layout::deleted_log(&context.cluster, namespace, pod, container, &log.uid),
+        None => layout::pod_log(&context.cluster, namespace, pod, container, *previous),
     }
 }

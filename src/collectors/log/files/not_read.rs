@@ -2,7 +2,7 @@
 
 use crate::{
     bundle::Outcome,
-    collect::Done,
+    collect::TaskResult,
     collectors::log::kubelet::gone,
     plan::{Right, Task},
     source::kubernetes::SourceError,
@@ -25,26 +25,26 @@ impl NotRead {
     }
 
     /// The result for the log of a deleted pod, whose files are gone, too, or could not be read.
-    pub(in crate::collectors::log) fn gone(self, task: &Task) -> Done {
+    pub(in crate::collectors::log) fn gone(self, task: &Task) -> TaskResult {
         if let Some(error) = &self.error {
-            return Done::failed(error, task);
+            return TaskResult::failed(error, task);
         }
         let why = self.causes.join(": ");
         let log = Some(gone(&format!("the pod was deleted, and its log files on the node were not read: {why}")));
-        Done { causes: self.causes, log, ..Done::new(Outcome::Absent) }
+        TaskResult { causes: self.causes, log, ..TaskResult::new(Outcome::Absent) }
     }
 
     /// Adds to the result for the newest file why the others were not read.
-    pub(in crate::collectors::log) fn explain(self, mut done: Done) -> Done {
-        if !matches!(done.outcome, Outcome::Collected | Outcome::Empty | Outcome::Truncated) {
-            return done;
+    pub(in crate::collectors::log) fn explain(self, mut result: TaskResult) -> TaskResult {
+        if !matches!(result.outcome, Outcome::Collected | Outcome::Empty | Outcome::Truncated) {
+            return result;
         }
         let why = self.causes.join(": ");
-        done.causes.push(format!("only the newest file of the log was read, and none of the rotated files: {why}"));
+        result.causes.push(format!("only the newest file of the log was read, and none of the rotated files: {why}"));
         if self.is_forbidden() {
-            done.hint.get_or_insert_with(|| Right::of_node_files().needed());
+            result.hint.get_or_insert_with(|| Right::of_node_files().needed());
         }
-        done
+        result
     }
 }
 

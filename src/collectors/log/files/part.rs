@@ -77,7 +77,7 @@ impl FileReader {
             let chunk = body.chunk().await?;
             let is_end = chunk.is_none();
             let chunk = chunk.unwrap_or_default();
-            self.folder.site.progress.bytes(chunk.len() as u64);
+            self.folder.context.run.progress.bytes(chunk.len() as u64);
             let size = if decoder.is_some() { SLICE } else { CHUNK };
             let mut slices: Vec<&[u8]> = chunk.chunks(size).collect();
             if is_end {

@@ -3,7 +3,7 @@
 use super::{not_read::NotRead, part::FileReader};
 use crate::{
     bundle::GapCause,
-    collect::Site,
+    collect::ClusterContext,
     collectors::log::{
         folder::{ATTEMPTS, Folder, MOMENT},
         gaps::LogGap,
@@ -22,12 +22,13 @@ const PATIENCE: usize = 20;
 
 /// Reads the files of a log. It is an error where nothing of them was read: the log may still come from the kubelet.
 pub(in crate::collectors::log) async fn take(
-    site: &Site,
+    context: &ClusterContext,
     task: &Task,
     log: &LogTask,
     files: &LogFiles,
 ) -> Result<Taken, NotRead> {
-    let mut pipeline = LogPipeline::continued(site, task, log).unwrap_or_else(|| LogPipeline::new(site, task, log));
+    let mut pipeline =
+        LogPipeline::continued(context, task, log).unwrap_or_else(|| LogPipeline::new(context, task, log));
     let stopped = pipeline.stopped.take();
     if stopped.is_some() || pipeline.is_whole {
         return Ok(taken(pipeline, stopped));
@@ -112,14 +113,14 @@ impl Reading {
         pipeline: &mut LogPipeline,
         files: &LogFiles,
     ) -> Result<Self, NotRead> {
-        let folder = Folder { site: pipeline.sink.site.clone(), files: files.clone() };
+        let folder = Folder { context: pipeline.sink.context.clone(), files: files.clone() };
         let listed = folder.list().await?;
         if listed.is_empty() {
             return Err(NotRead::new("the node has no log files for this run of the container"));
         }
         let from = if pipeline.is_continued() { pipeline.resume() } else { None };
         let (earlier, begins) =
-            choose(&folder, listed, from.unwrap_or(pipeline.sink.site.basis.request.window.start)).await?;
+            choose(&folder, listed, from.unwrap_or(pipeline.sink.context.basis.request.window.start)).await?;
         pipeline.sink.request = format!("GET {}", files.folder);
         // The folder's name has the pod's UID.
         pipeline.is_sure = true;
@@ -138,7 +139,7 @@ impl Reading {
 
     /// Continues where [`Self::all`] ended.
     pub(in crate::collectors::log) async fn more(&mut self, pipeline: &mut LogPipeline) -> Result<Way, NotRead> {
-        let until = self.reader.folder.site.now();
+        let until = self.reader.folder.context.now();
         let Some(At { file, mut bytes, is_ended: false }) = self.at.clone().filter(|at| at.file.age == Age::Newest)
         else {
             return self.all(pipeline).await;
@@ -211,7 +212,7 @@ impl Reading {
         let is_final = self.reader.folder.files.is_over;
         let (mut waited, mut failed) = (0, 0);
         while failed < PATIENCE * ATTEMPTS {
-            let until = self.reader.folder.site.now();
+            let until = self.reader.folder.context.now();
             let files = match self.list().await {
                 Ok(files) => files,
                 Err(error) => return self.stopped(pipeline, Stopped::Source(error)),
@@ -274,7 +275,7 @@ impl Reading {
             Stopped::Source(error) if !pipeline.has_lines() && !matches!(error, SourceError::Stopped(_)) => {
                 Err(error.into())
             }
-            stopped => Ok((Some(stopped), self.reader.folder.site.now())),
+            stopped => Ok((Some(stopped), self.reader.folder.context.now())),
         }
     }
 
