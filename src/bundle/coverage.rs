@@ -1,6 +1,5 @@
 //! Owns the manifest's words on coverage: which part of the window is here, which is not, and why.
 
-use super::stamp;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,12 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
     /// Its first moment (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub from: DateTime<Utc>,
     /// Its last moment (UTC), which is the first of what follows.
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub to: DateTime<Utc>,
 }
 
@@ -22,12 +17,8 @@ pub struct Interval {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Gap {
     /// Its first moment (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub from: DateTime<Utc>,
     /// Its last moment (UTC), which is the first of what follows.
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub to: DateTime<Utc>,
     /// Cause of the gap.
     pub cause: GapCause,
@@ -42,12 +33,10 @@ pub struct Gap {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
     /// Time of the first line (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub first: Option<DateTime<Utc>>,
     /// Time of the last line (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub last: Option<DateTime<Utc>>,
     /// Lines in the entry; of events, how many there are.
     pub lines: u64,
@@ -98,12 +87,10 @@ pub struct ContainerCoverage {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogRun {
     /// When the run started (UTC), where that is known. Fractions of a second are cut off.
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub started: Option<DateTime<Utc>>,
     /// When the run ended (UTC), if it did. Fractions of a second are cut off.
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub ended: Option<DateTime<Utc>>,
     /// Path of the run's log, inside the bundle's folder, if there is one.
     #[serde(default)]

@@ -2,7 +2,7 @@
 //!
 //! As in the manifest, readers ignore unknown fields, and a known field never changes its meaning.
 
-use super::{facts::Change, stamp};
+use super::facts::Change;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,8 +20,6 @@ pub struct Findings {
     #[serde(default)]
     pub profile_version: String,
     /// The end of the collection (UTC). Ages and durations are measured from it.
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
     /// Whether new SVIDs are minted.
     pub issuance: Issuance,
@@ -100,12 +98,10 @@ pub struct Finding {
     #[serde(default)]
     pub means: String,
     /// The first time that the evidence shows it (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub since: Option<DateTime<Utc>>,
     /// The last time that the evidence shows it (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub until: Option<DateTime<Utc>>,
     /// The affected pods, as `cluster/namespace/pod`; empty if the finding is not about pods.
     #[serde(default)]
@@ -136,8 +132,7 @@ pub struct Shown {
     #[serde(default)]
     pub entry: Option<String>,
     /// Time of the line, the event or the value (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub at: Option<DateTime<Utc>>,
     /// Number of similar lines or events; 1 if they were not counted.
     #[serde(default = "one")]

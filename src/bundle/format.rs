@@ -11,7 +11,6 @@ use super::{
     fitted::Fitted,
     layout::EntryPath,
     queries::{Backend, QueryRecord},
-    stamp,
 };
 use crate::redact::Counts;
 use chrono::{DateTime, Utc};
@@ -45,20 +44,14 @@ pub struct Manifest {
     #[serde(default)]
     pub region_source: Option<String>,
     /// Start of the incident (UTC), when one was named.
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub incident_start: Option<DateTime<Utc>>,
     /// End of the incident (UTC); the start again when it is an instant.
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub incident_end: Option<DateTime<Utc>>,
     /// Start of the window that evidence was asked for (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub window_start: DateTime<Utc>,
     /// End of the window (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub window_end: DateTime<Utc>,
     /// The support ticket, when given.
     #[serde(default)]
@@ -82,12 +75,9 @@ pub struct Manifest {
     #[serde(default)]
     pub profile_sha256: String,
     /// When the collection started (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub started: DateTime<Utc>,
     /// When it ended (UTC); of a salvaged bundle, unknown.
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub finished: Option<DateTime<Utc>>,
     /// Whether the run came to its own end: every planned task had its turn.
     pub complete: bool,
@@ -208,12 +198,8 @@ pub struct GonePod {
     #[serde(default)]
     pub node: Option<String>,
     /// When the first of its events was first seen (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub first: DateTime<Utc>,
     /// When the last one was last seen (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub last: DateTime<Utc>,
     /// Reason of the last event, in one word.
     #[serde(default)]
@@ -355,8 +341,7 @@ pub struct TaskRecord {
     #[serde(default)]
     pub hint: Option<String>,
     /// When it began (UTC); none when it never did.
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub started: Option<DateTime<Utc>>,
     /// How long it took, in milliseconds.
     #[serde(default)]
@@ -413,12 +398,10 @@ pub struct EntryRecord {
     /// SHA-256 of the contents, lower-case hex.
     pub sha256: String,
     /// When the first byte was asked for (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub started: Option<DateTime<Utc>>,
     /// When the last byte had arrived (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub ended: Option<DateTime<Utc>>,
     /// Which part of the window it covers, when it is made of lines or samples.
     #[serde(default)]

@@ -27,7 +27,6 @@ mod reader;
 mod reserve;
 mod salvage;
 mod spool;
-mod stamp;
 pub mod storage;
 mod stored;
 mod verify;

@@ -1,6 +1,5 @@
 //! Owns what a manifest says of the questions to a Prometheus and of their answers.
 
-use super::stamp;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,12 +61,8 @@ pub struct QueryRecord {
     #[serde(default)]
     pub narrowed: bool,
     /// Start of the range (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub start: DateTime<Utc>,
     /// End of the range (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub end: DateTime<Utc>,
     /// Step of the range, in seconds.
     pub step_seconds: u64,
@@ -103,12 +98,10 @@ pub struct Verdict {
     #[serde(default)]
     pub alert_steps: u64,
     /// First step at which `alert` holds (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub alert_from: Option<DateTime<Utc>>,
     /// Last step at which `alert` holds (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub alert_to: Option<DateTime<Utc>>,
     /// Whether a part of the backend did not answer, or not all of the answer was read.
     #[serde(default)]
@@ -164,8 +157,6 @@ pub struct Reading {
     /// The value as it was answered: a number, `+Inf` or `-Inf`.
     pub value: String,
     /// Time of the value (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
     /// Labels of its series.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -3,7 +3,6 @@
 //!
 //! As with the manifest, reading denies nothing, and no known field ever changes its meaning.
 
-use super::stamp;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -98,14 +97,11 @@ pub struct LogFacts {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Minute {
     /// Start of the minute (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
     /// How many lines the minute has of each level.
     pub levels: BTreeMap<Level, u64>,
     /// Time of its first line that is an error or worse (UTC).
-    #[serde(default, with = "stamp::option", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_error: Option<DateTime<Utc>>,
 }
 
@@ -113,8 +109,6 @@ pub struct Minute {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     /// The kubelet's timestamp (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
     /// The line without the timestamp. A long line is cut and ends in `…`.
     pub text: String,
@@ -135,8 +129,6 @@ pub struct Template {
     /// The first of the lines.
     pub first: Line,
     /// Time of the last one (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub last: DateTime<Utc>,
     /// Whether the log has lines from before the incident, and none of these are among them.
     #[serde(default)]
@@ -147,12 +139,8 @@ pub struct Template {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadyState {
     /// Time of the first report (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
     /// Time of the last report that says the same (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub until: DateTime<Utc>,
     /// Status of all checks together.
     pub status: String,
@@ -209,12 +197,10 @@ pub struct PodFacts {
     #[serde(default)]
     pub phase: String,
     /// `metadata.creationTimestamp`.
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub created: Option<DateTime<Utc>>,
     /// `metadata.deletionTimestamp`.
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub deleted: Option<DateTime<Utc>>,
     /// `status.conditions`.
     #[serde(default)]
@@ -252,8 +238,7 @@ pub struct Condition {
     #[serde(default)]
     pub message: String,
     /// Time of its last transition (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub since: Option<DateTime<Utc>>,
 }
 
@@ -309,12 +294,10 @@ pub struct RunState {
     #[serde(default)]
     pub exit_code: Option<i64>,
     /// When it started (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub started: Option<DateTime<Utc>>,
     /// When it terminated (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub finished: Option<DateTime<Utc>>,
 }
 
@@ -332,8 +315,7 @@ pub struct WorkloadFacts {
     /// Name of the object.
     pub name: String,
     /// `metadata.creationTimestamp`.
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub created: Option<DateTime<Utc>>,
     /// Desired number of pods.
     #[serde(default)]
@@ -382,8 +364,7 @@ pub struct AutoscalerFacts {
     #[serde(default)]
     pub metrics: Vec<String>,
     /// `status.lastScaleTime`.
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub last_scaled: Option<DateTime<Utc>>,
     /// `status.conditions`.
     #[serde(default)]
@@ -411,12 +392,10 @@ pub struct EventFacts {
     #[serde(default)]
     pub count: u64,
     /// Time of the first occurrence (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub first: Option<DateTime<Utc>>,
     /// Time of the last occurrence (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub last: Option<DateTime<Utc>>,
 }
 
@@ -435,8 +414,7 @@ pub struct CustomResourceFacts {
     #[serde(default)]
     pub names: Vec<String>,
     /// Creation time of the newest one (UTC).
-    #[serde(default, with = "stamp::option")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default)]
     pub newest: Option<DateTime<Utc>>,
 }
 
@@ -444,8 +422,6 @@ pub struct CustomResourceFacts {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// When it was made (UTC).
-    #[serde(with = "stamp")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
     /// Name of the cluster in the bundle.
     pub cluster: String,
