@@ -32,9 +32,9 @@ pub trait Progress: Send + Sync {
 /// A task, as progress shows it.
 #[derive(Clone, Copy, Debug)]
 pub struct ClusterTask<'a> {
-    /// The cluster.
+    /// Name of the cluster in the bundle, as in `clusters/<name>/`.
     pub cluster: &'a str,
-    /// The task.
+    /// The one that begins or has ended.
     pub task: &'a Task,
 }
 
@@ -73,7 +73,7 @@ pub struct RunContext {
     pub started: DateTime<Utc>,
     /// The way into the bundle.
     pub redactor: Redactor,
-    /// The bundle.
+    /// Where entries are written.
     pub bundle: BundleWriter,
     /// The bundle that this run completes.
     pub earlier: Option<Arc<Earlier>>,
@@ -119,7 +119,7 @@ pub struct ClusterContext {
     pub skew: TimeDelta,
     /// Logs that were followed until the window closed.
     pub followed: Option<Arc<dyn FollowedLogs>>,
-    /// What is learned of it.
+    /// What collectors found out about the cluster so far.
     pub learned: Arc<Learned>,
 }
 

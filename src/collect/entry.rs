@@ -77,7 +77,7 @@ impl Piped {
 /// An entry that is in the bundle, with what only its collector knows of it.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Its path.
+    /// Below the bundle's folder.
     pub path: EntryPath,
     /// Where it came from: the request, or this program.
     pub source: String,

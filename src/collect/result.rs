@@ -11,13 +11,13 @@ use crate::{
 /// What became of a task.
 #[derive(Debug)]
 pub struct TaskResult {
-    /// In one word.
+    /// One of the nine words of the manifest.
     pub outcome: Outcome,
     /// Why, outermost cause first.
     pub causes: Vec<String>,
     /// What to do about it.
     pub hint: Option<String>,
-    /// What came of it.
+    /// The files that it wrote into the bundle.
     pub entries: Vec<Entry>,
     /// What planning goes on from.
     pub shown: Shown,
@@ -39,7 +39,7 @@ pub struct TaskResult {
     pub onset: Option<Onset>,
     /// What the objects say that were listed.
     pub objects: Option<Box<ObjectFacts>>,
-    /// Whether it failed for want of room to write.
+    /// Whether it failed because the disk is full.
     pub disk_full: bool,
 }
 

@@ -41,7 +41,7 @@ fn drain(reason: StopReason) -> Duration {
     Duration::from_millis(if reason == StopReason::Deadline { 500 } else { 3000 })
 }
 
-/// A task that has ended.
+/// A task with its cluster, its times and its result.
 #[derive(Debug)]
 pub struct EndedTask {
     /// The cluster's name.

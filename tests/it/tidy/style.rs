@@ -12,9 +12,8 @@ const WIDE: &[(&str, &str)] = &[
     ("Manifest", "the file's format is flat where people look first"),
     ("QueryRecord", "the file's format is flat"),
     ("Page", "a template reads its values by their names"),
-    ("Site", "what all collectors of a cluster share, put together in one place; to be taken apart"),
     ("Run", "what the passes of a collection share, put together in one place; to be taken apart"),
-    ("Done", "all that a task can have ended with; to be taken apart"),
+    ("TaskResult", "all that a task can end with; one constructor fills it in, and callers name what differs"),
 ];
 /// Words that say nothing of their own in a doc comment.
 const EMPTY: &str = "a all also an and any are as at be by each for from has have here how if in into is it its itself of \
