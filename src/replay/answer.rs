@@ -8,7 +8,7 @@ use super::{
 };
 use crate::bundle::{Outcome, TaskRecord};
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
 use kube::client::Body;
 use serde_json::{Value, json};
 use std::{collections::HashSet, fmt::Write as _, sync::Arc};
@@ -18,21 +18,27 @@ pub(super) const PARTIAL: &str = "PartialObjectMetadata";
 
 /// An answer with what was collected.
 pub(super) struct Answer {
+    status: StatusCode,
     body: Body,
     content: &'static str,
 }
 
 impl Answer {
     pub(super) fn json(body: Bytes) -> Self {
-        Self { body: body.into(), content: "application/json" }
+        Self { status: StatusCode::OK, body: body.into(), content: "application/json" }
     }
 
     pub(super) fn text(body: impl Into<Body>) -> Self {
-        Self { body: body.into(), content: "text/plain" }
+        Self { status: StatusCode::OK, body: body.into(), content: "text/plain" }
+    }
+
+    pub(super) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
         let mut response = Response::new(self.body);
+        *response.status_mut() = self.status;
         response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(self.content));
         response
     }
@@ -73,9 +79,8 @@ impl Refusal {
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": message, "reason": reason, "code": code,
         });
-        let mut response = Answer::json(status.to_string().into()).into_response();
-        *response.status_mut() = http::StatusCode::from_u16(code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-        response
+        let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Answer::json(status.to_string().into()).with_status(code).into_response()
     }
 }
 

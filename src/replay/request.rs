@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// A request that evidence can answer.
 #[derive(Debug)]
 pub(super) enum ApiRequest {
-    /// `/version`, or a document of discovery.
+    /// `/version`, a document of discovery, or a health endpoint such as `/readyz`.
     Document(String),
     Log {
         namespace: String,

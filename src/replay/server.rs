@@ -15,7 +15,7 @@ use crate::{
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use kube::client::Body;
 use serde_json::Value;
 use std::{
@@ -88,7 +88,11 @@ impl Server {
     }
 
     /// Version and discovery, as the API server answered.
+    /// Version, discovery and the API server's health.
     fn document(&self, path: &str) -> Result<Answer, Refusal> {
+        if let Some(task) = self.index.by_path(path) {
+            return self.health(task, path);
+        }
         let Some((task, entry)) = self.index.document(path) else {
             return Err(Refusal::not_found(&format!("{path} was not collected")));
         };
@@ -96,6 +100,14 @@ impl Server {
             Some(entry) => Ok(Answer::json(self.read(entry)?)),
             None => Err(self.refusal(&[task], path)),
         }
+    }
+
+    fn health(&self, task: usize, path: &str) -> Result<Answer, Refusal> {
+        let record = &self.evidence.tasks()[task];
+        let Some(entry) = record.entries.first() else { return Err(self.refusal(&[task], path)) };
+        let text = Answer::text(self.read(entry)?);
+        // A collected answer with a cause is one that an unhealthy server gave.
+        Ok(if record.causes.is_empty() { text } else { text.with_status(StatusCode::INTERNAL_SERVER_ERROR) })
     }
 
     fn scrape(&self, path: &str) -> Result<Answer, Refusal> {

@@ -82,6 +82,17 @@ fn evidence() -> Fake {
         "api/version.json",
         br#"{"gitVersion":"v1.34.4"}"#.to_vec(),
     );
+    fake.file(
+        task("health", "/livez?verbose", Outcome::Collected, ""),
+        "api/livez.txt",
+        b"[+]ping ok\nlivez check passed\n".to_vec(),
+    );
+    let cause = "the API server answered with status 500: a check failed";
+    fake.file(
+        task("health", "/readyz?verbose", Outcome::Collected, cause),
+        "api/readyz.txt",
+        b"[-]etcd failed\nreadyz check failed\n".to_vec(),
+    );
     fake
 }
 
@@ -220,6 +231,17 @@ fn logs_are_cut_as_asked() {
     assert_eq!(log("&tailLines=1&timestamps=true").1, "2026-01-01T00:00:03Z three\n");
     let (status, said) = log("&previous=true");
     assert!(status == 400 && said.contains("was not restarted"), "{status} {said}");
+}
+
+#[test]
+fn a_server_that_was_not_ready_says_so_with_its_status() {
+    let replay = replay();
+    let (status, text) = ask_text(&replay, "/livez?verbose", "*/*");
+    assert_eq!((status, text.as_str()), (200, "[+]ping ok\nlivez check passed\n"));
+    let (status, text) = ask_text(&replay, "/readyz?verbose", "*/*");
+    assert_eq!((status, text.as_str()), (500, "[-]etcd failed\nreadyz check failed\n"));
+    let nothing = Replay::new(Arc::new(Fake::default()), "prod");
+    assert_eq!(ask_text(&nothing, "/readyz?verbose", "*/*").0, 404);
 }
 
 #[test]

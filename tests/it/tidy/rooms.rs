@@ -127,7 +127,11 @@ fn only_get_is_ever_sent() {
 fn neither_rooms_nor_files_use_each_other_in_a_circle() {
     let graph = Graph::new(src());
     let mut found = circles(&graph.edges());
-    found.retain(|circle, _| !CIRCLES.iter().any(|(folder, _)| circle.starts_with(&format!("{folder}: "))));
+    for (folder, reason) in CIRCLES {
+        let before = found.len();
+        found.retain(|circle, _| !circle.starts_with(&format!("{folder}: ")));
+        assert!(found.len() < before, "{folder} has no circle any more; it was allowed because {reason}");
+    }
     assert!(found.is_empty(), "circles: {found:#?}");
 }
 

@@ -149,6 +149,10 @@ fn a_question_changes_nothing() {
 #[test]
 fn no_literal_is_wide() {
     none(src(), wide_literals);
+    for (name, reason) in WIDE {
+        let is_wide = src().iter().flat_map(|source| &source.literals).any(|it| it.name == *name && it.fields > FIELDS);
+        assert!(is_wide, "{name} is not wide any more; it was allowed because {reason}");
+    }
 }
 
 #[test]
