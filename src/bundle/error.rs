@@ -52,7 +52,7 @@ pub enum BundleError {
         source: io::Error,
     },
     /// The system refused a read or a write.
-    #[error("cannot {doing} {}: {}", path.display(), advice(source))]
+    #[error("cannot {doing} {}: {}", path.display(), advice(doing, source))]
     Io {
         /// What was tried: a verb and its object.
         doing: &'static str,
@@ -143,7 +143,7 @@ pub enum BundleError {
     },
     /// No copy can be made as small as that.
     #[error(
-        "cannot fit {} into {max} bytes: the smallest copy of it has {least}; give --max-size {least}B or more",
+        "cannot fit {} into {max} bytes: the smallest possible copy has {least}; give --max-size {least}B or more",
         path.display()
     )]
     TooSmall {
@@ -226,12 +226,16 @@ pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
 
-/// What the system said is in the source; this is what to do about it.
-fn advice(error: &io::Error) -> &'static str {
+/// What to do about an error; the source has the system's own message.
+fn advice(doing: &str, error: &io::Error) -> &'static str {
+    let is_read = doing == "open" || doing.starts_with("read");
     match error.kind() {
-        io::ErrorKind::NotFound => "the folder is not there; create it, or name another with --to",
-        io::ErrorKind::PermissionDenied => "this user may not; name another place with --to",
+        io::ErrorKind::NotFound if is_read => "there is no such file; check the path",
+        io::ErrorKind::NotFound => "there is no such folder; create it, or name another with --to",
+        io::ErrorKind::PermissionDenied if is_read => "you may not read it; check its permissions",
+        io::ErrorKind::PermissionDenied => "you may not write there; name another place with --to",
         io::ErrorKind::ReadOnlyFilesystem => "the disk is mounted read-only; name another place with --to",
+        _ if is_read => "the system could not read it",
         _ => "the system refused; name another place with --to",
     }
 }

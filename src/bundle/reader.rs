@@ -190,7 +190,7 @@ fn list(path: &Path, source: impl Read + Seek) -> Result<(String, BTreeMap<Strin
     let refuse = |why: &str| BundleError::NotABundle { path: path.to_owned(), why: why.to_owned() };
     let no_zip = |e: zip::result::ZipError| match e {
         zip::result::ZipError::Io(e) if e.kind() != io::ErrorKind::UnexpectedEof => BundleError::io("read", path, e),
-        e => refuse(&format!("it is no whole zip file ({e}); was it cut off on its way?")),
+        e => refuse(&format!("it is not a complete zip file ({e}); it may have been cut off in transit")),
     };
     let mut zip = ZipArchive::new(source).map_err(no_zip)?;
     if zip.len() > MOST {

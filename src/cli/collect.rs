@@ -252,7 +252,7 @@ impl Arguments {
             Some(manifest) => pipeline::window_of(manifest, now).map_err(|why| {
                 let path = self.into.as_deref().unwrap_or(Path::new("")).display();
                 Failure::usage(format!(
-                    "--into {path}: in its manifest.json, {why}; collect anew, with --incident-time in place of --into"
+                    "--into {path}: in its manifest.json, {why}; collect again, with --incident-time instead of --into"
                 ))
             })?,
             None => {
@@ -271,7 +271,7 @@ impl Arguments {
         for kind in &self.skip {
             if kind == "pods" {
                 return Err(Failure::usage(
-                    "--skip pods: everything else is planned from the pods; skip logs or scrapes instead",
+                    "--skip pods: everything else is planned from the list of pods; skip logs or scrapes instead",
                 ));
             }
             if !known(kind) {

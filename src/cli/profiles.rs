@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Exit, Fa
         let text = profile::embedded().iter().find(|(known, _)| known == name).map(|(_, text)| *text);
         let names: Vec<&str> = profile::embedded().iter().map(|(name, _)| *name).collect();
         terminal.print(text.ok_or_else(|| {
-            Failure::usage(format!("there is no profile \"{name}\"; there are {}", names.join(", ")))
+            Failure::usage(format!("there is no profile \"{name}\"; the profiles are {}", names.join(", ")))
         })?);
     } else {
         let mut text = String::new();

@@ -130,16 +130,17 @@ pub(super) fn checklist(manifest: &Manifest, queries: usize, again: &str) -> Che
     }
     for cluster in &manifest.clusters {
         let Some(Backend { at, why, .. }) = &cluster.prometheus else { continue };
-        details.push(format!("asked {at}: {}", why.replace("; ", ", ")));
+        details.push(format!("queried {at}: {}", why.replace("; ", ", ")));
     }
     let is_lacking = |task: &&TaskRecord| task.outcome != Outcome::Collected;
     let whom: Vec<&TaskRecord> = of_kind("prometheus").filter(is_lacking).collect();
     for task in &whom {
-        details.push(format!("no Prometheus was asked: {}", task.causes.join(": ").replace("; ", ", ")));
+        details.push(format!("no Prometheus was queried: {}", task.causes.join(": ").replace("; ", ", ")));
     }
     if scraped > 0 {
+        let pods = if scraped == 1 { "pod" } else { "pods" };
         details.push(format!(
-            "/metrics of {scraped} pod(s), at the time of the collection: nothing about the time before"
+            "/metrics of {scraped} {pods}, at the time of the collection, which says nothing about the time before"
         ));
     }
     if has_queries {

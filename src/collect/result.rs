@@ -79,7 +79,7 @@ impl TaskResult {
             StopReason::Deadline => (Outcome::TimedOut, "the run's deadline passed"),
             StopReason::DiskFull => (Outcome::Failed, "there was no room left on the disk"),
         };
-        let hint = (reason == StopReason::Deadline).then(|| "give more time with --deadline".to_owned());
+        let hint = (reason == StopReason::Deadline).then(|| "allow more time with --deadline".to_owned());
         Self { causes: vec![cause.to_owned()], hint, ..Self::new(outcome) }
     }
 

@@ -106,19 +106,19 @@ impl Holds {
     fn words(&self) -> String {
         let mut words = match self {
             Self { ours, .. } if *ours > 0.0 => format!("it has {ours} samples of our servers in the window"),
-            Self { anywhere, .. } if *anywhere > 0.0 => format!(
-                "it has {anywhere} samples of servers in the window, and their namespace is not among their labels"
-            ),
+            Self { anywhere, .. } if *anywhere > 0.0 => {
+                format!("it has {anywhere} samples of servers in the window, but they have no namespace label")
+            }
             Self { around, .. } if *around > 0.0 => {
-                format!("it has {around} samples of our namespaces in the window, and none of our servers")
+                format!("it has {around} samples of our namespaces in the window, but none of our servers")
             }
             _ => "it has no sample of our servers or namespaces in the window".to_owned(),
         };
         if self.mixed {
-            words.push_str(", some of them of other clusters, which nothing tells apart");
+            words.push_str(", some of them of other clusters, which no label distinguishes");
         }
         for (label, value) in &self.cluster_labels {
-            words.push_str(&format!(", told from other clusters by {label}={value}"));
+            words.push_str(&format!(", distinguished from other clusters by {label}={value}"));
         }
         words
     }
@@ -153,7 +153,7 @@ async fn collect(context: &ClusterContext, task: &Task, find: &FindTask) -> Task
             if found.services.is_empty() {
                 return none_found(&found, task);
             }
-            more = (found.more > 0).then(|| format!("{} more services were not asked", found.more));
+            more = (found.more > 0).then(|| format!("{} more services were not queried", found.more));
             let behind = |service| Prometheus::behind_service(context.kubernetes.clone(), service, headers.clone());
             (found.services.into_iter().map(behind).collect(), false)
         }
@@ -164,7 +164,7 @@ async fn collect(context: &ClusterContext, task: &Task, find: &FindTask) -> Task
             Ok(candidate) => candidate,
             // One that hangs costs the others nothing.
             Err(_) => {
-                let error = SourceError::TimedOut { what: "asking what it has", after: limit };
+                let error = SourceError::TimedOut { what: "asking for its samples", after: limit };
                 Candidate { prometheus, answered: Err(error.into()) }
             }
         }
@@ -196,14 +196,14 @@ fn none_found(found: &prometheus::FoundServices, task: &Task) -> TaskResult {
     match &found.refused {
         Some(error) => {
             let mut result = TaskResult::failed(error, task);
-            result.causes.insert(0, "no Prometheus was found where services may be listed".to_owned());
+            result.causes.insert(0, "no Prometheus was found among the services that may be listed".to_owned());
             let right = result.hint.map(|right| format!("{right}; or ")).unwrap_or_default();
             result.hint = Some(format!("{right}{name}"));
             result
         }
         None => TaskResult {
             hint: Some(name),
-            ..TaskResult::absent("no service of the cluster is named as a Prometheus is")
+            ..TaskResult::absent("no service of the cluster looks like a Prometheus")
         },
     }
 }
@@ -374,8 +374,8 @@ fn none_chosen(asked: &[Candidate], is_named: bool) -> TaskResult {
         Some((prometheus, error)) => {
             let mut result = failed(prometheus, error);
             let first = match (is_named, asked.len()) {
-                (true, _) | (_, 1) => format!("{} was asked", prometheus.shown()),
-                (false, many) => format!("{many} services were asked, {} among them", prometheus.shown()),
+                (true, _) | (_, 1) => format!("{} was queried", prometheus.shown()),
+                (false, many) => format!("{many} services were queried, {} among them", prometheus.shown()),
             };
             result.causes.insert(0, first);
             result
@@ -405,7 +405,7 @@ pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> TaskRe
             };
             let mut result = TaskResult::refused(error, right);
             if result.outcome == Outcome::TimedOut && result.hint.is_none() {
-                result.hint = Some("give it longer with --request-timeout".to_owned());
+                result.hint = Some("allow more time with --request-timeout".to_owned());
             }
             // A service that is not there is no absence of metrics.
             if result.outcome == Outcome::Absent {
@@ -421,7 +421,7 @@ pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> TaskRe
             (Outcome::Forbidden, Some(credentials(prometheus)))
         }
         PrometheusError::Redirected { to, is_same_host: true } => {
-            (Outcome::Failed, Some(format!("give that as its address: --prometheus {to}, up to what /api begins")))
+            (Outcome::Failed, Some(format!("give --prometheus {to}, without the part that begins with /api")))
         }
         PrometheusError::Redirected { .. } | PrometheusError::Foreign { code: 300..=399, .. } => {
             (Outcome::Failed, Some(credentials(prometheus)))
@@ -439,12 +439,12 @@ pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> TaskRe
 fn credentials(prometheus: &Prometheus) -> String {
     match prometheus.service() {
         Some(_) => {
-            "it wants credentials, which the API server does not pass on: give its address with --prometheus URL, and \
-             --prometheus-bearer, --prometheus-basic or --prometheus-header"
+            "it requires credentials, which the API server does not pass on: give its address with --prometheus URL, \
+             and --prometheus-bearer, --prometheus-basic or --prometheus-header"
         }
         None => {
-            "it wants credentials, or others: --prometheus-bearer, --prometheus-basic, --prometheus-cert with \
-             --prometheus-key, or for a tenant --prometheus-header 'X-Scope-OrgID: NAME'"
+            "it requires credentials, or different ones: --prometheus-bearer, --prometheus-basic, --prometheus-cert \
+             with --prometheus-key, or for a tenant --prometheus-header 'X-Scope-OrgID: NAME'"
         }
     }
     .to_owned()

@@ -86,8 +86,8 @@ pub(super) fn not_asked(context: &EvalContext<'_>, id: &str) -> String {
     let left_out = |kind: &str, target: &str| kind == "kind" && ["queries", "metrics", "scrapes"].contains(&target);
     let why = tasks.find(|task| task.kind == "prometheus" || left_out(&task.kind, &task.target));
     match why.filter(|task| !task.causes.is_empty()) {
-        Some(task) => format!("no Prometheus was asked: {}", outcome(task)),
-        None => format!("the query {id} was not asked"),
+        Some(task) => format!("no Prometheus was queried: {}", outcome(task)),
+        None => format!("the query {id} was not sent"),
     }
 }
 

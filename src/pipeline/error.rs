@@ -17,10 +17,10 @@ pub enum PipelineError {
     #[error("--context {0} is given twice; give each context once")]
     ContextTwice(String),
     /// A name was given to a cluster that is not asked.
-    #[error("--cluster-name {0}=…: that context is not collected from; name one of the contexts of this run")]
+    #[error("--cluster-name {0}=…: this run does not collect from that context; name one of its contexts")]
     UnknownContext(String),
     /// Two clusters would have one name.
-    #[error("two clusters would be called \"{0}\" in the bundle; name them apart with --cluster-name")]
+    #[error("two clusters would be called \"{0}\" in the bundle; give them different names with --cluster-name")]
     NameTwice(String),
     /// No cluster has what was asked for, or the choice is the user's.
     #[error("{}", .0.iter().map(NoPlace::to_string).collect::<Vec<_>>().join("\n"))]
@@ -35,7 +35,7 @@ pub enum PipelineError {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// The writer of the bundle did not ask for its manifest.
-    #[error("the bundle has no manifest, for its writer did not ask for one; please report this")]
+    #[error("internal error: the bundle has no manifest, because its writer did not ask for one; please report this")]
     NoManifest,
     /// No cluster answered. Why not was told to the observer, for each.
     #[error("there is no bundle, because no cluster was reached")]

@@ -28,10 +28,10 @@ pub enum ReportError {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// It has no facts.
-    #[error("{path} has no facts.json: it was made by a version that took none, or its run was cut short; collect anew, or add to it with `kubectl escalate collect --into {path}`", path = .0.display())]
+    #[error("{path} has no facts.json: it was made by a version that wrote none, or its run was cut short; collect again, or complete it with `kubectl escalate collect --into {path}`", path = .0.display())]
     NoFacts(PathBuf),
     /// Its facts are not as they were written.
-    #[error("cannot read facts.json of {path}: {why}; `kubectl escalate verify {path}` says whether the bundle is damaged", path = .path.display())]
+    #[error("cannot read facts.json of {path}: {why}; `kubectl escalate verify {path}` shows whether the bundle is damaged", path = .path.display())]
     BadFacts {
         /// The bundle's file.
         path: PathBuf,

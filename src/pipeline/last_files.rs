@@ -79,7 +79,7 @@ pub(super) fn last_files(manifest: &mut Manifest, of: &Sources<'_>, lost: Lost) 
     if both.is_none() {
         let also =
             if of.facts.is_none() { "findings.json, report.html and report.md" } else { "report.html and report.md" };
-        files.lost.0.push(format!("Without that file, {also} could not be made either."));
+        files.lost.0.push(format!("Without it, {also} could not be made either."));
     }
     files.add(layout::report_html(), || {
         let (findings, facts) = both?;

@@ -78,7 +78,7 @@ impl fmt::Display for Notice<'_> {
                 write!(f, "context {context}, user {user}: namespace {namespaces} ({how})")
             }
             Self::Doubtful { namespace } => {
-                write!(f, "cannot tell whether the namespace {namespace} exists: you may not read namespaces")
+                write!(f, "cannot check whether the namespace {namespace} exists: you may not get namespaces")
             }
             Self::Unreached { why } => f.write_str(why),
             Self::Following { bundle, until } => write!(
@@ -91,7 +91,7 @@ impl fmt::Display for Notice<'_> {
                 write!(f, "{why}; {} has what was collected before the logs were followed", bundle.display())
             }
             Self::BothStay { first } => {
-                write!(f, "the second bundle lacks something that the first one has, so both stay: {}", first.display())
+                write!(f, "the second bundle lacks something that the first has, so both are kept: {}", first.display())
             }
         }
     }

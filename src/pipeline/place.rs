@@ -61,7 +61,7 @@ pub async fn find(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -
         search(kubernetes, profile, places).await?
     } else {
         doubtful = check(kubernetes, &places.namespaces).await?;
-        (places.namespaces.iter().map(|name| (name.clone(), BTreeSet::new())).collect(), "as asked".to_owned())
+        (places.namespaces.iter().map(|name| (name.clone(), BTreeSet::new())).collect(), "as requested".to_owned())
     };
     let mut namespaces = BTreeMap::new();
     let scopes = found.into_iter().map(|(name, pods)| async move {
@@ -126,8 +126,11 @@ async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> 
     }
     if found.is_empty() {
         let context = places.context.clone().unwrap_or_else(|| "default".to_owned());
-        let why =
-            if forbidden { "listing over the cluster is forbidden" } else { "no server was found by label or name" };
+        let why = if forbidden {
+            "listing pods in the whole cluster is forbidden"
+        } else {
+            "no server was found by label or name"
+        };
         return Ok(([(context, BTreeSet::new())].into(), format!("the context's namespace, because {why}")));
     }
     if found.len() > 1 && !places.all && profile.select.namespaces.is_empty() {

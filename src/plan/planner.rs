@@ -313,7 +313,7 @@ impl Planner {
         let mut plan = Vec::new();
         if taken.len() < all.len() {
             let cause = format!(
-                "the profile takes {} pods, unhealthy ones first; {} more are listed only",
+                "the profile collects {} pods, unhealthy ones first; {} more are only listed",
                 taken.len(),
                 all.len() - taken.len()
             );

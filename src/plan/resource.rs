@@ -201,7 +201,7 @@ impl fmt::Display for Right {
         }
         match namespace {
             Some(namespace) => write!(f, " in namespace {namespace}"),
-            None => write!(f, " over the cluster"),
+            None => write!(f, " in the whole cluster"),
         }
     }
 }

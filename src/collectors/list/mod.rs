@@ -155,7 +155,7 @@ pub(super) async fn collect(context: &ClusterContext, task: &Task, list: &ListTa
 /// What may not be listed over the cluster may still be listed in a namespace.
 fn refused(task: &Task, list: &ListTask, error: &SourceError) -> TaskResult {
     if error.code() == Some(403) && list.namespace.is_none() && list.resource.namespaced {
-        let cause = "listing over the cluster is forbidden; each namespace is listed instead".to_owned();
+        let cause = "listing in the whole cluster is forbidden; each namespace is listed instead".to_owned();
         let shown = Shown { is_refused: true, ..Shown::default() };
         return TaskResult { causes: vec![cause], shown, ..TaskResult::new(Outcome::Skipped) };
     }

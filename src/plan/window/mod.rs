@@ -73,7 +73,7 @@ pub enum WindowError {
         date: NaiveDate,
     },
     /// An incident that has not happened.
-    #[error("{} is in the future, {} from now; an incident has to have begun, and START/ means until now", utc(*.at), .ahead)]
+    #[error("{} is in the future, {} from now; an incident must have started; START/ means until now", utc(*.at), .ahead)]
     Future {
         /// The time asked for.
         at: DateTime<Utc>,
@@ -81,13 +81,13 @@ pub enum WindowError {
         ahead: String,
     },
     /// Before Kubernetes.
-    #[error("{} is too long ago to be meant; give the year in full, as in 2026-11-22T14:05:00Z", utc(*.at))]
+    #[error("{} is too long ago; give the year in full, as in 2026-11-22T14:05:00Z", utc(*.at))]
     TooOld {
         /// The time asked for.
         at: DateTime<Utc>,
     },
     /// An interval the wrong way round.
-    #[error("the incident ends, {}, before it starts, {}", utc(*.end), utc(*.start))]
+    #[error("the incident ends at {}, before it starts at {}", utc(*.end), utc(*.start))]
     Backwards {
         /// The start asked for.
         start: DateTime<Utc>,
@@ -101,7 +101,7 @@ pub enum WindowError {
         what: String,
     },
     /// There is nothing that `--after` could come after.
-    #[error("--after needs an incident to come after; give --incident-time, too")]
+    #[error("--after needs an incident time; also give --incident-time")]
     NothingToFollow,
 }
 
@@ -189,10 +189,10 @@ impl Window {
     pub fn unfinished(&self, now: DateTime<Utc>, waits: bool) -> Option<String> {
         let what = match waits {
             true => "the logs are followed until then",
-            false => "what happens until then is not in this bundle, unless the run waits for it (--wait)",
+            false => "what happens until then is not in this bundle; --wait includes it",
         };
         if self.end <= now {
-            return waits.then(|| "the window is over, so there is nothing to wait for".to_owned());
+            return waits.then(|| "the window has ended, so there is nothing to wait for".to_owned());
         }
         Some(format!("the window ends in {}, at {}; {what}", words(self.end - now), utc(self.end)))
     }

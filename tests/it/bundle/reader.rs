@@ -74,7 +74,7 @@ fn what_is_no_bundle_is_refused_with_a_reason() {
         assert!(text.contains(why), "{text}");
     }
     fs::write(at.join("b.zip"), "no zip at all").expect("a file");
-    assert!(refused(&at.join("b.zip")).contains("no whole zip"));
+    assert!(refused(&at.join("b.zip")).contains("not a complete zip"));
     let error = BundleReader::open(&at.join("missing.zip")).expect_err("nothing").to_string();
     assert!(error.contains("missing.zip"), "{error}");
 }
