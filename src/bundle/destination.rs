@@ -49,7 +49,7 @@ impl Destination {
         }
         Err(BundleError::Destination {
             path: to.to_owned(),
-            why: "it is neither a folder that exists nor a file name that ends in .zip".to_owned(),
+            why: "it is neither an existing folder nor a file name that ends in .zip".to_owned(),
             advice: "create the folder first, or add .zip".to_owned(),
         })
     }
@@ -123,7 +123,7 @@ impl OutputPaths {
         let is_fixed = matches!(to, Destination::File(_));
         if storage.free(&folder).is_some_and(|free| free < LEAST) {
             let source = io::Error::from(io::ErrorKind::StorageFull);
-            return Err(BundleError::io("begin a bundle in", &folder, source));
+            return Err(BundleError::io("create a bundle in", &folder, source));
         }
         let name = BundleName::provisional(started);
         for n in 1..=TRIES {
@@ -147,7 +147,7 @@ impl OutputPaths {
                 // Two runs in one folder in one second is what scripts do.
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists && !is_fixed => {}
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                    let advice = "another run is writing it, or was killed while it did; \
+                    let advice = "another run is writing it, or was killed while writing it; \
                                   `kubectl escalate salvage` makes a bundle of what it left"
                         .to_owned();
                     return Err(BundleError::Exists { path: partial, advice });
@@ -173,7 +173,7 @@ impl OutputPaths {
             match storage.publish(&self.partial, &path) {
                 Ok(()) => return Ok(path),
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(BundleError::io("give the bundle its name", &path, e)),
+                Err(e) => return Err(BundleError::io("rename the bundle to", &path, e)),
             }
         }
         let advice = "move some bundles away".to_owned();

@@ -42,7 +42,7 @@ pub enum BundleError {
         advice: String,
     },
     /// No room was left.
-    #[error("cannot {doing} {}: no room is left; free some, or choose another disk with --to", path.display())]
+    #[error("cannot {doing} {}: the disk is full; free some space, or choose another disk with --to", path.display())]
     DiskFull {
         /// What was tried: a verb and its object.
         doing: &'static str,
@@ -68,14 +68,14 @@ pub enum BundleError {
         path: String,
     },
     /// An entry had failed before.
-    #[error("cannot go on writing {path:?}: an earlier write of it failed")]
+    #[error("cannot continue to write {path:?}: an earlier write of it failed")]
     Broken {
         /// Path of the entry, inside the bundle's folder.
         path: String,
     },
     /// The bundle could not be finished. Everything acknowledged is still on the disk.
     #[error(
-        "the bundle could not be finished; what was gathered is in {0}: make room and run \
+        "the bundle could not be finished; what was collected is in {0}: free some space and run \
          `kubectl escalate salvage {0}`", partial.display()
     )]
     Unfinished {
@@ -155,7 +155,7 @@ pub enum BundleError {
         least: u64,
     },
     /// A copy of a copy was asked for.
-    #[error("cannot fit {}: it is a smaller copy itself; fit the full one, {full}, which has all lines", path.display())]
+    #[error("cannot fit {}: it is already a smaller copy; fit the full bundle, {full}, instead", path.display())]
     Copy {
         /// The copy's file.
         path: PathBuf,
@@ -163,7 +163,7 @@ pub enum BundleError {
         full: String,
     },
     /// Whoever waited for a copy did not want it any more.
-    #[error("stopped: there is no copy of {}, and nothing is left of what was made of it", path.display())]
+    #[error("interrupted: no copy of {} was made", path.display())]
     Stopped {
         /// The full bundle's file.
         path: PathBuf,
@@ -191,7 +191,7 @@ impl BundleError {
     pub fn causes_without_paths(&self) -> Vec<String> {
         match self {
             Self::DiskFull { source, .. } => {
-                vec!["no room is left on the disk of the bundle".to_owned(), source.to_string()]
+                vec!["the disk of the bundle is full".to_owned(), source.to_string()]
             }
             Self::Io { doing, source, .. } => {
                 vec![format!("cannot {doing} the disk of the bundle"), source.to_string()]

@@ -27,7 +27,7 @@ pub(super) fn unsafe_because(part: &str) -> Option<&'static str> {
     if part.is_empty() {
         Some("a segment of it is empty")
     } else if !part.chars().all(plain) {
-        Some("it has characters that not every file system takes")
+        Some("it has characters that not every file system accepts")
     } else if part.starts_with(['.', '-', '~']) {
         Some("a segment of it starts with a dot, a dash or a tilde")
     } else if part.ends_with('.') {

@@ -169,7 +169,7 @@ impl BundleReader {
         let refuse = |why: String| BundleError::NotABundle { path: self.path.clone(), why };
         let text = self.read(layout::MANIFEST, MANIFEST_LIMIT)?;
         let version: Version =
-            serde_json::from_slice(&text).map_err(|e| refuse(format!("its manifest.json is no manifest: {e}")))?;
+            serde_json::from_slice(&text).map_err(|e| refuse(format!("its manifest.json is not a manifest: {e}")))?;
         let format = version.format.and_then(|n| n.as_u64());
         match format {
             Some(format) if format > u64::from(FORMAT) => {
@@ -197,7 +197,7 @@ fn list(path: &Path, source: impl Read + Seek) -> Result<(String, BTreeMap<Strin
         return Err(refuse("it has more than a million entries"));
     }
     if zip.has_duplicate_names() {
-        return Err(refuse("it has two entries of one name"));
+        return Err(refuse("it has two entries with the same name"));
     }
     let mut folder: Option<String> = None;
     let mut entries = BTreeMap::new();
@@ -223,7 +223,7 @@ fn list(path: &Path, source: impl Read + Seek) -> Result<(String, BTreeMap<Strin
         let (bytes, compressed) = (entry.size(), entry.compressed_size());
         let most = if stored { compressed } else { compressed.saturating_mul(RATIO) };
         if entry.encrypted() || entry.is_symlink() || bytes > most {
-            return Err(refuse(&format!("its entry {name:?} is none that this program writes")));
+            return Err(refuse(&format!("its entry {name:?} is not one that this program writes")));
         }
         let Some(at) = entry.data_start() else {
             return Err(refuse(&format!("its entry {name:?} has no place")));
@@ -305,8 +305,8 @@ impl Read for EntryReader {
                 Ok(0)
             }
             (true, 0) => Err(invalid("its checksum is wrong")),
-            (true, _) => Err(invalid("it is longer than it says")),
-            (false, 0) => Err(invalid("it is shorter than it says")),
+            (true, _) => Err(invalid("it is longer than declared")),
+            (false, 0) => Err(invalid("it is shorter than declared")),
             (false, n) => {
                 self.crc.update(&buf[..n]);
                 self.left -= n as u64;

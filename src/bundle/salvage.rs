@@ -79,7 +79,7 @@ pub fn salvage(partial: &Path, to: &Destination) -> Result<Salvaged, BundleError
     source.take_lines(lines)?;
     source.scan()?;
     if source.found.is_empty() {
-        let why = "no entry in it is whole".to_owned();
+        let why = "it has no complete entry".to_owned();
         return Err(BundleError::NothingToSalvage { path: partial.to_owned(), why });
     }
     let finished = source.write(to)?;
@@ -336,7 +336,8 @@ fn last_files(mut base: Manifest, settled: &FinalPaths, lost: &[(String, String)
         some => format!("All but {some} of the entries it had acknowledged are here"),
     };
     base.remarks.push(format!(
-        "The run that gathered this was killed. {whole}; tasks it had not come to are missing, and those it was at may be."
+        "The run that collected this was killed. {whole}; tasks that had not started are missing, and running ones may \
+         be."
     ));
     base.remarks.extend(lost.iter().map(|(path, why)| format!("Lost: {path}: {why}.")));
     let readme = (layout::readme(), readme(&base).into_bytes());

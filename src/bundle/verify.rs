@@ -68,7 +68,7 @@ pub enum Problem {
         path: String,
     },
     /// A task names an entry that the manifest does not have.
-    #[error("task {task} names {path}, which is no entry of the manifest")]
+    #[error("task {task} names {path}, which is not an entry of the manifest")]
     Dangling {
         /// Path that the task names.
         path: String,

@@ -43,10 +43,10 @@ pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriag
     manifest.remarks.extend(was.remarks.iter().cloned());
     let name = earlier.name();
     manifest.remarks.push(match earlier.is_of_this_run() {
-        true => format!("the logs were followed; the folder earlier has the state at {at} of what changed since"),
+        true => format!("the logs were followed; the folder earlier has what changed since {at}, as it was then"),
         false => format!(
-            "this completes {name}, collected at {at}: its logs are continued, and the folder earlier has the state at \
-             that time of what changed since"
+            "this completes {name}, collected at {at}: its logs are continued, and the folder earlier has what changed \
+             since, as it was then"
         ),
     });
     if was.redaction_key_id != manifest.redaction_key_id {

@@ -140,7 +140,7 @@ fn of_record(record: &EndedTask, settled: &FinalPaths) -> RunLog {
     let result = &record.result;
     let not = |cause, text: String| RunLog::Missing(Reason { cause, text });
     if result.entries.iter().any(|entry| settled.record(&entry.path).is_none()) {
-        return not(GapCause::StreamFailed, "it was collected, but the disk was full".to_owned());
+        return not(GapCause::StreamFailed, "it was collected, but lost to a full disk".to_owned());
     }
     if let Some(log) = &result.log {
         return log.clone();

@@ -316,7 +316,7 @@ fn who(manifest: &Manifest) -> ChecklistItem {
     let said = |what: &str, value: &Option<String>, source: &Option<String>, flag: &str| match (value, source) {
         (Some(value), Some(source)) => format!("{what} {value} ({source})"),
         (Some(value), None) => format!("{what} {value}"),
-        (None, _) => format!("{what} unknown, name it with {flag}"),
+        (None, _) => format!("{what} unknown, set it with {flag}"),
     };
     let mut detail = [
         said("trust domain", &manifest.trust_domain, &manifest.trust_domain_source, "--trust-domain"),

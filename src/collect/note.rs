@@ -30,7 +30,7 @@ pub enum NoteError {
     #[error("cannot attach {0}: it is not text, and only text can be redacted; send it to support by itself")]
     NotText(String),
     /// It is too large to be something a person has read.
-    #[error("cannot attach {path}: it has {size} bytes, and at most {limit} are taken; cut it to what matters")]
+    #[error("cannot attach {path}: it has {size} bytes, and the limit is {limit}; cut it to the relevant part")]
     TooLarge {
         /// As given.
         path: String,

@@ -77,7 +77,7 @@ impl TaskResult {
         let (outcome, cause) = match reason {
             StopReason::Interrupted => (Outcome::Cancelled, "interrupted by the user"),
             StopReason::Deadline => (Outcome::TimedOut, "the run's deadline passed"),
-            StopReason::DiskFull => (Outcome::Failed, "there was no room left on the disk"),
+            StopReason::DiskFull => (Outcome::Failed, "the disk was full"),
         };
         let hint = (reason == StopReason::Deadline).then(|| "allow more time with --deadline".to_owned());
         Self { causes: vec![cause.to_owned()], hint, ..Self::new(outcome) }

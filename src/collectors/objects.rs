@@ -157,8 +157,7 @@ impl<'a> Objects<'a> {
         let preset = match self.unknown.iter().find(of_group) {
             None => Preset::Absent(format!("the API server does not serve {resource}")),
             Some(UnknownGroup { group_version, causes }) => {
-                let cause =
-                    format!("whether {resource} is served could not be told: discovery of {group_version} failed");
+                let cause = format!("cannot tell whether {resource} is served: discovery of {group_version} failed");
                 Preset::Failed([vec![cause], causes.clone()].concat())
             }
         };

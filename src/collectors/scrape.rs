@@ -200,7 +200,7 @@ async fn ask(context: &ClusterContext, task: &Task, scrape: &ScrapeTask) -> Task
             return error.into();
         }
         if received > LIMIT {
-            let causes = vec![format!("the answer is larger than {LIMIT} bytes, which no metrics are")];
+            let causes = vec![format!("the answer is larger than {LIMIT} bytes, too large for metrics")];
             break Some(TaskResult { causes, ..TaskResult::new(Outcome::Truncated) });
         }
     };

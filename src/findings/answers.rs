@@ -198,7 +198,7 @@ fn labelled(wanted: &QueryMatch, record: &QueryRecord) -> MatchResult {
         return MatchResult::NoMatch;
     }
     MatchResult::Unknown(format!(
-        "{} has {} series; the bundle knows only the labels of the worst one, which are others",
+        "{} has {} series; the bundle has only the labels of the worst one, which do not match",
         record.id, answer.series
     ))
 }

@@ -36,7 +36,7 @@ pub enum SourceError {
         after: Duration,
     },
     /// The body ended too early.
-    #[error("the answer broke off")]
+    #[error("the answer was cut off")]
     Broken(#[source] Box<dyn Error + Send + Sync>),
     /// The body is not what the API promises.
     #[error("the answer could not be parsed")]
@@ -45,7 +45,7 @@ pub enum SourceError {
     #[error("the request could not be built")]
     Request(#[source] http::Error),
     /// The run was told to end.
-    #[error("{}", match .0 { StopReason::Interrupted => "interrupted by the user", StopReason::Deadline => "the run's deadline passed", StopReason::DiskFull => "there was no room left on the disk" })]
+    #[error("{}", match .0 { StopReason::Interrupted => "interrupted by the user", StopReason::Deadline => "the run's deadline passed", StopReason::DiskFull => "the disk was full" })]
     Stopped(StopReason),
 }
 
@@ -99,7 +99,7 @@ pub fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
 /// User "alice" cannot impersonate …` whom they impersonated. Nobody else needs to know these names.
 pub(super) fn without_user(message: &str) -> String {
     if message.contains(" cannot impersonate ") {
-        return "the user cannot impersonate whom --as or --as-group names".to_owned();
+        return "the user cannot impersonate the user or group of --as or --as-group".to_owned();
     }
     let Some((before, rest)) = message.split_once("User \"") else { return message.to_owned() };
     match rest.split_once('"') {

@@ -164,15 +164,15 @@ impl Contents<'_> {
         .collect();
         if !files.is_empty() {
             said.push(format!(
-                "Given up: {}, which can be made again from what is here; \"fitted\" in manifest.json names them.",
+                "Left out: {}, which can be generated again from the rest; \"fitted\" in manifest.json names them.",
                 files.join(" and ")
             ));
         }
         if fitted.logs > 0 {
-            let near = if has_incident { "the incident" } else { "the window's end, for no incident was named," };
+            let near = if has_incident { "the incident" } else { "the window's end, because no incident was given," };
             said.push(format!(
-                "Left out of {}: {} lines. Debug lines go first, then info, warn and error, and of one level those \
-                 first that are farthest from {near} in time; a marker stands where any are missing.",
+                "Left out of {}: {} lines. Debug lines go first, then info, warn and error, and within a level those \
+                 farthest from {near} in time; a marker stands where lines are missing.",
                 plural(fitted.logs, "log", "logs"),
                 fitted.lines.words(),
             ));

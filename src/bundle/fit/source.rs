@@ -118,7 +118,7 @@ impl<'a> Source<'a> {
             let more = if fields.len() > NAMED { ", …" } else { "" };
             let names = fields.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
             remarks.push(format!(
-                "This copy lacks fields of manifest.json that the version which made it does not know: {names}{more}."
+                "This copy lacks fields of manifest.json that the version that made it does not know: {names}{more}."
             ));
         }
         let mut records = HashMap::new();
@@ -144,7 +144,7 @@ impl<'a> Source<'a> {
             }
             let Some(record) = records.get(info.path.as_str()).copied() else {
                 // Nobody says that it was redacted.
-                remarks.push(format!("{} is not in this copy, for the manifest does not name it.", info.path));
+                remarks.push(format!("{} is not in this copy, because the manifest does not name it.", info.path));
                 continue;
             };
             let entry = EntryPath::new(&info.path)?.with_names(record.names.clone());

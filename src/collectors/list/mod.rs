@@ -144,8 +144,7 @@ pub(super) async fn collect(context: &ClusterContext, task: &Task, list: &ListTa
     };
     if restarted {
         result.causes.push(
-            "the list took longer than the server keeps its state: its end is of a later state than its beginning"
-                .to_owned(),
+            "the list took longer than the server keeps its state, so its end is newer than its beginning".to_owned(),
         );
     }
     let shown = Shown { pods, ..result.shown };

@@ -68,7 +68,7 @@ impl PodList {
     /// The state of a run.
     pub(super) fn state(&self, run: &RunId) -> RunState {
         let gone = || match self.uids.contains(&run.uid) {
-            true => "the node keeps the logs of two runs, and later ones have begun since",
+            true => "the node keeps the logs of two runs, and later ones have started since",
             false => "the pod was deleted",
         };
         self.runs.get(run).cloned().unwrap_or_else(|| RunState::Gone(gone().to_owned()))

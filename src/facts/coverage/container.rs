@@ -288,7 +288,7 @@ impl LogReading {
             }
             FileStart::Restarted(at) => {
                 let text = format!(
-                    "the container was restarted after its pod was listed: its log begins at {}, and the log of the run before was not read",
+                    "the container was restarted after its pod was listed: its log begins at {}, and the previous run's log was not read",
                     utc(at)
                 );
                 (Some(at), reason(GapCause::PreviousInstanceGone, text))

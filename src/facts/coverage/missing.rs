@@ -137,7 +137,7 @@ impl<'a> OlderFiles<'a> {
                 "`kubectl-escalate rbac --rotated-logs` prints the role for the node's older files".to_owned(),
             );
         }
-        (!self.are_read).then(|| "--rotated-logs reads the node's older files, while they are there".to_owned())
+        (!self.are_read).then(|| "--rotated-logs reads the node's older files, while they exist".to_owned())
     }
 }
 

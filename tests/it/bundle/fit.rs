@@ -162,7 +162,7 @@ fn without_an_incident_what_is_near_the_window_s_end_stays() {
     let (kept, left_out, _) = compare(&log, &contents(&copy.path, &log_path(0)));
     assert_least_first(&kept, &left_out, started() + TimeDelta::minutes(30));
     let manifest = BundleReader::open(&copy.path).expect("a bundle").manifest().clone();
-    assert!(manifest.remarks.join("\n").contains("the window's end, for no incident was named"));
+    assert!(manifest.remarks.join("\n").contains("the window's end, because no incident was given"));
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl FileReader {
                 }
             }
             if !self.cri.is_cri && *read > FORM {
-                let error = SourceError::Broken("it is not in the form of a container runtime's log".into());
+                let error = SourceError::Broken("it is not in the format of a container runtime's log".into());
                 return Ok(Some(Stopped::Source(error)));
             }
             if is_end {
