@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// Most alerting answers that the checklist names.
 const MOST_NAMED: usize = 5;
 
-/// The Prometheus that was asked in a cluster.
+/// The Prometheus that was queried in a cluster.
 pub(super) fn backend(run: &Run, cluster: &ClusterInfo) -> Option<Backend> {
     run.records.iter().filter(|record| record.cluster == cluster.name).find_map(|record| record.result.backend.clone())
 }

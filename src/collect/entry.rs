@@ -81,7 +81,7 @@ pub struct Entry {
     pub path: EntryPath,
     /// Where it came from: the request, or this program.
     pub source: String,
-    /// When its first byte was asked for.
+    /// When its first byte was requested.
     pub started: DateTime<Utc>,
     /// When it was complete.
     pub ended: DateTime<Utc>,

@@ -8,7 +8,7 @@ use crate::{
     source::{StopReason, kubernetes::SourceError},
 };
 
-/// What became of a task.
+/// The outcome of a task.
 #[derive(Debug)]
 pub struct TaskResult {
     /// One of the nine words of the manifest.

@@ -82,7 +82,7 @@ pub struct Planning<'a> {
 /// What a collector asks for at a stage.
 pub type PlanTasks = fn(&Planning<'_>) -> Vec<Planned>;
 
-/// A pod that only events tell of.
+/// A pod that only events mention.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeletedPod {
     /// Where the pod ran.

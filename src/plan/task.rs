@@ -12,7 +12,7 @@ pub trait TaskSpec: Any + Debug + Send + Sync {
     /// One word for the kind of evidence.
     fn kind(&self) -> &'static str;
 
-    /// What it is about, as people say it.
+    /// What it collects, in words.
     fn target(&self) -> String;
 
     /// The namespace that the request names.
