@@ -97,7 +97,7 @@ pub struct FindTask {
     pub around: Question,
 }
 
-/// One question to a Prometheus.
+/// One query to a Prometheus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryTask {
     /// Its name.
