@@ -56,7 +56,7 @@ pub(super) struct Arguments {
     /// Leave out these kinds: logs, previous-logs, scrapes, descriptions, or a resource by its kubectl name
     #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = "Evidence")]
     skip: Vec<String>,
-    /// Show the pods and images of other workloads on the nodes, too
+    /// Also show the pods and images of other workloads on the nodes
     #[arg(long, help_heading = "Evidence")]
     node_neighbours: bool,
     /// Also read the log files that the nodes have rotated; needs get nodes/proxy, a powerful right
@@ -90,7 +90,7 @@ pub(super) struct Arguments {
     /// Name this context's cluster NAME in the bundle; repeatable [default: the context's name]
     #[arg(long, value_name = "CONTEXT=NAME", value_parser = parse::renaming, help_heading = "Bundle")]
     pub(super) cluster_name: Vec<(String, String)>,
-    /// Redact with the key in this file (at least 16 bytes); bundles of the same key have the same token for a secret
+    /// Redact with the key in this file (at least 16 bytes); bundles with the same key have the same token for a secret
     #[arg(long, value_name = "FILE", help_heading = "Bundle")]
     redaction_key: Option<PathBuf>,
     /// Also write a copy of at most this size: 20MB, 20MiB

@@ -50,7 +50,7 @@ pub(super) struct Flags {
     /// If no Prometheus answers, scrape the servers twice, this far apart; 0s scrapes them once
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = super::parse::duration, overrides_with = "scrape_gap")]
     pub(super) scrape_gap: Duration,
-    /// Run this PromQL query over the window, too; repeatable
+    /// Also run this PromQL query over the window; repeatable
     #[arg(long, value_name = "NAME=PROMQL")]
     query: Vec<String>,
 }

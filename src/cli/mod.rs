@@ -42,7 +42,7 @@ enum Verb {
     Report(report::Arguments),
     /// Make a smaller copy of a bundle; drop the least important evidence first.
     Fit(fit::Arguments),
-    /// Check a bundle: every file that the manifest lists, no other, each against its hash.
+    /// Check that a bundle has exactly the files that its manifest lists, each with the right hash.
     Verify(bundles::Verify),
     /// Recover a bundle from a killed run: NAME.zip.partial and its journal.
     Salvage(bundles::Salvage),

@@ -6,7 +6,7 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Print this built-in profile, as a start for your own
+    /// Print this built-in profile, as a starting point for your own
     #[arg(value_name = "NAME", conflicts_with = "schema")]
     name: Option<String>,
     /// Print the JSON Schema of profiles, for editors
