@@ -1,5 +1,5 @@
-//! Owns how contents become compressed bytes: hashed, checksummed and deflated in fixed blocks, so
-//! that the same contents always give the same bytes, however they arrived.
+//! Owns how contents are compressed: hashed, checksummed and deflated in fixed blocks, so that the same contents always
+//! give the same bytes, however they arrive.
 
 use super::{
     hash::hex,

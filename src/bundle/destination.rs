@@ -1,4 +1,4 @@
-//! Owns where a bundle is: what `--to` means, the partial file, and the final name.
+//! Owns where a bundle is written: the meaning of `--to`, the partial file, and the final name.
 
 use super::{
     error::BundleError,

@@ -1,4 +1,4 @@
-//! Owns one entry while it is written.
+//! Owns an entry while it is being written.
 
 use super::{
     compress::Compressor, error::BundleError, layout::EntryPath, partial::PartialBundle, spool::Spool, stored::Written,

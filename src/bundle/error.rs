@@ -1,4 +1,4 @@
-//! Owns what can go wrong with a bundle, in words: what was tried, why it failed, what to do.
+//! Owns the errors of bundles: what was tried, why it failed, and what to do.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! Owns the one trait that evidence is read through, from a bundle or from one that is still being written.
+//! Owns the trait through which evidence is read, whether from a bundle or from one that is still being written.
 
 use super::{error::BundleError, format::TaskRecord, reader::BundleReader, writer::SoFar};
 use std::io::Read;

@@ -1,9 +1,8 @@
-//! Owns the moment at which a bundle gets its name: where every entry ends up, and the headers that
-//! say so, changed in place.
+//! Owns the naming of a bundle: the final path of every entry, and the headers that state it, changed in place.
 //!
-//! Until then each entry is written below [`PLACEHOLDER`], a folder longer than any bundle's name
-//! can be. A header under the final, shorter name keeps its length: what is left becomes a field
-//! that says nothing. So nothing moves, however large the bundle is.
+//! Until then, each entry is written below [`PLACEHOLDER`], a folder name longer than any bundle's name. A header with
+//! the final, shorter name keeps its length: an extra field without meaning fills the rest. So nothing moves, however
+//! large the bundle is.
 
 use super::{
     compress,

@@ -1,5 +1,5 @@
-//! Owns the journal beside a partial bundle: one line of JSON for each acknowledged entry, each
-//! with a checksum of its own, so that whatever a killed process left can be trusted line by line.
+//! Owns the journal beside a partial bundle: one line of JSON for each acknowledged entry. Each line has its own
+//! checksum, so each line that a killed process left can be trusted by itself.
 
 use super::{
     hash::hex,

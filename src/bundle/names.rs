@@ -1,5 +1,4 @@
-//! Owns what a single name may look like in a path: making it safe, making it short, and the name
-//! of the bundle itself.
+//! Owns what a single name in a path may look like: how it is made safe and short, and the name of the bundle itself.
 
 use super::hash;
 use chrono::{DateTime, Utc};

@@ -1,9 +1,9 @@
 //! Owns the partial file of a bundle, from its first entry to its final name.
 //!
-//! The order is what makes it safe. An entry is compressed by whoever writes it, appended whole,
-//! and then acknowledged in the journal; only what is acknowledged counts. A write that fails takes
-//! the file back to the last acknowledged entry. Room for the files that come last is set aside
-//! from the start, so that a full disk does not keep the bundle from being finished.
+//! The order of the steps makes it safe. The thread that writes an entry compresses it. The entry is then appended
+//! whole, and acknowledged in the journal. Only acknowledged entries count: if a write fails, the file is truncated to
+//! the last of them. Room for the last files is reserved at the start, so that a full disk does not keep the bundle
+//! from being finished.
 
 use super::{
     compress::{Compressed, Compressor},

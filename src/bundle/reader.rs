@@ -1,5 +1,5 @@
-//! Owns the reading of a bundle, which is a file from somewhere else: nothing in it is believed
-//! before it is checked, and nothing is held that a small file could make large.
+//! Owns the reading of a bundle, a file that may come from anywhere: everything in it is checked before it is used, and
+//! no small file can make the reader use much memory.
 
 use super::{
     error::BundleError,

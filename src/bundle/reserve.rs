@@ -1,5 +1,4 @@
-//! Owns the room on the disk that is kept for the end of a bundle: its report, its manifest and its
-//! directory.
+//! Owns the disk space that is reserved for the end of a bundle: its report, its manifest and its directory.
 
 use super::{
     destination::beside,

@@ -1,8 +1,7 @@
-//! Owns the way back from a run that was killed: a whole bundle out of a partial one.
+//! Owns the recovery of a bundle from the partial one that a killed run left.
 //!
-//! What the journal acknowledges is taken first, then whatever whole entries lie beyond it; every
-//! one is read to its end and checked before it counts. The partial file is only read: should this
-//! be killed too, nothing is lost.
+//! The entries that the journal acknowledges come first, then any whole entries after them. Each is read to its end and
+//! checked before it counts. The partial file is only read, so nothing is lost if the recovery is killed, too.
 
 use super::{
     destination::{Destination, beside},

@@ -1,5 +1,5 @@
-//! Owns the compressed bytes of an entry until they are appended: in memory while they are few, in
-//! a file beside the bundle when they are not. Never in a shared temporary folder.
+//! Owns the compressed bytes of an entry until they are appended: in memory while they are few, otherwise in a file
+//! beside the bundle, never in a shared temporary folder.
 
 use super::{
     compress::Sink,

@@ -1,5 +1,5 @@
-//! Owns the only doors to the disk that the writer has, so that a test can fail any one of them,
-//! and what differs between operating systems.
+//! Owns the writer's only access to the disk, so that a test can make any operation fail, and the differences between
+//! operating systems.
 
 use std::{
     fs::{self, File, OpenOptions},

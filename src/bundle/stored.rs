@@ -1,4 +1,4 @@
-//! Owns what is known of an entry that is in the partial bundle: what it is, and where.
+//! Owns the record of an entry that is in the partial bundle: what it is, and where.
 
 use super::{layout::EntryPath, zip_headers::EntryHeader};
 use std::sync::Arc;

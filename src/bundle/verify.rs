@@ -1,4 +1,4 @@
-//! Owns the check of a whole bundle: every byte against its hash, and the manifest against the zip.
+//! Owns the check of a whole bundle: each file against its hash, and the manifest against the zip.
 
 use super::{
     error::{BundleError, is_damage},

@@ -1,4 +1,4 @@
-//! Owns the writing of a bundle, as its users see it: entries by any number of threads, and the end.
+//! Owns the writing of a bundle, as its users see it: entries from any number of threads, and the end.
 
 use super::{
     destination::Destination,

@@ -1,9 +1,8 @@
-//! Owns the bytes of the zip format that the writer and `salvage` deal in: local headers, the
-//! central directory, its end, and the larger forms of all three (zip64).
+//! Owns the parts of the zip format that the writer and `salvage` use: local headers, the central directory, its end,
+//! and the zip64 forms of all three.
 //!
-//! The `zip` crate reads bundles; it does not write them, because its writer cannot go back to the
-//! last good entry after a write has failed, and cannot leave room in a header for a name that is
-//! known later.
+//! The `zip` crate reads bundles but does not write them: its writer cannot return to the last good entry after a
+//! failed write, and cannot leave room in a header for a name that is known later.
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 

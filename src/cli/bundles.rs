@@ -1,4 +1,4 @@
-//! Owns `verify` and `salvage`: a bundle on this disk.
+//! Owns `verify` and `salvage`, which work on a bundle on this machine's disk.
 
 use super::{failure::Failure, terminal::Terminal};
 use crate::{

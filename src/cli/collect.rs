@@ -1,4 +1,4 @@
-//! Owns `collect`: its flags, the request that they mean, and what is printed of the bundle.
+//! Owns `collect`: its flags, the request that they make, and what is printed about the bundle.
 
 use super::{
     connection, dry_run,

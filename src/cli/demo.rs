@@ -1,4 +1,4 @@
-//! Owns `demo`: the whole of `collect`, against a recorded incident in place of a cluster.
+//! Owns `demo`: all of `collect`, with a recorded incident in place of a cluster.
 
 use super::{
     collect::{self, Print},

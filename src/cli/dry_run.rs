@@ -1,4 +1,4 @@
-//! Owns `collect --dry-run`: the very plan that would run, after asking only what planning needs.
+//! Owns `collect --dry-run`: the same plan that would run, after sending only the requests that planning needs.
 
 use super::{failure::Failure, parse::Output, terminal::Terminal};
 use crate::{

@@ -1,4 +1,4 @@
-//! Owns how a verb fails: the error in words, and the exit code.
+//! Owns how a verb fails: with an error in words, and an exit code.
 
 use crate::{exit::Exit, pipeline::PipelineError};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Owns `fit`: a smaller copy of a bundle, for where the full one is too large to send.
+//! Owns `fit`: a smaller copy of a bundle, for when the full one is too large to send.
 
 use super::{failure::Failure, parse, signal::on_interrupt, terminal::Terminal};
 use crate::{

@@ -1,4 +1,4 @@
-//! Owns the flags that say which Prometheus is asked, and what.
+//! Owns the flags that say which Prometheus is queried, and for what.
 
 use super::failure::Failure;
 use crate::{

@@ -1,5 +1,5 @@
-//! Owns the command line: a file for each verb. Text is checked and made into a request, the [pipeline](crate::pipeline)
-//! does the work, and what came of it is printed.
+//! Owns the command line: a file for each verb. It checks the arguments and makes them a request, the
+//! [pipeline](crate::pipeline) does the work, and the result is printed.
 
 mod bundles;
 mod collect;

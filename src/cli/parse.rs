@@ -1,4 +1,4 @@
-//! Owns values of flags as clap checks them.
+//! Owns the values of flags that clap checks.
 
 use crate::plan::window;
 use clap::ValueEnum;

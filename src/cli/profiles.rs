@@ -1,4 +1,4 @@
-//! Owns `profiles`: which there are, the text of one, and their schema.
+//! Owns `profiles`: the list of profiles, the text of one, and their schema.
 
 use super::{failure::Failure, terminal::Terminal};
 use crate::{exit::Exit, profile};

@@ -1,4 +1,4 @@
-//! Owns the progress bar: which tasks are under way, bytes and time; or how far a copy is.
+//! Owns the progress bar: the running tasks, bytes and time, or the progress of a copy.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{collections::BTreeSet, time::Duration};

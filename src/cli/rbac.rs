@@ -1,5 +1,5 @@
-//! Owns `rbac`: the least Role and ClusterRole for this profile, these flags and these namespaces,
-//! generated from the plan.
+//! Owns `rbac`: the minimal Role and ClusterRole for this profile, these flags and these namespaces, generated from the
+//! plan.
 
 use super::{collect, failure::Failure, terminal::Terminal};
 use crate::{

@@ -1,4 +1,4 @@
-//! Owns what Ctrl-C, and a request to terminate, do to a run.
+//! Owns what Ctrl-C and SIGTERM do to a run.
 
 use super::terminal::Terminal;
 use crate::{exit::Exit, pipeline::Control};

@@ -1,5 +1,5 @@
-//! Owns standard output and standard error: the one place that writes to them. That they are full, closed or gone ends
-//! no run. Progress is shown where standard error is a terminal.
+//! Owns standard output and standard error, and is the only file that writes to them. If one is full, closed or gone,
+//! the run goes on. Progress is shown only if standard error is a terminal.
 
 use super::progress::Bar;
 use crate::{

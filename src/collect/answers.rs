@@ -1,5 +1,5 @@
-//! Owns what the manifest says about queries: which Prometheus was asked, the verdict on each answer, and the line of the
-//! checklist.
+//! Owns what the manifest says about queries: which Prometheus was queried, the verdict on each answer, and the
+//! checklist's line about them.
 
 use super::Run;
 use crate::{

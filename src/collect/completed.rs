@@ -1,4 +1,4 @@
-//! Owns how the manifest of an earlier bundle is merged into that of the run which completed it: tasks, entries and
+//! Owns how the manifest of an earlier bundle is merged into that of the run that completed it: tasks, entries and
 //! coverage. Pure.
 
 use super::{Earlier, answers, earlier::Carriage};

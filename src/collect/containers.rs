@@ -1,4 +1,4 @@
-//! Owns the coverage of each container: joins the runs in its status with what became of their logs. Pure.
+//! Owns the coverage of each container: joins the runs in its status with the outcomes of their logs. Pure.
 
 use super::{Container, EndedTask, Run};
 use crate::{

@@ -1,4 +1,4 @@
-//! Owns what every collector is given: one cluster, and what is the same for all clusters of a run.
+//! Owns what every collector is given: one cluster, and what all clusters of a run share.
 
 use super::{Earlier, Entry, Reach, Skip, TaskResult, Writing};
 use crate::{

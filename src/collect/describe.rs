@@ -1,4 +1,4 @@
-//! Owns describing what was collected, when all tasks have ended: each object beside its YAML.
+//! Owns the descriptions of collected objects, which are written beside their YAML when all tasks have ended.
 
 use super::{ClusterContext, EndedTask, Entry, Run, ledger};
 use crate::{

@@ -1,8 +1,8 @@
-//! Owns the bundle that a run completes: its logs, which this run continues, and all other evidence that the run did not
-//! get itself.
+//! Owns the bundle that a run completes: its logs, which this run continues, and all other evidence that this run did
+//! not collect itself.
 //!
-//! Its bytes were redacted when they were written. They are redacted again: the file may come from anywhere, and this
-//! version may know secrets that an earlier one did not.
+//! Its bytes were redacted when they were written. They are redacted again, because the file may come from anywhere,
+//! and this version may recognise secrets that an earlier version did not.
 
 use super::Entry;
 use crate::{

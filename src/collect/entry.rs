@@ -1,4 +1,4 @@
-//! Owns how a collector writes an entry of the bundle, and what only the collector knows of it.
+//! Owns how a collector writes an entry of the bundle, and what only the collector knows about it.
 
 use crate::{
     bundle::{BundleError, Coverage, EntryPath, EntryWriter},

@@ -1,6 +1,5 @@
-//! Owns putting together what the evidence says, when all of it is had: `facts.json`. Pure but for the facts of an
-//! earlier
-//! bundle, which it reads.
+//! Owns the assembly of `facts.json`, when all evidence was collected. Pure, except that it reads the facts of an
+//! earlier bundle.
 
 use super::{Carriage, Earlier, Run};
 use crate::{

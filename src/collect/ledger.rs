@@ -1,5 +1,5 @@
-//! Owns the way from what a run gave to the manifest: every task with its outcome, every entry with its source,
-//! and the checklist over them. Pure.
+//! Owns the way from the results of a run to the manifest: every task with its outcome, every entry with its source,
+//! and the checklist. Pure.
 
 use super::{Carriage, Container, Earlier, EndedTask, Entry, Run, answers, completed, containers};
 use crate::{

@@ -1,4 +1,4 @@
-//! Owns what the user adds: notes, and files of text that they name. Redacted like all the rest.
+//! Owns what the user adds: notes and text files. They are redacted like everything else.
 
 use super::Entry;
 use crate::{

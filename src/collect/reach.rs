@@ -1,4 +1,4 @@
-//! Owns how the Prometheus to ask is reached, as the user says it.
+//! Owns how the Prometheus is reached, as the user's flags say.
 
 use crate::source::prometheus::Prometheus;
 use http::HeaderMap;

@@ -1,4 +1,4 @@
-//! Owns what a collector gives back.
+//! Owns what a collector returns.
 
 use super::Entry;
 use crate::{

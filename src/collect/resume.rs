@@ -1,9 +1,9 @@
-//! Owns where to resume a log that is followed, and which lines come a second time then. It knows lines by their
-//! timestamps.
+//! Owns where to resume a log that is followed, and which of its lines arrive a second time. It recognises lines by
+//! their timestamps.
 //!
-//! Lines of stdout and stderr are not strictly in order, and a request with `sinceTime` is answered with later lines
-//! only. So a log is asked for again from some seconds before its last line. The lines that come then begin with those
-//! that were read before, unless some were rotated away in between.
+//! Lines of stdout and stderr are not strictly in order, and a request with `sinceTime` returns only later lines. So a
+//! log is requested again from some seconds before its last line. The answer then begins with lines that were already
+//! read, unless they were rotated away in between.
 
 use crate::plan::window::seconds_floor;
 use chrono::{DateTime, TimeDelta, Utc};

@@ -1,9 +1,9 @@
 //! Owns the scheduler: it runs the tasks of all clusters at once, the volatile ones first, within the limits of each
-//! cluster and node, until all have ended or the run is told to.
+//! cluster and node, until all have ended or the run is told to end.
 //!
-//! What is asked for is the [`Planner`]'s to say; the scheduler runs its tasks, and tells it what they showed.
-//! Nothing is dropped when the run is told to end: what is under way ends by itself, since every
-//! source waits for the signal too, and what was not begun is recorded as such.
+//! The [`Planner`] decides what is requested; the scheduler runs its tasks, and tells it what they showed. Nothing is
+//! dropped when the run is told to end: running tasks end by themselves, because every source also waits for the
+//! signal, and tasks that have not started are recorded as such.
 
 use super::{ClusterContext, ClusterTask, TaskResult};
 use crate::{

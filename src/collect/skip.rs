@@ -1,4 +1,4 @@
-//! Owns the wait between two scrapes, which the user may end.
+//! Owns the wait between two scrapes, which the user can end.
 
 use std::sync::Arc;
 use tokio::sync::watch;

@@ -1,11 +1,11 @@
-//! Owns the cutting of a log to the window by the kubelet's timestamps.
+//! Owns the cutting of a log to the window, by the kubelet's timestamps.
 //!
-//! A line without a timestamp goes with the line before it: the kubelet stamps only a line's first fragment, and
+//! A line without a timestamp belongs to the line before it: the kubelet stamps only the first fragment of a line, and
 //! fragments of stdout and stderr may merge. Text without a timestamp at the very beginning, or unfinished at the very
-//! end, is not a log but the kubelet's own error, sent as a success.
+//! end, is not a log but the kubelet's own error, sent with a success status.
 //!
-//! A stream that broke can be asked for again ([`WindowFilter::resume`]). Lines that come a second time are recognised
-//! by their timestamps and left out.
+//! A stream that broke can be requested again ([`WindowFilter::resume`]). Lines that arrive a second time are
+//! recognised by their timestamps and left out.
 
 use super::resume::{ResumeCursor, SeenLines};
 use crate::kubelet_log::{Block, LineSplitter, STAMP, Stamp};

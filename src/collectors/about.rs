@@ -1,4 +1,4 @@
-//! Owns what the Prometheus knows besides samples: alerts, rules and targets, as far as they are about the workload.
+//! Owns what the Prometheus has besides samples: alerts, rules and targets, as far as they are about the workload.
 
 use super::{collector::Collector, prometheus};
 use crate::{

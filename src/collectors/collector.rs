@@ -1,4 +1,4 @@
-//! Owns what a collector is.
+//! Owns what a collector consists of.
 
 use crate::{
     collect::{ClusterContext, TaskResult},

@@ -1,4 +1,4 @@
-//! Owns a look at a list that planning goes on from, without getting it as evidence: for a dry run, and for logs that are
+//! Owns a look at a list that planning needs, without collecting it as evidence: for a dry run, and while logs are
 //! followed.
 
 use super::list::last_time;

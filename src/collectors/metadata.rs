@@ -1,4 +1,4 @@
-//! Owns what is left of an object of which only the metadata is wanted.
+//! Owns what is kept of an object if only its metadata is requested.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! Owns which objects are collected: those that the profile names, by lists and by name, and with a node what describing
-//! it takes.
+//! Owns which objects are collected: those that the profile names, by list and by name, and with a node, the objects
+//! that its description needs.
 
 use super::{collector::Collector, get, list};
 use crate::{

@@ -1,5 +1,5 @@
-//! Owns how the Prometheus to ask is found: of those in the cluster the one that has our servers' samples, not the one with
-//! the right name. What each answered is in the bundle.
+//! Owns how the Prometheus is found: of those in the cluster, the one that has our servers' samples, not the one with
+//! the right name. The answer of each is in the bundle.
 
 use super::collector::Collector;
 use crate::{

@@ -1,4 +1,4 @@
-//! Owns one pod's metrics endpoint, through the API server's proxy or else its port-forward, as it answers now.
+//! Owns the metrics endpoint of one pod, read through the API server's proxy or else by port-forward.
 
 use super::collector::Collector;
 use crate::{

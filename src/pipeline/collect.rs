@@ -1,5 +1,5 @@
-//! Owns a collection from beginning to end: a place for the bundle, the clusters, the tasks, and, when it is to wait,
-//! the logs until the window ends.
+//! Owns a collection from beginning to end: the place for the bundle, the clusters, the tasks, and, with `--wait`, the
+//! logs until the window ends.
 
 use super::{
     control::Control,

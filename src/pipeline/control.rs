@@ -1,4 +1,4 @@
-//! Owns how a run that goes on is told to end, or to stop waiting.
+//! Owns how a run is told to end early, or to stop waiting.
 
 use crate::{
     collect::Skip,

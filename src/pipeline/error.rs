@@ -1,4 +1,4 @@
-//! Owns why a run gave no bundle, as types with plain words. Exit codes are for the command line to choose.
+//! Owns the errors of a run that ends without a bundle. The command line chooses their exit codes.
 
 use super::place::PlaceError;
 use crate::{

@@ -1,4 +1,4 @@
-//! Owns what a finished bundle shows: the findings by its own profile's rules, or another's, without any cluster.
+//! Owns the findings of a finished bundle, by the rules of its own profile or another, without a cluster.
 
 use super::search::search;
 use crate::{

@@ -1,4 +1,5 @@
-//! Owns making a smaller copy of a bundle: what the copy says of itself, and that it can be stopped.
+//! Owns the making of a smaller copy of a bundle: the files in which the copy describes itself, and how a user stops
+//! it.
 
 use super::{control::Control, observer::Observer};
 use crate::{

@@ -1,7 +1,8 @@
-//! Owns the files that say what is in a bundle: facts, findings, reports, README.txt, each cluster's, and the manifest.
+//! Owns the files that say what is in a bundle: facts, findings, reports, README.txt, each cluster's file, and the
+//! manifest.
 //!
-//! Each of them is made apart from the others: a panic costs that file alone, and a remark in the manifest names it.
-//! Should the manifest itself fail, one is written that says no more than which files there are.
+//! Each is made independently of the others: a panic costs only that file, and a remark in the manifest names it. If
+//! the manifest itself fails, a minimal one is written, which only lists the files.
 
 use crate::{
     bundle::{

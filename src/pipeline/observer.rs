@@ -1,4 +1,4 @@
-//! Owns what a run tells while it goes on: progress, and notices for people.
+//! Owns what a run reports while it is running: progress, and notices for people.
 
 use super::error::PipelineError;
 use crate::collect::Progress;

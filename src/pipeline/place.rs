@@ -1,5 +1,5 @@
-//! Owns where the workload is: found by its labels over the cluster; where that is forbidden, by the
-//! names of namespaces; and last in the context's own namespace.
+//! Owns where the workload is: found by its labels in the whole cluster; if that is forbidden, by the names of
+//! namespaces; and otherwise in the context's own namespace.
 
 use crate::{
     plan::{Neighbours, Place, Related, Scope},

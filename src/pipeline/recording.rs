@@ -1,4 +1,4 @@
-//! Owns collecting a recorded incident again: what to ask for, so that the recording has it.
+//! Owns the collection of a recorded incident: a request that the recording can answer.
 
 use super::{
     request::{Clusters, CollectRequest},

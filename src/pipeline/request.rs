@@ -1,4 +1,4 @@
-//! Owns what a run is asked for, as types: no text of the command line, no clap.
+//! Owns the request for a run, as types: it knows no text of the command line, and not clap.
 
 use super::place::Places;
 use crate::{

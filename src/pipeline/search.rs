@@ -1,4 +1,4 @@
-//! Owns searching the logs of a bundle for what a profile's rules mean, where the run that made it looked for something else.
+//! Owns the search of a bundle's logs for the patterns of a profile, if the run that made it searched for others.
 
 use crate::{
     bundle::{

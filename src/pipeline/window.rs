@@ -1,4 +1,5 @@
-//! Owns the window that a bundle's manifest names: whoever made the bundle, it is used only if it could be asked for.
+//! Owns the window that a bundle's manifest states. Whoever made the bundle, the window is used only if a user could
+//! have requested it.
 
 use crate::{
     bundle::Manifest,

@@ -1,7 +1,7 @@
-//! Owns the planner: a state machine that says what is asked for, from the first task to the last.
+//! Owns the planner: a state machine that says what is requested, from the first task to the last.
 //!
-//! A collection, `--dry-run` and `rbac` all drive it. They differ in what they do with a task: run it, run only what
-//! planning needs, or take any pod for listed. Nothing here does IO or asks for the time.
+//! A collection, `--dry-run` and `rbac` all use it. They differ in what they do with a task: run it, run it only if
+//! planning needs it, or assume that it lists any pod. Nothing here does IO or asks for the time.
 
 use super::{
     pods::{Pod, taken},

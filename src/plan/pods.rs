@@ -1,4 +1,4 @@
-//! Owns what a pod's spec and status say about the logs and endpoints to ask for.
+//! Owns what a pod's spec and status say about the logs and endpoints to request.
 
 use super::{
     request::Request,

@@ -1,4 +1,4 @@
-//! Owns the questions to a Prometheus: those of the profile, filled in for one cluster, and the user's own.
+//! Owns the queries to a Prometheus: those of the profile, filled in for one cluster, and the user's own.
 
 use super::request::{Ask, Place, Request};
 use crate::{

@@ -1,7 +1,7 @@
-//! Owns which objects of a namespace that others use too belong to the workload's pods.
+//! Owns which objects of a shared namespace belong to the workload's pods.
 //!
-//! Found from names, labels and references alone; the objects' contents are not kept. What cannot
-//! be tied to the workload is left out: in a shared namespace it is somebody else's.
+//! They are found from names, labels and references alone; the objects' contents are not kept. What cannot be tied to
+//! the workload is left out, because it belongs to somebody else.
 
 use super::resource::{Resource, Right};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;

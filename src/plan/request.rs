@@ -1,4 +1,4 @@
-//! Owns what a run is asked for, and where the workload is.
+//! Owns what a run is asked to collect, and where the workload is.
 
 use super::{related::Related, resource::Resource, window::Window};
 use crate::profile::Profile;

@@ -1,5 +1,5 @@
-//! Owns what the requests for objects, logs and metrics endpoints say: the data of those tasks that more rooms look
-//! into than their collector's.
+//! Owns the requests for objects, logs and metrics endpoints: the data of those tasks that other rooms than their
+//! collector use.
 
 use super::resource::Resource;
 use chrono::{DateTime, Utc};

@@ -1,4 +1,4 @@
-//! Owns what can be asked of an API server: resources, and the paths and rights their requests need.
+//! Owns what can be requested from an API server: resources, and the paths and rights of requests for them.
 
 use std::fmt;
 

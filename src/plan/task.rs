@@ -1,4 +1,4 @@
-//! Owns what a task is: one piece of evidence to get, as one request. Which kinds there are, the collectors say.
+//! Owns what a task is: one piece of evidence to collect, as one request. The collectors define the kinds of tasks.
 
 use super::resource::{Resource, Right};
 use chrono::{DateTime, Utc};

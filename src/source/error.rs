@@ -1,4 +1,5 @@
-//! Owns the errors of requests to an API server and of reading an answer's body, as far apart as outcomes need them.
+//! Owns the errors of requests to an API server and of reading an answer's body, distinguished as far as outcomes need
+//! it.
 
 use super::stop::StopReason;
 use serde::Deserialize;

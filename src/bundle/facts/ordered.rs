@@ -1,4 +1,4 @@
-//! Owns the order that facts are written in, and the paths that they name.
+//! Owns the order in which facts are written, and the paths that they name.
 
 use super::Facts;
 

@@ -1,4 +1,5 @@
-//! Owns the order in which lines are left out, and about how many bytes the lines up to each point of it take.
+//! Owns the order in which lines are left out, and an estimate of how many bytes the lines up to each point of that
+//! order take.
 
 use crate::{bundle::format::Manifest, kubelet_log::Level};
 

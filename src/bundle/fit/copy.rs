@@ -1,9 +1,9 @@
-//! Owns the making of a copy: which files it gives up, and, where that is not enough, the search for the rank from
-//! which on lines are left out.
+//! Owns the making of a copy: which files it leaves out, and, if that is not enough, the search for the rank from which
+//! lines are left out.
 //!
-//! All logs are cut at one rank. It is guessed by what their lines take, and the copy is written. Only then is its size
-//! known, to the byte. A copy that is too large, or has much room left, is thrown away and written once more with a
-//! better guess.
+//! All logs are cut at one rank. It is estimated from the sizes of the lines, and the copy is written. Only then is its
+//! size known exactly. A copy that is too large, or leaves much room, is discarded and written once more with a better
+//! estimate.
 
 use super::{
     bands::{Bands, Near, Rank, scaled},

@@ -1,10 +1,11 @@
-//! Owns one log: the rank of each of its lines, what its lines take, and the log that is left when lines go.
+//! Owns one log: the rank of each line, the bytes that its lines take, and the log that remains when lines are left
+//! out.
 //!
-//! A line that does not begin with the kubelet's timestamp belongs to the line before and has its rank.
+//! A line that does not begin with the kubelet's timestamp belongs to the line before it, and has that line's rank.
 //!
-//! Where lines are missing stands a marker, in the place of the first one, so that the log is still sorted by its
-//! timestamps. What is kept after that is held back, up to [`HELD`] bytes and [`SPAN`] of time: the same marker counts
-//! the lines that are missing in between. So a log of which every other line goes has one marker a minute.
+//! A marker stands where lines are missing, in the place of the first one, so the log stays sorted by its timestamps.
+//! Kept lines that follow a marker are held back, up to [`HELD`] bytes and [`SPAN`] of time, so that the same marker
+//! can also count the lines missing between them. A log that loses every other line therefore has one marker a minute.
 
 use super::bands::{Bands, LEVELS, Near, Rank};
 use crate::{

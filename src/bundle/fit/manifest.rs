@@ -1,5 +1,5 @@
-//! Owns what a copy says of itself: the full bundle's manifest, with what was left out taken from it and named, the
-//! README made of that, and the size of the whole zip, to the byte.
+//! Owns the manifest of a copy: that of the full bundle, without what was left out, and with a record of it. Also owns
+//! the copy's README, and the exact size of its zip.
 
 use super::{
     lines::Thinned,

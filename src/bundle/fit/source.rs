@@ -1,5 +1,5 @@
-//! Owns the full bundle: its entries, what a copy may do with each, and the reading of them. Each entry is checked
-//! against the manifest before anything is made of it.
+//! Owns the full bundle: its entries, what a copy may do with each, and how they are read. Each entry is checked
+//! against the manifest before it is used.
 
 use super::unknown::unknown;
 use crate::bundle::{

@@ -1,5 +1,5 @@
-//! Owns the fields of a manifest that another version wrote and this one does not know. Nobody can tell whether they are
-//! true of a copy, so a copy leaves them out and says so.
+//! Owns the fields of a manifest that another version wrote and this version does not know. Nothing shows whether they
+//! are true of a copy, so a copy leaves them out and says so.
 
 use crate::bundle::format::Manifest;
 use serde_json::{Value, value::RawValue};

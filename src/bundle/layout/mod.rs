@@ -1,11 +1,10 @@
-//! Owns every path of the bundle: what a file is called, and how names that no file system would
-//! take, or that are too long, are written.
+//! Owns every path in the bundle: what a file is called, and how names are written that are too long, or that some file
+//! system does not accept.
 //!
-//! A name is kept as it is when it is safe everywhere. A name that is not is changed and gets
-//! `~` and ten hex digits of its SHA-256, so two names never meet; a name that has a `~` of its own
-//! counts as unsafe for that reason. Upper-case letters count as unsafe too, because half of all
-//! file systems do not tell `A` from `a`. Shortening to [`MAX_PATH`] happens once, when the bundle's
-//! own name is known (`final_paths`).
+//! A name that is safe everywhere is used as it is. Any other name is changed and gets `~` and ten hex digits of its
+//! SHA-256, so two names never share a path. For that reason, a name that contains `~` counts as unsafe. So does one
+//! with upper-case letters, because many file systems do not distinguish `A` from `a`. Paths are shortened to
+//! [`MAX_PATH`] once, when the bundle's own name is known (`final_paths`).
 
 use super::{
     error::BundleError,

@@ -1,4 +1,4 @@
-//! Owns how the paths of a bundle are shortened once its name is known, for the whole to fit.
+//! Owns how the paths of a bundle are shortened, once its name is known.
 
 use crate::bundle::names::{BundleName, CAPS, Cap, MAX_PATH, by_hash, shorten};
 

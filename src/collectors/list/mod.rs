@@ -1,7 +1,7 @@
 //! Owns the objects of one kind: one request gives the Table that the server renders, with its objects.
 //!
-//! Rows are redacted and written one by one while the list is still being received, so that memory
-//! holds a few objects and not the list.
+//! Rows are redacted and written one by one while the list is still arriving, so that memory holds a few objects and
+//! not the list.
 
 mod events;
 mod neighbours;

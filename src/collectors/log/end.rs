@@ -1,4 +1,4 @@
-//! Owns what becomes of a log that was read: its coverage, its outcome, and its entry.
+//! Owns the end of a log that was read: its coverage, its outcome, and its entry.
 
 use super::{
     gaps::{self, LogGap},

@@ -1,7 +1,7 @@
-//! Owns the times of an incident: what the user says of the incident, and the window that follows.
+//! Owns the times of an incident: what the user states, and the window that follows from it.
 //!
-//! Pure. The time and the zone are arguments, so that every rule here can be
-//! tested at any moment and in any zone, days on which clocks change included.
+//! Pure. The time and the zone are arguments, so every rule here can be tested at any time and in any zone, including
+//! days on which clocks change.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, TimeDelta, TimeZone, Utc};
 

@@ -1,5 +1,5 @@
-//! Owns reading what a user writes for an incident or a duration. Text in, times out;
-//! what those times may be is decided one file up.
+//! Owns the parsing of what a user writes for an incident or a duration. The file above decides which times are
+//! allowed.
 
 use super::{Incident, WindowError, check};
 use chrono::{DateTime, FixedOffset, MappedLocalTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};

@@ -1,5 +1,5 @@
-//! Owns the rules of a profile's findings and baseline: names that exist, expressions that compile, and commands into
-//! which no text of the evidence can be smuggled.
+//! Owns the rules of a profile's findings and baseline: names exist, expressions compile, and no text of the evidence
+//! can be smuggled into a command.
 
 use crate::{
     profile::{

@@ -1,4 +1,4 @@
-//! Owns the errors of a Prometheus' client, as far apart as outcomes need them.
+//! Owns the errors of a Prometheus client, distinguished as far as outcomes need it.
 
 use super::text::{first_words, page_words};
 use crate::source::{SourceError, causes};
