@@ -87,7 +87,7 @@ pub(super) fn earlier(manifest: &mut Manifest, was: &Manifest, path: impl Fn(&st
     }
 }
 
-/// Whether the bundle has metric values and their PromQL, and the command that gets what is missing.
+/// Whether the bundle has metric values and their PromQL, and the command that collects what is missing.
 pub(super) fn checklist(manifest: &Manifest, queries: usize, again: &str) -> ChecklistItem {
     let of_kind = |kind: &'static str| manifest.tasks.iter().filter(move |task| task.kind == kind);
     let scraped = of_kind("scrape").filter(|task| task.outcome == Outcome::Collected).count();

@@ -135,7 +135,7 @@ fn not_planned(request: &Request, previous: bool) -> RunLog {
     RunLog::Missing(Reason { cause: GapCause::Skipped, text })
 }
 
-/// What became of a log, by its collector or else by the outcome.
+/// The result for a log, as its collector states it, otherwise by the outcome.
 fn of_record(record: &EndedTask, settled: &FinalPaths) -> RunLog {
     let result = &record.result;
     let not = |cause, text: String| RunLog::Missing(Reason { cause, text });

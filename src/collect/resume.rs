@@ -9,13 +9,13 @@ use crate::plan::window::seconds_floor;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{HashMap, VecDeque};
 
-/// How far before the last line a log is asked for again.
+/// How far before the last line a log is requested again.
 const SLACK: TimeDelta = TimeDelta::seconds(5);
 /// For how long lines are remembered: the kubelet checks every ten seconds whether to rotate a log.
 const MEMORY: TimeDelta = TimeDelta::seconds(15);
 /// Most lines that are remembered.
 const MOST: usize = 1 << 18;
-/// After so many lines, those older than [`MEMORY`] are forgotten.
+/// After this many lines, those older than [`MEMORY`] are forgotten.
 const CLEANUP: usize = 1 << 10;
 
 /// A line's time in nanoseconds since 1970, compact: hundreds of thousands of them are kept for each log.
@@ -55,7 +55,7 @@ impl ResumeCursor {
         }
     }
 
-    /// From when on to ask for the log, and which of the lines that come then were read before.
+    /// From when to request the log, and which of the lines that then arrive were read before.
     pub(crate) fn resume(&self) -> (DateTime<Utc>, SeenLines) {
         let last = self.times.back().copied();
         let mut since = DateTime::from_timestamp_nanos(last.unwrap_or_default()) - SLACK;

@@ -16,8 +16,8 @@ const LARGEST: u64 = 128 << 20;
 pub struct Report {
     /// What went wrong, the root cause first.
     pub findings: Findings,
-    /// Why its logs could not be searched for what the profile looks for, if they could not. The rules that need
-    /// that are not decided then.
+    /// Why its logs could not be searched for the profile's patterns, if they could not. The rules that need them are
+    /// then not checked.
     pub unread: Option<String>,
 }
 
@@ -41,7 +41,7 @@ pub enum ReportError {
     /// Its profile does not come with the program.
     #[error("the bundle was made with the profile \"{0}\", which does not come with this program; give --profile FILE")]
     NoProfile(String),
-    /// The profile that was asked for cannot be used.
+    /// The requested profile cannot be used.
     #[error(transparent)]
     Profile(#[from] ProfileError),
 }
@@ -49,7 +49,7 @@ pub enum ReportError {
 /// Applies the rules of `profile`, or else of the profile that the bundle was made with.
 ///
 /// # Errors
-/// When the bundle cannot be read, has no facts, or was made with a profile of somebody's own.
+/// If the bundle cannot be read, has no facts, or was made with a profile that is not built in.
 pub fn report(bundle: &Path, profile: Option<&Profile>) -> Result<Report, ReportError> {
     let reader = BundleReader::open(bundle)?;
     let manifest = reader.manifest();

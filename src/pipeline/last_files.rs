@@ -16,7 +16,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What the last files are made of.
+/// What the last files are made from.
 pub(super) struct Sources<'a> {
     pub(super) request: &'a Request,
     pub(super) started: DateTime<Utc>,
@@ -35,12 +35,12 @@ pub(super) struct Sources<'a> {
 pub(super) struct Lost(Vec<String>);
 
 impl Lost {
-    /// Makes a file, or what it is made of. When that panics, the file is lost.
+    /// Makes a file, or what it is made from. If that panics, the file is lost.
     pub(super) fn guard<T>(&mut self, file: &str, make: impl FnOnce() -> T) -> Option<T> {
         // What a panic leaves half done is not used any more.
         let made = catch_unwind(AssertUnwindSafe(make)).ok();
         if made.is_none() {
-            // The panic's own words may quote what is not redacted.
+            // The panic's message may quote text that is not redacted.
             self.0.push(format!(
                 "{file} could not be made: internal error: the program panicked. Please report this with what the run \
                  printed."
@@ -139,7 +139,7 @@ impl Files {
     }
 }
 
-/// A manifest that says no more than when the run was, how it ended, and which files there are.
+/// A manifest that states only when the run took place, how it ended, and which files there are.
 pub(super) fn minimal(known: &Manifest, entries: Vec<EntryRecord>) -> Manifest {
     Manifest {
         tool: env!("CARGO_PKG_NAME").to_owned(),
