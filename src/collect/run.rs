@@ -36,7 +36,7 @@ pub struct Limits {
     pub node: usize,
 }
 
-/// How long running tasks may take to end when they are told to.
+/// How long running tasks may take to end when they are told to. A deadline is kept to within a second.
 fn drain(reason: StopReason) -> Duration {
     Duration::from_millis(if reason == StopReason::Deadline { 500 } else { 3000 })
 }
@@ -52,7 +52,7 @@ pub struct EndedTask {
     pub started: Option<DateTime<Utc>>,
     /// How long it took.
     pub duration: Duration,
-    /// Its result.
+    /// As the collector returned it.
     pub result: TaskResult,
 }
 

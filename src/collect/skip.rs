@@ -7,7 +7,7 @@ use tokio::sync::watch;
 #[derive(Clone, Debug)]
 pub struct Skip(Arc<watch::Sender<Waiting>>);
 
-/// The state of that wait.
+/// Whether there is such a wait now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Waiting {
     /// The run does not wait, or also waits for other things.
