@@ -9,7 +9,7 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// A path no entry may have.
+    /// A path that no entry may have.
     #[error("cannot use {path:?} as a path in the bundle: {why}")]
     Path {
         /// The refused path.
@@ -17,7 +17,7 @@ pub enum BundleError {
         /// Which rule it breaks.
         why: String,
     },
-    /// Two entries of one path.
+    /// Two entries have the same path.
     #[error("the bundle already has an entry {path:?}: two tasks wrote to one path")]
     Taken {
         /// The path that both wrote to.
@@ -31,7 +31,7 @@ pub enum BundleError {
         /// What the user can do.
         advice: String,
     },
-    /// What the user named as the place for the bundle cannot be one.
+    /// The bundle cannot be written where the user said.
     #[error("cannot write the bundle to {}: {why}; {advice}", path.display())]
     Destination {
         /// What the user named.
@@ -92,7 +92,7 @@ pub enum BundleError {
         /// What it lacks.
         why: String,
     },
-    /// The bundle's format is one this version does not know.
+    /// This version does not know the bundle's format.
     #[error(
         "cannot read {}: its format is {format}, and this version knows formats up to {known}; \
          use a newer version of this program", path.display()
@@ -138,7 +138,7 @@ pub enum BundleError {
     NothingToSalvage {
         /// The partial bundle's file.
         path: PathBuf,
-        /// What was looked for in vain.
+        /// What was not found.
         why: String,
     },
     /// No copy can be made as small as that.
@@ -149,12 +149,12 @@ pub enum BundleError {
     TooSmall {
         /// The full bundle's file.
         path: PathBuf,
-        /// Most bytes that were asked for.
+        /// The requested limit in bytes.
         max: u64,
-        /// The smallest number that can be asked for, in bytes.
+        /// The smallest possible limit in bytes.
         least: u64,
     },
-    /// A copy of a copy was asked for.
+    /// The bundle to copy is itself a copy.
     #[error("cannot fit {}: it is already a smaller copy; fit the full bundle, {full}, instead", path.display())]
     Copy {
         /// The copy's file.
@@ -162,7 +162,7 @@ pub enum BundleError {
         /// File name of the full bundle.
         full: String,
     },
-    /// Whoever waited for a copy did not want it any more.
+    /// The user stopped the making of a copy.
     #[error("interrupted: no copy of {} was made", path.display())]
     Stopped {
         /// The full bundle's file.
@@ -174,8 +174,8 @@ pub enum BundleError {
 }
 
 impl BundleError {
-    /// Whether the disk, a quota or a limit on a file's size was reached. What had been acknowledged
-    /// can still be finished; [`super::Ended::DiskFull`] is the word for it.
+    /// Whether the disk, a quota or a limit on a file's size was reached. Acknowledged entries can still be finished
+    /// into a bundle, whose end is [`super::Ended::DiskFull`].
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
         match self {
@@ -208,7 +208,7 @@ impl BundleError {
         Self::Damaged { path: path.to_owned(), why: why.to_owned() }
     }
 
-    /// `source`, met while trying to do `doing` to `path`.
+    /// `source`, which occurred while trying to do `doing` to `path`.
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         if is_full(&source) { Self::DiskFull { doing, path, source } } else { Self::Io { doing, path, source } }

@@ -20,7 +20,7 @@ use std::{
     sync::Arc,
 };
 
-/// The folder of a bundle that has no name yet.
+/// The folder of a bundle while it has no name yet.
 pub(super) const PLACEHOLDER: &str =
     "escalation-unfinished----------------------------------------------------------------------salvage";
 
@@ -52,7 +52,7 @@ impl FinalPaths {
         if taken.insert(settled.to_ascii_lowercase()) {
             return settled;
         }
-        // Two hashes of ten digits met. A longer one does not.
+        // Two hashes of ten digits are equal. Longer ones differ.
         by_hash(path.as_str())
     }
 
@@ -91,14 +91,14 @@ impl FinalPaths {
         self.entries.get(path).map(|(written, settled)| record_of(written, settled))
     }
 
-    /// The record of a file that is about to be returned beside the manifest.
+    /// The record of a file that will be returned together with the manifest.
     #[must_use]
     pub fn measure(&self, path: &EntryPath, clean: &Clean) -> EntryRecord {
         self.measure_bytes(path, clean.as_bytes())
     }
 
     pub(super) fn measure_bytes(&self, path: &EntryPath, bytes: &[u8]) -> EntryRecord {
-        // Counting compressed bytes reaches no disk: there is nothing that could fail.
+        // Counting compressed bytes does not use the disk, so nothing can fail.
         let (compressed, sha256) = compress::measure(bytes).unwrap_or_default();
         let settled = self.path(path);
         let mut record = EntryRecord::new(settled, bytes.len() as u64, compressed, sha256);
@@ -106,7 +106,7 @@ impl FinalPaths {
         record
     }
 
-    /// Entries that had been acknowledged and had to make room for the manifest on a full disk.
+    /// Acknowledged entries that had to make room for the manifest on a full disk.
     #[must_use]
     pub fn dropped(&self) -> &[Written] {
         &self.dropped

@@ -22,15 +22,15 @@ use zip::{CompressionMethod, ZipArchive};
 const MANIFEST_LIMIT: u64 = 256 << 20;
 /// Most entries a bundle may have.
 const MOST: usize = 1_000_000;
-/// Deflate cannot shrink anything further than this; sizes that say so are a trap.
+/// Deflate cannot compress by more than this ratio; declared sizes beyond it are an attack.
 const RATIO: u64 = 1032;
 
-/// One file of a bundle, as the zip has it.
+/// One file of a bundle, as the zip describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryInfo {
     /// Its path in the bundle's folder.
     pub path: String,
-    /// Its size in bytes, as declared; reading it fails when there is more or less.
+    /// Its size in bytes, as declared; reading it fails if there is more or less.
     pub bytes: u64,
     /// Its size in the zip, in bytes.
     pub compressed: u64,
@@ -60,8 +60,8 @@ impl BundleReader {
     /// Opens a bundle and reads its manifest.
     ///
     /// # Errors
-    /// When it cannot be read, is no bundle ([`BundleError::NotABundle`]), one of a later format
-    /// ([`BundleError::Newer`]), or not whole ([`BundleError::Damaged`]).
+    /// If it cannot be read, is not a bundle ([`BundleError::NotABundle`]), has a later format
+    /// ([`BundleError::Newer`]), or is damaged ([`BundleError::Damaged`]).
     pub fn open(path: &Path) -> Result<Self, BundleError> {
         let file = File::open(path).map_err(|e| BundleError::io("open", path, e))?;
         let list_of = file.try_clone().map_err(|e| BundleError::io("read", path, e))?;
@@ -114,8 +114,7 @@ impl BundleReader {
         self.entries.get(path)
     }
 
-    /// The path that a file of [`layout`] has in this bundle, whatever became of it when paths were
-    /// shortened; none when the bundle does not have it.
+    /// The path that a file of [`layout`] has in this bundle, shortened or not; none if the bundle does not have it.
     #[must_use]
     pub fn find(&self, path: &EntryPath) -> Option<&str> {
         let known = |candidate: String| self.entries.get(&candidate).map(|e| e.path.as_str());
@@ -205,7 +204,7 @@ fn list(path: &Path, source: impl Read + Seek) -> Result<(String, BTreeMap<Strin
     for n in 0..zip.len() {
         let entry = zip.by_index_raw(n).map_err(no_zip)?;
         let name = entry.name().map_err(no_zip)?.into_owned();
-        // What a Mac adds when it zips a folder again.
+        // macOS adds this when it zips a folder again.
         if name.ends_with('/') || name.starts_with("__MACOSX/") {
             continue;
         }
@@ -291,7 +290,7 @@ impl Read for EntryReader {
             return Ok(0);
         }
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len());
-        // At the declared end one more byte is asked for, to see that there is none.
+        // At the declared end, one more byte is read, to check that there is none.
         let mut probe = [0];
         let at_end = most == 0;
         let buf = if at_end { &mut probe[..] } else { &mut buf[..most] };

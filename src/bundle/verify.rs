@@ -21,7 +21,7 @@ pub struct Report {
     pub entries: usize,
     /// Their size in bytes, uncompressed.
     pub bytes: u64,
-    /// Whether the manifest says that the run came to its own end.
+    /// Whether the manifest says that the run was not cut short.
     pub complete: bool,
     /// How the run ended.
     pub ended: Ended,
@@ -49,13 +49,13 @@ pub enum Problem {
         /// What does not match.
         why: String,
     },
-    /// A file the manifest does not name.
+    /// A file that the manifest does not name.
     #[error("{path} is in the zip, but the manifest does not name it")]
     Unnamed {
         /// Path of the file, inside the bundle's folder.
         path: String,
     },
-    /// A file the zip does not have.
+    /// A file that the zip does not have.
     #[error("{path} is named by the manifest, but is not in the zip")]
     Missing {
         /// Path of the file, inside the bundle's folder.

@@ -127,7 +127,7 @@ pub(super) async fn run(arguments: &Arguments, terminal: &Arc<Terminal>) -> Resu
     collect(request, &output, terminal).await
 }
 
-/// What is printed of a bundle.
+/// What is printed about a bundle.
 pub(super) struct Print {
     pub(super) max_size: Option<u64>,
     pub(super) output: Output,
@@ -139,12 +139,12 @@ pub(super) async fn collect(request: CollectRequest, print: &Print, terminal: &A
     let control = Control::default();
     let listening = listen(&control, terminal);
     let collected = pipeline::collect(request, terminal.clone(), &control).await;
-    // From here on there is a bundle, and an interrupt is about a copy of it.
+    // From here on there is a bundle, and an interrupt only stops a smaller copy.
     listening.abort();
     print.collected(&collected?, terminal)
 }
 
-/// The window, and what is to be said of it.
+/// Prints the window, and warnings about it.
 fn echo(request: &CollectRequest, terminal: &Terminal) {
     let (window, started) = (&request.evidence.window, request.started);
     terminal.say_text(&window.echo(started, &Local));
@@ -153,7 +153,7 @@ fn echo(request: &CollectRequest, terminal: &Terminal) {
 }
 
 impl Print {
-    /// Says what there is now, makes the smaller copy that was asked for, and prints the paths.
+    /// Prints the summary, makes the requested smaller copy, and prints the paths.
     fn collected(&self, collected: &Collected, terminal: &Arc<Terminal>) -> Result<Exit, Failure> {
         let Collected { manifest, findings, finished, .. } = collected;
         let path = finished.path.display().to_string();
@@ -186,7 +186,7 @@ impl Print {
     }
 }
 
-/// The smaller copy; none when the bundle is small enough, or when it failed, which is told.
+/// The smaller copy; none if the bundle is small enough, or if it failed, which is printed.
 fn copy(collected: &Collected, max: u64, terminal: &Arc<Terminal>, exit: &mut Exit) -> Option<Finished> {
     match on_interrupt(|control| collected.fit(max, &**terminal, control)) {
         Ok(copy) => {
@@ -209,7 +209,7 @@ fn copy(collected: &Collected, max: u64, terminal: &Arc<Terminal>, exit: &mut Ex
 }
 
 impl Arguments {
-    /// The request that these flags mean.
+    /// The request that these flags make.
     fn request(&self, now: DateTime<Utc>) -> Result<CollectRequest, Failure> {
         let earlier = self.into.as_deref().map(Earlier::open).transpose().map_err(Failure::usage)?;
         let evidence = self.evidence(now, earlier.as_ref().map(Earlier::manifest))?;
@@ -235,7 +235,7 @@ impl Arguments {
         })
     }
 
-    /// Which evidence; where a bundle is to be completed, what that was asked for.
+    /// Which evidence to collect; if a bundle is to be completed, the same as for that bundle.
     pub(super) fn evidence(&self, now: DateTime<Utc>, earlier: Option<&Manifest>) -> Result<Request, Failure> {
         let collectors = collectors::optional();
         let profile = match (&self.profile, earlier) {
@@ -308,7 +308,8 @@ impl Arguments {
         Key::from_bytes(&bytes)
             .map_err(|why| Failure::usage(format!("the redaction key {} cannot be used: {why}", path.display())))
     }
-    /// The flags that ask for the same again, to be pasted into a shell. Paths of this machine are not for others.
+    /// The flags that repeat this request, ready to paste into a shell. Paths of this machine are left out, because
+    /// others read them.
     fn repeat(&self) -> RepeatFlags {
         RepeatFlags { evidence: self.which_evidence(), around: self.around(), prometheus: self.metrics.repeat() }
     }
@@ -333,7 +334,7 @@ impl Arguments {
         flags
     }
 
-    /// The flags that say how much time there is around the incident.
+    /// The flags that say how much time around the incident to collect.
     fn around(&self) -> String {
         let given = [("--before", &self.before), ("--after", &self.after)];
         let given = given.into_iter().filter_map(|(flag, value)| Some(format!(" {flag} {}", quoted(value.as_ref()?))));

@@ -11,7 +11,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// What the user asked for is wrong.
+    /// The command line, or a file that it names, is wrong.
     pub(super) fn usage(error: impl fmt::Display) -> Self {
         Self { exit: Exit::Usage, text: error.to_string() }
     }

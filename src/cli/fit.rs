@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Exit, Fa
     Ok(Exit::Complete)
 }
 
-/// What came of it, in a line.
+/// The result, in a line or two.
 pub(super) fn told(copy: &Fit, max: u64) -> String {
     let size = |bytes: u64| ByteSize(bytes).display().si();
     match copy {

@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let terminal = Arc::new(Terminal::default());
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        // Help and version are asked for, and no failure.
+        // Help and version are requested, and are not failures.
         Err(answer) => {
             terminal.print_clap(&answer);
             return terminal.exit(if answer.use_stderr() { Exit::Usage } else { Exit::Complete });
