@@ -114,7 +114,7 @@ struct Ours {
     namespaces: BTreeSet<String>,
     /// Labels that only its series have.
     labels: Vec<String>,
-    /// Metrics that the profile asks for.
+    /// Metrics in the profile's queries.
     metrics: BTreeSet<String>,
 }
 

@@ -14,11 +14,11 @@ use serde_json::Value;
 pub struct Look {
     /// The workload's pods.
     pub pods: Vec<Pod>,
-    /// The pods that events tell of.
+    /// The pods that events mention.
     pub told: MentionedPods,
 }
 
-/// Looks at the list that a task asks for.
+/// Looks at the list that a task requests.
 ///
 /// # Errors
 /// When it cannot be listed.

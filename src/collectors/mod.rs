@@ -50,7 +50,7 @@ pub const COLLECTORS: &[Collector] = &[
     samples::COLLECTOR,
 ];
 
-/// The names of the collectors that a profile may ask for.
+/// The names of the collectors that a profile may list.
 #[must_use]
 pub fn optional() -> Vec<&'static str> {
     COLLECTORS.iter().filter(|collector| collector.is_optional).map(|collector| collector.name).collect()

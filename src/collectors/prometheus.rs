@@ -54,7 +54,7 @@ impl TaskSpec for FindTask {
     }
 
     fn limit(&self) -> Option<Duration> {
-        // As long as those take that are asked.
+        // As long as the queried ones take.
         Some(Duration::from_secs(90))
     }
 
@@ -72,11 +72,11 @@ fn plan(planning: &Planning<'_>) -> Vec<Planned> {
     find.map(|find| Planned { task: Task::new(find), preset }).into_iter().collect()
 }
 
-/// For how long one that was found is asked, and one that was named: it is the only one.
+/// The time limit for one that was found, and for one that was named, which is the only one.
 const FOUND: Duration = Duration::from_secs(12);
 const NAMED: Duration = Duration::from_secs(80);
 
-/// What one of them answered.
+/// The answer of one of them.
 struct Candidate {
     prometheus: Prometheus,
     answered: Result<Holds, PrometheusError>,
@@ -87,18 +87,18 @@ struct Candidate {
 struct Holds {
     /// Of our servers' pods.
     pods: f64,
-    /// Of servers in our namespaces, and as whose.
+    /// Of servers in our namespaces, with their identity labels in `labels`.
     ours: f64,
     labels: Vec<Labels>,
-    /// Labels that tell ours from those of other clusters, where it has such.
+    /// Labels that distinguish ours from those of other clusters, if it has any.
     cluster_labels: BTreeMap<String, String>,
-    /// Whether it has others' that nothing tells from ours.
+    /// Whether it has samples of other servers that no label distinguishes.
     mixed: bool,
     /// Of any servers.
     anywhere: f64,
     /// Of anything in our namespaces.
     around: f64,
-    /// What it says it is.
+    /// The name and version that it reports.
     version: Option<String>,
 }
 
@@ -123,7 +123,7 @@ impl Holds {
         words
     }
 
-    /// The better the higher.
+    /// The better it is, the higher.
     fn rank(&self) -> (bool, bool, bool, bool, bool, f64) {
         let all = self.ours + self.anywhere + self.around;
         (self.pods > 0.0, !self.mixed, self.ours > 0.0, self.anywhere > 0.0, self.around > 0.0, all)
@@ -162,7 +162,7 @@ async fn collect(context: &ClusterContext, task: &Task, find: &FindTask) -> Task
     let asked = join_all(candidates.into_iter().map(|prometheus| async move {
         match tokio::time::timeout(limit, ask(&prometheus, find)).await {
             Ok(candidate) => candidate,
-            // One that hangs costs the others nothing.
+            // One that hangs does not delay the others.
             Err(_) => {
                 let error = SourceError::TimedOut { what: "asking for its samples", after: limit };
                 Candidate { prometheus, answered: Err(error.into()) }
@@ -180,7 +180,7 @@ async fn service(context: &ClusterContext, named: &Named) -> Result<Service, Box
         Some(port) => port,
         None => match prometheus::service_port(&context.kubernetes, &namespace, &name).await {
             Ok(port) => port.unwrap_or(DEFAULT_PORT),
-            // For whoever may ask it and not look it up.
+            // For a user who may query it but not get the Service.
             Err(error) if error.code() == Some(403) => DEFAULT_PORT,
             Err(error) => {
                 let hint = Some("name another with --prometheus NAMESPACE/SERVICE:DEFAULT_PORT".to_owned());
@@ -208,7 +208,7 @@ fn none_found(found: &prometheus::FoundServices, task: &Task) -> TaskResult {
     }
 }
 
-/// What one of them has, below the first prefix under which it answers.
+/// The samples that one of them has, below the first prefix under which it answers.
 async fn ask(prometheus: &Prometheus, find: &FindTask) -> Candidate {
     let prefixes = prometheus.service().map_or(PREFIXES.to_vec(), Service::prefixes);
     let mut first = None;
@@ -275,7 +275,7 @@ async fn holds(prometheus: &Prometheus, find: &FindTask) -> Result<Holds, Promet
 
 /// The sum of an answer's values, and its labels.
 async fn count(prometheus: &Prometheus, question: &Question) -> Result<(f64, Vec<Labels>), PrometheusError> {
-    /// More trust domains and clusters than any has; what answers with more is no Prometheus.
+    /// More trust domains and clusters than any Prometheus has; what answers with more is not one.
     const MOST: usize = 1000;
     let (mut answer, _) = prometheus.ask(question).await?;
     let (mut sum, mut labels) = (0.0, Vec::new());
@@ -315,13 +315,13 @@ fn choose(
         return TaskResult { entries: vec![entry], ..none_chosen(&asked, is_named) };
     };
     let at = chosen.prometheus.shown();
-    // Asked for once for each cluster.
+    // Set once for each cluster.
     context.set_prometheus(chosen.prometheus.clone());
     let claims = holds
         .labels
         .iter()
         .flat_map(|labels| identity::of_series(&context.run.searches.names, labels, &at, &context.cluster));
-    // Of servers anywhere it would be somebody else's word, and of those that nothing tells from ours perhaps.
+    // The labels of servers elsewhere are not claims about ours; if no label distinguishes them, they are only hints.
     let claims = claims.filter(|_| holds.ours > 0.0).map(|claim| IdentityClaim { hint: holds.mixed, ..claim });
     let claims = claims.collect();
     let backend = Backend {
@@ -336,7 +336,7 @@ fn choose(
     TaskResult { backend: Some(backend), claims, ..TaskResult::collected(vec![entry]) }
 }
 
-/// Those that were asked, and what they said.
+/// Those that were queried, and their answers.
 fn record(
     context: &ClusterContext,
     task: &Task,
@@ -367,7 +367,7 @@ fn record(
     context.write(layout::prometheus(&context.cluster), &task.request(), &clean.to_clean(), counts)
 }
 
-/// Why none of them is asked.
+/// Why none of them is used.
 fn none_chosen(asked: &[Candidate], is_named: bool) -> TaskResult {
     let error = asked.iter().find_map(|it| Some((&it.prometheus, it.answered.as_ref().err()?)));
     match error {
@@ -395,7 +395,7 @@ fn none_chosen(asked: &[Candidate], is_named: bool) -> TaskResult {
     }
 }
 
-/// What became of a question that was not answered.
+/// The result of a query that was not answered.
 pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> TaskResult {
     let (outcome, hint) = match error {
         PrometheusError::Transport(error) => {
@@ -407,7 +407,7 @@ pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> TaskRe
             if result.outcome == Outcome::TimedOut && result.hint.is_none() {
                 result.hint = Some("allow more time with --request-timeout".to_owned());
             }
-            // A service that is not there is no absence of metrics.
+            // A service that does not exist does not mean that there are no metrics.
             if result.outcome == Outcome::Absent {
                 result.outcome = Outcome::Failed;
             }
@@ -416,7 +416,7 @@ pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> TaskRe
         PrometheusError::Refused { code: 401 | 403, .. } | PrometheusError::Foreign { code: 401 | 403, .. } => {
             (Outcome::Forbidden, Some(credentials(prometheus)))
         }
-        // A proxy's word for a client certificate that did not come.
+        // A proxy's error if no client certificate was sent.
         PrometheusError::Foreign { code: 400, text } if text.to_lowercase().contains("certificate") => {
             (Outcome::Forbidden, Some(credentials(prometheus)))
         }

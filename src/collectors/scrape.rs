@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::FutureExt as _;
 use std::time::Duration;
 
-/// Far above any real endpoint; what is larger is no metrics.
+/// Far above any real endpoint; anything larger is not metrics.
 const LIMIT: u64 = 256 << 20;
 
 /// For how long one may take, both ways together.
@@ -162,7 +162,7 @@ async fn open(
         },
         error => TaskResult::failed(error, task),
     };
-    // That nobody listens is all there is to say.
+    // It is enough to say that nothing listens.
     if result.outcome != Outcome::Absent {
         result.causes.extend(forwarded);
     }

@@ -80,7 +80,7 @@ pub(super) fn records<'a>(context: &EvalContext<'a>, id: &str) -> impl Iterator<
     context.manifest.queries.iter().filter(move |record| record.id == id)
 }
 
-/// Why a query was not asked.
+/// Why a query was not sent.
 pub(super) fn not_asked(context: &EvalContext<'_>, id: &str) -> String {
     let mut tasks = context.manifest.tasks.iter();
     let left_out = |kind: &str, target: &str| kind == "kind" && ["queries", "metrics", "scrapes"].contains(&target);
@@ -91,7 +91,7 @@ pub(super) fn not_asked(context: &EvalContext<'_>, id: &str) -> String {
     }
 }
 
-/// Why a query that was asked has no answer.
+/// Why a query that was sent has no answer.
 pub(super) fn unanswered(context: &EvalContext<'_>, record: &QueryRecord) -> String {
     let id = format!("{}/query/{}", record.cluster, record.id);
     let task = context.manifest.tasks.iter().find(|task| task.id == id);
@@ -203,7 +203,7 @@ fn labelled(wanted: &QueryMatch, record: &QueryRecord) -> MatchResult {
     ))
 }
 
-/// Unknown, because no data is no all-clear; but no match if another query over the same metrics has data.
+/// Unknown, because no data does not show health; but no match if another query over the same metrics has data.
 fn no_data(context: &EvalContext<'_>, record: &QueryRecord) -> MatchResult {
     let metrics = |id: &str| context.metrics.get(id).filter(|metrics| !metrics.is_empty());
     let own = metrics(&record.id);

@@ -22,7 +22,7 @@ pub enum SourceError {
     #[error("the API server could not be reached")]
     Unreachable(#[source] Box<kube::Error>),
     /// The credentials could not be obtained or renewed. The credential plugin's own words may name the user and paths
-    /// of this machine, so they are no part of the chain of causes.
+    /// of this machine, so they are not part of the chain of causes.
     #[error("the credentials could not be obtained or renewed")]
     Credentials {
         /// The plugin's own words, for the terminal only.

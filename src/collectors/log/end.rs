@@ -222,7 +222,7 @@ fn stopped(context: &ClusterContext, ended: &Ended, stop: Option<&Stopped>) -> O
 /// start says that older lines were rotated away, or that the container was restarted.
 async fn begins(context: &ClusterContext, log: &LogTask, ended: &Ended, stop: Option<&Stopped>) -> FileStart {
     let begins = match log.started {
-        // All of it was asked for, so the file begins with the first line that came.
+        // The whole log was requested, so the file begins with the first line that arrived.
         Some(started) if started >= context.basis.request.window.start => {
             ended.begins.map_or(FileStart::Empty, FileStart::At)
         }

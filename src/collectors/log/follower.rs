@@ -213,7 +213,7 @@ impl Follower {
                 // The rest is read after the window's end.
                 () = lists.closed() => return,
             };
-            // Which run answers depends on what had begun by then.
+            // Which run answers depends on which had started by that time.
             let Some(now) = lists.after(Instant::now(), run).await else { return };
             if let (Ok(answer), true) = (opened, now == RunState::Ended { previous }) {
                 let stopped = tokio::select! {

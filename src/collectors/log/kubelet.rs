@@ -9,7 +9,7 @@ use crate::{
     source::kubernetes::{Answer, SourceError},
 };
 
-/// Asks for no more than an object's metadata.
+/// Requests only an object's metadata.
 pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 /// The result where the kubelet sent an error as the log: gone if the error says so. The kubelet keeps the log of one
@@ -36,7 +36,7 @@ fn never_or_gone(log: &LogTask, text: &str) -> RunLog {
     if log.previous || log.started.is_some() { gone(text) } else { RunLog::Never }
 }
 
-/// What came of the request for a log.
+/// The result of a request for a log.
 pub(super) enum Taken {
     /// There is no log, and this is the result.
     Not(Box<TaskResult>),

@@ -24,7 +24,7 @@ impl RunId {
     }
 }
 
-/// What a list of the pods says of a run.
+/// What a list of the pods says about a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RunState {
     /// It goes on.
@@ -41,7 +41,7 @@ pub(super) enum RunState {
 /// The pods at one moment.
 #[derive(Clone, Default)]
 pub(super) struct PodList {
-    /// When it was asked for; none before the first list.
+    /// When it was requested; none before the first list.
     asked: Option<Instant>,
     runs: Arc<HashMap<RunId, RunState>>,
     pub(super) uids: Arc<HashSet<String>>,
@@ -75,7 +75,7 @@ impl PodList {
     }
 }
 
-/// The lists at the pods, as they come, and that no more will.
+/// The lists of pods as they arrive, and whether they have ended.
 #[derive(Clone)]
 pub(super) struct PodLists {
     pub(super) lists: watch::Receiver<PodList>,
@@ -83,7 +83,7 @@ pub(super) struct PodLists {
 }
 
 impl PodLists {
-    /// The state of a run in a list that was asked for after a moment; none where following ends before.
+    /// The state of a run in a list that was requested after a given time; none if following ends before.
     pub(super) async fn after(&mut self, moment: Instant, run: &RunId) -> Option<RunState> {
         let mut closed = self.closed.clone();
         tokio::select! {

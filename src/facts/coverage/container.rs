@@ -209,7 +209,7 @@ impl ObservedRun {
         self.started.is_some_and(|started| at <= started + SILENCE)
     }
 
-    /// Adds what it says of the time between its start and its end, as far as these are known.
+    /// Adds what it shows about the time between its start and its end, as far as these are known.
     fn observe(&self, observations: &mut Observations, start: Option<DateTime<Utc>>, end: Option<DateTime<Utc>>) {
         match &self.log {
             RunLog::Never => {}
