@@ -236,7 +236,7 @@ fn no_file_is_replaced_and_a_copy_has_no_copy() {
     assert!(matches!(error, BundleError::Exists { .. }), "{error}");
     assert_eq!(std::fs::read(&target).expect("a file"), b"precious");
     let error = try_fit(&one.path, 20_000).expect_err("a copy").to_string();
-    assert!(error.contains(&format!("{}.zip", name())) && error.contains("fit the full one"), "{error}");
+    assert!(error.contains(&format!("{}.zip", name())) && error.contains("fit the full bundle"), "{error}");
     let made = try_fit(&one.path, 30_000).expect("small enough");
     assert!(matches!(made, Fit::Already { .. }));
     assert_eq!(ls(dir.path()).len(), 4, "{:?}", ls(dir.path()));

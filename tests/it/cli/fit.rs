@@ -216,7 +216,7 @@ fn an_interrupt_leaves_the_full_bundle_and_nothing_else() {
     }
     run.signal(rustix::process::Signal::INT);
     let ended = run.finish().exits(130);
-    assert!(ended.stdout.is_empty() && ended.stderr.contains("nothing is left"), "{}", ended.stderr);
+    assert!(ended.stdout.is_empty() && ended.stderr.contains("interrupted: no copy"), "{}", ended.stderr);
     assert_eq!(files(folder.path()).len(), 1, "{:?}", files(folder.path()));
     assert!(verify(&bundle).expect("a bundle").is_sound());
 }
