@@ -190,9 +190,7 @@ impl BundleError {
     #[must_use]
     pub fn causes_without_paths(&self) -> Vec<String> {
         match self {
-            Self::DiskFull { source, .. } => {
-                vec!["the disk of the bundle is full".to_owned(), source.to_string()]
-            }
+            Self::DiskFull { source, .. } => vec!["the disk of the bundle is full".to_owned(), source.to_string()],
             Self::Io { doing, source, .. } => {
                 vec![format!("cannot {doing} the disk of the bundle"), source.to_string()]
             }
