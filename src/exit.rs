@@ -15,7 +15,7 @@ pub enum Exit {
     Incomplete,
     /// There is no bundle: no cluster was reached, or the bundle could not be written.
     NoBundle,
-    /// The user interrupted the run. The bundle was finished, if a cluster had answered by then.
+    /// The user interrupted the run. The bundle was finished, if a cluster had already answered.
     Interrupted,
 }
 

@@ -1,9 +1,9 @@
 //! Owns the crate, which collects one incident of a Defakto trust domain server into one zip.
 //!
 //! The program is [`run`]. To collect without a command line, make a [`CollectRequest`](pipeline::CollectRequest) and
-//! call [`pipeline::collect`] with it; an [`Observer`](pipeline::Observer) is told how the run goes on, and a
-//! [`Control`](pipeline::Control) ends it early. [`pipeline::report`] and [`pipeline::fit`] take a finished bundle.
-//! The whole of `examples/collect.rs`:
+//! call [`pipeline::collect`] with it; an [`Observer`](pipeline::Observer) receives its progress, and a
+//! [`Control`](pipeline::Control) ends it early. [`pipeline::report`] and [`pipeline::fit`] take a finished bundle. The
+//! whole of `examples/collect.rs`:
 //!
 //! ```ignore
 #![doc = include_str!("../examples/collect.rs")]
@@ -13,7 +13,7 @@
 
 // An empty line between two modules keeps rustfmt from sorting them.
 
-// The command line makes a request, and the pipeline answers it.
+// The command line makes a request, and the pipeline executes it.
 pub mod cli;
 pub mod exit;
 
@@ -33,7 +33,7 @@ pub mod kubelet_log;
 
 pub mod source;
 
-// Everything passes redaction, before facts are taken of it and before it is written.
+// Everything passes redaction before facts are extracted from it and before it is written.
 pub mod redact;
 
 pub mod facts;
@@ -41,14 +41,14 @@ pub mod quantity;
 
 pub mod bundle;
 
-// When all tasks have ended, objects are described, and queries answered that no Prometheus has answered.
+// When all tasks have ended, objects are described, and queries are answered that no Prometheus has answered.
 pub mod replay;
 
 pub mod describe;
 
 pub mod promql;
 
-// The profile's rules make findings of the facts, and reports say them in words.
+// The profile's rules turn facts into findings, and reports put them into words.
 pub mod findings;
 
 pub mod report;

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Objects are millions of small allocations: glibc's takes a quarter of the processor's time for them, and keeps
-/// more of the memory that is free. How much this one keeps is set in `.cargo/config.toml`.
+/// Objects are millions of small allocations: glibc's allocator spends a quarter of the CPU time on them, and it keeps
+/// more free memory. `.cargo/config.toml` sets how much this one keeps.
 #[cfg(unix)]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

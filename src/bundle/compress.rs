@@ -1,5 +1,5 @@
-//! Owns how contents become compressed bytes: hashed, checksummed and deflated in fixed blocks, so
-//! that the same contents always give the same bytes, however they arrived.
+//! Owns how contents are compressed: hashed, checksummed and deflated in fixed blocks, so that the same contents always
+//! give the same bytes, however they arrive.
 
 use super::{
     hash::hex,
@@ -12,28 +12,28 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// What the compressor is fed at a time, in bytes: its output may depend on the sizes of what it is given. Who gives as
-/// much, or a multiple, spares a copy.
+/// How many bytes the compressor is given at a time: its output may depend on the sizes of its inputs. Giving this
+/// many, or a multiple, saves a copy.
 pub const BLOCK: usize = 64 * 1024;
 
-/// On log lines level 2 is half again as fast as 3 and more than twice as fast as 6, which makes them
-/// 7 % and 22 % smaller; at 2 and 3 the output did not depend on the sizes of writes.
+/// On log lines, level 2 is 1.5 times as fast as level 3 and more than twice as fast as level 6, whose outputs are 7 %
+/// and 22 % smaller; at 2 and 3 the output did not depend on the sizes of writes.
 const LEVEL: u32 = 2;
 
 /// Where compressed bytes go.
 pub(super) trait Sink {
     /// Takes bytes.
     fn push(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// How many it has taken.
+    /// How many bytes it has taken.
     fn len(&self) -> u64;
 }
 
-/// Compressors between two entries. One takes 300 kB, aligned: made and given back for each of
-/// thousands of small entries, they would leave the heap in pieces (150 MB of it, measured).
+/// Idle compressors. One takes 300 kB, aligned: allocating and freeing one for each of thousands of small entries would
+/// fragment the heap (by 150 MB, measured).
 static IDLE: Mutex<Vec<Compress>> = Mutex::new(Vec::new());
 
-/// A compressor that goes back to [`IDLE`] when its entry is done. None is taken before there is a block
-/// for it: a log that is followed has its first one after an hour, or never.
+/// A compressor that returns to [`IDLE`] when its entry is done. None is taken before there is a block to compress: a
+/// followed log may have its first block after an hour, or never.
 #[derive(Default)]
 struct Deflate(Option<Compress>);
 
@@ -55,7 +55,7 @@ impl Drop for Deflate {
     }
 }
 
-/// Takes contents in, leaves them compressed in a sink.
+/// Takes contents, and leaves them compressed in a sink.
 pub(super) struct Compressor<S> {
     block: Vec<u8>,
     deflate: Deflate,
@@ -65,7 +65,7 @@ pub(super) struct Compressor<S> {
     sink: S,
 }
 
-/// What a [`Compressor`] made.
+/// The result of a [`Compressor`].
 pub(super) struct Compressed<S> {
     pub(super) sink: S,
     pub(super) header: EntryHeader,
@@ -144,7 +144,7 @@ impl<S: Sink> Compressor<S> {
                 self.sink.push(&self.out)?;
                 self.out.clear();
             }
-            // Output left no room: there may be more of it. Otherwise all that went in is in.
+            // The output is full, so there may be more of it. Otherwise all input was compressed.
             match status {
                 Status::StreamEnd => return Ok(()),
                 _ if full || !block.is_empty() => {}

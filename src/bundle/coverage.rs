@@ -1,4 +1,4 @@
-//! Owns the manifest's words on coverage: which part of the window is here, which is not, and why.
+//! Owns the manifest's fields about coverage: which part of the window is covered, which is not, and why.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 /// A part of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
-    /// Its first moment (UTC).
+    /// When it starts (UTC).
     pub from: DateTime<Utc>,
-    /// Its last moment (UTC), which is the first of what follows.
+    /// When it ends (UTC), which is when the next one starts.
     pub to: DateTime<Utc>,
 }
 
 /// A part of the window that is not covered, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Gap {
-    /// Its first moment (UTC).
+    /// When it starts (UTC).
     pub from: DateTime<Utc>,
-    /// Its last moment (UTC), which is the first of what follows.
+    /// When it ends (UTC), which is when the next one starts.
     pub to: DateTime<Utc>,
     /// Cause of the gap.
     pub cause: GapCause,
@@ -40,18 +40,18 @@ pub struct Coverage {
     pub last: Option<DateTime<Utc>>,
     /// Lines in the entry; of events, how many there are.
     pub lines: u64,
-    /// Whether nothing of the window is missing: there is no gap in which something may be.
+    /// Whether nothing of the window is missing: no gap has `missing`.
     pub complete: bool,
-    /// What is missing, in words: the first gap in which something may be missing, else the first.
+    /// Text of the first gap with `missing`, otherwise of the first gap.
     #[serde(default)]
     pub gap: Option<String>,
-    /// What causes `gap`, in a word; absent without one.
+    /// Cause of `gap`, in a word; absent without one.
     #[serde(default)]
     pub gap_cause: Option<GapCause>,
-    /// What is covered, in order. With `gaps` it is exactly the window, without overlap.
+    /// The intervals that are covered, in order. Together with `gaps`, they are exactly the window, without overlap.
     #[serde(default)]
     pub covered: Vec<Interval>,
-    /// What is not, in order.
+    /// The intervals that are not covered, in order.
     #[serde(default)]
     pub gaps: Vec<Gap>,
 }
@@ -65,7 +65,7 @@ pub struct ContainerCoverage {
     pub namespace: String,
     /// Name of the pod.
     pub pod: String,
-    /// UID of the pod, where it is known.
+    /// UID of the pod, if known.
     #[serde(default)]
     pub uid: Option<String>,
     /// Name of the container.
@@ -73,20 +73,20 @@ pub struct ContainerCoverage {
     /// The known runs of the container, the earliest first.
     #[serde(default)]
     pub runs: Vec<LogRun>,
-    /// What is covered, in order. With `gaps` it is exactly the window, without overlap.
+    /// The intervals that are covered, in order. Together with `gaps`, they are exactly the window, without overlap.
     #[serde(default)]
     pub covered: Vec<Interval>,
-    /// What is not, in order.
+    /// The intervals that are not covered, in order.
     #[serde(default)]
     pub gaps: Vec<Gap>,
-    /// Whether nothing of the window is missing: there is no gap in which something may be.
+    /// Whether nothing of the window is missing: no gap has `missing`.
     pub complete: bool,
 }
 
 /// One run of a container, and its log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogRun {
-    /// When the run started (UTC), where that is known. Fractions of a second are cut off.
+    /// When the run started (UTC), if known. Fractions of a second are cut off.
     #[serde(default)]
     pub started: Option<DateTime<Utc>>,
     /// When the run ended (UTC), if it did. Fractions of a second are cut off.
@@ -98,7 +98,7 @@ pub struct LogRun {
 }
 
 impl ContainerCoverage {
-    /// The id of the task that got its log; that of its previous log has `/previous` behind.
+    /// The ID of the task that collected its log. For the previous log, `/previous` is appended.
     pub(crate) fn log_task(&self) -> String {
         let Self { cluster, namespace, pod, container, .. } = self;
         format!("{cluster}/log/{namespace}/{pod}/{container}")
@@ -125,16 +125,16 @@ pub enum GapCause {
     StreamFailed,
     /// Reading was refused.
     Forbidden,
-    /// Reading took longer than it was given.
+    /// Reading took longer than allowed.
     TimedOut,
     /// The run ended first.
     Cancelled,
-    /// It was not asked for, by choice of the user or the profile.
+    /// It was not requested, by choice of the user or the profile.
     Skipped,
-    /// The API server keeps events no longer.
+    /// The API server no longer had the events.
     Expired,
     /// Lines were left out of this copy, to make it smaller.
     Fitted,
-    /// It could not be told.
+    /// The cause is not known.
     Unknown,
 }

@@ -1,4 +1,4 @@
-//! Owns where a bundle is: what `--to` means, the partial file, and the final name.
+//! Owns where a bundle is written: the meaning of `--to`, the partial file, and the final name.
 
 use super::{
     error::BundleError,
@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-/// Less room than this is not worth beginning with.
+/// With less free space than this, no bundle is started.
 const LEAST: u64 = 16 << 20;
 /// How many bundles of one name a folder may have.
 const TRIES: u32 = 99;
@@ -26,13 +26,13 @@ pub enum Destination {
     Folder(PathBuf),
     /// A file, whose name ends in `.zip`.
     File(PathBuf),
-    /// A file, or, when it is there already, the next: `<name>-2.zip`.
+    /// A file, or, if it exists already, the next: `<name>-2.zip`.
     Next(PathBuf),
 }
 
 impl Destination {
-    /// What `--to` means: nothing is the current folder, an existing folder is a folder, a name
-    /// ending in `.zip` a file.
+    /// What `--to` means: nothing is the current folder, an existing folder is a folder, and a name that ends in `.zip`
+    /// is a file.
     ///
     /// # Errors
     /// [`BundleError::Destination`] when it is none of these.
@@ -49,18 +49,18 @@ impl Destination {
         }
         Err(BundleError::Destination {
             path: to.to_owned(),
-            why: "it is neither a folder that exists nor a file name that ends in .zip".to_owned(),
+            why: "it is neither an existing folder nor a file name that ends in .zip".to_owned(),
             advice: "create the folder first, or add .zip".to_owned(),
         })
     }
 }
 
-/// What stands behind the name of a smaller copy.
+/// What is appended to the name of a smaller copy.
 const COPY: &str = "-fitted";
 
 impl Destination {
-    /// Where a smaller copy of `bundle` goes: beside it unless `to` says otherwise, and in a folder
-    /// under its name with `-fitted` behind it.
+    /// Where a smaller copy of `bundle` goes: beside it unless `to` says otherwise. In a folder, it gets the bundle's
+    /// name with `-fitted` appended.
     ///
     /// # Errors
     /// As those of [`Self::from_arg`].
@@ -90,7 +90,7 @@ pub(super) fn beside(path: &Path, more: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Where one bundle grows, and where it will be.
+/// Where one bundle is written, and where it will be.
 pub(super) struct OutputPaths {
     pub(super) folder: PathBuf,
     pub(super) partial: PathBuf,
@@ -123,7 +123,7 @@ impl OutputPaths {
         let is_fixed = matches!(to, Destination::File(_));
         if storage.free(&folder).is_some_and(|free| free < LEAST) {
             let source = io::Error::from(io::ErrorKind::StorageFull);
-            return Err(BundleError::io("begin a bundle in", &folder, source));
+            return Err(BundleError::io("create a bundle in", &folder, source));
         }
         let name = BundleName::provisional(started);
         for n in 1..=TRIES {
@@ -144,10 +144,10 @@ impl OutputPaths {
                     })?;
                     return Ok((Self { folder, partial, target }, file, journal));
                 }
-                // Two runs in one folder in one second is what scripts do.
+                // Scripts may start two runs in one folder within one second.
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists && !is_fixed => {}
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                    let advice = "another run is writing it, or was killed while it did; \
+                    let advice = "another run is writing it, or was killed while writing it; \
                                   `kubectl escalate salvage` makes a bundle of what it left"
                         .to_owned();
                     return Err(BundleError::Exists { path: partial, advice });
@@ -173,7 +173,7 @@ impl OutputPaths {
             match storage.publish(&self.partial, &path) {
                 Ok(()) => return Ok(path),
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(BundleError::io("give the bundle its name", &path, e)),
+                Err(e) => return Err(BundleError::io("rename the bundle to", &path, e)),
             }
         }
         let advice = "move some bundles away".to_owned();

@@ -1,4 +1,4 @@
-//! Owns one entry while it is written.
+//! Owns an entry while it is being written.
 
 use super::{
     compress::Compressor, error::BundleError, layout::EntryPath, partial::PartialBundle, spool::Spool, stored::Written,
@@ -6,7 +6,7 @@ use super::{
 use crate::redact::Clean;
 use std::sync::Arc;
 
-/// One entry being written. Dropped unfinished, it never existed, and its path is free again.
+/// One entry being written. If it is dropped unfinished, it never existed, and its path is free again.
 pub struct EntryWriter {
     core: Arc<PartialBundle>,
     path: EntryPath,
@@ -20,17 +20,16 @@ impl EntryWriter {
         Self { core, path, compressor, acknowledged: false }
     }
 
-    /// The path it was begun under.
+    /// The path under which it was started.
     #[must_use]
     pub fn path(&self) -> &EntryPath {
         &self.path
     }
 
-    /// Gives it another path, and makes the one it had free again.
+    /// Gives it another path, and frees the one that it had.
     ///
     /// # Errors
-    /// [`BundleError::Taken`], [`BundleError::Closed`] as those of [`super::BundleWriter::entry`]; it keeps
-    /// the path it has then.
+    /// [`BundleError::Taken`], [`BundleError::Closed`] like [`super::BundleWriter::entry`]; it then keeps its path.
     pub fn rename(&mut self, path: EntryPath) -> Result<(), BundleError> {
         if path == self.path {
             return Ok(());
@@ -40,12 +39,10 @@ impl EntryWriter {
         Ok(())
     }
 
-    /// Adds bytes. Hashing and compressing are done here and now, on this thread; what is held in
-    /// memory does not grow with what was written.
+    /// Adds bytes. Hashing and compression are done on this thread; memory does not grow with the number of bytes.
     ///
     /// # Errors
-    /// When they cannot be spooled. The entry is lost then, and all its later calls fail; the bundle
-    /// is unharmed.
+    /// If they cannot be spooled. The entry is then lost, and all later calls on it fail; the bundle is unharmed.
     pub fn write(&mut self, clean: &Clean) -> Result<(), BundleError> {
         let Some(compressor) = &mut self.compressor else {
             return Err(BundleError::Broken { path: self.path.to_string() });
@@ -53,7 +50,7 @@ impl EntryWriter {
         let wrote = compressor.write(clean.as_bytes());
         wrote.map_err(|error| {
             let at = self.spool_path();
-            // Frees the disk at once: what is in the spool is of no use any more.
+            // Frees the disk at once: the contents of the spool are no longer needed.
             self.compressor = None;
             BundleError::io("spool an entry to", &at, error)
         })

@@ -1,4 +1,4 @@
-//! Owns what can go wrong with a bundle, in words: what was tried, why it failed, what to do.
+//! Owns the errors of bundles: what was tried, why it failed, and what to do.
 
 use std::{
     io,
@@ -9,7 +9,7 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// A path no entry may have.
+    /// A path that no entry may have.
     #[error("cannot use {path:?} as a path in the bundle: {why}")]
     Path {
         /// The refused path.
@@ -17,7 +17,7 @@ pub enum BundleError {
         /// Which rule it breaks.
         why: String,
     },
-    /// Two entries of one path.
+    /// Two entries have the same path.
     #[error("the bundle already has an entry {path:?}: two tasks wrote to one path")]
     Taken {
         /// The path that both wrote to.
@@ -31,7 +31,7 @@ pub enum BundleError {
         /// What the user can do.
         advice: String,
     },
-    /// What the user named as the place for the bundle cannot be one.
+    /// The bundle cannot be written where the user said.
     #[error("cannot write the bundle to {}: {why}; {advice}", path.display())]
     Destination {
         /// What the user named.
@@ -42,7 +42,7 @@ pub enum BundleError {
         advice: String,
     },
     /// No room was left.
-    #[error("cannot {doing} {}: no room is left; free some, or choose another disk with --to", path.display())]
+    #[error("cannot {doing} {}: the disk is full; free some space, or choose another disk with --to", path.display())]
     DiskFull {
         /// What was tried: a verb and its object.
         doing: &'static str,
@@ -52,7 +52,7 @@ pub enum BundleError {
         source: io::Error,
     },
     /// The system refused a read or a write.
-    #[error("cannot {doing} {}: {}", path.display(), advice(source))]
+    #[error("cannot {doing} {}: {}", path.display(), advice(doing, source))]
     Io {
         /// What was tried: a verb and its object.
         doing: &'static str,
@@ -68,14 +68,14 @@ pub enum BundleError {
         path: String,
     },
     /// An entry had failed before.
-    #[error("cannot go on writing {path:?}: an earlier write of it failed")]
+    #[error("cannot continue to write {path:?}: an earlier write of it failed")]
     Broken {
         /// Path of the entry, inside the bundle's folder.
         path: String,
     },
     /// The bundle could not be finished. Everything acknowledged is still on the disk.
     #[error(
-        "the bundle could not be finished; what was gathered is in {0}: make room and run \
+        "the bundle could not be finished; what was collected is in {0}: free some space and run \
          `kubectl escalate salvage {0}`", partial.display()
     )]
     Unfinished {
@@ -92,7 +92,7 @@ pub enum BundleError {
         /// What it lacks.
         why: String,
     },
-    /// The bundle's format is one this version does not know.
+    /// This version does not know the bundle's format.
     #[error(
         "cannot read {}: its format is {format}, and this version knows formats up to {known}; \
          use a newer version of this program", path.display()
@@ -138,32 +138,32 @@ pub enum BundleError {
     NothingToSalvage {
         /// The partial bundle's file.
         path: PathBuf,
-        /// What was looked for in vain.
+        /// What was not found.
         why: String,
     },
     /// No copy can be made as small as that.
     #[error(
-        "cannot fit {} into {max} bytes: the smallest copy of it has {least}; give --max-size {least}B or more",
+        "cannot fit {} into {max} bytes: the smallest possible copy has {least}; give --max-size {least}B or more",
         path.display()
     )]
     TooSmall {
         /// The full bundle's file.
         path: PathBuf,
-        /// Most bytes that were asked for.
+        /// The requested limit in bytes.
         max: u64,
-        /// The smallest number that can be asked for, in bytes.
+        /// The smallest possible limit in bytes.
         least: u64,
     },
-    /// A copy of a copy was asked for.
-    #[error("cannot fit {}: it is a smaller copy itself; fit the full one, {full}, which has all lines", path.display())]
+    /// The bundle to copy is itself a copy.
+    #[error("cannot fit {}: it is already a smaller copy; fit the full bundle, {full}, instead", path.display())]
     Copy {
         /// The copy's file.
         path: PathBuf,
         /// File name of the full bundle.
         full: String,
     },
-    /// Whoever waited for a copy did not want it any more.
-    #[error("stopped: there is no copy of {}, and nothing is left of what was made of it", path.display())]
+    /// The user stopped the making of a copy.
+    #[error("interrupted: no copy of {} was made", path.display())]
     Stopped {
         /// The full bundle's file.
         path: PathBuf,
@@ -174,8 +174,8 @@ pub enum BundleError {
 }
 
 impl BundleError {
-    /// Whether the disk, a quota or a limit on a file's size was reached. What had been acknowledged
-    /// can still be finished; [`super::Ended::DiskFull`] is the word for it.
+    /// Whether the disk, a quota or a limit on a file's size was reached. Acknowledged entries can still be finished
+    /// into a bundle, whose end is [`super::Ended::DiskFull`].
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
         match self {
@@ -190,9 +190,7 @@ impl BundleError {
     #[must_use]
     pub fn causes_without_paths(&self) -> Vec<String> {
         match self {
-            Self::DiskFull { source, .. } => {
-                vec!["no room is left on the disk of the bundle".to_owned(), source.to_string()]
-            }
+            Self::DiskFull { source, .. } => vec!["the disk of the bundle is full".to_owned(), source.to_string()],
             Self::Io { doing, source, .. } => {
                 vec![format!("cannot {doing} the disk of the bundle"), source.to_string()]
             }
@@ -208,7 +206,7 @@ impl BundleError {
         Self::Damaged { path: path.to_owned(), why: why.to_owned() }
     }
 
-    /// `source`, met while trying to do `doing` to `path`.
+    /// `source`, which occurred while trying to do `doing` to `path`.
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         if is_full(&source) { Self::DiskFull { doing, path, source } } else { Self::Io { doing, path, source } }
@@ -226,12 +224,16 @@ pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
 
-/// What the system said is in the source; this is what to do about it.
-fn advice(error: &io::Error) -> &'static str {
+/// What to do about an error; the source has the system's own message.
+fn advice(doing: &str, error: &io::Error) -> &'static str {
+    let is_read = doing == "open" || doing.starts_with("read");
     match error.kind() {
-        io::ErrorKind::NotFound => "the folder is not there; create it, or name another with --to",
-        io::ErrorKind::PermissionDenied => "this user may not; name another place with --to",
+        io::ErrorKind::NotFound if is_read => "there is no such file; check the path",
+        io::ErrorKind::NotFound => "there is no such folder; create it, or name another with --to",
+        io::ErrorKind::PermissionDenied if is_read => "you may not read it; check its permissions",
+        io::ErrorKind::PermissionDenied => "you may not write there; name another place with --to",
         io::ErrorKind::ReadOnlyFilesystem => "the disk is mounted read-only; name another place with --to",
+        _ if is_read => "the system could not read it",
         _ => "the system refused; name another place with --to",
     }
 }

@@ -1,16 +1,16 @@
-//! Owns the one trait that evidence is read through, from a bundle or from one that is still being written.
+//! Owns the trait through which evidence is read, whether from a bundle or from one that is still being written.
 
 use super::{error::BundleError, format::TaskRecord, reader::BundleReader, writer::SoFar};
 use std::io::Read;
 
 /// What a collection holds.
 pub trait Evidence: Send + Sync {
-    /// What was planned, and what became of it.
+    /// The planned tasks, with their outcomes.
     fn tasks(&self) -> &[TaskRecord];
     /// Opens an entry by its path as the tasks name it.
     ///
     /// # Errors
-    /// When there is none of that path. That it is damaged shows when it is read.
+    /// If there is none with that path. Damage is reported when it is read.
     fn open<'a>(&'a self, path: &str) -> Result<Box<dyn Read + Send + 'a>, BundleError>;
 }
 
@@ -24,7 +24,7 @@ impl Evidence for BundleReader {
     }
 }
 
-/// A collection that has asked for all it wanted, and is not a bundle yet.
+/// A collection whose tasks have all ended, and that is not a bundle yet.
 pub struct Gathered {
     /// Its tasks, with the paths that their entries were written under.
     pub tasks: Vec<TaskRecord>,

@@ -1,9 +1,8 @@
-//! Owns the moment at which a bundle gets its name: where every entry ends up, and the headers that
-//! say so, changed in place.
+//! Owns the naming of a bundle: the final path of every entry, and the headers that state it, changed in place.
 //!
-//! Until then each entry is written below [`PLACEHOLDER`], a folder longer than any bundle's name
-//! can be. A header under the final, shorter name keeps its length: what is left becomes a field
-//! that says nothing. So nothing moves, however large the bundle is.
+//! Until then, each entry is written below [`PLACEHOLDER`], a folder name longer than any bundle's name. A header with
+//! the final, shorter name keeps its length: an extra field without meaning fills the rest. So nothing moves, however
+//! large the bundle is.
 
 use super::{
     compress,
@@ -21,7 +20,7 @@ use std::{
     sync::Arc,
 };
 
-/// The folder of a bundle that has no name yet.
+/// The folder of a bundle while it has no name yet.
 pub(super) const PLACEHOLDER: &str =
     "escalation-unfinished----------------------------------------------------------------------salvage";
 
@@ -53,7 +52,7 @@ impl FinalPaths {
         if taken.insert(settled.to_ascii_lowercase()) {
             return settled;
         }
-        // Two hashes of ten digits met. A longer one does not.
+        // Two hashes of ten digits are equal. Longer ones differ.
         by_hash(path.as_str())
     }
 
@@ -92,14 +91,14 @@ impl FinalPaths {
         self.entries.get(path).map(|(written, settled)| record_of(written, settled))
     }
 
-    /// The record of a file that is about to be returned beside the manifest.
+    /// The record of a file that will be returned together with the manifest.
     #[must_use]
     pub fn measure(&self, path: &EntryPath, clean: &Clean) -> EntryRecord {
         self.measure_bytes(path, clean.as_bytes())
     }
 
     pub(super) fn measure_bytes(&self, path: &EntryPath, bytes: &[u8]) -> EntryRecord {
-        // Counting compressed bytes reaches no disk: there is nothing that could fail.
+        // Counting compressed bytes does not use the disk, so nothing can fail.
         let (compressed, sha256) = compress::measure(bytes).unwrap_or_default();
         let settled = self.path(path);
         let mut record = EntryRecord::new(settled, bytes.len() as u64, compressed, sha256);
@@ -107,7 +106,7 @@ impl FinalPaths {
         record
     }
 
-    /// Entries that had been acknowledged and had to make room for the manifest on a full disk.
+    /// Acknowledged entries that had to make room for the manifest on a full disk.
     #[must_use]
     pub fn dropped(&self) -> &[Written] {
         &self.dropped

@@ -66,7 +66,7 @@ pub enum IssuanceState {
     Affected,
     /// A Prometheus shows that all requested SVIDs were minted, during the whole window.
     NotAffected,
-    /// The evidence does not tell.
+    /// The evidence does not show it.
     NotChecked,
 }
 
@@ -207,7 +207,7 @@ pub struct BaselineLine {
 pub enum BaselineState {
     /// As expected, during the whole window.
     AsExpected,
-    /// Its matcher, or the bound of its query, says so.
+    /// Not as expected, by its query or its matcher.
     NotAsExpected,
     /// There is no evidence to check it with.
     NotChecked,

@@ -1,13 +1,13 @@
-//! Owns what the manifest of a smaller copy says of it.
+//! Owns the manifest's fields about a smaller copy.
 
 use crate::kubelet_log::Level;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a smaller copy was made of, and what only the full bundle has.
+/// Which bundle a smaller copy was made from, and what only that bundle has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fitted {
-    /// Most bytes the copy was to have.
+    /// Limit for the size of the copy.
     pub max_bytes: u64,
     /// File name of the full bundle.
     pub bundle: String,
@@ -15,7 +15,7 @@ pub struct Fitted {
     pub bytes: u64,
     /// Its SHA-256, lower-case hex.
     pub sha256: String,
-    /// Paths of the files that were given up.
+    /// Paths of the files that were left out.
     #[serde(default)]
     pub files: Vec<String>,
     /// Number of logs that lack lines.
@@ -26,7 +26,7 @@ pub struct Fitted {
     pub lines: LeftOut,
 }
 
-/// Numbers of lines by level. A line without a level counts as `info`.
+/// Number of lines by level. A line without a level counts as `info`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftOut {
     /// Lines of level debug and below.

@@ -1,4 +1,4 @@
-//! Owns hashes and how they are written: SHA-256 in lower-case hex.
+//! Owns hashes, and how they are written: SHA-256 in lower-case hex.
 
 use super::storage::{Section, StoreFile};
 use sha2::{Digest, Sha256};

@@ -1,5 +1,5 @@
-//! Owns the journal beside a partial bundle: one line of JSON for each acknowledged entry, each
-//! with a checksum of its own, so that whatever a killed process left can be trusted line by line.
+//! Owns the journal beside a partial bundle: one line of JSON for each acknowledged entry. Each line has its own
+//! checksum, so each line that a killed process left can be trusted by itself.
 
 use super::{
     hash::hex,
@@ -29,7 +29,7 @@ pub(super) enum Line {
         /// Seconds since 1970.
         started: i64,
     },
-    /// An entry is whole, in the partial bundle, and the operating system has it.
+    /// An entry is complete in the partial bundle, and was handed to the operating system.
     Entry(Acknowledged),
     /// The manifest as far as it was known.
     Draft(serde_json::Value),
@@ -71,7 +71,7 @@ impl Journal {
         let mut journal = Self { file, path, end: 0 };
         let first = Line::Journal { version: 1, started: started.timestamp() };
         journal.write(&first).inspect_err(|_| {
-            // There is no bundle yet that it could speak for.
+            // There is no bundle yet that it could describe.
             let _ = storage.remove(&journal.path);
         })?;
         Ok(journal)
@@ -85,7 +85,7 @@ impl Journal {
     pub(super) fn write(&mut self, line: &Line) -> io::Result<()> {
         let text = render(line)?;
         if let Err(error) = self.file.write_at(text.as_bytes(), self.end) {
-            // A torn line is no lie, its checksum says so; this only tidies up.
+            // A torn line does no harm, because its checksum is wrong; this only tidies up.
             let _ = self.file.set_len(self.end);
             return Err(error);
         }
@@ -104,7 +104,7 @@ fn render(line: &Line) -> io::Result<String> {
     Ok(text)
 }
 
-/// Every line of a journal that is whole. What is torn or foreign is left out.
+/// Every valid line of a journal. Torn and foreign lines are left out.
 pub(super) fn read(bytes: &[u8]) -> Vec<Line> {
     bytes.split(|b| *b == b'\n').filter_map(parse).collect()
 }

@@ -1,9 +1,9 @@
-//! Owns the bundle: the one zip a run leaves behind. What is in it ([`layout`], [`Manifest`]), how
-//! it is written so that nothing acknowledged is ever lost ([`BundleWriter`], [`salvage`]), how it is read
-//! ([`BundleReader`], [`verify`]), and how it is made smaller ([`fit`]).
+//! Owns the bundle, the one zip that a run leaves: its contents ([`layout`], [`Manifest`]), how it is written so that
+//! no acknowledged entry is lost ([`BundleWriter`], [`salvage`]), how it is read ([`BundleReader`], [`verify`]), and
+//! how it is made smaller ([`fit`]).
 //!
-//! Nothing reaches the zip but [`Clean`](crate::redact::Clean) bytes, and nothing in here knows
-//! Kubernetes: an entry is a path and some bytes.
+//! Only [`Clean`](crate::redact::Clean) bytes reach the zip. This room does not know Kubernetes: an entry is a path and
+//! some bytes.
 
 mod compress;
 mod coverage;

@@ -1,5 +1,4 @@
-//! Owns what a single name may look like in a path: making it safe, making it short, and the name
-//! of the bundle itself.
+//! Owns what a single name in a path may look like: how it is made safe and short, and the name of the bundle itself.
 
 use super::hash;
 use chrono::{DateTime, Utc};
@@ -9,12 +8,11 @@ use std::fmt;
 /// Longest path in the zip, the bundle's folder included, in characters (all of them ASCII).
 pub const MAX_PATH: usize = 180;
 
-/// Sets a hash off from the name it belongs to. No unchanged name has one, so no name that was
-/// changed can meet one that was not.
+/// Separates a hash from its name. No unchanged name contains one, so a changed name never equals an unchanged one.
 const MARK: char = '~';
 
-/// Hex digits of the hash: with a million changed names the odds of two meeting are one in two.
-/// A bundle has a few thousand names, and the writer refuses two entries of one path.
+/// Hex digits of the hash: with a million changed names, the probability that two are equal is one in two. A bundle has
+/// a few thousand names, and the writer refuses two entries of one path.
 const HASH: usize = 10;
 
 /// File names that mean a device on Windows, whatever follows the first dot.
@@ -27,7 +25,7 @@ pub(super) fn unsafe_because(part: &str) -> Option<&'static str> {
     if part.is_empty() {
         Some("a segment of it is empty")
     } else if !part.chars().all(plain) {
-        Some("it has characters that not every file system takes")
+        Some("it has characters that not every file system accepts")
     } else if part.starts_with(['.', '-', '~']) {
         Some("a segment of it starts with a dot, a dash or a tilde")
     } else if part.ends_with('.') {
@@ -80,11 +78,11 @@ fn digest(text: &str) -> String {
     out
 }
 
-/// Endings that say what a file is and are kept when its name is shortened.
+/// Endings that say what a file is, and that are kept when its name is shortened.
 const ENDINGS: [&str; 8] =
     [".previous.log", ".describe.txt", ".openmetrics", ".prom", ".yaml", ".json", ".log", ".txt"];
 
-/// Characters a shortened name keeps of its end: what tells two pods of one deployment apart.
+/// How many characters a shortened name keeps of its end, which distinguishes two pods of one deployment.
 const TAIL: usize = 6;
 /// Hex digits of a shortened name's hash. Fewer than elsewhere, because here every character counts
 /// and its neighbours are few.
@@ -93,7 +91,7 @@ const SHORT_HASH: usize = 8;
 /// How long names may stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cap {
-    /// The cluster's. It goes first, for a bundle has few clusters and their names are often long.
+    /// The cluster's. It is shortened first, because a bundle has few clusters and their names are often long.
     pub(super) cluster: usize,
     pub(super) other: usize,
 }
@@ -144,7 +142,7 @@ fn ending(part: &str) -> &str {
     known.map_or("", |e| &part[part.len() - e.len()..])
 }
 
-/// A path of which no step of [`CAPS`] is short enough: by its hash alone.
+/// A path that no step of [`CAPS`] makes short enough: only its hash.
 pub(super) fn by_hash(path: &str) -> String {
     let last = path.rsplit('/').next().unwrap_or(path);
     let hash = hash::hex(&Sha256::digest(path.as_bytes()));
@@ -164,7 +162,7 @@ pub enum NamePart {
 }
 
 impl NamePart {
-    /// From everything that was learnt: nothing, one value, or more.
+    /// From everything that is known: nothing, one value, or more.
     #[must_use]
     pub fn of<'a>(values: impl IntoIterator<Item = &'a str>, namespace: Option<&str>) -> Self {
         let mut all: Vec<&str> = values.into_iter().filter(|v| !v.is_empty()).collect();
@@ -207,13 +205,13 @@ impl BundleName {
         Self(format!("escalation-{domain}-{region}-{}", compact(started)))
     }
 
-    /// The name of a bundle of which neither is known yet: `escalation-<started>`.
+    /// The name of a bundle while neither is known: `escalation-<started>`.
     #[must_use]
     pub fn provisional(started: DateTime<Utc>) -> Self {
         Self(format!("escalation-{}", compact(started)))
     }
 
-    /// The name of a bundle whose folder is called so, when it can be that of one.
+    /// The name of a bundle with this folder name, if it can be one.
     pub(super) fn of_folder(folder: &str) -> Option<Self> {
         let can_be = folder.len() <= Self::MAX && unsafe_because(folder).is_none();
         can_be.then(|| Self(folder.to_owned()))
@@ -232,7 +230,7 @@ impl fmt::Display for BundleName {
     }
 }
 
-/// `20261122T154200Z`. A year of other than four digits is not one this clock can show.
+/// `20261122T154200Z`. A year that does not have four digits cannot occur on this clock.
 pub(super) fn compact(at: DateTime<Utc>) -> String {
     let text = at.format("%Y%m%dT%H%M%SZ").to_string();
     if text.len() == 16 { text } else { "00000000T000000Z".to_owned() }

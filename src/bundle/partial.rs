@@ -1,9 +1,9 @@
 //! Owns the partial file of a bundle, from its first entry to its final name.
 //!
-//! The order is what makes it safe. An entry is compressed by whoever writes it, appended whole,
-//! and then acknowledged in the journal; only what is acknowledged counts. A write that fails takes
-//! the file back to the last acknowledged entry. Room for the files that come last is set aside
-//! from the start, so that a full disk does not keep the bundle from being finished.
+//! The order of the steps makes it safe. The thread that writes an entry compresses it. The entry is then appended
+//! whole, and acknowledged in the journal. Only acknowledged entries count: if a write fails, the file is truncated to
+//! the last of them. Room for the last files is reserved at the start, so that a full disk does not keep the bundle
+//! from being finished.
 
 use super::{
     compress::{Compressed, Compressor},
@@ -31,10 +31,10 @@ use std::{
     },
 };
 
-/// What the last files' lines in the journal need, and more, on a disk without any room.
+/// More than the last files' lines in the journal need, for a disk without free space.
 const JOURNAL_ROOM: u64 = 64 << 10;
 
-/// What is copied into the bundle at a time.
+/// How much is copied into the bundle at a time.
 const CHUNK: usize = 256 * 1024;
 
 /// A finished bundle.
@@ -49,10 +49,10 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Gives it the name of one that this run has made before, which it has all of.
+    /// Gives it the name of a bundle that this run has made before, all of which it contains.
     ///
     /// # Errors
-    /// When the system refuses; both are there then.
+    /// If the system refuses; both then exist.
     pub fn in_place_of(self, other: &Self) -> Result<Self, BundleError> {
         let renamed = std::fs::rename(&self.path, &other.path);
         renamed.map_err(|e| BundleError::io("replace the first bundle by", &self.path, e))?;
@@ -80,7 +80,7 @@ pub(super) struct State {
     /// The byte after the last acknowledged entry.
     end: u64,
     pub(super) stored: Vec<Stored>,
-    /// Paths in use, in lower case: what half of all file systems would not tell apart.
+    /// Paths in use, in lower case, because many file systems do not distinguish case.
     taken: HashSet<String>,
 }
 
@@ -151,7 +151,7 @@ impl PartialBundle {
         self.lock_for(path)?.take(path)
     }
 
-    /// Makes a path free again that no entry came to.
+    /// Frees a path that no entry used.
     pub(super) fn release(&self, path: &EntryPath) {
         self.lock().taken.remove(&path.as_str().to_ascii_lowercase());
     }
@@ -256,7 +256,7 @@ impl PartialBundle {
         let settled = FinalPaths::new(name, &state.stored, dropped);
         for (path, body) in last(&settled)? {
             state.take(&path)?;
-            // In memory, as what it is made of is: the disk may have no room for one more file.
+            // In memory, like its source: the disk may have no room for one more file.
             let mut compressor = Compressor::new(Vec::new());
             let packed = compressor.write(bytes(&body)).and_then(|()| compressor.finish(self.time));
             let packed = packed.map_err(|e| BundleError::io("compress into", partial, e))?;
@@ -268,14 +268,14 @@ impl PartialBundle {
         let sealed = self.seal(state, &settled);
         let (bytes, sha256) = sealed.map_err(|e| BundleError::io("finish", partial, e))?;
         let path = self.place.publish(self.storage.as_ref(), name)?;
-        // The bundle is whole and has its name. A disk that cannot sync a folder, or a journal that
-        // will not go, takes nothing from that.
+        // The bundle is complete and has its name. A disk that cannot sync a folder, or a journal that cannot be
+        // removed, does not change that.
         let _ = self.storage.sync_folder(&self.place.folder);
         let _ = self.storage.remove(state.journal.path());
         Ok(Finished { path, bytes, sha256 })
     }
 
-    /// Settles the names and writes the directory; returns size and SHA-256 of the whole.
+    /// Sets the final names and writes the directory; returns size and SHA-256 of the whole.
     fn seal(&self, state: &mut State, settled: &FinalPaths) -> io::Result<(u64, String)> {
         let file = state.file.as_ref();
         let directory = settled.apply(file, &state.stored, state.end)?;
@@ -286,14 +286,14 @@ impl PartialBundle {
         Ok((bytes, hash::of_file(file, bytes)?))
     }
 
-    /// Sees to it that the last files will fit, by filling their place with zeros while there still
-    /// is a way back. Where they would not, entries at the end give up theirs; returns those.
+    /// Ensures that the last files will fit, by filling their place with zeros while this can still be undone. If they
+    /// would not fit, entries at the end are dropped; returns those.
     fn make_room(&self, state: &mut State) -> Result<Vec<Written>, BundleError> {
         let State { file, end, stored, taken, .. } = state;
         let file = file.as_ref();
         let refuse = |error| BundleError::io("write to", &self.place.partial, error);
         let want = Reserve::size(stored.len());
-        // Most bundles need far less than what is set aside for the largest.
+        // Most bundles need far less than what is reserved for the largest.
         let least = want / 4;
         let tried = [want, least].map(|room| fill(file, *end, room));
         let [Err(error), Err(_)] = tried else {
@@ -302,8 +302,8 @@ impl PartialBundle {
         let Some(last) = stored.last().filter(|_| is_full(&error)) else {
             return Err(refuse(error));
         };
-        // What gives up its place is lost whatever comes next, so first it must be sure that what
-        // is there can be written over. The header gets the bytes it has.
+        // An entry that is dropped is lost in any case, so first make sure that its place can be overwritten. Its
+        // header is written over with the same bytes.
         let name = format!("{PLACEHOLDER}/{}", last.written.path);
         let header = last.header.local(&name, last.header_len);
         file.write_at(&header, last.offset).map_err(refuse)?;
@@ -356,7 +356,7 @@ fn copy_in(file: &dyn StoreFile, head: &[u8], mut from: impl Read, at: u64) -> i
     }
 }
 
-/// Takes `room` bytes from `at` on, for real: a disk may promise more than it has.
+/// Really allocates `room` bytes from `at`: a disk may promise more than it has.
 fn fill(file: &dyn StoreFile, at: u64, room: u64) -> io::Result<()> {
     reserve::zeros(file, at, at + room).inspect_err(|_| {
         let _ = file.set_len(at);

@@ -1,11 +1,11 @@
-//! Owns what a manifest says of the questions to a Prometheus and of their answers.
+//! Owns the manifest's fields about queries to a Prometheus, and their answers.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The Prometheus that was asked in a cluster.
+/// The Prometheus that was queried in a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Backend {
     /// Its URL, or the service in front of it.
@@ -16,21 +16,21 @@ pub struct Backend {
     /// Name and version it reports.
     #[serde(default)]
     pub version: Option<String>,
-    /// Whether its samples of the workload's servers have their namespace among their labels.
+    /// Whether its samples of the workload's servers have a namespace label.
     #[serde(default)]
     pub by_namespace: bool,
-    /// Whether it has samples of servers such as the workload's; without, scrapes answer for these.
+    /// Whether it has samples of the workload's servers. If not, the scrapes answer for them.
     #[serde(default)]
     pub has_servers: bool,
-    /// Labels that tell this cluster from others in it.
+    /// Labels that distinguish this cluster from others in it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cluster_labels: BTreeMap<String, String>,
-    /// Whether it has samples of servers that could not be told from ours.
+    /// Whether it has samples of other servers that no label distinguishes.
     #[serde(default)]
     pub mixed: bool,
 }
 
-/// A query to a Prometheus and what its answer says.
+/// A query to a Prometheus, and the verdict on its answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QueryRecord {
     /// Name of the cluster in the bundle.
@@ -43,7 +43,7 @@ pub struct QueryRecord {
     /// What its value measures.
     #[serde(default)]
     pub measures: String,
-    /// Unit of its value, in the profile's word.
+    /// Unit of its value, as the profile names it.
     #[serde(default)]
     pub unit: Option<String>,
     /// Comparison that holds for healthy values: `> 0.99`.
@@ -52,12 +52,12 @@ pub struct QueryRecord {
     /// Comparison that holds when something is wrong.
     #[serde(default)]
     pub alert: Option<String>,
-    /// What has to be true for its metrics to exist.
+    /// What its metrics depend on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
     /// The PromQL as it was sent.
     pub expr: String,
-    /// Whether it is about the workload alone, as far as its labels tell; the user's own is as they ask it.
+    /// Whether it was narrowed to the workload by labels. The user's own queries are not.
     #[serde(default)]
     pub narrowed: bool,
     /// Start of the range (UTC).
@@ -74,7 +74,7 @@ pub struct QueryRecord {
     pub answer: Verdict,
 }
 
-/// What an answer says over its whole range.
+/// The verdict on an answer over its whole range.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The verdict in one word.
@@ -85,7 +85,7 @@ pub struct Verdict {
     /// Number of steps in the range.
     #[serde(default)]
     pub steps: u64,
-    /// Number of steps with a value. Steps without one say nothing, least of all that all is well.
+    /// Number of steps with a value. Steps without one do not show health.
     #[serde(default)]
     pub steps_with_data: u64,
     /// The worst value by `healthy` or `alert`. Without either, the highest.
@@ -106,47 +106,46 @@ pub struct Verdict {
     /// Whether a part of the backend did not answer, or not all of the answer was read.
     #[serde(default)]
     pub partial: bool,
-    /// Whether it is of two scrapes, in place of a Prometheus: as of the collection, and of no time before.
+    /// Whether it comes from two scrapes, not from a Prometheus, and so describes only the time of the collection.
     #[serde(default, skip_serializing_if = "is_false")]
     pub of_scrapes: bool,
-    /// Whether it is of what objects of the API server stated, in place of a Prometheus: as of the collection, too.
+    /// Whether it comes from listed objects, not from a Prometheus, and so describes only the time of the collection.
     #[serde(default, skip_serializing_if = "is_false")]
     pub of_objects: bool,
-    /// The same of what the counters have counted since they began, of two scrapes only: the greatest.
+    /// With two scrapes: the highest value of the counters since they began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_start: Option<Reading>,
-    /// What the backend warns of or remarks, word for word.
+    /// Warnings of the backend, word for word, or the metrics that the scrapes lack.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
 impl Verdict {
-    /// Whether it is as of the collection, and says nothing of the time before.
+    /// Whether it describes only the time of the collection.
     #[must_use]
     pub fn is_as_of_now(&self) -> bool {
         self.of_scrapes || self.of_objects
     }
 }
 
-/// What an answer says, in one word.
+/// The verdict on an answer, in one word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judged {
-    /// At some moment it compared as when something is wrong.
+    /// At some moment, the value met `alert`.
     Alert,
-    /// It never did, and at some moment it did not compare as in health.
+    /// The value never met `alert`, but at some moment did not meet `healthy`.
     Unhealthy,
-    /// It always compares as in health.
+    /// The value always met `healthy`, at the incident too, and was never missing for five minutes.
     Healthy,
-    /// Wherever there is a value it compares as in health, and for five minutes or longer, or at the incident,
-    /// there is none.
+    /// Every value met `healthy`, but there is none for five minutes, or none at the incident.
     Gaps,
     /// There is no value: the metric may be missing, or what it counts has not happened.
     NoData,
-    /// There is a value, and nothing wrong with it that the profile knows of; nor is it known to be well, for
-    /// there is no such bound, not all of it was answered, or it may be of other servers, too.
+    /// There is a value, and nothing shows that it is wrong or right: there is no such bound, only a part was
+    /// answered, or it may include other servers.
     Value,
-    /// There is no answer; the task of the same name says why.
+    /// There is no answer; the task `query/<id>` states why.
     #[default]
     NotAnswered,
 }
@@ -154,7 +153,7 @@ pub enum Judged {
 /// A value of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reading {
-    /// The value as it was answered: a number, `+Inf` or `-Inf`.
+    /// The value as received: a number, `+Inf` or `-Inf`.
     pub value: String,
     /// Time of the value (UTC).
     pub at: DateTime<Utc>,

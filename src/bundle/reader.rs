@@ -1,5 +1,5 @@
-//! Owns the reading of a bundle, which is a file from somewhere else: nothing in it is believed
-//! before it is checked, and nothing is held that a small file could make large.
+//! Owns the reading of a bundle, a file that may come from anywhere: everything in it is checked before it is used, and
+//! no small file can make the reader use much memory.
 
 use super::{
     error::BundleError,
@@ -22,15 +22,15 @@ use zip::{CompressionMethod, ZipArchive};
 const MANIFEST_LIMIT: u64 = 256 << 20;
 /// Most entries a bundle may have.
 const MOST: usize = 1_000_000;
-/// Deflate cannot shrink anything further than this; sizes that say so are a trap.
+/// Deflate cannot compress by more than this ratio; declared sizes beyond it are an attack.
 const RATIO: u64 = 1032;
 
-/// One file of a bundle, as the zip has it.
+/// One file of a bundle, as the zip describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryInfo {
     /// Its path in the bundle's folder.
     pub path: String,
-    /// Its size in bytes, as declared; reading it fails when there is more or less.
+    /// Its size in bytes, as declared; reading it fails if there is more or less.
     pub bytes: u64,
     /// Its size in the zip, in bytes.
     pub compressed: u64,
@@ -60,8 +60,8 @@ impl BundleReader {
     /// Opens a bundle and reads its manifest.
     ///
     /// # Errors
-    /// When it cannot be read, is no bundle ([`BundleError::NotABundle`]), one of a later format
-    /// ([`BundleError::Newer`]), or not whole ([`BundleError::Damaged`]).
+    /// If it cannot be read, is not a bundle ([`BundleError::NotABundle`]), has a later format
+    /// ([`BundleError::Newer`]), or is damaged ([`BundleError::Damaged`]).
     pub fn open(path: &Path) -> Result<Self, BundleError> {
         let file = File::open(path).map_err(|e| BundleError::io("open", path, e))?;
         let list_of = file.try_clone().map_err(|e| BundleError::io("read", path, e))?;
@@ -114,8 +114,7 @@ impl BundleReader {
         self.entries.get(path)
     }
 
-    /// The path that a file of [`layout`] has in this bundle, whatever became of it when paths were
-    /// shortened; none when the bundle does not have it.
+    /// The path that a file of [`layout`] has in this bundle, shortened or not; none if the bundle does not have it.
     #[must_use]
     pub fn find(&self, path: &EntryPath) -> Option<&str> {
         let known = |candidate: String| self.entries.get(&candidate).map(|e| e.path.as_str());
@@ -169,7 +168,7 @@ impl BundleReader {
         let refuse = |why: String| BundleError::NotABundle { path: self.path.clone(), why };
         let text = self.read(layout::MANIFEST, MANIFEST_LIMIT)?;
         let version: Version =
-            serde_json::from_slice(&text).map_err(|e| refuse(format!("its manifest.json is no manifest: {e}")))?;
+            serde_json::from_slice(&text).map_err(|e| refuse(format!("its manifest.json is not a manifest: {e}")))?;
         let format = version.format.and_then(|n| n.as_u64());
         match format {
             Some(format) if format > u64::from(FORMAT) => {
@@ -190,14 +189,14 @@ fn list(path: &Path, source: impl Read + Seek) -> Result<(String, BTreeMap<Strin
     let refuse = |why: &str| BundleError::NotABundle { path: path.to_owned(), why: why.to_owned() };
     let no_zip = |e: zip::result::ZipError| match e {
         zip::result::ZipError::Io(e) if e.kind() != io::ErrorKind::UnexpectedEof => BundleError::io("read", path, e),
-        e => refuse(&format!("it is no whole zip file ({e}); was it cut off on its way?")),
+        e => refuse(&format!("it is not a complete zip file ({e}); it may have been cut off in transit")),
     };
     let mut zip = ZipArchive::new(source).map_err(no_zip)?;
     if zip.len() > MOST {
         return Err(refuse("it has more than a million entries"));
     }
     if zip.has_duplicate_names() {
-        return Err(refuse("it has two entries of one name"));
+        return Err(refuse("it has two entries with the same name"));
     }
     let mut folder: Option<String> = None;
     let mut entries = BTreeMap::new();
@@ -205,7 +204,7 @@ fn list(path: &Path, source: impl Read + Seek) -> Result<(String, BTreeMap<Strin
     for n in 0..zip.len() {
         let entry = zip.by_index_raw(n).map_err(no_zip)?;
         let name = entry.name().map_err(no_zip)?.into_owned();
-        // What a Mac adds when it zips a folder again.
+        // macOS adds this when it zips a folder again.
         if name.ends_with('/') || name.starts_with("__MACOSX/") {
             continue;
         }
@@ -223,7 +222,7 @@ fn list(path: &Path, source: impl Read + Seek) -> Result<(String, BTreeMap<Strin
         let (bytes, compressed) = (entry.size(), entry.compressed_size());
         let most = if stored { compressed } else { compressed.saturating_mul(RATIO) };
         if entry.encrypted() || entry.is_symlink() || bytes > most {
-            return Err(refuse(&format!("its entry {name:?} is none that this program writes")));
+            return Err(refuse(&format!("its entry {name:?} is not one that this program writes")));
         }
         let Some(at) = entry.data_start() else {
             return Err(refuse(&format!("its entry {name:?} has no place")));
@@ -291,7 +290,7 @@ impl Read for EntryReader {
             return Ok(0);
         }
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len());
-        // At the declared end one more byte is asked for, to see that there is none.
+        // At the declared end, one more byte is read, to check that there is none.
         let mut probe = [0];
         let at_end = most == 0;
         let buf = if at_end { &mut probe[..] } else { &mut buf[..most] };
@@ -305,8 +304,8 @@ impl Read for EntryReader {
                 Ok(0)
             }
             (true, 0) => Err(invalid("its checksum is wrong")),
-            (true, _) => Err(invalid("it is longer than it says")),
-            (false, 0) => Err(invalid("it is shorter than it says")),
+            (true, _) => Err(invalid("it is longer than declared")),
+            (false, 0) => Err(invalid("it is shorter than declared")),
             (false, n) => {
                 self.crc.update(&buf[..n]);
                 self.left -= n as u64;

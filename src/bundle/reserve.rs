@@ -1,5 +1,4 @@
-//! Owns the room on the disk that is kept for the end of a bundle: its report, its manifest and its
-//! directory.
+//! Owns the disk space that is reserved for the end of a bundle: its report, its manifest and its directory.
 
 use super::{
     destination::beside,
@@ -12,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-/// Room for the report and all else that does not grow with the number of entries.
+/// Room for the report and everything else that does not grow with the number of entries.
 const BASE: u64 = 4 << 20;
 /// Room for each entry: its record in the manifest, those of its task, its place in the directory.
 const PER_ENTRY: u64 = 4 << 10;
@@ -28,7 +27,7 @@ pub(super) struct Reserve {
 }
 
 impl Reserve {
-    /// Sets room aside beside the bundle.
+    /// Reserves room beside the bundle.
     pub(super) fn create(storage: &Arc<dyn Storage>, partial: &Path) -> Result<Self, BundleError> {
         let path = beside(partial, ".reserve");
         let file = storage.create(&path, Stay::Scratch);
@@ -59,14 +58,13 @@ impl Reserve {
 
 impl Drop for Reserve {
     fn drop(&mut self) {
-        // Emptied first: where it has no name the room is free only once the file is closed, and
-        // that comes after this.
+        // Emptied first: if the file has no name, its room is free only once it is closed, which happens later.
         let _ = self.file.set_len(0);
         let _ = self.storage.remove(&self.path);
     }
 }
 
-/// Fills a stretch of a file with zeros that take up room: a hole would promise it and not have it.
+/// Fills a stretch of a file with zeros that take up room: a hole would not.
 pub(super) fn zeros(file: &dyn StoreFile, from: u64, to: u64) -> io::Result<()> {
     let block = [0; 64 << 10];
     let mut at = from;

@@ -1,8 +1,7 @@
-//! Owns the way back from a run that was killed: a whole bundle out of a partial one.
+//! Owns the recovery of a bundle from the partial one that a killed run left.
 //!
-//! What the journal acknowledges is taken first, then whatever whole entries lie beyond it; every
-//! one is read to its end and checked before it counts. The partial file is only read: should this
-//! be killed too, nothing is lost.
+//! The entries that the journal acknowledges come first, then any whole entries after them. Each is read to its end and
+//! checked before it counts. The partial file is only read, so nothing is lost if the recovery is killed, too.
 
 use super::{
     destination::{Destination, beside},
@@ -45,8 +44,8 @@ pub struct Salvaged {
     pub leftovers: Vec<PathBuf>,
 }
 
-/// Whether no process is writing the file. A child that the writer had just forked holds its lock until it runs its own
-/// program, which takes a moment.
+/// Whether no process is writing the file. A child process that the writer has just forked holds its lock until it runs
+/// its own program, which takes a moment.
 fn is_unlocked(file: &File) -> bool {
     for _ in 0..40 {
         if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
@@ -57,8 +56,8 @@ fn is_unlocked(file: &File) -> bool {
     false
 }
 
-/// Makes a bundle out of what a killed run left: `partial`, and the journal beside it when there is
-/// one. The manifest says that it was salvaged; the partial bundle stays as it is.
+/// Makes a bundle from what a killed run left: `partial`, and the journal beside it if there is one. The manifest says
+/// that it was salvaged; the partial bundle is not changed.
 ///
 /// # Errors
 /// When a process is still writing it ([`BundleError::Busy`]), when there is nothing in it
@@ -79,7 +78,7 @@ pub fn salvage(partial: &Path, to: &Destination) -> Result<Salvaged, BundleError
     source.take_lines(lines)?;
     source.scan()?;
     if source.found.is_empty() {
-        let why = "no entry in it is whole".to_owned();
+        let why = "it has no complete entry".to_owned();
         return Err(BundleError::NothingToSalvage { path: partial.to_owned(), why });
     }
     let finished = source.write(to)?;
@@ -137,8 +136,8 @@ impl<'a> Source<'a> {
                         continue;
                     };
                     let path = path.with_names(entry.names);
-                    // The header in the file is not asked: it may have been torn when it got its
-                    // final name, and all it says is here.
+                    // The header in the file is not used: it may have been torn while it got its final name, and
+                    // everything it says is here.
                     let header = EntryHeader {
                         crc: entry.crc32,
                         compressed: entry.compressed,
@@ -168,7 +167,7 @@ impl<'a> Source<'a> {
         self.found.push(WholeEntry { written, header, data });
     }
 
-    /// Looks for whole entries behind those the journal knows.
+    /// Searches for complete entries after those in the journal.
     fn scan(&mut self) -> Result<(), BundleError> {
         let mut seen: BTreeSet<String> =
             self.found.iter().map(|f| f.written.path.as_str().to_ascii_lowercase()).collect();
@@ -190,7 +189,7 @@ impl<'a> Source<'a> {
                 self.add(path, local.header, data, sha256);
             }
         }
-        // What the journal had wrong may have been found whole behind it.
+        // An entry that the journal describes wrongly may have been found complete after them.
         let found = |path: &str| seen.contains(&path.to_ascii_lowercase());
         self.lost.retain(|(path, _)| !found(path));
         Ok(())
@@ -262,7 +261,7 @@ impl<'a> Source<'a> {
     fn write(&mut self, to: &Destination) -> Result<Finished, BundleError> {
         let base = self.base();
         let started = base.started;
-        // Written anew below, for what they say is about another bundle.
+        // They describe another bundle, so they are written again below.
         self.found.retain(|f| !matches!(f.written.path.as_str(), layout::MANIFEST | layout::README));
         let name = name(&base, &self.found);
         let writer = BundleWriter::create(to, started)?;
@@ -278,8 +277,8 @@ impl<'a> Source<'a> {
         writer.finish_with(&name, |settled| Ok(last_files(base, settled, lost)), Vec::as_slice)
     }
 
-    /// What the run itself had said of the bundle: its manifest when it came that far, else its last
-    /// draft, else nothing.
+    /// What the run itself stated about the bundle: its manifest, if it got that far, otherwise its last draft,
+    /// otherwise nothing.
     fn base(&self) -> Manifest {
         let manifest = self.found.iter().find(|f| f.written.path.as_str() == layout::MANIFEST);
         let written = manifest.and_then(|found| {
@@ -295,7 +294,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The name the run would have given, as far as can be told.
+/// The name that the run would have given, as far as it is known.
 fn name(base: &Manifest, found: &[WholeEntry]) -> BundleName {
     let namespaces: BTreeSet<&str> = found.iter().filter_map(|f| f.written.path.name("namespace")).collect();
     let one = namespaces.first().filter(|_| namespaces.len() == 1).copied();
@@ -305,7 +304,7 @@ fn name(base: &Manifest, found: &[WholeEntry]) -> BundleName {
 
 /// README.txt and manifest.json of a salvaged bundle.
 fn last_files(mut base: Manifest, settled: &FinalPaths, lost: &[(String, String)]) -> Vec<(EntryPath, Vec<u8>)> {
-    // What had been said of an entry stays, under the path it has now; what it is, is measured.
+    // The record of an entry is kept, under its new path; its sizes and hash are measured.
     let mut known = std::mem::take(&mut base.entries);
     let mut moved = BTreeMap::new();
     for (inner, mut record) in settled.records_with_paths() {
@@ -336,13 +335,14 @@ fn last_files(mut base: Manifest, settled: &FinalPaths, lost: &[(String, String)
         some => format!("All but {some} of the entries it had acknowledged are here"),
     };
     base.remarks.push(format!(
-        "The run that gathered this was killed. {whole}; tasks it had not come to are missing, and those it was at may be."
+        "The run that collected this was killed. {whole}; tasks that had not started are missing, and running ones may \
+         be."
     ));
     base.remarks.extend(lost.iter().map(|(path, why)| format!("Lost: {path}: {why}.")));
     let readme = (layout::readme(), readme(&base).into_bytes());
     base.entries.push(settled.measure_bytes(&readme.0, &readme.1));
     base.entries.sort_by(|a, b| a.path.cmp(&b.path));
-    // A manifest made of these types always is JSON.
+    // A manifest of these types can always be written as JSON.
     let manifest = base.to_json().unwrap_or_default();
     vec![readme, (layout::manifest(), manifest)]
 }

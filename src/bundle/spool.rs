@@ -1,5 +1,5 @@
-//! Owns the compressed bytes of an entry until they are appended: in memory while they are few, in
-//! a file beside the bundle when they are not. Never in a shared temporary folder.
+//! Owns the compressed bytes of an entry until they are appended: in memory while they are few, otherwise in a file
+//! beside the bundle, never in a shared temporary folder.
 
 use super::{
     compress::Sink,
@@ -17,16 +17,16 @@ use std::{
 
 /// Most compressed bytes of one entry in memory.
 const IN_MEMORY: usize = 256 * 1024;
-/// Most of all that are open, but for the first that came of each, so that a small entry needs no file:
-/// when logs are followed these are hundreds, for an hour.
+/// Most compressed bytes in memory of all open entries, not counting the first bytes of each, so that a small entry
+/// needs no file: while logs are followed, hundreds are open, for an hour.
 const IN_MEMORY_TOGETHER: usize = 2 * 1024 * 1024;
 
-/// How many bytes the spools of a bundle have in memory.
+/// How many bytes all spools of a bundle have in memory.
 #[derive(Default)]
 pub(super) struct InMemory(AtomicUsize);
 
 impl InMemory {
-    /// Whether there is room for more, which is taken then.
+    /// Whether there is room for more; if so, it is taken.
     fn take(&self, bytes: usize) -> bool {
         let more = |held: usize| held.checked_add(bytes).filter(|held| *held <= IN_MEMORY_TOGETHER);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
@@ -43,14 +43,14 @@ pub(super) struct Spool {
     path: PathBuf,
     in_memory: Arc<InMemory>,
     held: Vec<u8>,
-    /// How many of these count for all.
+    /// How many of these count towards the limit for all.
     counted: usize,
     file: Option<Box<dyn StoreFile>>,
     written: u64,
 }
 
 impl Spool {
-    /// An empty one, that would spill into a file at `path`.
+    /// An empty one, which spills into a file at `path`.
     pub(super) fn new(storage: Arc<dyn Storage>, path: PathBuf, in_memory: Arc<InMemory>) -> Self {
         Self { storage, path, in_memory, held: Vec::new(), counted: 0, file: None, written: 0 }
     }
@@ -60,16 +60,16 @@ impl Spool {
         &self.path
     }
 
-    /// What a write of it that failed is to the one who waits for the bundle.
+    /// Turns a failed write into an error about the bundle.
     pub(super) fn failed(&self) -> impl Fn(io::Error) -> BundleError + use<> {
         let at = self.path.clone();
         move |error| BundleError::io("spool an entry to", &at, error)
     }
 
-    /// Moves what is held to the file, and opens that.
+    /// Opens the file, and moves the bytes in memory to it.
     fn spill(&mut self) -> io::Result<()> {
         let file = self.storage.create(&self.path, Stay::Scratch)?;
-        // Its owner removes it, whatever becomes of what is written to it.
+        // Its owner removes it, whatever happens to its contents.
         self.file.insert(file).write_at(&self.held, 0)?;
         self.written = self.held.len() as u64;
         self.held = Vec::new();

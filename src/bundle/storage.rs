@@ -1,5 +1,5 @@
-//! Owns the only doors to the disk that the writer has, so that a test can fail any one of them,
-//! and what differs between operating systems.
+//! Owns the writer's only access to the disk, so that a test can make any operation fail, and the differences between
+//! operating systems.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -34,12 +34,12 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// Those of the system.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Makes what happened to names in `folder` survive a loss of power.
+    /// Makes changes of names in `folder` survive a loss of power.
     ///
     /// # Errors
     /// Those of the system; some disks cannot do this.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
-    /// Whether there is something of this name.
+    /// Whether this name exists.
     fn exists(&self, path: &Path) -> bool;
     /// Free bytes for this user on the disk that holds `folder`, when the system says.
     fn free(&self, folder: &Path) -> Option<u64>;
@@ -114,10 +114,10 @@ impl Storage for Disk {
         }
         let file = options.open(path)?;
         match stay {
-            // `salvage` asks for this lock, to leave alone what is still being written. A disk that
-            // cannot lock is no reason not to write.
+            // `salvage` checks this lock, so as not to touch a file that is still being written. The bundle is written
+            // even if the disk cannot lock.
             Stay::Lasting => drop(file.try_lock()),
-            // Without a name it goes when the process does, however that ends.
+            // Without a name, it disappears with the process, however that ends.
             Stay::Scratch => {
                 #[cfg(unix)]
                 fs::remove_file(path)?;
@@ -145,8 +145,8 @@ impl Storage for Disk {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Err(e),
             Err(_) => {}
         }
-        // What is left has a gap between the question and the deed, in which only another program
-        // that writes this very name could slip.
+        // This leaves a moment between the check and the rename, in which only another program that writes the same
+        // name could interfere.
         if self.exists(to) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -182,8 +182,8 @@ impl Storage for Disk {
     }
 }
 
-/// A file beside `path` that never has a name, so that nothing is left of it at whatever moment the
-/// process is killed; `None` where the file system cannot do this, or the folder cannot be written to.
+/// A file beside `path` that never has a name, so that nothing remains of it whenever the process is killed; `None` if
+/// the file system cannot do this, or the folder is not writable.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn nameless(path: &Path) -> Option<File> {
     use rustix::fs::{Mode, OFlags, open};

@@ -1,4 +1,4 @@
-//! Owns what is known of an entry that is in the partial bundle: what it is, and where.
+//! Owns the record of an entry that is in the partial bundle: what it is, and where.
 
 use super::{layout::EntryPath, zip_headers::EntryHeader};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// An acknowledged entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// Its path as asked for; its final one is known when the bundle ends.
+    /// The path that was requested; its final one is known when the bundle ends.
     pub path: EntryPath,
     /// Its size in bytes.
     pub bytes: u64,

@@ -1,4 +1,4 @@
-//! Owns the check of a whole bundle: every byte against its hash, and the manifest against the zip.
+//! Owns the check of a whole bundle: each file against its hash, and the manifest against the zip.
 
 use super::{
     error::{BundleError, is_damage},
@@ -21,7 +21,7 @@ pub struct Report {
     pub entries: usize,
     /// Their size in bytes, uncompressed.
     pub bytes: u64,
-    /// Whether the manifest says that the run came to its own end.
+    /// Whether the manifest says that the run was not cut short.
     pub complete: bool,
     /// How the run ended.
     pub ended: Ended,
@@ -49,13 +49,13 @@ pub enum Problem {
         /// What does not match.
         why: String,
     },
-    /// A file the manifest does not name.
+    /// A file that the manifest does not name.
     #[error("{path} is in the zip, but the manifest does not name it")]
     Unnamed {
         /// Path of the file, inside the bundle's folder.
         path: String,
     },
-    /// A file the zip does not have.
+    /// A file that the zip does not have.
     #[error("{path} is named by the manifest, but is not in the zip")]
     Missing {
         /// Path of the file, inside the bundle's folder.
@@ -68,7 +68,7 @@ pub enum Problem {
         path: String,
     },
     /// A task names an entry that the manifest does not have.
-    #[error("task {task} names {path}, which is no entry of the manifest")]
+    #[error("task {task} names {path}, which is not an entry of the manifest")]
     Dangling {
         /// Path that the task names.
         path: String,

@@ -1,4 +1,4 @@
-//! Owns the writing of a bundle, as its users see it: entries by any number of threads, and the end.
+//! Owns the writing of a bundle, as its users see it: entries from any number of threads, and the end.
 
 use super::{
     destination::Destination,
@@ -18,8 +18,8 @@ use crate::redact::Clean;
 use chrono::{DateTime, Utc};
 use std::{collections::HashMap, io::Read, path::Path, sync::Arc};
 
-/// A bundle being written. Clones write to the same one, from any thread. Dropped without
-/// [`finish`](Self::finish) or [`abandon`](Self::abandon) it leaves what [`super::salvage`] can use.
+/// A bundle being written. Clones write to the same bundle, from any thread. If it is dropped without
+/// [`finish`](Self::finish) or [`abandon`](Self::abandon), it leaves files for [`super::salvage`].
 #[derive(Clone)]
 pub struct BundleWriter(Arc<PartialBundle>);
 
@@ -50,30 +50,30 @@ impl BundleWriter {
     /// Begins an entry. Its bytes are hashed and compressed on the thread that writes them.
     ///
     /// # Errors
-    /// [`BundleError::Taken`] when the bundle has one of this path, also when only upper and lower
-    /// case differ; [`BundleError::Closed`] when it is finished.
+    /// [`BundleError::Taken`] if the bundle has an entry with this path, ignoring case; [`BundleError::Closed`] if it
+    /// is finished.
     pub fn entry(&self, path: EntryPath) -> Result<EntryWriter, BundleError> {
         self.0.take(&path)?;
         Ok(EntryWriter::new(Arc::clone(&self.0), path))
     }
 
-    /// Whether it has no entry of this path.
+    /// Whether it has no entry with this path.
     #[must_use]
     pub fn is_free(&self, path: &EntryPath) -> bool {
         self.0.is_free(path)
     }
 
-    /// Leaves word for [`super::salvage`]: the manifest as far as it is known now, in place of any
-    /// earlier one. It is not in the bundle.
+    /// Leaves a draft of the manifest for [`super::salvage`], in place of any earlier draft. It is not part of the
+    /// bundle.
     ///
     /// # Errors
-    /// When it is no JSON, or the journal cannot be written.
+    /// If it cannot be written as JSON, or the journal cannot be written.
     pub fn draft(&self, manifest: &Clean) -> Result<(), BundleError> {
         let draft = serde_json::from_slice(manifest.as_bytes()).map_err(BundleError::Manifest)?;
         self.0.draft(draft)
     }
 
-    /// What is acknowledged by now, to read it again.
+    /// The entries acknowledged so far, for reading.
     #[must_use]
     pub fn so_far(&self) -> SoFar {
         let state = self.0.lock();
@@ -85,7 +85,7 @@ impl BundleWriter {
     /// files that say what is in the bundle, `manifest.json` last of all. Entries still being
     /// written are lost.
     ///
-    /// When the name is taken by then, the bundle gets the next free one: `<name>-2.zip`.
+    /// If the name is taken, the bundle gets the next free one: `<name>-2.zip`.
     ///
     /// # Errors
     /// [`BundleError::Unfinished`]; what is on the disk can then be salvaged.
@@ -97,8 +97,8 @@ impl BundleWriter {
         self.finish_with(name, |settled| Ok(last(settled)), Clean::as_bytes)
     }
 
-    /// [`Self::finish`] for `salvage`, whose manifest is made of what had been clean before, and for
-    /// `fit`, which does without the bundle when it is not as planned.
+    /// [`Self::finish`] for `salvage`, whose manifest is made from text that was already clean, and for `fit`, which
+    /// discards the bundle if it is not as planned.
     pub(super) fn finish_with<B>(
         self,
         name: &BundleName,
@@ -108,7 +108,7 @@ impl BundleWriter {
         self.0.finish(name, last, bytes)
     }
 
-    /// Gives the bundle up and removes all of it from the disk. One that is finished stays.
+    /// Gives up the bundle and removes all of it from the disk. A finished bundle stays.
     pub fn abandon(self) {
         self.0.abandon();
     }
@@ -124,7 +124,7 @@ impl BundleWriter {
     }
 }
 
-/// The entries of a bundle that is still being written. Those that come later are not in it.
+/// The entries of a bundle that is still being written. Later ones are not included.
 pub struct SoFar {
     file: Arc<dyn StoreFile>,
     entries: HashMap<EntryPath, Stored>,

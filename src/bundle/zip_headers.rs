@@ -1,9 +1,8 @@
-//! Owns the bytes of the zip format that the writer and `salvage` deal in: local headers, the
-//! central directory, its end, and the larger forms of all three (zip64).
+//! Owns the parts of the zip format that the writer and `salvage` use: local headers, the central directory, its end,
+//! and the zip64 forms of all three.
 //!
-//! The `zip` crate reads bundles; it does not write them, because its writer cannot go back to the
-//! last good entry after a write has failed, and cannot leave room in a header for a name that is
-//! known later.
+//! The `zip` crate reads bundles but does not write them: its writer cannot return to the last good entry after a
+//! failed write, and cannot leave room in a header for a name that is known later.
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
@@ -22,8 +21,8 @@ pub(super) const LOCAL_FIXED: usize = 30;
 const DEFLATE: u16 = 8;
 const ZIP64: u16 = 0x0001;
 
-/// Extra field that says nothing: what is left of a header after its name became shorter. Archivers
-/// skip fields they do not know; this is the id that Android's aligner pads with.
+/// Extra field without meaning, which fills a header after its name became shorter. Archivers skip fields that they do
+/// not know; this is the id that Android's aligner uses for padding.
 const PADDING: u16 = 0xD935;
 /// Shortest extra field: its id and its length.
 pub(super) const PADDING_MIN: usize = 4;
@@ -34,7 +33,7 @@ const UNIX: u16 = 3 << 8;
 /// A regular file that everyone may read once it is unpacked.
 const MODE: u32 = 0o100_644 << 16;
 
-/// What the headers of one entry say, but for its name.
+/// What the headers of one entry say, except its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct EntryHeader {
     /// CRC-32 of the contents.
@@ -48,7 +47,7 @@ pub(super) struct EntryHeader {
 }
 
 impl EntryHeader {
-    /// Whether the sizes need the larger form.
+    /// Whether the sizes need zip64.
     fn large(&self) -> bool {
         self.compressed >= u64::from(u32::MAX) || self.bytes >= u64::from(u32::MAX)
     }
@@ -58,8 +57,8 @@ impl EntryHeader {
         LOCAL_FIXED + name + if self.large() { 20 } else { 0 }
     }
 
-    /// A local header of exactly `len` bytes: what the name leaves over becomes padding. `len` is
-    /// [`Self::local_len`] of this name, or at least [`PADDING_MIN`] more.
+    /// A local header of exactly `len` bytes: padding fills what the name does not use. `len` is [`Self::local_len`] of
+    /// this name, or at least [`PADDING_MIN`] more.
     pub(super) fn local(&self, name: &str, len: usize) -> Vec<u8> {
         let pad = len.saturating_sub(self.local_len(name.len()));
         let large = self.large();
@@ -202,7 +201,7 @@ impl LocalHeader {
     }
 }
 
-/// A time in a zip: UTC here, in steps of two seconds, from 1980 to 2107.
+/// A time in a zip: in UTC, in steps of two seconds, from 1980 to 2107.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct DosTime {
     time: u16,
@@ -217,7 +216,7 @@ impl DosTime {
         Self { time: short(time as usize), date: short(date as usize) }
     }
 
-    /// Back again, when it is a time at all.
+    /// The reverse, if it is a valid time.
     pub(super) fn read(self) -> Option<DateTime<Utc>> {
         let (date, time) = (u32::from(self.date), u32::from(self.time));
         let year = i32::try_from(1980 + (date >> 9)).ok()?;
@@ -227,7 +226,7 @@ impl DosTime {
     }
 }
 
-/// As much of a number as 32 bits hold; all ones say that the larger form has it.
+/// A number in 32 bits; all ones mean that the zip64 field has it.
 fn low(n: u64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! Owns `verify` and `salvage`: a bundle on this disk.
+//! Owns `verify` and `salvage`, which work on a bundle on this machine's disk.
 
 use super::{failure::Failure, terminal::Terminal};
 use crate::{
@@ -32,10 +32,10 @@ pub(super) fn verify(arguments: &Verify, terminal: &Terminal) -> Result<Exit, Fa
     })?;
     let bytes = bytesize::ByteSize(report.bytes).display().si();
     let mut text = format!(
-        "{}: {} files, {bytes}, the run {}\n",
+        "{}: {} files, {bytes}, {}\n",
         report.path.display(),
         report.entries,
-        if report.complete { "came to its end" } else { "was cut short" }
+        if report.complete { "the run finished" } else { "the run was cut short" }
     );
     report.problems.iter().for_each(|problem| text.push_str(&format!("{problem}\n")));
     text.push_str(if report.is_sound() { "all files are intact\n" } else { "the bundle is damaged\n" });

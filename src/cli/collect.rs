@@ -1,4 +1,4 @@
-//! Owns `collect`: its flags, the request that they mean, and what is printed of the bundle.
+//! Owns `collect`: its flags, the request that they make, and what is printed about the bundle.
 
 use super::{
     connection, dry_run,
@@ -56,7 +56,7 @@ pub(super) struct Arguments {
     /// Leave out these kinds: logs, previous-logs, scrapes, descriptions, or a resource by its kubectl name
     #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = "Evidence")]
     skip: Vec<String>,
-    /// Show the pods and images of other workloads on the nodes, too
+    /// Also show the pods and images of other workloads on the nodes
     #[arg(long, help_heading = "Evidence")]
     node_neighbours: bool,
     /// Also read the log files that the nodes have rotated; needs get nodes/proxy, a powerful right
@@ -90,7 +90,7 @@ pub(super) struct Arguments {
     /// Name this context's cluster NAME in the bundle; repeatable [default: the context's name]
     #[arg(long, value_name = "CONTEXT=NAME", value_parser = parse::renaming, help_heading = "Bundle")]
     pub(super) cluster_name: Vec<(String, String)>,
-    /// Redact with the key in this file (at least 16 bytes); bundles of the same key have the same token for a secret
+    /// Redact with the key in this file (at least 16 bytes); bundles with the same key have the same token for a secret
     #[arg(long, value_name = "FILE", help_heading = "Bundle")]
     redaction_key: Option<PathBuf>,
     /// Also write a copy of at most this size: 20MB, 20MiB
@@ -127,7 +127,7 @@ pub(super) async fn run(arguments: &Arguments, terminal: &Arc<Terminal>) -> Resu
     collect(request, &output, terminal).await
 }
 
-/// What is printed of a bundle.
+/// What is printed about a bundle.
 pub(super) struct Print {
     pub(super) max_size: Option<u64>,
     pub(super) output: Output,
@@ -139,12 +139,12 @@ pub(super) async fn collect(request: CollectRequest, print: &Print, terminal: &A
     let control = Control::default();
     let listening = listen(&control, terminal);
     let collected = pipeline::collect(request, terminal.clone(), &control).await;
-    // From here on there is a bundle, and an interrupt is about a copy of it.
+    // From here on there is a bundle, and an interrupt only stops a smaller copy.
     listening.abort();
     print.collected(&collected?, terminal)
 }
 
-/// The window, and what is to be said of it.
+/// Prints the window, and warnings about it.
 fn echo(request: &CollectRequest, terminal: &Terminal) {
     let (window, started) = (&request.evidence.window, request.started);
     terminal.say_text(&window.echo(started, &Local));
@@ -153,7 +153,7 @@ fn echo(request: &CollectRequest, terminal: &Terminal) {
 }
 
 impl Print {
-    /// Says what there is now, makes the smaller copy that was asked for, and prints the paths.
+    /// Prints the summary, makes the requested smaller copy, and prints the paths.
     fn collected(&self, collected: &Collected, terminal: &Arc<Terminal>) -> Result<Exit, Failure> {
         let Collected { manifest, findings, finished, .. } = collected;
         let path = finished.path.display().to_string();
@@ -186,7 +186,7 @@ impl Print {
     }
 }
 
-/// The smaller copy; none when the bundle is small enough, or when it failed, which is told.
+/// The smaller copy; none if the bundle is small enough, or if it failed, which is printed.
 fn copy(collected: &Collected, max: u64, terminal: &Arc<Terminal>, exit: &mut Exit) -> Option<Finished> {
     match on_interrupt(|control| collected.fit(max, &**terminal, control)) {
         Ok(copy) => {
@@ -209,7 +209,7 @@ fn copy(collected: &Collected, max: u64, terminal: &Arc<Terminal>, exit: &mut Ex
 }
 
 impl Arguments {
-    /// The request that these flags mean.
+    /// The request that these flags make.
     fn request(&self, now: DateTime<Utc>) -> Result<CollectRequest, Failure> {
         let earlier = self.into.as_deref().map(Earlier::open).transpose().map_err(Failure::usage)?;
         let evidence = self.evidence(now, earlier.as_ref().map(Earlier::manifest))?;
@@ -235,7 +235,7 @@ impl Arguments {
         })
     }
 
-    /// Which evidence; where a bundle is to be completed, what that was asked for.
+    /// Which evidence to collect; if a bundle is to be completed, the same as for that bundle.
     pub(super) fn evidence(&self, now: DateTime<Utc>, earlier: Option<&Manifest>) -> Result<Request, Failure> {
         let collectors = collectors::optional();
         let profile = match (&self.profile, earlier) {
@@ -252,7 +252,7 @@ impl Arguments {
             Some(manifest) => pipeline::window_of(manifest, now).map_err(|why| {
                 let path = self.into.as_deref().unwrap_or(Path::new("")).display();
                 Failure::usage(format!(
-                    "--into {path}: in its manifest.json, {why}; collect anew, with --incident-time in place of --into"
+                    "--into {path}: in its manifest.json, {why}; collect again, with --incident-time instead of --into"
                 ))
             })?,
             None => {
@@ -271,7 +271,7 @@ impl Arguments {
         for kind in &self.skip {
             if kind == "pods" {
                 return Err(Failure::usage(
-                    "--skip pods: everything else is planned from the pods; skip logs or scrapes instead",
+                    "--skip pods: everything else is planned from the list of pods; skip logs or scrapes instead",
                 ));
             }
             if !known(kind) {
@@ -308,7 +308,8 @@ impl Arguments {
         Key::from_bytes(&bytes)
             .map_err(|why| Failure::usage(format!("the redaction key {} cannot be used: {why}", path.display())))
     }
-    /// The flags that ask for the same again, to be pasted into a shell. Paths of this machine are not for others.
+    /// The flags that repeat this request, ready to paste into a shell. Paths of this machine are left out, because
+    /// others read them.
     fn repeat(&self) -> RepeatFlags {
         RepeatFlags { evidence: self.which_evidence(), around: self.around(), prometheus: self.metrics.repeat() }
     }
@@ -333,7 +334,7 @@ impl Arguments {
         flags
     }
 
-    /// The flags that say how much time there is around the incident.
+    /// The flags that say how much time around the incident to collect.
     fn around(&self) -> String {
         let given = [("--before", &self.before), ("--after", &self.after)];
         let given = given.into_iter().filter_map(|(flag, value)| Some(format!(" {flag} {}", quoted(value.as_ref()?))));

@@ -37,7 +37,7 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    /// Which clusters these flags mean, and where in them, with so many requests at once to each.
+    /// The clusters that these flags select, and where in them, with this many requests to each at once.
     pub(super) fn targets(&self, names: Vec<(String, String)>, requests: usize) -> Targets {
         let target = |context| Target {
             kubeconfig: self.kubeconfig.clone(),

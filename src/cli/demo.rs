@@ -1,4 +1,4 @@
-//! Owns `demo`: the whole of `collect`, against a recorded incident in place of a cluster.
+//! Owns `demo`: all of `collect`, with a recorded incident in place of a cluster.
 
 use super::{
     collect::{self, Print},
@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: &Arguments, terminal: &Arc<Terminal>) -> Resu
         None => BundleReader::held("the built-in incident", INCIDENT).map_err(Failure::no_bundle)?,
     };
     terminal.say(format_args!(
-        "replaying a recording of {}: no cluster is contacted, and ages are as of then",
+        "replaying a recording of {}: no cluster is contacted, and ages are relative to that time",
         recording.manifest().started.to_rfc3339_opts(SecondsFormat::Secs, true)
     ));
     let mut request = pipeline::request_of(Arc::new(recording), Utc::now()).map_err(Failure::usage)?;

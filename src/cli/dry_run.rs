@@ -1,4 +1,4 @@
-//! Owns `collect --dry-run`: the very plan that would run, after asking only what planning needs.
+//! Owns `collect --dry-run`: the same plan that would run, after sending only the requests that planning needs.
 
 use super::{failure::Failure, parse::Output, terminal::Terminal};
 use crate::{
@@ -60,8 +60,8 @@ fn limits_text(request: &CollectRequest) -> String {
     )
 }
 
-/// The plan of one cluster, in the order it would run. What planning goes on from is asked for; all else is taken to
-/// answer, and it is left open whether there is a Prometheus.
+/// The plan of one cluster, in the order in which it would run. Only what planning needs is requested; all other
+/// requests are assumed to be answered, and it is left open whether there is a Prometheus.
 async fn whole(request: &Arc<Request>, cluster: &Cluster, gap: Duration) -> Result<Vec<Planned>, SourceError> {
     let basis = cluster.basis(request, gap);
     let mut planner = collectors::planner(&basis, HashSet::new());
@@ -80,7 +80,7 @@ async fn whole(request: &Arc<Request>, cluster: &Cluster, gap: Duration) -> Resu
             };
             let is_refused = shown.is_refused;
             open.extend(planner.on(&planned.task, shown, &looked));
-            // What takes its place is required in its place.
+            // The tasks that replace it are required instead.
             planned.task.required &= !is_refused;
         }
         plan.push(planned);
@@ -89,10 +89,10 @@ async fn whole(request: &Arc<Request>, cluster: &Cluster, gap: Duration) -> Resu
     Ok(plan)
 }
 
-/// What the lists showed that planning needs.
+/// What the lists that planning needs showed.
 struct Looked<'a> {
     now: DateTime<Utc>,
-    /// When the pods were asked for first, by the API server's clock.
+    /// When the pods were first requested, by the API server's clock.
     listed: Option<DateTime<Utc>>,
     told: MentionedPods,
     basis: &'a Basis,
@@ -123,7 +123,7 @@ impl Evidence for Looked<'_> {
     }
 
     fn known(&self) -> Known {
-        // What metrics and logs tell narrows the questions further, when they are there.
+        // In a real run, what metrics and logs show narrows the queries further.
         Known { namespaces: self.basis.place.namespaces.keys().cloned().collect(), ..Known::default() }
     }
 

@@ -1,4 +1,4 @@
-//! Owns how a verb fails: the error in words, and the exit code.
+//! Owns how a verb fails: with an error in words, and an exit code.
 
 use crate::{exit::Exit, pipeline::PipelineError};
 use std::fmt;
@@ -11,7 +11,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// What the user asked for is wrong.
+    /// The command line, or a file that it names, is wrong.
     pub(super) fn usage(error: impl fmt::Display) -> Self {
         Self { exit: Exit::Usage, text: error.to_string() }
     }

@@ -1,4 +1,4 @@
-//! Owns `fit`: a smaller copy of a bundle, for where the full one is too large to send.
+//! Owns `fit`: a smaller copy of a bundle, for when the full one is too large to send.
 
 use super::{failure::Failure, parse, signal::on_interrupt, terminal::Terminal};
 use crate::{
@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Exit, Fa
     Ok(Exit::Complete)
 }
 
-/// What came of it, in a line.
+/// The result, in a line or two.
 pub(super) fn told(copy: &Fit, max: u64) -> String {
     let size = |bytes: u64| ByteSize(bytes).display().si();
     match copy {

@@ -1,4 +1,4 @@
-//! Owns the flags that say which Prometheus is asked, and what.
+//! Owns the flags that say which Prometheus is queried, and for what.
 
 use super::failure::Failure;
 use crate::{
@@ -50,13 +50,13 @@ pub(super) struct Flags {
     /// If no Prometheus answers, scrape the servers twice, this far apart; 0s scrapes them once
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = super::parse::duration, overrides_with = "scrape_gap")]
     pub(super) scrape_gap: Duration,
-    /// Run this PromQL query over the window, too; repeatable
+    /// Also run this PromQL query over the window; repeatable
     #[arg(long, value_name = "NAME=PROMQL")]
     query: Vec<String>,
 }
 
 impl Flags {
-    /// Which is asked; of an address only what may be shown.
+    /// Which Prometheus to query; of an address, only what may be shown.
     pub(super) fn ask(&self) -> Result<Ask, Failure> {
         Ok(match self.prometheus.as_str() {
             "auto" => Ask::Find,
@@ -69,7 +69,7 @@ impl Flags {
         })
     }
 
-    /// How it is reached, by credentials that are read now.
+    /// How it is reached, with credentials that are read now.
     pub(super) fn access(&self) -> Result<PrometheusAccess, Failure> {
         let headers = self.headers()?;
         if !self.prometheus.contains("://") {
@@ -106,7 +106,7 @@ impl Flags {
         Ok(PrometheusAccess::Address(Box::new(access)))
     }
 
-    /// The flags that say which Prometheus is asked, where that was said.
+    /// The flags that say which Prometheus is queried, if any were given.
     pub(super) fn repeat(&self) -> String {
         let mut flags = match self.ask() {
             Ok(Ask::At(at)) => format!(" --prometheus {}", quoted(&at)),
@@ -120,7 +120,7 @@ impl Flags {
         flags
     }
 
-    /// The flags that credentials were given by.
+    /// The flags with which credentials were given.
     fn credentials(&self) -> impl Iterator<Item = &'static str> {
         self.files().chain((!self.prometheus_header.is_empty()).then_some("--prometheus-header"))
     }
@@ -137,7 +137,7 @@ impl Flags {
         given.into_iter().filter(|(_, file)| file.is_some()).map(|(flag, _)| flag)
     }
 
-    /// The service that is named, if one is.
+    /// The service, if one is named.
     pub(super) fn service(&self) -> Result<Option<Named>, Failure> {
         match self.prometheus.as_str() {
             "auto" | "none" => Ok(None),
@@ -167,7 +167,7 @@ impl Flags {
             Failure::usage(format!(
                 "--prometheus {}: give http://HOST or https://HOST, NAMESPACE/SERVICE, NAMESPACE/SERVICE:PORT, \
                  auto or none",
-                // What stands before an @ may be a password.
+                // The text before an @ may be a password.
                 text.rsplit('@').next().unwrap_or_default()
             ))
         };
@@ -187,7 +187,7 @@ impl Flags {
         Ok(Named { namespace: namespace.to_owned(), name: name.to_owned(), port })
     }
 
-    /// The user's own questions.
+    /// The user's own queries.
     pub(super) fn queries(&self, profile: &Profile) -> Result<Vec<(String, String)>, Failure> {
         let mut names: BTreeSet<&str> = profile.queries.iter().map(|rule| rule.id.as_str()).collect();
         let mut queries = Vec::new();
@@ -215,8 +215,8 @@ impl Flags {
     }
 }
 
-/// Whether the API server's proxy passes a header on to a service, be it named, and it is not one that could be
-/// a secret on the way to a service that only has the right name.
+/// Whether a header may be sent to a service: the API server's proxy passes it on, and, if the service was only found
+/// by its name, it cannot be a secret.
 fn is_passed_on(name: &http::HeaderName, is_named: bool) -> bool {
     let name = name.as_str();
     let of_tenants = ["x-scope-orgid", "thanos-tenant", "accountid", "projectid"].contains(&name);

@@ -1,5 +1,5 @@
-//! Owns the command line: a file for each verb. Text is checked and made into a request, the [pipeline](crate::pipeline)
-//! does the work, and what came of it is printed.
+//! Owns the command line: a file for each verb. It checks the arguments and makes them a request, the
+//! [pipeline](crate::pipeline) does the work, and the result is printed.
 
 mod bundles;
 mod collect;
@@ -42,7 +42,7 @@ enum Verb {
     Report(report::Arguments),
     /// Make a smaller copy of a bundle; drop the least important evidence first.
     Fit(fit::Arguments),
-    /// Check a bundle: every file that the manifest lists, no other, each against its hash.
+    /// Check that a bundle has exactly the files that its manifest lists, each with the right hash.
     Verify(bundles::Verify),
     /// Recover a bundle from a killed run: NAME.zip.partial and its journal.
     Salvage(bundles::Salvage),
@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let terminal = Arc::new(Terminal::default());
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        // Help and version are asked for, and no failure.
+        // Help and version are requested, and are not failures.
         Err(answer) => {
             terminal.print_clap(&answer);
             return terminal.exit(if answer.use_stderr() { Exit::Usage } else { Exit::Complete });

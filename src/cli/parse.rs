@@ -1,4 +1,4 @@
-//! Owns values of flags as clap checks them.
+//! Owns the values of flags that clap checks.
 
 use crate::plan::window;
 use clap::ValueEnum;
@@ -20,7 +20,7 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 /// `CONTEXT=NAME`.
 pub(super) fn renaming(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        // A context may hold a `=`, a name of ours does not.
+        // A context may contain `=`, but a name in the bundle may not.
         Some(_) => {
             let (context, name) = text.rsplit_once('=').unwrap_or((text, ""));
             if context.is_empty() || name.is_empty() {
@@ -33,7 +33,7 @@ pub(super) fn renaming(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// What `-o` makes of what is printed.
+/// The output format, `-o`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
     Text,

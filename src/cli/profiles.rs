@@ -1,4 +1,4 @@
-//! Owns `profiles`: which there are, the text of one, and their schema.
+//! Owns `profiles`: the list of profiles, the text of one, and their schema.
 
 use super::{failure::Failure, terminal::Terminal};
 use crate::{exit::Exit, profile};
@@ -6,7 +6,7 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Print this built-in profile, as a start for your own
+    /// Print this built-in profile, as a starting point for your own
     #[arg(value_name = "NAME", conflicts_with = "schema")]
     name: Option<String>,
     /// Print the JSON Schema of profiles, for editors
@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Exit, Fa
         let text = profile::embedded().iter().find(|(known, _)| known == name).map(|(_, text)| *text);
         let names: Vec<&str> = profile::embedded().iter().map(|(name, _)| *name).collect();
         terminal.print(text.ok_or_else(|| {
-            Failure::usage(format!("there is no profile \"{name}\"; there are {}", names.join(", ")))
+            Failure::usage(format!("there is no profile \"{name}\"; the profiles are {}", names.join(", ")))
         })?);
     } else {
         let mut text = String::new();

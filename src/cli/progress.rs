@@ -1,9 +1,9 @@
-//! Owns the progress bar: which tasks are under way, bytes and time; or how far a copy is.
+//! Owns the progress bar: the running tasks, bytes and time, or the progress of a copy.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{collections::BTreeSet, time::Duration};
 
-/// The tasks of a run under way, or a copy that is made smaller.
+/// The progress of a run's tasks, or of a smaller copy.
 pub(super) struct Bar {
     bar: ProgressBar,
     /// Bytes of evidence that have arrived.
@@ -24,7 +24,7 @@ impl Bar {
         bar
     }
 
-    /// Drawing on a standard error that fails is given up in silence.
+    /// If drawing on standard error fails, it is given up silently.
     fn new(template: &str) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
         bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -32,7 +32,7 @@ impl Bar {
         Self { bar, bytes: 0, under_way: BTreeSet::new() }
     }
 
-    /// Takes the bar away while something else is written.
+    /// Hides the bar while something else is written.
     pub(super) fn suspend(&self, write: impl FnOnce()) {
         self.bar.suspend(write);
     }

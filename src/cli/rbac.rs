@@ -1,5 +1,5 @@
-//! Owns `rbac`: the least Role and ClusterRole for this profile, these flags and these namespaces,
-//! generated from the plan.
+//! Owns `rbac`: the minimal Role and ClusterRole for this profile, these flags and these namespaces, generated from the
+//! plan.
 
 use super::{collect, failure::Failure, terminal::Terminal};
 use crate::{
@@ -88,7 +88,7 @@ pub(super) async fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Ex
     Ok(Exit::Complete)
 }
 
-/// Every right that the plan for these namespaces may need. Which pods there will be is not known, so it is the plan for
+/// Every right that the plan for these namespaces may need. The pods are not known in advance, so this is the plan for
 /// any pod.
 fn rights(
     request: Request,
@@ -103,7 +103,7 @@ fn rights(
     let place = Place { namespaces: namespaces.iter().map(scope).collect() };
     let shared = place.namespaces.iter().filter(|(_, scope)| !scope.own);
     let mut rights: BTreeSet<Right> = shared.flat_map(|(namespace, _)| Neighbours::rights(namespace)).collect();
-    // Finding the servers without -n is a list over the cluster; -A looks for those without pods, too.
+    // Without -n, finding the servers lists pods in the whole cluster; -A also finds deployments without pods.
     if targets.places.namespaces.is_empty() {
         rights.insert(Right::new("list", "", "pods"));
         if targets.places.all {
@@ -111,7 +111,7 @@ fn rights(
         }
     }
     let basis = Basis {
-        // What it takes to ask a Prometheus is printed where one is named.
+        // The rights to query a Prometheus are printed only if one is named.
         request: Arc::new(Request { prometheus: Ask::Nobody, ..request }),
         served: Arc::new(discovery.resources.clone()),
         unknown: Arc::new(discovery.failed.clone()),
@@ -122,7 +122,7 @@ fn rights(
     rights
 }
 
-/// The rights of a plan's tasks, when each list of pods shows any pod.
+/// The rights of a plan's tasks, if each list of pods shows any pod.
 fn of_plan(basis: &Basis) -> BTreeSet<Right> {
     let mut planner = collectors::planner(basis, HashSet::new());
     let mut rights = BTreeSet::new();
@@ -133,7 +133,7 @@ fn of_plan(basis: &Basis) -> BTreeSet<Right> {
             continue;
         }
         let namespaces = &mut basis.place.namespaces.keys();
-        // Whoever may not list over the cluster lists each namespace, which takes less.
+        // A list of the whole cluster is replaced by one for each namespace, which needs fewer rights.
         let is_refused = is_first && !task.by_namespace(namespaces).is_empty();
         if !is_refused {
             rights.extend(task.right());
@@ -149,7 +149,7 @@ fn of_plan(basis: &Basis) -> BTreeSet<Right> {
     rights
 }
 
-/// What any pod says: nothing.
+/// The evidence of any pod: nothing is known.
 struct AnyPod;
 
 impl Evidence for AnyPod {
@@ -166,13 +166,13 @@ impl Evidence for AnyPod {
     }
 }
 
-/// To ask a Prometheus behind a service, and to find its port where that was not said.
+/// The rights to query a Prometheus behind a service, and to find its port if none was given.
 async fn of_prometheus(kubernetes: &Kubernetes, named: Named) -> Vec<Right> {
     let Named { namespace, name, port } = named;
     let looked_up = port.is_none().then(|| Right::within(Some(&namespace), "get", "", "services").named(&name));
     let (port, tls) = match port {
         Some(port) => port,
-        // Whoever prints the roles may see it; who collects then asks for the same.
+        // The user who prints the roles may read it; the user who collects then uses the same port.
         None => prometheus::service_port(kubernetes, &namespace, &name)
             .await
             .ok()

@@ -1,4 +1,4 @@
-//! Owns `report`: the rules of a profile over a bundle that is there, again or by another profile, without any cluster.
+//! Owns `report`: the rules of a profile, evaluated over an existing bundle, without a cluster.
 
 use super::{failure::Failure, terminal::Terminal};
 use crate::{

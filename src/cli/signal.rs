@@ -1,14 +1,14 @@
-//! Owns what Ctrl-C, and a request to terminate, do to a run.
+//! Owns what Ctrl-C and SIGTERM do to a run.
 
 use super::terminal::Terminal;
 use crate::{exit::Exit, pipeline::Control};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 
-/// Within this time one Ctrl-C may come twice: to the process, and to the group that it is in.
+/// Within this time, one Ctrl-C may arrive twice: at the process, and at its process group.
 const TWICE: Duration = Duration::from_millis(200);
 
-/// Ctrl-C once closes the bundle, twice leaves at once.
+/// The first Ctrl-C finishes the bundle, the second exits at once.
 pub(super) fn listen(control: &Control, terminal: &Arc<Terminal>) -> JoinHandle<()> {
     let (control, terminal) = (control.clone(), terminal.clone());
     tokio::spawn(async move {
@@ -27,7 +27,7 @@ pub(super) fn listen(control: &Control, terminal: &Arc<Terminal>) -> JoinHandle<
     })
 }
 
-/// Does what blocks this thread; Ctrl-C interrupts it.
+/// Does work that blocks this thread; Ctrl-C interrupts it.
 pub(super) fn on_interrupt<T>(work: impl FnOnce(&Control) -> T) -> T {
     let control = Control::default();
     let stopped = control.clone();
@@ -40,7 +40,7 @@ pub(super) fn on_interrupt<T>(work: impl FnOnce(&Control) -> T) -> T {
     done
 }
 
-/// Waits for Ctrl-C, or for being asked to end.
+/// Waits for Ctrl-C or SIGTERM.
 async fn interrupted() {
     #[cfg(unix)]
     {
@@ -53,7 +53,7 @@ async fn interrupted() {
             return;
         }
     }
-    // Without handlers the system's own apply: the process ends, and `salvage` finds its journal.
+    // Without a handler, the system's default applies: the process ends, and `salvage` finds its journal.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }

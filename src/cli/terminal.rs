@@ -1,5 +1,5 @@
-//! Owns standard output and standard error: the one place that writes to them. That they are full, closed or gone ends
-//! no run. Progress is shown where standard error is a terminal.
+//! Owns standard output and standard error, and is the only file that writes to them. If one is full, closed or gone,
+//! the run goes on. Progress is shown only if standard error is a terminal.
 
 use super::progress::Bar;
 use crate::{
@@ -25,8 +25,8 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// Writes to standard output. Where it does not take all of the text, says so on standard error and returns false.
-    /// A closed pipe is the reader's choice, and no loss.
+    /// Writes to standard output. If not all of the text could be written, says so on standard error and returns false.
+    /// A closed pipe is the reader's choice, and not an error.
     pub(super) fn print(&self, text: &str) -> bool {
         let mut stdout = io::stdout();
         self.is_printed(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
@@ -63,7 +63,7 @@ impl Terminal {
 
     /// Writes whole lines to standard error, above the progress bar.
     pub(super) fn say_text(&self, text: &str) {
-        // There is nobody to tell that there is nobody to tell.
+        // If standard error fails, there is nowhere to report it.
         let write = || _ = io::stderr().write_all(text.as_bytes());
         match &*self.bar() {
             Some(bar) => bar.suspend(write),
@@ -73,7 +73,7 @@ impl Terminal {
 
     /// The bar that is drawn now.
     fn bar(&self) -> MutexGuard<'_, Option<Bar>> {
-        // A panic elsewhere must not silence what is still shown.
+        // A panic elsewhere must not stop output.
         self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

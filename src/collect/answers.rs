@@ -1,5 +1,5 @@
-//! Owns what the manifest says about queries: which Prometheus was asked, the verdict on each answer, and the line of the
-//! checklist.
+//! Owns what the manifest says about queries: which Prometheus was queried, the verdict on each answer, and the
+//! checklist's line about them.
 
 use super::Run;
 use crate::{
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// Most alerting answers that the checklist names.
 const MOST_NAMED: usize = 5;
 
-/// The Prometheus that was asked in a cluster.
+/// The Prometheus that was queried in a cluster.
 pub(super) fn backend(run: &Run, cluster: &ClusterInfo) -> Option<Backend> {
     run.records.iter().filter(|record| record.cluster == cluster.name).find_map(|record| record.result.backend.clone())
 }
@@ -87,7 +87,7 @@ pub(super) fn earlier(manifest: &mut Manifest, was: &Manifest, path: impl Fn(&st
     }
 }
 
-/// Whether the bundle has metric values and their PromQL, and the command that gets what is missing.
+/// Whether the bundle has metric values and their PromQL, and the command that collects what is missing.
 pub(super) fn checklist(manifest: &Manifest, queries: usize, again: &str) -> ChecklistItem {
     let of_kind = |kind: &'static str| manifest.tasks.iter().filter(move |task| task.kind == kind);
     let scraped = of_kind("scrape").filter(|task| task.outcome == Outcome::Collected).count();
@@ -130,16 +130,17 @@ pub(super) fn checklist(manifest: &Manifest, queries: usize, again: &str) -> Che
     }
     for cluster in &manifest.clusters {
         let Some(Backend { at, why, .. }) = &cluster.prometheus else { continue };
-        details.push(format!("asked {at}: {}", why.replace("; ", ", ")));
+        details.push(format!("queried {at}: {}", why.replace("; ", ", ")));
     }
     let is_lacking = |task: &&TaskRecord| task.outcome != Outcome::Collected;
     let whom: Vec<&TaskRecord> = of_kind("prometheus").filter(is_lacking).collect();
     for task in &whom {
-        details.push(format!("no Prometheus was asked: {}", task.causes.join(": ").replace("; ", ", ")));
+        details.push(format!("no Prometheus was queried: {}", task.causes.join(": ").replace("; ", ", ")));
     }
     if scraped > 0 {
+        let pods = if scraped == 1 { "pod" } else { "pods" };
         details.push(format!(
-            "/metrics of {scraped} pod(s), at the time of the collection: nothing about the time before"
+            "/metrics of {scraped} {pods}, at the time of the collection, which says nothing about the time before"
         ));
     }
     if has_queries {

@@ -1,4 +1,4 @@
-//! Owns how the manifest of an earlier bundle is merged into that of the run which completed it: tasks, entries and
+//! Owns how the manifest of an earlier bundle is merged into that of the run that completed it: tasks, entries and
 //! coverage. Pure.
 
 use super::{Earlier, answers, earlier::Carriage};
@@ -11,7 +11,7 @@ use crate::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::{HashMap, HashSet};
 
-/// Adds what was copied from `earlier` to `manifest`, which has what the run itself got.
+/// Adds what was copied from `earlier` to `manifest`, which has what the run itself collected.
 pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriage, settled: &FinalPaths) {
     let was = earlier.manifest();
     let at = was.started.to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -43,10 +43,10 @@ pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriag
     manifest.remarks.extend(was.remarks.iter().cloned());
     let name = earlier.name();
     manifest.remarks.push(match earlier.is_of_this_run() {
-        true => format!("the logs were followed; the folder earlier has the state at {at} of what changed since"),
+        true => format!("the logs were followed; the folder earlier has what changed since {at}, as it was then"),
         false => format!(
-            "this completes {name}, collected at {at}: its logs are continued, and the folder earlier has the state at \
-             that time of what changed since"
+            "this completes {name}, collected at {at}: its logs are continued, and the folder earlier has what changed \
+             since, as it was then"
         ),
     });
     if was.redaction_key_id != manifest.redaction_key_id {
@@ -66,7 +66,7 @@ fn entry<'a>(entries: &'a mut [EntryRecord], path: &str) -> Option<&'a mut Entry
     Some(&mut entries[at])
 }
 
-/// Fills in what the earlier manifest says of an entry, beside what the zip shows.
+/// Adds what the earlier manifest states about an entry to what the zip shows.
 fn fill(record: &mut EntryRecord, was: EntryRecord, again: &crate::redact::Counts) {
     record.task = was.task;
     record.source = was.source;
@@ -80,8 +80,8 @@ fn fill(record: &mut EntryRecord, was: EntryRecord, again: &crate::redact::Count
     }
 }
 
-/// Adds the earlier tasks: those that this run did not have, those whose evidence it did not get, and those of which it
-/// got a later state.
+/// Adds the earlier tasks: those that this run did not have, those whose evidence it did not collect, and those of
+/// which it collected a later state.
 fn tasks(manifest: &mut Manifest, was: &Manifest, at: &str, paths: &HashMap<&str, String>) {
     let ids: HashMap<String, usize> =
         manifest.tasks.iter().enumerate().map(|(at, task)| (task.id.clone(), at)).collect();
@@ -90,7 +90,7 @@ fn tasks(manifest: &mut Manifest, was: &Manifest, at: &str, paths: &HashMap<&str
         let entries: Vec<String> = task.entries.iter().filter_map(|path| paths.get(path.as_str()).cloned()).collect();
         let mut task = TaskRecord { entries, ..task.clone() };
         match ids.get(&task.id).map(|at| &mut manifest.tasks[*at]) {
-            // What it got is a part of another task's evidence.
+            // What it collected is a part of another task's evidence.
             None if task.entries.is_empty() && task.outcome == Outcome::Collected && is_of_files(&task) => {}
             None => manifest.tasks.push(task),
             Some(now) if is_lacking(now) && matches!(task.outcome, Outcome::Collected | Outcome::Empty) => {
@@ -118,12 +118,12 @@ fn tasks(manifest: &mut Manifest, was: &Manifest, at: &str, paths: &HashMap<&str
     }
 }
 
-/// Whether a task that got something has files of its own.
+/// Whether a task that collected something has its own files.
 fn is_of_files(task: &TaskRecord) -> bool {
     !["version", "discovery"].contains(&task.kind.as_str())
 }
 
-/// Whether this run got nothing for a task.
+/// Whether this run collected nothing for a task.
 fn is_lacking(task: &TaskRecord) -> bool {
     use Outcome::{Cancelled, Failed, Forbidden, Skipped, TimedOut};
     task.entries.is_empty() && matches!(task.outcome, Cancelled | Failed | Forbidden | Skipped | TimedOut)

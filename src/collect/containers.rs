@@ -1,4 +1,4 @@
-//! Owns the coverage of each container: joins the runs in its status with what became of their logs. Pure.
+//! Owns the coverage of each container: joins the runs in its status with the outcomes of their logs. Pure.
 
 use super::{Container, EndedTask, Run};
 use crate::{
@@ -135,12 +135,12 @@ fn not_planned(request: &Request, previous: bool) -> RunLog {
     RunLog::Missing(Reason { cause: GapCause::Skipped, text })
 }
 
-/// What became of a log, by its collector or else by the outcome.
+/// The result for a log, as its collector states it, otherwise by the outcome.
 fn of_record(record: &EndedTask, settled: &FinalPaths) -> RunLog {
     let result = &record.result;
     let not = |cause, text: String| RunLog::Missing(Reason { cause, text });
     if result.entries.iter().any(|entry| settled.record(&entry.path).is_none()) {
-        return not(GapCause::StreamFailed, "it was collected, but the disk was full".to_owned());
+        return not(GapCause::StreamFailed, "it was collected, but lost to a full disk".to_owned());
     }
     if let Some(log) = &result.log {
         return log.clone();

@@ -1,4 +1,4 @@
-//! Owns what every collector is given: one cluster, and what is the same for all clusters of a run.
+//! Owns what every collector is given: one cluster, and what all clusters of a run share.
 
 use super::{Earlier, Entry, Reach, Skip, TaskResult, Writing};
 use crate::{
@@ -40,13 +40,13 @@ pub struct ClusterTask<'a> {
 
 /// Logs that were followed until the window closed, and that are still to be finished.
 pub trait FollowedLogs: Send + Sync {
-    /// Whether it has the run that a task means.
+    /// Whether it has the run that a task is about.
     fn has(&self, log: &LogTask) -> bool;
     /// UIDs of the pods of which it has a log.
     fn uids(&self) -> HashSet<String>;
-    /// Tasks for the runs that none of `planned` means.
+    /// Tasks for the runs that none of `planned` is about.
     fn rest(&self, planned: &[Task]) -> Vec<Task>;
-    /// Finishes the log of the run that a task means; nothing where that run was not followed.
+    /// Finishes the log of the run that a task is about; none if that run was not followed.
     fn finish<'a>(
         &self,
         context: &'a ClusterContext,
@@ -57,7 +57,7 @@ pub trait FollowedLogs: Send + Sync {
 
 /// What is looked for in the evidence.
 pub struct Searches {
-    /// Names that identity is read by.
+    /// Names by which the identity is found.
     pub names: IdentityNames,
     /// Variables of containers whose plain values are facts.
     pub env: BTreeSet<String>,
@@ -91,16 +91,16 @@ pub struct RunContext {
     pub stop: Stop,
 }
 
-/// What is learned of a cluster while it is collected from.
+/// What is learned about a cluster during the collection.
 #[derive(Default)]
 pub struct Learned {
     /// Images of the pods that were seen: of a node, only these are shown.
     pub(super) images: OnceLock<BTreeSet<String>>,
-    /// When these pods were asked for, by the API server's clock: what their status says is as old.
+    /// When these pods were requested, by the API server's clock: their status is as of that time.
     pub(crate) seen: OnceLock<DateTime<Utc>>,
     /// The Prometheus that is asked.
     prometheus: OnceLock<Prometheus>,
-    /// What its objects state in numbers, once they are listed.
+    /// The numbers that its objects state, once they are listed.
     object_series: Mutex<AllObjectSeries>,
 }
 
@@ -113,7 +113,7 @@ pub struct ClusterContext {
     pub cluster: String,
     /// Its API server.
     pub kubernetes: Kubernetes,
-    /// What is known of it before anything is asked of it for evidence.
+    /// What is known about it before any evidence is requested.
     pub basis: Basis,
     /// The API server's clock minus ours.
     pub skew: TimeDelta,
@@ -130,14 +130,14 @@ impl ClusterContext {
         Utc::now() + self.skew
     }
 
-    /// What is known of the cluster before its objects come.
+    /// What is known about the cluster before its objects arrive.
     pub(crate) fn object_context(&self) -> ObjectContext {
         let started = self.run.started + self.skew;
         let env = &self.run.searches.env;
         ObjectContext::new(&self.cluster, &self.basis.request, &self.basis.place, env, started)
     }
 
-    /// What these claims say of the workload here, and its Prometheus.
+    /// What these claims state about the workload here, and its Prometheus.
     pub(crate) fn known(&self, claims: &[IdentityClaim], backend: Option<&Backend>) -> Known {
         let namespaces = self.basis.place.namespaces.keys().cloned().collect();
         queries::known(&self.basis.request, claims, (&self.cluster, namespaces), backend)
@@ -158,12 +158,12 @@ impl ClusterContext {
         self.learned.object_series.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The Prometheus that is asked, once it is found.
+    /// The Prometheus to query, once it is found.
     pub(crate) fn prometheus(&self) -> Option<&Prometheus> {
         self.learned.prometheus.get()
     }
 
-    /// Notes the Prometheus that is asked; it is looked for once.
+    /// Sets the Prometheus to query; the search is made once.
     pub(crate) fn set_prometheus(&self, prometheus: Prometheus) {
         let _ = self.learned.prometheus.set(prometheus);
     }

@@ -1,4 +1,4 @@
-//! Owns describing what was collected, when all tasks have ended: each object beside its YAML.
+//! Owns the descriptions of collected objects, which are written beside their YAML when all tasks have ended.
 
 use super::{ClusterContext, EndedTask, Entry, Run, ledger};
 use crate::{
@@ -10,8 +10,8 @@ use crate::{
 use chrono::{DateTime, Utc};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Adds the descriptions of every cluster's objects to the records of the tasks that got them, as of
-/// `started`, this machine's time. Those that cannot be written are left out; the error is the first.
+/// Adds the descriptions of every cluster's objects to the records of the tasks that collected them, as of `started`,
+/// by this machine's clock. Those that cannot be written are left out; the error is the first.
 ///
 /// # Errors
 /// When an entry cannot be written.

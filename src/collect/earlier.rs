@@ -1,8 +1,8 @@
-//! Owns the bundle that a run completes: its logs, which this run continues, and all other evidence that the run did not
-//! get itself.
+//! Owns the bundle that a run completes: its logs, which this run continues, and all other evidence that this run did
+//! not collect itself.
 //!
-//! Its bytes were redacted when they were written. They are redacted again: the file may come from anywhere, and this
-//! version may know secrets that an earlier one did not.
+//! Its bytes were redacted when they were written. They are redacted again, because the file may come from anywhere,
+//! and this version may recognise secrets that an earlier version did not.
 
 use super::Entry;
 use crate::{
@@ -20,7 +20,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// So much is copied at a time (bytes).
+/// How much is copied at a time (bytes).
 const CHUNK: usize = 64 << 10;
 
 /// The most that is read of its facts (bytes).
@@ -139,12 +139,12 @@ impl Earlier {
         is_wanted.then_some(EarlierLog { reader: &self.reader, record, coverage, is_whole })
     }
 
-    /// Whether a log of it is a part of this bundle's log.
+    /// Whether one of its logs is a part of this bundle's log.
     pub(crate) fn was_continued(&self, path: &str) -> bool {
         self.continued.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
     }
 
-    /// Records that a log of it is a part of this bundle's log.
+    /// Records that one of its logs is a part of this bundle's log.
     pub(crate) fn mark_continued(&self, path: String) {
         self.continued.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
     }
@@ -291,7 +291,7 @@ fn within(path: &str) -> Option<&str> {
     path.strip_prefix("clusters/").and_then(|path| path.split_once('/')).map(|(_, within)| within)
 }
 
-/// What an earlier bundle has of a log.
+/// The part of a log that an earlier bundle has.
 pub(crate) struct EarlierLog<'a> {
     reader: &'a BundleReader,
     record: &'a EntryRecord,

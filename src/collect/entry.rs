@@ -1,4 +1,4 @@
-//! Owns how a collector writes an entry of the bundle, and what only the collector knows of it.
+//! Owns how a collector writes an entry of the bundle, and what only the collector knows about it.
 
 use crate::{
     bundle::{BundleError, Coverage, EntryPath, EntryWriter},
@@ -18,7 +18,7 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
-    /// An entry that begins now, of what came from this source.
+    /// An entry that is started now, with data from this source.
     pub(crate) fn new(writer: EntryWriter, source: &str) -> Self {
         Self { writer, source: source.to_owned(), started: Utc::now() }
     }
@@ -38,20 +38,20 @@ impl Writing {
     }
 }
 
-/// An entry that is written on a thread of its own, while more of it is still read: for what is much.
+/// An entry that is written on its own thread while the rest of it is still being read, for large ones.
 pub(crate) struct Piped {
     blocks: Option<SyncSender<Clean>>,
     writer: JoinHandle<Result<Writing, BundleError>>,
 }
 
-/// So many blocks wait for their turn at most: what packing lags behind while more comes, it has caught up with when
-/// the next answer begins.
+/// At most this many blocks wait. If packing lags behind while more data arrives, it catches up before the next answer
+/// begins.
 const WAITING: usize = 48;
 
 impl Piped {
     pub(crate) fn new(mut writing: Writing) -> Self {
         let (blocks, received) = mpsc::sync_channel(WAITING);
-        // Ends with the sender, also where its task is given up: then the entry never was.
+        // Ends with the sender, also if its task is given up: then the entry never existed.
         let writer = thread::spawn(move || {
             received.iter().try_for_each(|block: Clean| writing.write(&block))?;
             Ok(writing)
@@ -59,7 +59,7 @@ impl Piped {
         Self { blocks: Some(blocks), writer }
     }
 
-    /// Hands a block on. That it cannot be written shows at the end.
+    /// Hands on a block. An error in writing it is reported at the end.
     pub(crate) fn write(&self, block: Clean) {
         if let Some(blocks) = &self.blocks {
             // The other end is gone when a block could not be written.
@@ -81,7 +81,7 @@ pub struct Entry {
     pub path: EntryPath,
     /// Where it came from: the request, or this program.
     pub source: String,
-    /// When its first byte was asked for.
+    /// When its first byte was requested.
     pub started: DateTime<Utc>,
     /// When it was complete.
     pub ended: DateTime<Utc>,

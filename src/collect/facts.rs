@@ -1,6 +1,5 @@
-//! Owns putting together what the evidence says, when all of it is had: `facts.json`. Pure but for the facts of an
-//! earlier
-//! bundle, which it reads.
+//! Owns the assembly of `facts.json`, when all evidence was collected. Pure, except that it reads the facts of an
+//! earlier bundle.
 
 use super::{Carriage, Earlier, Run};
 use crate::{
@@ -23,8 +22,8 @@ use std::{
 /// Most logs whose facts are kept of an earlier bundle.
 const MOST_LOGS: usize = 10_000;
 
-/// The facts of a run, which it no longer has afterwards, and those that only the earlier bundle has. Each file goes
-/// by its path in the bundle.
+/// The facts of a run, which it no longer has afterwards, and those that only the earlier bundle has. Each file is
+/// named by its path in the bundle.
 pub fn facts(
     run: &mut Run,
     manifest: &Manifest,
@@ -46,7 +45,7 @@ pub fn facts(
             .filter_map(|carried| Some((carried.record.path.as_str(), settled.record(&carried.entry.path)?.path)))
             .collect();
         let here: HashSet<&str> = manifest.entries.iter().map(|entry| entry.path.as_str()).collect();
-        // What a longer log has begun with is in that one's facts.
+        // The beginning of a longer log is in that log's facts.
         was.logs.retain(|log| !earlier.was_continued(&log.entry));
         was.settle(|path| moved.get(path).cloned().or_else(|| here.contains(path).then(|| path.to_owned())));
         complete(&mut facts, was, earlier.manifest().started);
@@ -55,7 +54,7 @@ pub fn facts(
     facts
 }
 
-/// A pod of which only events tell.
+/// A pod that only events mention.
 fn gone(pod: &GonePod) -> Change {
     Change {
         at: pod.last,
@@ -68,8 +67,8 @@ fn gone(pod: &GonePod) -> Change {
     }
 }
 
-/// Adds what only the earlier facts have, which are of the moment `then`; of the same object, or the same log, the later
-/// ones stay. Where pods are listed now, one that is not among them is gone, and so is what made it.
+/// Adds what only the earlier facts have, which are as of `then`. For the same object or log, the later facts stay. In
+/// a namespace whose pods were listed now, a pod that was not listed is gone, and so is its owner.
 fn complete(now: &mut Facts, was: Facts, then: DateTime<Utc>) {
     let Facts {
         format: _,
@@ -136,13 +135,13 @@ fn complete(now: &mut Facts, was: Facts, then: DateTime<Utc>) {
     for (what, lacking) in lacking {
         *now.left_out.entry(what).or_default() += lacking;
     }
-    // Of the earlier logs nothing is known but what they were searched for.
+    // About the earlier logs, only the patterns that they were searched for are known.
     if now.logs.len() > had {
         now.patterns.retain(|id| patterns.contains(id));
     }
 }
 
-/// Adds those that `now` lacks by their key, as long as there is room; returns how many there was none for.
+/// Adds those whose key is not in `now`, as long as there is room; returns how many did not fit.
 fn add<T, K: Hash + Eq>(now: &mut Vec<T>, was: Vec<T>, most: usize, key: impl Fn(&T) -> K) -> u64 {
     let known: HashSet<K> = now.iter().map(&key).collect();
     let lacking: Vec<T> = was.into_iter().filter(|it| !known.contains(&key(it))).collect();

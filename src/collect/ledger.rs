@@ -1,5 +1,5 @@
-//! Owns the way from what a run gave to the manifest: every task with its outcome, every entry with its source,
-//! and the checklist over them. Pure.
+//! Owns the way from the results of a run to the manifest: every task with its outcome, every entry with its source,
+//! and the checklist. Pure.
 
 use super::{Carriage, Container, Earlier, EndedTask, Entry, Run, answers, completed, containers};
 use crate::{
@@ -20,11 +20,11 @@ use std::{
     sync::Arc,
 };
 
-/// What is known besides the run itself.
+/// What is known besides the results of the run.
 pub struct Ledger {
     /// The collection's start.
     pub started: DateTime<Utc>,
-    /// When the clusters were asked.
+    /// When the collection from the clusters started.
     pub asked: DateTime<Utc>,
     /// Its end, when it has one.
     pub finished: Option<DateTime<Utc>>,
@@ -32,17 +32,17 @@ pub struct Ledger {
     pub ended: Ended,
     /// `--ticket`.
     pub ticket: Option<String>,
-    /// The command that asks the same of the same clusters, without its time.
+    /// The command that collects the same from the same clusters, without the time.
     pub command: String,
-    /// How much time there is to be around the incident, as flags.
+    /// How much time around the incident was requested, as flags.
     pub around: String,
-    /// Which Prometheus is asked, as a flag, where that was said.
+    /// Which Prometheus is queried, as a flag, if the user gave one.
     pub asking: String,
-    /// Names the redaction key.
+    /// Identifies the redaction key.
     pub redaction_key_id: String,
-    /// The clusters, those not reached among them.
+    /// The clusters, including those that were not reached.
     pub clusters: Vec<ClusterInfo>,
-    /// What else is to be said of the run.
+    /// Further remarks about the run.
     pub remarks: Vec<String>,
     /// Entries of the user's own.
     pub notes: Vec<Entry>,
@@ -131,7 +131,7 @@ impl Ledger {
         if let Some((earlier, carriage)) = &self.earlier {
             completed::add(&mut manifest, earlier, carriage, settled);
         }
-        // Of one whose log is here there is more than its events.
+        // If its log is here, more is known than its events.
         let had: HashSet<&String> = manifest.containers.iter().filter_map(|it| it.uid.as_ref()).collect();
         manifest.gone_pods.retain(|pod| !had.contains(&pod.uid));
         manifest.redactions_total = manifest.entries.iter().flat_map(|entry| entry.redactions.values()).sum();
@@ -184,7 +184,7 @@ impl Ledger {
                     format!("{}/{}", rfc(incident.start), rfc(incident.end))
                 };
                 let same = format!("{again} --incident-time {span}{}", self.around);
-                // Of a window that ended while its logs were read, nothing need be missing.
+                // If the window ended while its logs were read, nothing may be missing.
                 let is_open = window.end > now
                     && (manifest.containers.is_empty() || gaps().any(|gap| gap.missing && gap.to == window.end));
                 if is_open {
@@ -227,7 +227,7 @@ fn region(request: &Request, run: &Run) -> JoinedClaims {
     join(&run.claims, IdentityKind::Region, request.region.as_deref().map(|said| (said, "--region")))
 }
 
-/// When it may have begun, where no incident was named.
+/// When the incident may have begun, if none was given.
 fn onset(request: &Request, run: &Run) -> Option<Onset> {
     let window = &request.window;
     if window.incident.is_some() {
@@ -288,7 +288,7 @@ fn task(record: &EndedTask, settled: &FinalPaths, entries: &mut BTreeMap<String,
     self::record(record, paths)
 }
 
-/// A task and what became of it, with the paths of its entries.
+/// The record of a task, with the paths of its entries.
 pub(super) fn record(record: &EndedTask, entries: Vec<String>) -> TaskRecord {
     let EndedTask { cluster, task, started, duration, result } = record;
     TaskRecord {
@@ -316,7 +316,7 @@ fn who(manifest: &Manifest) -> ChecklistItem {
     let said = |what: &str, value: &Option<String>, source: &Option<String>, flag: &str| match (value, source) {
         (Some(value), Some(source)) => format!("{what} {value} ({source})"),
         (Some(value), None) => format!("{what} {value}"),
-        (None, _) => format!("{what} unknown, name it with {flag}"),
+        (None, _) => format!("{what} unknown, set it with {flag}"),
     };
     let mut detail = [
         said("trust domain", &manifest.trust_domain, &manifest.trust_domain_source, "--trust-domain"),

@@ -1,8 +1,8 @@
-//! Owns the machinery of a collection: the scheduler that runs the tasks of a plan within the
-//! limits, what a collector is given and gives back, and the ledger that becomes the manifest.
+//! Owns the machinery of a collection: the scheduler that runs the tasks of a plan within the limits, what a collector
+//! is given and returns, and the ledger that becomes the manifest.
 //!
-//! It knows entries, a path and clean bytes, and nothing of zip. It knows no kind of evidence either: the collectors
-//! are in `collectors/`, and [`run`] is handed the function that runs a task.
+//! For this room, an entry is a path and clean bytes; it does not know zip. It does not know any kind of evidence
+//! either: the collectors are in `collectors/`, and [`run`] is given the function that runs a task.
 
 mod answers;
 mod completed;

@@ -1,4 +1,4 @@
-//! Owns what the user adds: notes, and files of text that they name. Redacted like all the rest.
+//! Owns what the user adds: notes and text files. They are redacted like everything else.
 
 use super::Entry;
 use crate::{
@@ -26,11 +26,11 @@ pub enum NoteError {
         /// What the operating system says.
         why: std::io::Error,
     },
-    /// It is no text, which is all that redaction reads.
+    /// It is not text, and only text can be redacted.
     #[error("cannot attach {0}: it is not text, and only text can be redacted; send it to support by itself")]
     NotText(String),
-    /// It is too large to be something a person has read.
-    #[error("cannot attach {path}: it has {size} bytes, and at most {limit} are taken; cut it to what matters")]
+    /// It is too large for something that a person has read.
+    #[error("cannot attach {path}: it has {size} bytes, and the limit is {limit}; cut it to the relevant part")]
     TooLarge {
         /// As given.
         path: String,
@@ -47,7 +47,7 @@ impl Attachment {
     /// Reads a file. Only its last name enters the bundle, never its path.
     ///
     /// # Errors
-    /// When it cannot be read or is no text.
+    /// If it cannot be read or is not text.
     pub fn read(path: &Path) -> Result<Self, NoteError> {
         let shown = path.display().to_string();
         let unreadable = |why| NoteError::Unreadable { path: shown.clone(), why };
@@ -64,7 +64,7 @@ impl Attachment {
     }
 }
 
-/// Writes the notes and attachments. Two attachments of one name are numbered.
+/// Writes the notes and attachments. Attachments with the same name are numbered.
 ///
 /// # Errors
 /// When the bundle cannot be written.

@@ -1,4 +1,4 @@
-//! Owns how the Prometheus to ask is reached, as the user says it.
+//! Owns how the Prometheus is reached, as the user's flags say.
 
 use crate::source::prometheus::Prometheus;
 use http::HeaderMap;
@@ -19,6 +19,6 @@ pub struct Named {
     pub namespace: String,
     /// Name of the Service.
     pub name: String,
-    /// Its port, and whether that speaks TLS; where it is not said, the service says it.
+    /// Its port, and whether it uses TLS; none takes the port that the Service states.
     pub port: Option<(u16, bool)>,
 }

@@ -1,4 +1,4 @@
-//! Owns what a collector gives back.
+//! Owns what a collector returns.
 
 use super::Entry;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     source::{StopReason, kubernetes::SourceError},
 };
 
-/// What became of a task.
+/// The outcome of a task.
 #[derive(Debug)]
 pub struct TaskResult {
     /// One of the nine words of the manifest.
@@ -19,25 +19,25 @@ pub struct TaskResult {
     pub hint: Option<String>,
     /// The files that it wrote into the bundle.
     pub entries: Vec<Entry>,
-    /// What planning goes on from.
+    /// What planning continues from.
     pub shown: Shown,
-    /// The pods that events tell of.
+    /// The pods that events mention.
     pub told: Option<MentionedPods>,
-    /// What it says about who this is.
+    /// Its claims about the identity of the workload.
     pub claims: Vec<IdentityClaim>,
     /// Which Prometheus was found.
     pub backend: Option<Backend>,
-    /// What of a scrape the queries are about.
+    /// The samples of a scrape that queries need.
     pub scraped: Option<Scraped>,
-    /// What the answer to a question says.
+    /// The verdict on the answer to a query.
     pub verdict: Option<Verdict>,
-    /// What became of a container's log, where the outcome does not say it.
+    /// The result for a container's log, if the outcome does not state it.
     pub log: Option<RunLog>,
-    /// What a log says; its entry under the path that it was written to.
+    /// The facts of a log; its entry is named by the path that it was written to.
     pub log_facts: Option<Box<LogFacts>>,
-    /// When a log's errors jumped, where that was looked for.
+    /// When a log's errors jumped, if that was looked for.
     pub onset: Option<Onset>,
-    /// What the objects say that were listed.
+    /// The facts of the listed objects.
     pub objects: Option<Box<ObjectFacts>>,
     /// Whether it failed because the disk is full.
     pub disk_full: bool,
@@ -77,25 +77,25 @@ impl TaskResult {
         let (outcome, cause) = match reason {
             StopReason::Interrupted => (Outcome::Cancelled, "interrupted by the user"),
             StopReason::Deadline => (Outcome::TimedOut, "the run's deadline passed"),
-            StopReason::DiskFull => (Outcome::Failed, "there was no room left on the disk"),
+            StopReason::DiskFull => (Outcome::Failed, "the disk was full"),
         };
-        let hint = (reason == StopReason::Deadline).then(|| "give more time with --deadline".to_owned());
+        let hint = (reason == StopReason::Deadline).then(|| "allow more time with --deadline".to_owned());
         Self { causes: vec![cause.to_owned()], hint, ..Self::new(outcome) }
     }
 
-    /// A source gave no answer. A refusal names the right that would have granted it.
+    /// A source gave no answer. For a refusal, names the right that the task needs.
     pub(crate) fn failed(error: &SourceError, task: &Task) -> Self {
         Self::refused(error, || task.right())
     }
 
-    /// The same, by the right that would have granted it, if that is known.
+    /// The same, with the right that the task needs, if known.
     pub(crate) fn refused(error: &SourceError, right: impl FnOnce() -> Option<Right>) -> Self {
         let (outcome, hint) = match error {
             SourceError::Stopped(reason) => return Self::stopped(*reason),
             SourceError::Status { code: 401, reason, .. } if !reason.is_empty() => {
                 (Outcome::Forbidden, Some("the credentials were not accepted; log in again".to_owned()))
             }
-            // Words without a reason are those of something before or behind the API server.
+            // A message without a reason comes from something in front of or behind the API server.
             SourceError::Status { code: 403, reason, .. } if !reason.is_empty() => {
                 (Outcome::Forbidden, right().map(|right| right.needed()))
             }

@@ -1,21 +1,21 @@
-//! Owns where to resume a log that is followed, and which lines come a second time then. It knows lines by their
-//! timestamps.
+//! Owns where to resume a log that is followed, and which of its lines arrive a second time. It recognises lines by
+//! their timestamps.
 //!
-//! Lines of stdout and stderr are not strictly in order, and a request with `sinceTime` is answered with later lines
-//! only. So a log is asked for again from some seconds before its last line. The lines that come then begin with those
-//! that were read before, unless some were rotated away in between.
+//! Lines of stdout and stderr are not strictly in order, and a request with `sinceTime` returns only later lines. So a
+//! log is requested again from some seconds before its last line. The answer then begins with lines that were already
+//! read, unless they were rotated away in between.
 
 use crate::plan::window::seconds_floor;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{HashMap, VecDeque};
 
-/// How far before the last line a log is asked for again.
+/// How far before the last line a log is requested again.
 const SLACK: TimeDelta = TimeDelta::seconds(5);
 /// For how long lines are remembered: the kubelet checks every ten seconds whether to rotate a log.
 const MEMORY: TimeDelta = TimeDelta::seconds(15);
 /// Most lines that are remembered.
 const MOST: usize = 1 << 18;
-/// After so many lines, those older than [`MEMORY`] are forgotten.
+/// After this many lines, those older than [`MEMORY`] are forgotten.
 const CLEANUP: usize = 1 << 10;
 
 /// A line's time in nanoseconds since 1970, compact: hundreds of thousands of them are kept for each log.
@@ -55,7 +55,7 @@ impl ResumeCursor {
         }
     }
 
-    /// From when on to ask for the log, and which of the lines that come then were read before.
+    /// From when to request the log, and which of the lines that then arrive were read before.
     pub(crate) fn resume(&self) -> (DateTime<Utc>, SeenLines) {
         let last = self.times.back().copied();
         let mut since = DateTime::from_timestamp_nanos(last.unwrap_or_default()) - SLACK;

@@ -1,9 +1,9 @@
 //! Owns the scheduler: it runs the tasks of all clusters at once, the volatile ones first, within the limits of each
-//! cluster and node, until all have ended or the run is told to.
+//! cluster and node, until all have ended or the run is told to end.
 //!
-//! What is asked for is the [`Planner`]'s to say; the scheduler runs its tasks, and tells it what they showed.
-//! Nothing is dropped when the run is told to end: what is under way ends by itself, since every
-//! source waits for the signal too, and what was not begun is recorded as such.
+//! The [`Planner`] decides what is requested; the scheduler runs its tasks, and tells it what they showed. Nothing is
+//! dropped when the run is told to end: running tasks end by themselves, because every source also waits for the
+//! signal, and tasks that have not started are recorded as such.
 
 use super::{ClusterContext, ClusterTask, TaskResult};
 use crate::{
@@ -24,10 +24,10 @@ use std::{
 };
 use tokio::task::{Id, JoinSet};
 
-/// Gets the evidence of a task.
+/// Collects the evidence of a task.
 pub type Collect = for<'a> fn(&'a ClusterContext, &'a Task) -> BoxFuture<'a, TaskResult>;
 
-/// How much is asked for at once.
+/// How many requests run at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Requests of one cluster.
@@ -36,7 +36,7 @@ pub struct Limits {
     pub node: usize,
 }
 
-/// How long what is under way may take to end, once told to: a deadline is kept to within a second.
+/// How long running tasks may take to end when they are told to. A deadline is kept to within a second.
 fn drain(reason: StopReason) -> Duration {
     Duration::from_millis(if reason == StopReason::Deadline { 500 } else { 3000 })
 }
@@ -48,20 +48,20 @@ pub struct EndedTask {
     pub cluster: String,
     /// As it was planned.
     pub task: Task,
-    /// When it began; none if it never did.
+    /// When it started; none if it never did.
     pub started: Option<DateTime<Utc>>,
     /// How long it took.
     pub duration: Duration,
-    /// What became of it.
+    /// As the collector returned it.
     pub result: TaskResult,
 }
 
-/// A container whose logs were asked for, as its pod's status had it.
+/// A container whose logs were requested, as its pod's status states it.
 #[derive(Clone, Debug)]
 pub struct Container {
     /// The cluster's name.
     pub cluster: String,
-    /// When the status was asked for, by the API server's clock.
+    /// When the status was requested, by the API server's clock.
     pub seen: DateTime<Utc>,
     /// What it said.
     pub runs: Runs,
@@ -69,18 +69,18 @@ pub struct Container {
     pub gone: bool,
 }
 
-/// What a run gave.
+/// The results of a run.
 #[derive(Debug, Default)]
 pub struct Run {
     /// Every task, each once.
     pub records: Vec<EndedTask>,
-    /// Pods that are there no more, by their events.
+    /// Pods that no longer exist, by their events.
     pub gone_pods: Vec<GonePod>,
-    /// Every container that the profile takes.
+    /// Every container of the collected pods.
     pub containers: Vec<Container>,
-    /// What was said about who this is.
+    /// All claims about the identity of the workload.
     pub claims: Vec<IdentityClaim>,
-    /// What the objects say.
+    /// The facts of the objects.
     pub objects: ObjectFacts,
 }
 
@@ -125,18 +125,18 @@ struct Scheduler<'a> {
     run: Run,
 }
 
-/// What was seen of the pods of one cluster.
+/// What is known about the pods of one cluster.
 #[derive(Default)]
 struct Observed {
-    /// Those that events tell of.
+    /// Those that events mention.
     told: MentionedPods,
-    /// When the first of their lists was asked for, by the API server's clock.
+    /// When the first of their lists was requested, by the API server's clock.
     asked: Option<DateTime<Utc>>,
     /// Whether it was noted that all of their lists have ended.
     is_noted: bool,
 }
 
-/// What is known of one cluster by now.
+/// What is known about one cluster so far.
 struct SoFar<'a> {
     context: &'a ClusterContext,
     observed: &'a Observed,
@@ -160,14 +160,14 @@ impl Evidence for SoFar<'_> {
 }
 
 impl Observed {
-    /// Pods that events tell of and that are not among those `there`, by UID.
+    /// Pods that events mention and that are not in `there`, by UID.
     fn gone<'a>(&'a self, context: &ClusterContext, there: &HashSet<String>) -> impl Iterator<Item = &'a GonePod> {
         let listed = self.asked.map(|asked| self.told.gone((there, asked), context.basis.request.window.start));
         listed.into_iter().flatten()
     }
 }
 
-/// Runs the plans of `planners`, one for each cluster; `collect` gets the evidence of a task.
+/// Runs the plans of `planners`, one for each cluster; `collect` collects the evidence of a task.
 pub async fn run(
     contexts: &[ClusterContext],
     planners: Vec<Planner>,
@@ -344,7 +344,7 @@ impl Scheduler<'_> {
             ..std::mem::take(&mut result.shown)
         };
         let planned = task.clone();
-        // What takes its place is required in its place.
+        // The tasks that replace it are required instead.
         task.required &= !shown.is_refused;
         self.record(at, task, Some(started), clock.elapsed(), result);
         let so_far = SoFar { context: &self.contexts[at], observed: &self.observed[at], run: &self.run };
@@ -353,8 +353,8 @@ impl Scheduler<'_> {
         self.add(at, plan);
     }
 
-    /// Once all pods of a cluster are listed: notes them, and gives tasks for logs that were followed and that no task
-    /// means.
+    /// Once all pods of a cluster are listed: records them, and returns tasks for logs that were followed and that no
+    /// task is about.
     fn note_pods(&mut self, at: usize) -> Vec<Planned> {
         let (context, observed) = (&self.contexts[at], &mut self.observed[at]);
         let Some(listed) = self.planners[at].listed().filter(|_| !observed.is_noted) else { return Vec::new() };
@@ -373,7 +373,7 @@ impl Scheduler<'_> {
         self.planners[at].add(rest)
     }
 
-    /// Pods that events tell of and no list of them does.
+    /// Pods that events mention but no list contains.
     fn find_gone(&mut self) {
         for (at, context) in self.contexts.iter().enumerate() {
             let observed = &self.observed[at];
@@ -381,7 +381,7 @@ impl Scheduler<'_> {
             let gone: Vec<GonePod> = observed.gone(context, &listed.uids).cloned().collect();
             let ours = self.run.records.iter().filter(|record| record.cluster == context.cluster);
             let orphaned = ours.filter_map(|record| record.task.spec::<LogTask>()).filter(|log| log.is_orphaned());
-            // When it was last told of, it was still there.
+            // When an event last mentioned it, it still existed.
             let listed_at = observed.asked.unwrap_or_else(|| context.now());
             let last = |uid: &str| gone.iter().find(|pod| pod.uid == uid).map_or(listed_at, |pod| pod.last);
             let container = |log: &LogTask| Container {
@@ -395,7 +395,7 @@ impl Scheduler<'_> {
         }
     }
 
-    /// What was followed and has no task yet, since the pods were not listed again.
+    /// Logs that were followed and have no task yet, because the pods were not listed again.
     async fn end_followed(&mut self) {
         for (at, context) in self.contexts.iter().enumerate() {
             let held = std::mem::take(&mut self.held);
@@ -435,7 +435,7 @@ impl Scheduler<'_> {
         self.run.records.push(EndedTask { cluster: context.cluster.clone(), task, started, duration, result });
     }
 
-    /// Questions whose turn never came are told like all else.
+    /// Queries that were never sent are recorded like everything else.
     fn give_up_questions(&mut self, reason: StopReason) {
         for (at, context) in self.contexts.iter().enumerate() {
             let so_far = SoFar { context, observed: &self.observed[at], run: &self.run };
@@ -445,7 +445,7 @@ impl Scheduler<'_> {
         }
     }
 
-    /// Tells when nothing is waited for but the time of second scrapes.
+    /// Reports when the run waits only for the time of second scrapes.
     fn wait_for_scrapes(&self) {
         let pending = self.pending.values().map(|job| &job.planned.task);
         let mut tasks = self.running.values().map(|running| &running.task).chain(pending);
@@ -459,7 +459,7 @@ impl Scheduler<'_> {
 
     fn give_up_pending(&mut self, reason: StopReason) {
         for (_, job) in std::mem::take(&mut self.pending) {
-            // What was followed is had, and has only to be ended.
+            // Followed logs are already collected, and only have to be finished.
             if let Some(log) = job.planned.task.spec::<LogTask>()
                 && self.contexts[job.at].followed.as_ref().is_some_and(|followed| followed.has(log))
             {
@@ -470,7 +470,7 @@ impl Scheduler<'_> {
         }
     }
 
-    /// What did not end when told to is given up: its entry never existed.
+    /// Tasks that do not end when they are told to are given up: their entries never existed.
     fn abort(&mut self, reason: StopReason) {
         self.tasks.abort_all();
         for (_, Running { at, task, started, clock, .. }) in std::mem::take(&mut self.running) {

@@ -1,4 +1,4 @@
-//! Owns the wait between two scrapes, which the user may end.
+//! Owns the wait between two scrapes, which the user can end.
 
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -7,13 +7,13 @@ use tokio::sync::watch;
 #[derive(Clone, Debug)]
 pub struct Skip(Arc<watch::Sender<Waiting>>);
 
-/// What there is of that wait.
+/// Whether there is such a wait now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Waiting {
-    /// Nobody waits, or for other things as well.
+    /// The run does not wait, or also waits for other things.
     #[default]
     Not,
-    /// All else has ended.
+    /// Everything else has ended.
     Alone,
     /// It was ended.
     Skipped,
@@ -26,13 +26,13 @@ impl Default for Skip {
 }
 
 impl Skip {
-    /// Ends the wait, if there is nothing else that the run waits for. Whether there was such a wait.
+    /// Ends the wait, if the run waits for nothing else. Returns whether there was such a wait.
     #[must_use]
     pub fn now(&self) -> bool {
         self.turn(Waiting::Alone, Waiting::Skipped)
     }
 
-    /// Says whether the run waits for nothing but that; true when it begins to.
+    /// Sets whether the run waits only for that; returns true when this begins.
     pub(crate) fn set_alone(&self, is_alone: bool) -> bool {
         match is_alone {
             true => self.turn(Waiting::Not, Waiting::Alone),
@@ -50,7 +50,7 @@ impl Skip {
         let _ = waiting.wait_for(|waiting| *waiting == Waiting::Skipped).await;
     }
 
-    /// A run begins, and with it a wait of its own.
+    /// A run starts, with its own wait.
     pub(crate) fn begin(&self) {
         self.0.send_replace(Waiting::Not);
     }

@@ -1,21 +1,23 @@
-//! Owns the cutting of a log to the window by the kubelet's timestamps.
+//! Owns the cutting of a log to the window, by the kubelet's timestamps.
 //!
-//! A line without a timestamp goes with the line before it: the kubelet stamps only a line's first fragment, and
+//! A line without a timestamp belongs to the line before it: the kubelet stamps only the first fragment of a line, and
 //! fragments of stdout and stderr may merge. Text without a timestamp at the very beginning, or unfinished at the very
-//! end, is not a log but the kubelet's own error, sent as a success.
+//! end, is not a log but the kubelet's own error, sent with a success status.
 //!
-//! A stream that broke can be asked for again ([`WindowFilter::resume`]). Lines that come a second time are recognised
-//! by their timestamps and left out.
+//! A stream that broke can be requested again ([`WindowFilter::resume`]). Lines that arrive a second time are
+//! recognised by their timestamps and left out.
 
 use super::resume::{ResumeCursor, SeenLines};
 use crate::kubelet_log::{Block, LineSplitter, STAMP, Stamp};
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// So much of an error text is kept (bytes).
+/// How much of an error text is kept (bytes).
 const ERROR: usize = 4 << 10;
-/// A line that is longer is passed on before its end has come, where only whole lines are passed on (bytes).
+/// A line that is longer than this is passed on before its end has arrived, even if only whole lines are passed on
+/// (bytes).
 const LONGEST: usize = 1 << 20;
-/// Lines of stdout and stderr are not strictly in order. So far behind the window's end, no line of the window comes.
+/// Lines of stdout and stderr are not strictly in order. This long after the window's end, no line of the window
+/// arrives.
 const SLACK: TimeDelta = TimeDelta::seconds(5);
 
 /// Keeps the lines of one log that lie within the window.
@@ -78,7 +80,8 @@ impl WindowFilter {
         Self { cursor: Some(ResumeCursor::default()), splitter: LineSplitter::new(LONGEST), ..self }
     }
 
-    /// Prepares for a stream that is asked for again, and returns from when on to ask; none from the log's beginning.
+    /// Prepares for a stream that is requested again, and returns from when to request it; none from the log's
+    /// beginning.
     pub(crate) fn resume(&mut self) -> Option<DateTime<Utc>> {
         self.splitter.restart();
         self.keeps = false;
@@ -89,7 +92,7 @@ impl WindowFilter {
         Some(since)
     }
 
-    /// Whether what came since it was resumed continues what was read before.
+    /// Whether the data since it was resumed continues what was read before.
     pub(crate) fn is_joined(&self) -> bool {
         self.seen.as_ref().is_none_or(SeenLines::is_complete)
     }

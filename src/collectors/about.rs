@@ -1,4 +1,4 @@
-//! Owns what the Prometheus knows besides samples: alerts, rules and targets, as far as they are about the workload.
+//! Owns what the Prometheus has besides samples: alerts, rules and targets, as far as they are about the workload.
 
 use super::{collector::Collector, prometheus};
 use crate::{
@@ -114,7 +114,7 @@ struct Ours {
     namespaces: BTreeSet<String>,
     /// Labels that only its series have.
     labels: Vec<String>,
-    /// Metrics that the profile asks for.
+    /// Metrics in the profile's queries.
     metrics: BTreeSet<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Owns what a collector is.
+//! Owns what a collector consists of.
 
 use crate::{
     collect::{ClusterContext, TaskResult},
@@ -8,13 +8,13 @@ use futures_util::future::BoxFuture;
 
 /// One kind of evidence.
 pub struct Collector {
-    /// Its name; that of the key by which a profile asks for it, where it is optional.
+    /// Its name; if it is optional, the name that a profile lists.
     pub name: &'static str,
     /// What the evidence is.
     pub purpose: &'static str,
     /// Whether only a profile that names it gets it.
     pub is_optional: bool,
-    /// What it asks for at a stage of the plan.
+    /// What it plans at a stage.
     pub(super) plan: PlanTasks,
     /// Gets the evidence of a task; none where the task is another collector's.
     pub(super) collect: for<'a> fn(&'a ClusterContext, &'a Task) -> Option<BoxFuture<'a, TaskResult>>,

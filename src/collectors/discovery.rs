@@ -1,4 +1,4 @@
-//! Owns what the API server serves, as it answered: a replay of the bundle answers the same.
+//! Owns the API server's answers to discovery, kept so that a replay of the bundle gives the same answers.
 
 use super::collector::Collector;
 use crate::{

@@ -1,4 +1,4 @@
-//! Owns one object by name: a node, a namespace, a definition.
+//! Owns single objects that are requested by name: a node, a namespace, a definition.
 
 use super::metadata::metadata_of;
 use crate::{

@@ -1,4 +1,4 @@
-//! Owns the API server's own health, check by check, as it tells whoever runs it.
+//! Owns the API server's own health, check by check.
 
 use super::collector::Collector;
 use crate::{

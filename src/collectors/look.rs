@@ -1,4 +1,4 @@
-//! Owns a look at a list that planning goes on from, without getting it as evidence: for a dry run, and for logs that are
+//! Owns a look at a list that planning needs, without collecting it as evidence: for a dry run, and while logs are
 //! followed.
 
 use super::list::last_time;
@@ -14,11 +14,11 @@ use serde_json::Value;
 pub struct Look {
     /// The workload's pods.
     pub pods: Vec<Pod>,
-    /// The pods that events tell of.
+    /// The pods that events mention.
     pub told: MentionedPods,
 }
 
-/// Looks at the list that a task asks for.
+/// Looks at the list that a task requests.
 ///
 /// # Errors
 /// When it cannot be listed.

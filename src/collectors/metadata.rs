@@ -1,9 +1,9 @@
-//! Owns what is left of an object of which only the metadata is wanted.
+//! Owns what is kept of an object if only its metadata is requested.
 
 use serde_json::Value;
 
-/// An object's metadata, and what it is. A server may send all of it, whatever it was asked for. Which fields were set
-/// is left out: keys of lists and items of sets are values.
+/// An object's metadata, and its kind. A server may send the whole object, even if only the metadata was requested.
+/// Which fields were set is left out: keys of lists and items of sets are values.
 pub(super) fn metadata_of(mut object: Value) -> Value {
     if let Some(members) = object.as_object_mut() {
         members.retain(|name, _| matches!(name.as_str(), "apiVersion" | "kind" | "metadata"));

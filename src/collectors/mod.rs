@@ -1,8 +1,8 @@
-//! Owns the kinds of evidence: the list of collectors, and a file, or a folder, for each.
+//! Owns the kinds of evidence: the list of collectors, and a file or a folder for each.
 //!
-//! A collector says in its file what it plans and when, with which request and right, how long that may take, and how
-//! the answer gets into the bundle. Collectors know the machinery in `collect/`, which knows none of them, and the
-//! bundle's entries, and nothing of zip.
+//! A collector's file says what it plans and when, with which request, right and time limit, and how the answer gets
+//! into the bundle. Collectors know the machinery in `collect/`, which does not know them, and the bundle's entries,
+//! but not zip.
 
 mod about;
 mod answer_file;
@@ -50,7 +50,7 @@ pub const COLLECTORS: &[Collector] = &[
     samples::COLLECTOR,
 ];
 
-/// The names of the collectors that a profile may ask for.
+/// The names of the collectors that a profile may list.
 #[must_use]
 pub fn optional() -> Vec<&'static str> {
     COLLECTORS.iter().filter(|collector| collector.is_optional).map(|collector| collector.name).collect()

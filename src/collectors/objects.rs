@@ -1,5 +1,5 @@
-//! Owns which objects are collected: those that the profile names, by lists and by name, and with a node what describing
-//! it takes.
+//! Owns which objects are collected: those that the profile names, by list and by name, and with a node, the objects
+//! that its description needs.
 
 use super::{collector::Collector, get, list};
 use crate::{
@@ -157,8 +157,7 @@ impl<'a> Objects<'a> {
         let preset = match self.unknown.iter().find(of_group) {
             None => Preset::Absent(format!("the API server does not serve {resource}")),
             Some(UnknownGroup { group_version, causes }) => {
-                let cause =
-                    format!("whether {resource} is served could not be told: discovery of {group_version} failed");
+                let cause = format!("cannot tell whether {resource} is served: discovery of {group_version} failed");
                 Preset::Failed([vec![cause], causes.clone()].concat())
             }
         };

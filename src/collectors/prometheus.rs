@@ -1,5 +1,5 @@
-//! Owns how the Prometheus to ask is found: of those in the cluster the one that has our servers' samples, not the one with
-//! the right name. What each answered is in the bundle.
+//! Owns how the Prometheus is found: of those in the cluster, the one that has our servers' samples, not the one with
+//! the right name. The answer of each is in the bundle.
 
 use super::collector::Collector;
 use crate::{
@@ -54,7 +54,7 @@ impl TaskSpec for FindTask {
     }
 
     fn limit(&self) -> Option<Duration> {
-        // As long as those take that are asked.
+        // As long as the queried ones take.
         Some(Duration::from_secs(90))
     }
 
@@ -72,11 +72,11 @@ fn plan(planning: &Planning<'_>) -> Vec<Planned> {
     find.map(|find| Planned { task: Task::new(find), preset }).into_iter().collect()
 }
 
-/// For how long one that was found is asked, and one that was named: it is the only one.
+/// The time limit for one that was found, and for one that was named, which is the only one.
 const FOUND: Duration = Duration::from_secs(12);
 const NAMED: Duration = Duration::from_secs(80);
 
-/// What one of them answered.
+/// The answer of one of them.
 struct Candidate {
     prometheus: Prometheus,
     answered: Result<Holds, PrometheusError>,
@@ -87,18 +87,18 @@ struct Candidate {
 struct Holds {
     /// Of our servers' pods.
     pods: f64,
-    /// Of servers in our namespaces, and as whose.
+    /// Of servers in our namespaces, with their identity labels in `labels`.
     ours: f64,
     labels: Vec<Labels>,
-    /// Labels that tell ours from those of other clusters, where it has such.
+    /// Labels that distinguish ours from those of other clusters, if it has any.
     cluster_labels: BTreeMap<String, String>,
-    /// Whether it has others' that nothing tells from ours.
+    /// Whether it has samples of other servers that no label distinguishes.
     mixed: bool,
     /// Of any servers.
     anywhere: f64,
     /// Of anything in our namespaces.
     around: f64,
-    /// What it says it is.
+    /// The name and version that it reports.
     version: Option<String>,
 }
 
@@ -106,24 +106,24 @@ impl Holds {
     fn words(&self) -> String {
         let mut words = match self {
             Self { ours, .. } if *ours > 0.0 => format!("it has {ours} samples of our servers in the window"),
-            Self { anywhere, .. } if *anywhere > 0.0 => format!(
-                "it has {anywhere} samples of servers in the window, and their namespace is not among their labels"
-            ),
+            Self { anywhere, .. } if *anywhere > 0.0 => {
+                format!("it has {anywhere} samples of servers in the window, but they have no namespace label")
+            }
             Self { around, .. } if *around > 0.0 => {
-                format!("it has {around} samples of our namespaces in the window, and none of our servers")
+                format!("it has {around} samples of our namespaces in the window, but none of our servers")
             }
             _ => "it has no sample of our servers or namespaces in the window".to_owned(),
         };
         if self.mixed {
-            words.push_str(", some of them of other clusters, which nothing tells apart");
+            words.push_str(", some of them of other clusters, which no label distinguishes");
         }
         for (label, value) in &self.cluster_labels {
-            words.push_str(&format!(", told from other clusters by {label}={value}"));
+            words.push_str(&format!(", distinguished from other clusters by {label}={value}"));
         }
         words
     }
 
-    /// The better the higher.
+    /// The better it is, the higher.
     fn rank(&self) -> (bool, bool, bool, bool, bool, f64) {
         let all = self.ours + self.anywhere + self.around;
         (self.pods > 0.0, !self.mixed, self.ours > 0.0, self.anywhere > 0.0, self.around > 0.0, all)
@@ -153,7 +153,7 @@ async fn collect(context: &ClusterContext, task: &Task, find: &FindTask) -> Task
             if found.services.is_empty() {
                 return none_found(&found, task);
             }
-            more = (found.more > 0).then(|| format!("{} more services were not asked", found.more));
+            more = (found.more > 0).then(|| format!("{} more services were not queried", found.more));
             let behind = |service| Prometheus::behind_service(context.kubernetes.clone(), service, headers.clone());
             (found.services.into_iter().map(behind).collect(), false)
         }
@@ -162,9 +162,9 @@ async fn collect(context: &ClusterContext, task: &Task, find: &FindTask) -> Task
     let asked = join_all(candidates.into_iter().map(|prometheus| async move {
         match tokio::time::timeout(limit, ask(&prometheus, find)).await {
             Ok(candidate) => candidate,
-            // One that hangs costs the others nothing.
+            // One that hangs does not delay the others.
             Err(_) => {
-                let error = SourceError::TimedOut { what: "asking what it has", after: limit };
+                let error = SourceError::TimedOut { what: "asking for its samples", after: limit };
                 Candidate { prometheus, answered: Err(error.into()) }
             }
         }
@@ -180,7 +180,7 @@ async fn service(context: &ClusterContext, named: &Named) -> Result<Service, Box
         Some(port) => port,
         None => match prometheus::service_port(&context.kubernetes, &namespace, &name).await {
             Ok(port) => port.unwrap_or(DEFAULT_PORT),
-            // For whoever may ask it and not look it up.
+            // For a user who may query it but not get the Service.
             Err(error) if error.code() == Some(403) => DEFAULT_PORT,
             Err(error) => {
                 let hint = Some("name another with --prometheus NAMESPACE/SERVICE:DEFAULT_PORT".to_owned());
@@ -196,19 +196,19 @@ fn none_found(found: &prometheus::FoundServices, task: &Task) -> TaskResult {
     match &found.refused {
         Some(error) => {
             let mut result = TaskResult::failed(error, task);
-            result.causes.insert(0, "no Prometheus was found where services may be listed".to_owned());
+            result.causes.insert(0, "no Prometheus was found among the services that may be listed".to_owned());
             let right = result.hint.map(|right| format!("{right}; or ")).unwrap_or_default();
             result.hint = Some(format!("{right}{name}"));
             result
         }
         None => TaskResult {
             hint: Some(name),
-            ..TaskResult::absent("no service of the cluster is named as a Prometheus is")
+            ..TaskResult::absent("no service of the cluster looks like a Prometheus")
         },
     }
 }
 
-/// What one of them has, below the first prefix under which it answers.
+/// The samples that one of them has, below the first prefix under which it answers.
 async fn ask(prometheus: &Prometheus, find: &FindTask) -> Candidate {
     let prefixes = prometheus.service().map_or(PREFIXES.to_vec(), Service::prefixes);
     let mut first = None;
@@ -275,7 +275,7 @@ async fn holds(prometheus: &Prometheus, find: &FindTask) -> Result<Holds, Promet
 
 /// The sum of an answer's values, and its labels.
 async fn count(prometheus: &Prometheus, question: &Question) -> Result<(f64, Vec<Labels>), PrometheusError> {
-    /// More trust domains and clusters than any has; what answers with more is no Prometheus.
+    /// More trust domains and clusters than any Prometheus has; what answers with more is not one.
     const MOST: usize = 1000;
     let (mut answer, _) = prometheus.ask(question).await?;
     let (mut sum, mut labels) = (0.0, Vec::new());
@@ -315,13 +315,13 @@ fn choose(
         return TaskResult { entries: vec![entry], ..none_chosen(&asked, is_named) };
     };
     let at = chosen.prometheus.shown();
-    // Asked for once for each cluster.
+    // Set once for each cluster.
     context.set_prometheus(chosen.prometheus.clone());
     let claims = holds
         .labels
         .iter()
         .flat_map(|labels| identity::of_series(&context.run.searches.names, labels, &at, &context.cluster));
-    // Of servers anywhere it would be somebody else's word, and of those that nothing tells from ours perhaps.
+    // The labels of servers elsewhere are not claims about ours; if no label distinguishes them, they are only hints.
     let claims = claims.filter(|_| holds.ours > 0.0).map(|claim| IdentityClaim { hint: holds.mixed, ..claim });
     let claims = claims.collect();
     let backend = Backend {
@@ -336,7 +336,7 @@ fn choose(
     TaskResult { backend: Some(backend), claims, ..TaskResult::collected(vec![entry]) }
 }
 
-/// Those that were asked, and what they said.
+/// Those that were queried, and their answers.
 fn record(
     context: &ClusterContext,
     task: &Task,
@@ -367,15 +367,15 @@ fn record(
     context.write(layout::prometheus(&context.cluster), &task.request(), &clean.to_clean(), counts)
 }
 
-/// Why none of them is asked.
+/// Why none of them is used.
 fn none_chosen(asked: &[Candidate], is_named: bool) -> TaskResult {
     let error = asked.iter().find_map(|it| Some((&it.prometheus, it.answered.as_ref().err()?)));
     match error {
         Some((prometheus, error)) => {
             let mut result = failed(prometheus, error);
             let first = match (is_named, asked.len()) {
-                (true, _) | (_, 1) => format!("{} was asked", prometheus.shown()),
-                (false, many) => format!("{many} services were asked, {} among them", prometheus.shown()),
+                (true, _) | (_, 1) => format!("{} was queried", prometheus.shown()),
+                (false, many) => format!("{many} services were queried, {} among them", prometheus.shown()),
             };
             result.causes.insert(0, first);
             result
@@ -395,7 +395,7 @@ fn none_chosen(asked: &[Candidate], is_named: bool) -> TaskResult {
     }
 }
 
-/// What became of a question that was not answered.
+/// The result of a query that was not answered.
 pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> TaskResult {
     let (outcome, hint) = match error {
         PrometheusError::Transport(error) => {
@@ -405,9 +405,9 @@ pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> TaskRe
             };
             let mut result = TaskResult::refused(error, right);
             if result.outcome == Outcome::TimedOut && result.hint.is_none() {
-                result.hint = Some("give it longer with --request-timeout".to_owned());
+                result.hint = Some("allow more time with --request-timeout".to_owned());
             }
-            // A service that is not there is no absence of metrics.
+            // A service that does not exist does not mean that there are no metrics.
             if result.outcome == Outcome::Absent {
                 result.outcome = Outcome::Failed;
             }
@@ -416,12 +416,12 @@ pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> TaskRe
         PrometheusError::Refused { code: 401 | 403, .. } | PrometheusError::Foreign { code: 401 | 403, .. } => {
             (Outcome::Forbidden, Some(credentials(prometheus)))
         }
-        // A proxy's word for a client certificate that did not come.
+        // A proxy's error if no client certificate was sent.
         PrometheusError::Foreign { code: 400, text } if text.to_lowercase().contains("certificate") => {
             (Outcome::Forbidden, Some(credentials(prometheus)))
         }
         PrometheusError::Redirected { to, is_same_host: true } => {
-            (Outcome::Failed, Some(format!("give that as its address: --prometheus {to}, up to what /api begins")))
+            (Outcome::Failed, Some(format!("give --prometheus {to}, without the part that begins with /api")))
         }
         PrometheusError::Redirected { .. } | PrometheusError::Foreign { code: 300..=399, .. } => {
             (Outcome::Failed, Some(credentials(prometheus)))
@@ -439,12 +439,12 @@ pub(super) fn failed(prometheus: &Prometheus, error: &PrometheusError) -> TaskRe
 fn credentials(prometheus: &Prometheus) -> String {
     match prometheus.service() {
         Some(_) => {
-            "it wants credentials, which the API server does not pass on: give its address with --prometheus URL, and \
-             --prometheus-bearer, --prometheus-basic or --prometheus-header"
+            "it requires credentials, which the API server does not pass on: give its address with --prometheus URL, \
+             and --prometheus-bearer, --prometheus-basic or --prometheus-header"
         }
         None => {
-            "it wants credentials, or others: --prometheus-bearer, --prometheus-basic, --prometheus-cert with \
-             --prometheus-key, or for a tenant --prometheus-header 'X-Scope-OrgID: NAME'"
+            "it requires credentials, or different ones: --prometheus-bearer, --prometheus-basic, --prometheus-cert \
+             with --prometheus-key, or for a tenant --prometheus-header 'X-Scope-OrgID: NAME'"
         }
     }
     .to_owned()

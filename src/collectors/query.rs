@@ -1,4 +1,4 @@
-//! Owns the collector of one query: the Prometheus' answer, and the verdict on it.
+//! Owns the collector of a query: the answer of the Prometheus, and the verdict on it.
 
 use super::{
     answer_file::{AnswerFile, AnswerSource, AnsweredQuery, time},

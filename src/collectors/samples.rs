@@ -93,7 +93,7 @@ async fn collect(context: &ClusterContext, samples: &SamplesTask) -> TaskResult 
             Ok(partial) if partial => missing.push(format!("{}: not all parts answered", question.expr)),
             Ok(_) => {}
             Err(Ended::Full) => {
-                missing.push(format!("no more than {LIMIT} bytes are taken; the rest is left out"));
+                missing.push(format!("the limit of {LIMIT} bytes was reached; the rest is left out"));
                 break;
             }
             Err(Ended::Answer(error)) => {

@@ -1,4 +1,4 @@
-//! Owns one pod's metrics endpoint, through the API server's proxy or else its port-forward, as it answers now.
+//! Owns the metrics endpoint of one pod, read through the API server's proxy or else by port-forward.
 
 use super::collector::Collector;
 use crate::{
@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::FutureExt as _;
 use std::time::Duration;
 
-/// Far above any real endpoint; what is larger is no metrics.
+/// Far above any real endpoint; anything larger is not metrics.
 const LIMIT: u64 = 256 << 20;
 
 /// For how long one may take, both ways together.
@@ -162,7 +162,7 @@ async fn open(
         },
         error => TaskResult::failed(error, task),
     };
-    // That nobody listens is all there is to say.
+    // It is enough to say that nothing listens.
     if result.outcome != Outcome::Absent {
         result.causes.extend(forwarded);
     }
@@ -200,7 +200,7 @@ async fn ask(context: &ClusterContext, task: &Task, scrape: &ScrapeTask) -> Task
             return error.into();
         }
         if received > LIMIT {
-            let causes = vec![format!("the answer is larger than {LIMIT} bytes, which no metrics are")];
+            let causes = vec![format!("the answer is larger than {LIMIT} bytes, too large for metrics")];
             break Some(TaskResult { causes, ..TaskResult::new(Outcome::Truncated) });
         }
     };

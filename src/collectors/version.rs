@@ -1,4 +1,4 @@
-//! Owns the API server's version, as `/version` answers it.
+//! Owns the API server's version, as its path `/version` states it.
 
 use super::collector::Collector;
 use crate::{

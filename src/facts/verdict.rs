@@ -191,7 +191,7 @@ pub fn words(record: &QueryRecord) -> String {
             None => "no data".to_owned(),
         },
         Judged::Value if !record.narrowed && alert.is_some() => {
-            "of all servers there: nothing tells ours apart".to_owned()
+            "of all servers there: nothing distinguishes ours".to_owned()
         }
         Judged::Value if alert.is_some() => format!("no alert{}", bound(alert)),
         Judged::Value => "no bound".to_owned(),

@@ -80,18 +80,18 @@ pub(super) fn records<'a>(context: &EvalContext<'a>, id: &str) -> impl Iterator<
     context.manifest.queries.iter().filter(move |record| record.id == id)
 }
 
-/// Why a query was not asked.
+/// Why a query was not sent.
 pub(super) fn not_asked(context: &EvalContext<'_>, id: &str) -> String {
     let mut tasks = context.manifest.tasks.iter();
     let left_out = |kind: &str, target: &str| kind == "kind" && ["queries", "metrics", "scrapes"].contains(&target);
     let why = tasks.find(|task| task.kind == "prometheus" || left_out(&task.kind, &task.target));
     match why.filter(|task| !task.causes.is_empty()) {
-        Some(task) => format!("no Prometheus was asked: {}", outcome(task)),
-        None => format!("the query {id} was not asked"),
+        Some(task) => format!("no Prometheus was queried: {}", outcome(task)),
+        None => format!("the query {id} was not sent"),
     }
 }
 
-/// Why a query that was asked has no answer.
+/// Why a query that was sent has no answer.
 pub(super) fn unanswered(context: &EvalContext<'_>, record: &QueryRecord) -> String {
     let id = format!("{}/query/{}", record.cluster, record.id);
     let task = context.manifest.tasks.iter().find(|task| task.id == id);
@@ -198,12 +198,12 @@ fn labelled(wanted: &QueryMatch, record: &QueryRecord) -> MatchResult {
         return MatchResult::NoMatch;
     }
     MatchResult::Unknown(format!(
-        "{} has {} series; the bundle knows only the labels of the worst one, which are others",
+        "{} has {} series; the bundle has only the labels of the worst one, which do not match",
         record.id, answer.series
     ))
 }
 
-/// Unknown, because no data is no all-clear; but no match if another query over the same metrics has data.
+/// Unknown, because no data does not show health; but no match if another query over the same metrics has data.
 fn no_data(context: &EvalContext<'_>, record: &QueryRecord) -> MatchResult {
     let metrics = |id: &str| context.metrics.get(id).filter(|metrics| !metrics.is_empty());
     let own = metrics(&record.id);

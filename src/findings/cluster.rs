@@ -78,7 +78,7 @@ pub(super) fn autoscaler(context: &EvalContext<'_>, wanted: &AutoscalerMatch) ->
         };
         let words = found.map(|found| format!(", {}", condition_words(found))).unwrap_or_default();
         let metrics = if it.metrics.is_empty() { String::new() } else { format!(", {}", it.metrics.join(", ")) };
-        let words = format!("autoscaler {name}: {current} pods of at most {max}{metrics}{words}");
+        let words = format!("autoscaler {name}: {current} of at most {max} pods{metrics}{words}");
         let since = found.and_then(|found| found.since).or(it.last_scaled.filter(|_| wanted.at_maximum));
         Some(object(entry, &words, since))
     };

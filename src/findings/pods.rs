@@ -111,7 +111,8 @@ fn container_matches(
         if of.restarts < restarts {
             return None;
         }
-        words.push(format!("container {} restarted {} times", of.name, of.restarts));
+        let times = if of.restarts == 1 { "time" } else { "times" };
+        words.push(format!("container {} restarted {} {times}", of.name, of.restarts));
         since = since.into_iter().chain(last.finished).min();
     }
     Some(about(pod, Some(of), words, since))

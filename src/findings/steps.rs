@@ -15,7 +15,7 @@ pub(super) fn filled(context: &EvalContext<'_>, steps: &[NextStep], evidence: &E
     steps.iter().map(step).collect()
 }
 
-/// A command with its variables filled in; `None` if it needs a query that was not asked.
+/// A command with its variables filled in; `None` if it needs a query that was not sent.
 fn fill(context: &EvalContext<'_>, command: &str, evidence: &Evidence) -> Option<String> {
     let mut out = String::with_capacity(command.len());
     let mut rest = command;

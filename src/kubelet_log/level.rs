@@ -9,17 +9,17 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Of a panic, or of what ends the process.
+    /// A panic, or what ends the process.
     Fatal,
     /// Worse than a warning; the process goes on.
     Error,
     /// A warning.
     Warn,
-    /// What is logged in normal work.
+    /// What is logged in normal operation.
     Info,
     /// Debug and below.
     Debug,
-    /// The line has none, or none that is known.
+    /// The line has no level, or an unknown one.
     None,
 }
 

@@ -55,13 +55,13 @@ impl LineSplitter {
         Block { bytes: &self.given, is_rest: false }
     }
 
-    /// Begins anew with another stream. What is held of a line is thrown away.
+    /// Starts again with another stream. What is held of a line is discarded.
     pub fn restart(&mut self) {
         self.held.clear();
         self.in_line = false;
     }
 
-    /// The beginning of a line of which more is needed; empty where there is none.
+    /// The beginning of a line of which more is needed; empty if there is none.
     #[must_use]
     pub fn held(&self) -> &[u8] {
         &self.held

@@ -1,5 +1,5 @@
-//! Owns a collection from beginning to end: a place for the bundle, the clusters, the tasks, and, when it is to wait,
-//! the logs until the window ends.
+//! Owns a collection from beginning to end: the place for the bundle, the clusters, the tasks, and, with `--wait`, the
+//! logs until the window ends.
 
 use super::{
     control::Control,
@@ -23,9 +23,9 @@ use std::sync::Arc;
 
 /// A finished bundle.
 pub struct Collected {
-    /// What the bundle says of itself.
+    /// The bundle's manifest.json.
     pub manifest: Manifest,
-    /// What it shows. None when an internal error kept them from being made, which the manifest says.
+    /// What went wrong. None if an internal error kept them from being made; the manifest then says so.
     pub findings: Option<Findings>,
     /// Where it is, its size and its hash.
     pub finished: Finished,
@@ -52,7 +52,7 @@ impl Collected {
 /// Collects one incident into one bundle. Needs a multi-threaded runtime of tokio.
 ///
 /// Whatever ends the run early (an interrupt through `control`, the deadline, a full disk) ends in a valid bundle of
-/// what was gathered, as soon as one cluster has answered. Before that nothing is left behind.
+/// what was collected, once one cluster has answered. Before that, nothing is left behind.
 ///
 /// # Errors
 /// When there is no bundle.
@@ -100,7 +100,7 @@ pub async fn collect(
     Ok(Collected { manifest, findings, finished, redactor: run.redactor })
 }
 
-/// Follows the logs until the window ends, and completes the bundle that was made. Where that fails, it stays.
+/// Follows the logs until the window ends, and completes the bundle that was made. If that fails, that bundle stays.
 async fn wait(run: &Run, made: Made) -> Made {
     let bundle = &made.finished.path;
     run.observer.notice(&Notice::Following { bundle, until: run.evidence.window.end });

@@ -1,4 +1,4 @@
-//! Owns how a run that goes on is told to end, or to stop waiting.
+//! Owns how a run is told to end early, or to stop waiting.
 
 use crate::{
     collect::Skip,
@@ -23,7 +23,7 @@ impl Default for Control {
 }
 
 impl Control {
-    /// Ends the run. What was gathered until then is the bundle; a copy that is being made smaller is removed.
+    /// Ends the run. The bundle has what was collected until then; an unfinished smaller copy is removed.
     pub fn interrupt(&self) {
         self.stopper.stop(StopReason::Interrupted);
     }
@@ -34,13 +34,13 @@ impl Control {
         self.skip.now()
     }
 
-    /// The signal that ends the run, for sources that are asked before it begins.
+    /// The signal that ends the run, for sources that are used before it starts.
     #[must_use]
     pub fn stop(&self) -> Stop {
         self.stop.clone()
     }
 
-    /// Ends the run after so long, unless what is returned is dropped before.
+    /// Ends the run after this long, unless the returned value is dropped before.
     pub(super) fn end_after(&self, deadline: Duration) -> Deadline {
         let stopper = self.stopper.clone();
         Deadline(tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! Owns why a run gave no bundle, as types with plain words. Exit codes are for the command line to choose.
+//! Owns the errors of a run that ends without a bundle. The command line chooses their exit codes.
 
 use super::place::PlaceError;
 use crate::{
@@ -13,19 +13,19 @@ pub enum PipelineError {
     /// The kubeconfig, or a context in it, cannot be used.
     #[error(transparent)]
     Context(#[from] ConnectError),
-    /// A context is asked for twice.
+    /// A context is given twice.
     #[error("--context {0} is given twice; give each context once")]
     ContextTwice(String),
-    /// A name was given to a cluster that is not asked.
-    #[error("--cluster-name {0}=…: that context is not collected from; name one of the contexts of this run")]
+    /// A name was given for a context that is not part of the run.
+    #[error("--cluster-name {0}=…: this run does not collect from that context; name one of its contexts")]
     UnknownContext(String),
     /// Two clusters would have one name.
-    #[error("two clusters would be called \"{0}\" in the bundle; name them apart with --cluster-name")]
+    #[error("two clusters would be called \"{0}\" in the bundle; give them different names with --cluster-name")]
     NameTwice(String),
-    /// No cluster has what was asked for, or the choice is the user's.
+    /// No cluster has what was requested, or the user has to choose.
     #[error("{}", .0.iter().map(NoPlace::to_string).collect::<Vec<_>>().join("\n"))]
     NoPlace(Vec<NoPlace>),
-    /// The Prometheus cannot be asked like that.
+    /// The Prometheus cannot be reached with these flags.
     #[error(transparent)]
     Prometheus(#[from] AccessError),
     /// The bundle to complete cannot be used.
@@ -35,9 +35,9 @@ pub enum PipelineError {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// The writer of the bundle did not ask for its manifest.
-    #[error("the bundle has no manifest, for its writer did not ask for one; please report this")]
+    #[error("internal error: the bundle has no manifest, because its writer did not ask for one; please report this")]
     NoManifest,
-    /// No cluster answered. Why not was told to the observer, for each.
+    /// No cluster answered. The observer was told the reason for each.
     #[error("there is no bundle, because no cluster was reached")]
     NoCluster,
     /// The run was interrupted before any cluster had answered.
@@ -57,7 +57,7 @@ pub struct NoPlace {
     pub error: PlaceError,
 }
 
-/// Where several deployments were found: a command for each.
+/// If several deployments were found: a command for each.
 fn commands(context: Option<&str>, error: &PlaceError) -> String {
     let PlaceError::Several(found) = error else { return String::new() };
     let context = context.map(|context| format!(" --context {context}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Owns what a finished bundle shows: the findings by its own profile's rules, or another's, without any cluster.
+//! Owns the findings of a finished bundle, by the rules of its own profile or another, without a cluster.
 
 use super::search::search;
 use crate::{
@@ -16,8 +16,8 @@ const LARGEST: u64 = 128 << 20;
 pub struct Report {
     /// What went wrong, the root cause first.
     pub findings: Findings,
-    /// Why its logs could not be searched for what the profile looks for, if they could not. The rules that need
-    /// that are not decided then.
+    /// Why its logs could not be searched for the profile's patterns, if they could not. The rules that need them are
+    /// then not checked.
     pub unread: Option<String>,
 }
 
@@ -28,10 +28,10 @@ pub enum ReportError {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// It has no facts.
-    #[error("{path} has no facts.json: it was made by a version that took none, or its run was cut short; collect anew, or add to it with `kubectl escalate collect --into {path}`", path = .0.display())]
+    #[error("{path} has no facts.json: it was made by a version that wrote none, or its run was cut short; collect again, or complete it with `kubectl escalate collect --into {path}`", path = .0.display())]
     NoFacts(PathBuf),
     /// Its facts are not as they were written.
-    #[error("cannot read facts.json of {path}: {why}; `kubectl escalate verify {path}` says whether the bundle is damaged", path = .path.display())]
+    #[error("cannot read facts.json of {path}: {why}; `kubectl escalate verify {path}` shows whether the bundle is damaged", path = .path.display())]
     BadFacts {
         /// The bundle's file.
         path: PathBuf,
@@ -41,7 +41,7 @@ pub enum ReportError {
     /// Its profile does not come with the program.
     #[error("the bundle was made with the profile \"{0}\", which does not come with this program; give --profile FILE")]
     NoProfile(String),
-    /// The profile that was asked for cannot be used.
+    /// The requested profile cannot be used.
     #[error(transparent)]
     Profile(#[from] ProfileError),
 }
@@ -49,7 +49,7 @@ pub enum ReportError {
 /// Applies the rules of `profile`, or else of the profile that the bundle was made with.
 ///
 /// # Errors
-/// When the bundle cannot be read, has no facts, or was made with a profile of somebody's own.
+/// If the bundle cannot be read, has no facts, or was made with a profile that is not built in.
 pub fn report(bundle: &Path, profile: Option<&Profile>) -> Result<Report, ReportError> {
     let reader = BundleReader::open(bundle)?;
     let manifest = reader.manifest();

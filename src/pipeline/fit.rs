@@ -1,4 +1,5 @@
-//! Owns making a smaller copy of a bundle: what the copy says of itself, and that it can be stopped.
+//! Owns the making of a smaller copy of a bundle: the files in which the copy describes itself, and how a user stops
+//! it.
 
 use super::{control::Control, observer::Observer};
 use crate::{
@@ -8,11 +9,11 @@ use crate::{
 };
 use std::path::Path;
 
-/// Makes a copy of `bundle` of at most `max` bytes, unless the bundle is small enough. Blocks the thread;
-/// `control` takes the copy back.
+/// Makes a copy of `bundle` of at most `max` bytes, unless the bundle is small enough. Blocks the thread; `control`
+/// stops it and removes the copy.
 ///
 /// # Errors
-/// As those of [`bundle::fit`]. Nothing is left of a copy then.
+/// Those of [`bundle::fit`]. No part of a copy then remains.
 pub fn fit(
     bundle: &Path,
     to: &Destination,
@@ -41,7 +42,7 @@ pub(super) fn fit_with(
     made
 }
 
-/// Tells the observer how far the copy is, and the copy whether it is still wanted.
+/// Tells the observer the progress of the copy, and the copy whether to stop.
 struct Watched<'a> {
     observer: &'a dyn Observer,
     control: &'a Control,

@@ -1,7 +1,8 @@
-//! Owns the files that say what is in a bundle: facts, findings, reports, README.txt, each cluster's, and the manifest.
+//! Owns the files that say what is in a bundle: facts, findings, reports, README.txt, each cluster's file, and the
+//! manifest.
 //!
-//! Each of them is made apart from the others: a panic costs that file alone, and a remark in the manifest names it.
-//! Should the manifest itself fail, one is written that says no more than which files there are.
+//! Each is made independently of the others: a panic costs only that file, and a remark in the manifest names it. If
+//! the manifest itself fails, a minimal one is written, which only lists the files.
 
 use crate::{
     bundle::{
@@ -15,7 +16,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What the last files are made of.
+/// What the last files are made from.
 pub(super) struct Sources<'a> {
     pub(super) request: &'a Request,
     pub(super) started: DateTime<Utc>,
@@ -34,12 +35,12 @@ pub(super) struct Sources<'a> {
 pub(super) struct Lost(Vec<String>);
 
 impl Lost {
-    /// Makes a file, or what it is made of. When that panics, the file is lost.
+    /// Makes a file, or what it is made from. If that panics, the file is lost.
     pub(super) fn guard<T>(&mut self, file: &str, make: impl FnOnce() -> T) -> Option<T> {
         // What a panic leaves half done is not used any more.
         let made = catch_unwind(AssertUnwindSafe(make)).ok();
         if made.is_none() {
-            // The panic's own words may quote what is not redacted.
+            // The panic's message may quote text that is not redacted.
             self.0.push(format!(
                 "{file} could not be made: internal error: the program panicked. Please report this with what the run \
                  printed."
@@ -79,7 +80,7 @@ pub(super) fn last_files(manifest: &mut Manifest, of: &Sources<'_>, lost: Lost) 
     if both.is_none() {
         let also =
             if of.facts.is_none() { "findings.json, report.html and report.md" } else { "report.html and report.md" };
-        files.lost.0.push(format!("Without that file, {also} could not be made either."));
+        files.lost.0.push(format!("Without it, {also} could not be made either."));
     }
     files.add(layout::report_html(), || {
         let (findings, facts) = both?;
@@ -138,7 +139,7 @@ impl Files {
     }
 }
 
-/// A manifest that says no more than when the run was, how it ended, and which files there are.
+/// A manifest that states only when the run took place, how it ended, and which files there are.
 pub(super) fn minimal(known: &Manifest, entries: Vec<EntryRecord>) -> Manifest {
     Manifest {
         tool: env!("CARGO_PKG_NAME").to_owned(),

@@ -1,9 +1,9 @@
-//! Owns a whole run, as a library: reach the clusters, collect, follow the logs, describe, take facts, make findings
-//! and reports. Knows no command line and prints nothing: what people should read while a run goes on is told to an
-//! [`Observer`].
+//! Owns a whole run, as a library: reach the clusters, collect, follow the logs, describe, extract facts, and make
+//! findings and reports. It does not know the command line and prints nothing: it tells an [`Observer`] what people
+//! should read during the run.
 //!
-//! [`collect`] makes a bundle of a [`CollectRequest`]; [`request_of`] makes one of a recorded incident. [`report`] and
-//! [`fit`] take a finished bundle. `examples/collect.rs` shows a run.
+//! [`collect`] makes a bundle from a [`CollectRequest`]; [`request_of`] makes a request from a recorded incident.
+//! [`report`] and [`fit`] take a finished bundle. `examples/collect.rs` shows a run.
 
 mod collect;
 mod control;

@@ -1,31 +1,31 @@
-//! Owns what a run tells while it goes on: progress, and notices for people.
+//! Owns what a run reports while it is running: progress, and notices for people.
 
 use super::error::PipelineError;
 use crate::collect::Progress;
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::{fmt, path::Path};
 
-/// Who is told how a run goes on. Every method does nothing by default.
+/// Receives the progress of a run. Every method does nothing by default.
 pub trait Observer: Progress {
-    /// There is something that people should read now.
+    /// A notice for people to read now.
     fn notice(&self, _notice: &Notice<'_>) {}
     /// All tasks have ended. What follows shows no progress.
     fn tasks_ended(&self) {}
-    /// A smaller copy is begun: about so many bytes are going to be read.
+    /// A smaller copy is started: about this many bytes will be read.
     fn copy_begins(&self, _bytes: u64) {}
-    /// So many more bytes were read for the copy.
+    /// This many more bytes were read for the copy.
     fn copy_reads(&self, _bytes: u64) {}
-    /// The copy is made, or was given up.
+    /// The copy is finished, or was given up.
     fn copy_ended(&self) {}
 }
 
-/// An observer that is told everything and shows nothing.
+/// An observer that ignores everything.
 pub struct Silent;
 
 impl Progress for Silent {}
 impl Observer for Silent {}
 
-/// What people should read while a run goes on. `Display` gives one line of English without a line break.
+/// What people should read during a run. `Display` gives one line of English without a line break.
 #[derive(Debug)]
 pub enum Notice<'a> {
     /// A cluster answered, and the workload was found.
@@ -39,7 +39,7 @@ pub enum Notice<'a> {
         /// How these were found.
         how: &'a str,
     },
-    /// It cannot be told whether a namespace exists.
+    /// It is not known whether a namespace exists.
     Doubtful {
         /// One of those asked for.
         namespace: &'a str,
@@ -78,7 +78,7 @@ impl fmt::Display for Notice<'_> {
                 write!(f, "context {context}, user {user}: namespace {namespaces} ({how})")
             }
             Self::Doubtful { namespace } => {
-                write!(f, "cannot tell whether the namespace {namespace} exists: you may not read namespaces")
+                write!(f, "cannot check whether the namespace {namespace} exists: you may not get namespaces")
             }
             Self::Unreached { why } => f.write_str(why),
             Self::Following { bundle, until } => write!(
@@ -91,7 +91,7 @@ impl fmt::Display for Notice<'_> {
                 write!(f, "{why}; {} has what was collected before the logs were followed", bundle.display())
             }
             Self::BothStay { first } => {
-                write!(f, "the second bundle lacks something that the first one has, so both stay: {}", first.display())
+                write!(f, "the second bundle lacks something that the first has, so both are kept: {}", first.display())
             }
         }
     }

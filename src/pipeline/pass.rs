@@ -22,7 +22,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-/// A run that has somewhere to write and someone to ask.
+/// A run that has a place to write to and clusters to collect from.
 pub(super) struct Run {
     pub(super) request: CollectRequest,
     /// That of the request, for every collector.
@@ -49,7 +49,7 @@ pub(super) struct Pass {
     bundle: BundleWriter,
     pub(super) contexts: Vec<ClusterContext>,
     earlier: Option<Arc<Earlier>>,
-    /// When the clusters are asked: what is described is described as of then.
+    /// When collection starts. Descriptions are as of this time.
     pub(super) asked: DateTime<Utc>,
     /// Containers as they were seen while they were followed.
     pub(super) followed: Vec<Container>,
@@ -66,7 +66,7 @@ impl Run {
     /// A pass into `bundle`, which completes `earlier`.
     pub(super) fn pass(&self, bundle: BundleWriter, earlier: Option<Arc<Earlier>>) -> Pass {
         let patterns = Arc::new(Patterns::new(findings::patterns(&self.evidence.profile)));
-        // What is there at once is not waited for, when the run goes on.
+        // Evidence that is available at once is not waited for if the run continues.
         let is_first = earlier.as_ref().is_none_or(|earlier| !earlier.is_of_this_run());
         let goes_on = is_first && self.request.wait && self.is_open();
         let scrape_gap = if goes_on { Duration::ZERO } else { self.request.limits.scrape_gap };
@@ -220,7 +220,7 @@ impl Run {
         }
     }
 
-    /// The command that asks these clusters for the same again, without the incident's time. Contexts that have
+    /// The command that collects the same from these clusters again, without the incident's time. Contexts that have
     /// another name in the bundle are left out of it.
     fn command(&self, clusters: &[ClusterInfo]) -> String {
         let mut command = "kubectl-escalate collect".to_owned();

@@ -1,5 +1,5 @@
-//! Owns where the workload is: found by its labels over the cluster; where that is forbidden, by the
-//! names of namespaces; and last in the context's own namespace.
+//! Owns where the workload is: found by its labels in the whole cluster; if that is forbidden, by the names of
+//! namespaces; and otherwise in the context's own namespace.
 
 use crate::{
     plan::{Neighbours, Place, Related, Scope},
@@ -28,13 +28,13 @@ pub struct Places {
 pub struct Found {
     /// Its namespaces, and how much of each is the workload's.
     pub place: Place,
-    /// By which of the ways, for the run's first lines.
+    /// How they were found, for the run's first lines.
     pub how: String,
-    /// Namespaces of which it could not be told whether they exist.
+    /// Namespaces that may not exist: this could not be checked.
     pub doubtful: Vec<String>,
 }
 
-/// Why there is no place.
+/// Why the workload was not found.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
     /// The user's namespaces do not exist.
@@ -51,7 +51,7 @@ pub enum PlaceError {
     Source(#[from] SourceError),
 }
 
-/// Finds the workload. A refusal is never an error here: what may not be asked is found otherwise.
+/// Finds the workload. A refusal is never an error here: the workload is then searched for in another way.
 ///
 /// # Errors
 /// When no namespace can be settled on, or the API server cannot be reached.
@@ -61,7 +61,7 @@ pub async fn find(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -
         search(kubernetes, profile, places).await?
     } else {
         doubtful = check(kubernetes, &places.namespaces).await?;
-        (places.namespaces.iter().map(|name| (name.clone(), BTreeSet::new())).collect(), "as asked".to_owned())
+        (places.namespaces.iter().map(|name| (name.clone(), BTreeSet::new())).collect(), "as requested".to_owned())
     };
     let mut namespaces = BTreeMap::new();
     let scopes = found.into_iter().map(|(name, pods)| async move {
@@ -74,7 +74,7 @@ pub async fn find(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -
     Ok(Found { place: Place { namespaces }, how, doubtful })
 }
 
-/// Namespaces that do not exist are the user's mistake; those we may not see may exist.
+/// Namespaces that do not exist are the user's mistake; those that may not be read may exist.
 async fn check(kubernetes: &Kubernetes, names: &[String]) -> Result<Vec<String>, PlaceError> {
     let (mut missing, mut doubtful) = (Vec::new(), Vec::new());
     for name in names {
@@ -109,7 +109,7 @@ async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> 
             Err(error) => return Err(error.into()),
         }
     }
-    // All that match: one whose servers are scaled to none has no pod to find it by.
+    // All that match, because a deployment that is scaled to zero has no pod by which to find it.
     if found.is_empty() || places.all {
         let (named, may) = by_name(kubernetes, profile).await?;
         how = match (found.is_empty(), may) {
@@ -126,8 +126,11 @@ async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> 
     }
     if found.is_empty() {
         let context = places.context.clone().unwrap_or_else(|| "default".to_owned());
-        let why =
-            if forbidden { "listing over the cluster is forbidden" } else { "no server was found by label or name" };
+        let why = if forbidden {
+            "listing pods in the whole cluster is forbidden"
+        } else {
+            "no server was found by label or name"
+        };
         return Ok(([(context, BTreeSet::new())].into(), format!("the context's namespace, because {why}")));
     }
     if found.len() > 1 && !places.all && profile.select.namespaces.is_empty() {
@@ -136,7 +139,7 @@ async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> 
     Ok((found, how))
 }
 
-/// The namespaces that the profile names, or whose names fit its pattern, and whether they could be listed.
+/// The namespaces that the profile names, or whose names match its pattern, and whether namespaces could be listed.
 async fn by_name(kubernetes: &Kubernetes, profile: &Profile) -> Result<(Vec<String>, bool), PlaceError> {
     let mut names = Held::<Named>::default();
     match kubernetes.list("/api/v1/namespaces", true, &mut names).await {
@@ -153,8 +156,8 @@ fn selectors(profile: &Profile, places: &Places) -> Vec<String> {
     places.selector.clone().map_or_else(|| profile.select.labels.clone(), |selector| vec![selector])
 }
 
-/// The workload's pods in a namespace, those that were `seen` already or else the selected ones,
-/// and what belongs to them where others live there too.
+/// The workload's pods in a namespace (those `seen` before, otherwise the selected ones), and, in a shared namespace,
+/// what belongs to them.
 async fn scope(
     kubernetes: &Kubernetes,
     profile: &Profile,
@@ -241,7 +244,7 @@ struct Owner {
 impl Object for Named {}
 
 impl Named {
-    /// A Deployment's pods are owned by its replica sets, which bear its name and a hash.
+    /// A Deployment's pods are owned by its replica sets, whose names are its own and a hash.
     fn is_of(&self, workload: &WorkloadName) -> bool {
         self.metadata.owner_references.iter().any(|owner| match owner.kind.as_str() {
             "ReplicaSet" => {

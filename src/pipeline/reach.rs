@@ -41,12 +41,12 @@ pub struct Cluster {
     pub found: Found,
     /// The API server's clock minus this machine's.
     pub skew: TimeDelta,
-    /// What the manifest says of it.
+    /// Its record in the manifest.
     pub info: ClusterInfo,
 }
 
 impl Cluster {
-    /// What its plan begins with.
+    /// What its plan starts from.
     #[must_use]
     pub fn basis(&self, request: &Arc<Request>, scrape_gap: Duration) -> Basis {
         Basis {
@@ -59,8 +59,8 @@ impl Cluster {
     }
 }
 
-/// A client for each cluster asked for, under its context's name; where the credentials could not be obtained, the
-/// reason. Sends nothing, but may run credential plugins.
+/// A client for each requested cluster, under its context's name; if its credentials could not be obtained, the reason.
+/// Sends nothing, but may run credential plugins.
 ///
 /// # Errors
 /// When a context cannot be used, or is given twice.
@@ -117,7 +117,7 @@ fn replayed(
 /// cluster that does not answer costs only itself.
 ///
 /// # Errors
-/// When what is asked for is wrong, or there is nothing to collect in any cluster.
+/// If the request is wrong, or there is nothing to collect in any cluster.
 pub async fn reach(
     targets: &Targets,
     profile: &Profile,
@@ -145,7 +145,7 @@ pub async fn reach(
                 ..ClusterInfo::default()
             };
             let answered = match connection {
-                // The words may hold a path of this machine: the bundle says only that it was so.
+                // The message may contain a path of this machine, so the bundle states only that it happened.
                 Err(error) => Err(Trouble::Unreached {
                     why: error.to_string(),
                     causes: vec!["its credentials could not be obtained".to_owned()],
@@ -189,7 +189,7 @@ pub async fn reach(
 
 /// Why a cluster has nothing to give.
 enum Trouble {
-    /// Ends the run, unless it is only that another cluster has what was asked for.
+    /// Ends the run, unless another cluster has what was requested.
     NoPlace(NoPlace),
     /// Costs this cluster only.
     Unreached { why: String, causes: Vec<String> },
@@ -216,9 +216,9 @@ async fn ask(
         );
         Trouble::Unreached { why, causes }
     };
-    // Alone: whether it answers at all, and accepts who asks, is asked once.
+    // Sent alone, so that a cluster that does not answer, or does not accept the user, gets only one request.
     let (version, skew) = match kubernetes.version().await {
-        // Whoever may not ask for the version may still ask for pods.
+        // A user who may not get the version may still list pods.
         Err(error) if error.code() == Some(403) => (serde_json::Value::Null, None),
         answer => answer.map_err(unreached)?,
     };
@@ -235,7 +235,7 @@ async fn ask(
         }
     };
     info.version = version["gitVersion"].as_str().map(str::to_owned);
-    // A recording's clock stands where it was made: that is no skew.
+    // A recording answers with the time at which it was made, which is not clock skew.
     info.clock_skew_ms = skew.filter(|_| !targets.is_recording()).map(|skew| skew.num_milliseconds());
     info.namespaces = found.place.namespaces.keys().cloned().collect();
     let (context, user) = (connection.context.as_str(), connection.user.as_str());

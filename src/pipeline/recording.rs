@@ -1,4 +1,4 @@
-//! Owns collecting a recorded incident again: what to ask for, so that the recording has it.
+//! Owns the collection of a recorded incident: a request that the recording can answer.
 
 use super::{
     request::{Clusters, CollectRequest},
@@ -33,11 +33,11 @@ pub enum RecordingError {
     },
 }
 
-/// Asks for the evidence that `recording` holds; the recording answers in place of its clusters. No Prometheus is asked: what one
-/// answered is in the recording, but no other question can be.
+/// A request for the evidence in `recording`, which answers in place of its clusters. No Prometheus is queried: the
+/// recording has a Prometheus's answers, but cannot answer other queries.
 ///
 /// # Errors
-/// When the manifest names a profile that there is none of, or a window that nobody collects.
+/// If the manifest names a profile that does not exist, or a window that cannot be collected.
 pub fn request_of(recording: Arc<BundleReader>, now: DateTime<Utc>) -> Result<CollectRequest, RecordingError> {
     let (manifest, path) = (recording.manifest(), || recording.path().to_owned());
     let mut window = window_of(manifest, now).map_err(|why| RecordingError::Window { path: path(), why })?;

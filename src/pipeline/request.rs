@@ -1,4 +1,4 @@
-//! Owns what a run is asked for, as types: no text of the command line, no clap.
+//! Owns the request for a run, as types: it knows no text of the command line, and not clap.
 
 use super::place::Places;
 use crate::{
@@ -17,12 +17,12 @@ use http::HeaderMap;
 use plan::window::Window;
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
-/// A collection to be made. [`CollectRequest::new`] has the defaults of the command line; change the fields that
+/// A request for a collection. [`CollectRequest::new`] has the defaults of the command line; change the fields that
 /// differ.
 pub struct CollectRequest {
-    /// Which evidence, and of which time.
+    /// Which evidence to collect, and from which time.
     pub evidence: plan::Request,
-    /// The moment that the request was made. It is part of the bundle's name.
+    /// When the request was made. It is part of the bundle's name.
     pub started: DateTime<Utc>,
     /// Which clusters are asked, and where the workload is looked for in them.
     pub targets: Targets,
@@ -45,7 +45,7 @@ pub struct CollectRequest {
     pub attachments: Vec<Attachment>,
     /// The number of the support ticket.
     pub ticket: Option<String>,
-    /// Flags of `collect` that ask for the same again, for the commands that the checklist prints.
+    /// Flags of `collect` that repeat this request, for the commands that the checklist prints.
     pub repeat: RepeatFlags,
 }
 
@@ -101,7 +101,7 @@ pub enum PrometheusAccess {
 /// How much a collection reads, how fast, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The longest time to collect. What was gathered by then is the bundle.
+    /// The longest time to collect. The bundle has what was collected by that time.
     pub deadline: Duration,
     /// The most bytes of one container's log.
     pub log: u64,
@@ -135,8 +135,8 @@ pub struct RepeatFlags {
 }
 
 impl CollectRequest {
-    /// Asks for the evidence that `profile` names of `window`, from the cluster of the current context, into a
-    /// bundle in the current folder.
+    /// Requests the evidence of `profile` for `window`, from the cluster of the current context, into a bundle in the
+    /// current folder.
     #[must_use]
     pub fn new(profile: Profile, window: Window, now: DateTime<Utc>) -> Self {
         let evidence = plan::Request {

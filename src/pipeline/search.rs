@@ -1,4 +1,4 @@
-//! Owns searching the logs of a bundle for what a profile's rules mean, where the run that made it looked for something else.
+//! Owns the search of a bundle's logs for the patterns of a profile, if the run that made it searched for others.
 
 use crate::{
     bundle::{
@@ -19,9 +19,10 @@ use std::{
 /// What is read at a time (bytes).
 const CHUNK: usize = 64 << 10;
 
-/// Makes the logs' hits those of this profile, if they are not. Where a log is not in the bundle any more, not whole
-/// since a copy was made smaller, or without facts, they stay, and the rules that need others cannot tell. So they do
-/// where a log cannot be read: why is given, for all else can be judged.
+/// Replaces the logs' hits by those of this profile, unless they are already. The hits of a log stay if the log is no
+/// longer in the bundle, was thinned in a smaller copy, has no facts, or cannot be read; the rules that need other hits
+/// are then not checked. For a log that cannot be read, the reason is returned, because all other rules can be
+/// evaluated.
 pub(super) fn search(reader: &BundleReader, facts: &mut Facts, profile: &Profile) -> Option<String> {
     let wanted = findings::patterns(profile);
     let is_known = wanted.iter().all(|pattern| facts.patterns.contains(&pattern.id));
@@ -45,7 +46,7 @@ pub(super) fn search(reader: &BundleReader, facts: &mut Facts, profile: &Profile
 }
 
 fn hits(reader: &BundleReader, path: &str, patterns: &Arc<Patterns>) -> Result<Vec<Hit>, String> {
-    // It is clean already, and stays as it is under any key.
+    // It is already clean, and redaction does not change it under any key.
     let mut redact = Redactor::new(&Key::random()).stream();
     let mut extract = LogExtractor::new(patterns, None);
     let mut entry = reader.open_entry(path).map_err(|why| why.to_string())?;

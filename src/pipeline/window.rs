@@ -1,4 +1,5 @@
-//! Owns the window that a bundle's manifest names: whoever made the bundle, it is used only if it could be asked for.
+//! Owns the window that a bundle's manifest states. Whoever made the bundle, the window is used only if a user could
+//! have requested it.
 
 use crate::{
     bundle::Manifest,
@@ -20,13 +21,13 @@ pub enum ManifestWindowError {
         /// `window_end`.
         end: DateTime<Utc>,
     },
-    /// It starts before there was any Kubernetes.
+    /// It starts before Kubernetes existed.
     #[error("its window_start, {}, is too long ago", utc(*.0))]
     TooOld(DateTime<Utc>),
     /// It starts in the future.
     #[error("its window_start, {}, is in the future", utc(*.0))]
     Future(DateTime<Utc>),
-    /// It is longer than any that can be asked for.
+    /// It is longer than a user can request.
     #[error("its window, from {} to {}, is longer than {} days", utc(*start), utc(*end), LONGEST.num_days())]
     TooLong {
         /// `window_start`.
@@ -47,10 +48,10 @@ pub enum ManifestWindowError {
     },
 }
 
-/// The window that `manifest` names, within the limits of the flags that ask for one.
+/// The window that `manifest` names, within the same limits as the flags.
 ///
 /// # Errors
-/// When no flags could have asked for it.
+/// If no flags could have requested it.
 pub fn window_of(manifest: &Manifest, now: DateTime<Utc>) -> Result<Window, ManifestWindowError> {
     let (start, end) = (manifest.window_start, manifest.window_end);
     if end < start {

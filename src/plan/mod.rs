@@ -1,8 +1,8 @@
-//! Owns the plan: profile and request, worked out in stages into tasks.
+//! Owns the plan: how profile and request become tasks, in stages.
 //!
-//! Nothing here does IO or asks for the time. The [`Planner`] says what is asked for, stage by stage; what a collector
-//! wants at a stage it says itself, in `collectors/`. [`Related`] tells which objects of a shared namespace belong to
-//! the workload.
+//! Nothing here does IO or asks for the time. The [`Planner`] says what is requested, stage by stage. What a collector
+//! plans at each stage is defined in `collectors/`. [`Related`] tells which objects of a shared namespace belong to the
+//! workload.
 
 mod planner;
 mod pods;

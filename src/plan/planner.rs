@@ -1,7 +1,7 @@
-//! Owns the planner: a state machine that says what is asked for, from the first task to the last.
+//! Owns the planner: a state machine that says what is requested, from the first task to the last.
 //!
-//! A collection, `--dry-run` and `rbac` all drive it. They differ in what they do with a task: run it, run only what
-//! planning needs, or take any pod for listed. Nothing here does IO or asks for the time.
+//! A collection, `--dry-run` and `rbac` all use it. They differ in what they do with a task: run it, run it only if
+//! planning needs it, or assume that it lists any pod. Nothing here does IO or asks for the time.
 
 use super::{
     pods::{Pod, taken},
@@ -20,14 +20,14 @@ use std::{
 /// What `--skip` leaves out as a whole.
 pub const KINDS: [&str; 4] = ["logs", "previous-logs", "scrapes", "descriptions"];
 
-/// What is known of one cluster before anything is asked of it for evidence.
+/// What is known about one cluster before any evidence is requested.
 #[derive(Clone, Debug)]
 pub struct Basis {
-    /// What the run was asked for.
+    /// What the run was asked to collect.
     pub request: Arc<Request>,
     /// What the API server serves.
     pub served: Arc<Vec<Resource>>,
-    /// Groups of which discovery did not say what they serve.
+    /// Groups whose resources discovery could not state.
     pub unknown: Arc<Vec<UnknownGroup>>,
     /// Where the workload is.
     pub place: Arc<Place>,
@@ -38,7 +38,7 @@ pub struct Basis {
 /// How far planning has come.
 #[derive(Clone, Copy, Debug)]
 pub enum Stage<'a> {
-    /// Nothing was asked yet.
+    /// Nothing was requested yet.
     Start {
         /// The time, by the API server's clock.
         now: DateTime<Utc>,
@@ -52,12 +52,12 @@ pub enum Stage<'a> {
     Events {
         /// Nodes of the pods that the profile takes.
         nodes: &'a BTreeSet<String>,
-        /// UIDs of all that are there, or were followed.
+        /// UIDs of all pods that exist, or were followed.
         there: &'a Arc<HashSet<String>>,
-        /// Those that only events tell of.
+        /// Those that only events mention.
         gone: &'a [DeletedPod],
     },
-    /// All but logs has ended: as much is known of the workload as will be.
+    /// Everything but logs has ended: no more will be learned about the workload.
     AllButLogs {
         /// The time, by the API server's clock.
         now: DateTime<Utc>,
@@ -79,10 +79,10 @@ pub struct Planning<'a> {
     pub stage: Stage<'a>,
 }
 
-/// What a collector asks for at a stage.
+/// What a collector plans at a stage.
 pub type PlanTasks = fn(&Planning<'_>) -> Vec<Planned>;
 
-/// A pod that only events tell of.
+/// A pod that only events mention.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeletedPod {
     /// Where the pod ran.
@@ -95,7 +95,7 @@ pub struct DeletedPod {
     pub node: Option<String>,
 }
 
-/// Whether there is a Prometheus to ask.
+/// Whether there is a Prometheus to query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FoundPrometheus {
     /// There is none.
@@ -103,51 +103,51 @@ pub enum FoundPrometheus {
     None,
     /// There is one.
     Some {
-        /// Whether it has samples of any servers. One that has none tells of all around them.
+        /// Whether it has samples of any servers. Without them, it can still answer for what surrounds the servers.
         has_servers: bool,
     },
-    /// Nobody has looked: what either would lead to is planned.
+    /// Nobody has searched: both possibilities are planned.
     Unknown,
 }
 
 impl FoundPrometheus {
-    /// Whether questions are asked.
+    /// Whether queries are sent.
     #[must_use]
     pub fn may_be_asked(self) -> bool {
         self != Self::None
     }
 
-    /// Whether the servers are scraped a second time, since nobody else has samples of them.
+    /// Whether the servers are scraped a second time, because no Prometheus has samples of them.
     #[must_use]
     pub fn may_lack_servers(self) -> bool {
         self != Self::Some { has_servers: true }
     }
 }
 
-/// What a task showed, as far as planning goes.
+/// What a task showed that planning needs.
 #[derive(Debug, Default)]
 pub struct Shown {
     /// The pods of a list.
     pub pods: Vec<Pod>,
     /// Whether a list may lack some of its objects.
     pub is_incomplete: bool,
-    /// Whether listing over the cluster was refused: each namespace is listed instead.
+    /// Whether listing in the whole cluster was refused: each namespace is then listed instead.
     pub is_refused: bool,
     /// Tasks for what it found.
     pub found: Vec<Task>,
     /// What the search for a Prometheus found.
     pub prometheus: FoundPrometheus,
-    /// When a scrape gave samples, by this machine's clock.
+    /// When a scrape returned samples, by this machine's clock.
     pub scraped: Option<DateTime<Utc>>,
 }
 
-/// What the evidence says by now, for whoever plans from it.
+/// What the evidence shows so far, for planning.
 pub trait Evidence {
     /// The time, by the API server's clock.
     fn now(&self) -> DateTime<Utc>;
-    /// What is known of the workload.
+    /// What is known about the workload.
     fn known(&self) -> Known;
-    /// Pods that events tell of and that are not among those `there`, by UID.
+    /// Pods that events mention and that are not in `there`, by UID.
     fn deleted(&self, there: &HashSet<String>) -> Vec<DeletedPod>;
 }
 
@@ -158,21 +158,21 @@ pub struct Listed {
     pub all: Vec<Pod>,
     /// Those that the profile takes.
     pub taken: Vec<Pod>,
-    /// UIDs of all, also those that only their nodes know them by, and of those that were followed.
+    /// UIDs of all of them, including those that only their nodes use, and of pods that were followed.
     pub uids: Arc<HashSet<String>>,
     /// Whether these are all, so that a pod that is not among them is gone.
     pub is_complete: bool,
-    /// What is asked for of them.
+    /// The tasks about them.
     pub tasks: Vec<Task>,
 }
 
-/// The plan of one cluster, as it grows.
+/// The growing plan of one cluster.
 pub struct Planner {
     basis: Basis,
     plans: Vec<PlanTasks>,
     /// UIDs of pods whose logs were followed.
     followed: HashSet<String>,
-    /// Ids of all tasks: several ways may lead to one.
+    /// Ids of all tasks, because one may be planned in several ways.
     known: BTreeSet<String>,
     /// Tasks that have not ended, but logs.
     open: usize,
@@ -189,7 +189,7 @@ pub struct Planner {
 }
 
 impl Planner {
-    /// A planner that asks these collectors what they want, in this order.
+    /// A planner that asks these collectors for their tasks, in this order.
     #[must_use]
     pub fn new(basis: Basis, plans: Vec<PlanTasks>, followed: HashSet<String>) -> Self {
         Self {
@@ -255,7 +255,7 @@ impl Planner {
         next
     }
 
-    /// Adds tasks that others know of; gives those that are new.
+    /// Adds tasks from elsewhere; returns those that are new.
     pub fn add(&mut self, plan: Vec<Planned>) -> Vec<Planned> {
         let mut plan = plan;
         plan.retain(|planned| self.known.insert(planned.task.id()));
@@ -268,7 +268,7 @@ impl Planner {
         plan
     }
 
-    /// Questions that would still have been asked: a run that is cut short tells of them.
+    /// Queries that were not sent yet: a run that is cut short records them.
     pub fn unasked(&mut self, evidence: &dyn Evidence) -> Vec<Planned> {
         let is_found = self.prometheus.is_some_and(FoundPrometheus::may_be_asked);
         if self.is_questioned || !is_found {
@@ -288,12 +288,12 @@ impl Planner {
         self.listed.as_ref()
     }
 
-    /// Whether planning goes on from what this task shows of the cluster.
+    /// Whether planning needs what this task shows about the cluster.
     #[must_use]
     pub fn needs(&self, task: &Task) -> bool {
         match task.role() {
             Role::Pods => true,
-            // They tell whose logs may be left on the nodes.
+            // They show whose logs may still be on the nodes.
             Role::Events => self.basis.request.rotated_logs,
             Role::Prometheus | Role::Logs | Role::Other => false,
         }
@@ -313,7 +313,7 @@ impl Planner {
         let mut plan = Vec::new();
         if taken.len() < all.len() {
             let cause = format!(
-                "the profile takes {} pods, unhealthy ones first; {} more are listed only",
+                "the profile collects {} pods, unhealthy ones first; {} more are only listed",
                 taken.len(),
                 all.len() - taken.len()
             );
@@ -327,7 +327,7 @@ impl Planner {
         plan
     }
 
-    /// Once pods and events are known, pods that were deleted are, too.
+    /// Once pods and events are known, deleted pods are also known.
     fn look_for_deleted(&mut self, evidence: &dyn Evidence) -> Vec<Planned> {
         let Some(listed) = self.listed.as_ref().filter(|listed| listed.is_complete) else { return Vec::new() };
         if self.open_events > 0 || std::mem::replace(&mut self.has_looked_for_deleted, true) {

@@ -1,4 +1,4 @@
-//! Owns what a pod's spec and status say about the logs and endpoints to ask for.
+//! Owns what a pod's spec and status say about the logs and endpoints to request.
 
 use super::{
     request::Request,
@@ -16,25 +16,25 @@ use k8s_openapi::{
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// How many last lines of a run that ended before the window are still taken: they say why it ended.
+/// How many of the last lines are collected of a run that ended before the window: they show why it ended.
 const LAST_LINES: u32 = 2000;
 
-/// The controllers that give each of their pods a name of its own. Any other name may come again.
+/// The controllers that give each of their pods a unique name. Any other name may be used again.
 const OWN_NAMES: &[&str] = &["ReplicaSet", "DaemonSet", "Job", "ReplicationController"];
 
-/// A pod as it was seen, cut to what planning needs.
+/// A listed pod, reduced to what planning needs.
 #[derive(Clone, Debug)]
 pub struct Pod {
     /// `metadata.namespace`.
     pub namespace: String,
     /// `metadata.name`.
     pub name: String,
-    /// The node it runs on, where it has one.
+    /// The node it runs on, if it has one.
     pub node: Option<String>,
     /// Images of its containers.
     pub images: Vec<String>,
     uid: String,
-    /// What its node knows it by.
+    /// The UID that its node uses.
     node_uid: String,
     name_is_reused: bool,
     unhealthy: bool,
@@ -43,7 +43,7 @@ pub struct Pod {
     scrapes: Vec<(ScrapeTask, bool)>,
 }
 
-/// One of its containers whose logs the profile takes.
+/// One of its containers whose logs the profile collects.
 #[derive(Clone, Debug)]
 pub struct Container {
     name: String,
@@ -52,7 +52,7 @@ pub struct Container {
     last: Option<Run>,
 }
 
-/// One run of a container, as far as its status knows it.
+/// One run of a container, as far as its status states it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Run {
     /// As the container's status states it.
@@ -61,7 +61,7 @@ pub struct Run {
     pub ended: Option<DateTime<Utc>>,
 }
 
-/// What a pod's status says of the runs of one container.
+/// What a pod's status says about the runs of one container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runs {
     /// The pod's namespace.
@@ -76,16 +76,16 @@ pub struct Runs {
     pub pod_started: Option<DateTime<Utc>>,
     /// How often the container was restarted.
     pub restarts: u32,
-    /// Why it waits to run, if it does.
+    /// Why it is waiting to run, if it is.
     pub waits: Option<String>,
     /// The run before the last start, if there was one.
     pub previous: Option<Run>,
-    /// The run since, unless it waits for that.
+    /// The run since the last start, unless it is waiting to start.
     pub current: Option<Run>,
 }
 
 impl Runs {
-    /// What is known of a container whose pod is gone, by the files that are left of its log.
+    /// What is known about a container whose pod is gone, from the remaining files of its log.
     #[must_use]
     pub fn of_orphaned(log: &LogTask) -> Self {
         Self {
@@ -110,7 +110,7 @@ enum State {
     Unknown,
 }
 
-/// A pod without its managed fields, which are half of it and of no use here.
+/// A pod without its managed fields, which are half of it and not needed here.
 #[derive(Deserialize)]
 struct Seen {
     metadata: Metadata,
@@ -131,7 +131,7 @@ struct Metadata {
 }
 
 impl Pod {
-    /// Reads a pod, as the API server wrote it or redacted; `None` for what is no pod.
+    /// Reads a pod, as the API server wrote it or redacted; `None` if it is not a pod.
     #[must_use]
     pub fn read(request: &Request, object: &serde_json::Value) -> Option<Self> {
         let Seen { metadata, spec, status } = Seen::deserialize(object).ok()?;
@@ -165,7 +165,7 @@ impl Pod {
         &self.uid
     }
 
-    /// What its node knows it by, which is another for a static pod.
+    /// The UID that its node uses, which differs for a static pod.
     #[must_use]
     pub fn node_uid(&self) -> &str {
         &self.node_uid
@@ -175,13 +175,13 @@ impl Pod {
         self.unhealthy
     }
 
-    /// Its containers whose logs the profile takes.
+    /// Its containers whose logs the profile collects.
     #[must_use]
     pub fn containers(&self) -> &[Container] {
         &self.containers
     }
 
-    /// What its status says of its containers, those of whom logs are asked for.
+    /// What its status says about its containers whose logs are collected.
     pub fn runs(&self) -> impl Iterator<Item = Runs> {
         self.containers.iter().map(|container| {
             let restarts = u32::try_from(container.restarts).unwrap_or_default();
@@ -209,7 +209,8 @@ impl Pod {
         &self.scrapes
     }
 
-    /// A pod for which everything may be asked, on any node: its rights are those of every pod of the namespace.
+    /// A pod for which everything may be requested, on any node: the rights for it are those for every pod of the
+    /// namespace.
     #[must_use]
     pub fn any(request: &Request, namespace: &str) -> Self {
         let last = Some(Run::default());
@@ -238,7 +239,7 @@ impl Pod {
         (log, never.then(|| Preset::Absent("the container was not restarted".to_owned())))
     }
 
-    /// The log of what runs now, or ran last and was not restarted.
+    /// The log of the container that runs now, or that ran last and was not restarted.
     #[must_use]
     pub fn current_log(&self, container: &Container, request: &Request) -> (LogTask, Option<Preset>) {
         let run = container.state.run();
@@ -270,18 +271,18 @@ impl Pod {
             ended,
             since: (!over_before).then(|| seconds_floor(window.start)),
             tail: over_before.then_some(LAST_LINES),
-            // Of a run that was over before the window, the last lines are in its newest file.
+            // The last lines of a run that ended before the window are in its newest file.
             files: self.files(container, previous).filter(|_| request.rotated_logs && !over_before),
         }
     }
 
-    /// Where the node keeps the files of a container's log, and which of them are meant.
+    /// Where the node keeps the files of a container's log, and which of them to read.
     fn files(&self, container: &Container, previous: bool) -> Option<LogFiles> {
         let node = self.node.as_deref()?;
         let Self { namespace, name, node_uid, .. } = self;
         let folder = format!("{}{}/{}/", node_logs(node), pod_folder(namespace, name, node_uid), container.name);
         let restarts = u32::try_from(container.restarts).ok()?;
-        // One that waits to be restarted is counted when it is.
+        // A container that is waiting to be restarted is counted when it restarts.
         let waits = matches!(container.state, State::Waiting(_));
         let (from_run, to_run) = match previous {
             true => (0, Some(if waits { restarts } else { restarts.checked_sub(1)? })),
@@ -291,7 +292,7 @@ impl Pod {
     }
 }
 
-/// The pods that the profile takes, unhealthy ones first, of those that were seen.
+/// The listed pods that the profile collects, unhealthy ones first.
 #[must_use]
 pub fn taken(request: &Request, mut pods: Vec<Pod>) -> Vec<Pod> {
     let limit = request.profile.select.limit.map_or(usize::MAX, |limit| limit as usize);
@@ -303,10 +304,10 @@ pub fn taken(request: &Request, mut pods: Vec<Pod>) -> Vec<Pod> {
     pods
 }
 
-/// A static pod, which its node knew before the API did, has another UID there.
+/// A static pod, which existed on its node before it did in the API, has another UID there.
 fn node_uid<'a>(uid: &'a str, annotations: &'a BTreeMap<String, String>) -> &'a str {
     let hash = annotations.get("kubernetes.io/config.hash").map(String::as_str);
-    // Anybody may annotate a pod: nothing but a hash gets into a path.
+    // Anybody who can annotate a pod chooses this text, so only a hash may enter a path.
     let is_hash = |hash: &&str| !hash.is_empty() && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     hash.filter(is_hash).unwrap_or(uid)
 }
@@ -344,7 +345,7 @@ fn containers(rules: &LogRules, spec: &core::PodSpec, status: &core::PodStatus) 
     containers
 }
 
-/// The endpoint that a rule means in a pod, unless it means a container that the pod has not.
+/// The endpoint of a rule in a pod; none if the rule names a container that the pod does not have.
 fn endpoint(
     rule: &Scrape,
     namespace: &str,
@@ -363,7 +364,7 @@ fn endpoint(
         let named = |name: &String| ports().find(|port| port.name.as_ref() == Some(name));
         rule.port_names.iter().find_map(named).and_then(|port| u16::try_from(port.container_port).ok())
     };
-    // Whoever may annotate a pod is not to choose what is asked for with this user's rights.
+    // Whoever can annotate a pod must not choose what is requested with this user's rights.
     let path = annotated(&rule.path_annotations).filter(|path| is_path(path));
     let port = by_annotation().or_else(by_name).unwrap_or(rule.port);
     let path = path.unwrap_or_else(|| rule.path.clone());
@@ -376,7 +377,7 @@ fn scrape_of(rule: &Scrape, namespace: &str, pod: &str, port: u16, path: String)
 }
 
 impl State {
-    /// The run since the last start, unless it is waited for.
+    /// The run since the last start, unless the container is waiting to start.
     fn run(&self) -> Option<Run> {
         match self {
             Self::Running(started) => Some(Run { started: *started, ended: None }),

@@ -1,4 +1,4 @@
-//! Owns the questions to a Prometheus: those of the profile, filled in for one cluster, and the user's own.
+//! Owns the queries to a Prometheus: those of the profile, filled in for one cluster, and the user's own.
 
 use super::request::{Ask, Place, Request};
 use crate::{
@@ -10,16 +10,16 @@ use std::time::Duration;
 
 /// Over which time rates are taken: long enough for four scrapes a minute apart, short enough to show minutes.
 pub const RANGE: &str = "5m";
-/// The label by which what is told of pods from outside is narrowed.
+/// The label that narrows metrics which other programs export about pods.
 const NAMESPACE: &str = "namespace";
-/// The times between two values, in seconds: the least that gives no more than [`VALUES`], but up to [`RANGE`]
-/// more of them, for no rate looks at what is between.
+/// The possible times between two values, in seconds. The smallest that gives at most [`VALUES`] values is used, but
+/// none above [`RANGE`] as long as there are no more than [`MOST_VALUES`], because rates would miss what is in between.
 const STEPS: [i64; 13] = [15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400, 604_800];
-/// A tenth of what a Prometheus gives, and more than a screen has.
+/// A tenth of what a Prometheus returns at most, and more than a screen can show.
 const VALUES: i64 = 1000;
-/// Nearly as many as it gives.
+/// Nearly as many as it returns at most.
 const MOST_VALUES: i64 = 10_000;
-/// Labels by which those that see several clusters commonly tell them apart.
+/// Labels that commonly distinguish the clusters in a Prometheus that has several.
 pub const CLUSTERS: [&str; 7] = [
     "cluster",
     "cluster_name",
@@ -29,12 +29,12 @@ pub const CLUSTERS: [&str; 7] = [
     "kubernetes_cluster",
     "prometheus_cluster",
 ];
-/// By so many pods samples are known as ours.
+/// At most this many pod names are used to recognise our samples.
 const PODS: usize = 20;
-/// What every Prometheus of a cluster has of its pods, whoever they are.
+/// Metrics that every Prometheus of a cluster has about all its pods.
 const OF_PODS: &str = "kube_pod_info|kube_pod_status_phase|container_memory_working_set_bytes|up";
 
-/// What is known of the workload in a cluster.
+/// What is known about the workload in a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
     /// Filled in for the trust domain in the profile's queries.
@@ -45,18 +45,18 @@ pub struct Known {
     pub namespaces: Vec<String>,
     /// Filled in for the region in the profile's queries.
     pub regions: Vec<String>,
-    /// Whether all samples of its servers have their namespace among their labels.
+    /// Whether all samples of its servers have a namespace label.
     pub is_by_namespace: bool,
-    /// Labels that tell its cluster from others in the Prometheus.
+    /// Labels that distinguish its cluster from others in the Prometheus.
     pub cluster_labels: Vec<(String, String)>,
-    /// Whether it has others' that could not be told from ours.
+    /// Whether the Prometheus has samples of other servers that no label distinguishes.
     pub is_mixed: bool,
     /// Whether the Prometheus has no samples of any servers, so that scrapes answer for them.
     pub is_without_servers: bool,
 }
 
 impl Known {
-    /// Labels that its samples get which have not got them.
+    /// Labels to add to its samples that do not have them.
     #[must_use]
     pub fn labels(&self) -> Vec<(String, String)> {
         let label = |name: &str, values: &[String]| match values {
@@ -70,34 +70,34 @@ impl Known {
 /// A label and the values that it may have; without a value it narrows nothing.
 pub type Narrowing = Vec<(String, Vec<String>)>;
 
-/// A question in PromQL.
+/// A query in PromQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// The expression.
     pub expr: String,
-    /// The only moment, or the last one.
+    /// The only evaluation time, or the last one.
     pub end: DateTime<Utc>,
-    /// The first one and the time between two, of a range.
+    /// For a range: the first evaluation time, and the step.
     pub range: Option<(DateTime<Utc>, TimeDelta)>,
 }
 
 /// A Prometheus to look for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FindTask {
-    /// Where it is, as the user says it; none to look for it.
+    /// Its address, as the user gave it; none to search for one.
     pub named: Option<String>,
-    /// How many samples it has of our servers' pods in the window, and whose they say they are; none where no
-    /// pods are known.
+    /// How many samples it has of our servers' pods in the window, and their identity labels; none if no pods are
+    /// known.
     pub pods: Option<Question>,
-    /// The same of servers in our namespaces, where their samples have no pods, or others had their place.
+    /// The same for servers in our namespaces, if their samples have no pod label or the pods were replaced.
     pub ours: Question,
-    /// The same of any servers, for where their samples have no namespace.
+    /// The same for any servers, if their samples have no namespace.
     pub anywhere: Question,
     /// How many samples it has of anything in our namespaces.
     pub around: Question,
 }
 
-/// One question to a Prometheus.
+/// One query to a Prometheus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryTask {
     /// Its name.
@@ -112,10 +112,10 @@ pub struct QueryTask {
     pub by: AnsweredBy,
 }
 
-/// Who answers a question.
+/// What answers a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnsweredBy {
-    /// The Prometheus, which is asked.
+    /// The Prometheus, by a request.
     Prometheus,
     /// Two scrapes that were made.
     Scrapes,
@@ -123,28 +123,28 @@ pub enum AnsweredBy {
     Objects,
 }
 
-/// The samples that the questions are about.
+/// The samples that the queries need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SamplesTask {
     /// One for each metric.
     pub questions: Vec<Question>,
-    /// Labels that all get which have not got them.
+    /// Labels to add to all samples that do not have them.
     pub labels: Vec<(String, String)>,
 }
 
-/// What a Prometheus knows beside samples.
+/// What a Prometheus has besides samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
     /// Alerts that fire, or are about to.
     Alerts,
-    /// The rules that they come of.
+    /// The rules behind the alerts.
     Rules,
     /// What it scrapes, and how that goes.
     Targets,
 }
 
 impl About {
-    /// In a word, as its API calls it.
+    /// In one word, as in its API.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -183,12 +183,12 @@ impl Question {
     }
 }
 
-/// The labels by which the profile's metrics are narrowed, with what is known of their values.
+/// The labels by which the profile's metrics are narrowed, with what is known about their values.
 #[derive(Clone, Debug)]
 pub struct Narrowings {
-    /// Of metrics that have the workload's own labels.
+    /// For metrics that have the workload's own labels.
     pub identity: Narrowing,
-    /// Of those that only have its namespace.
+    /// For metrics that only have its namespace.
     pub namespace: Narrowing,
 }
 
@@ -202,7 +202,7 @@ impl Narrowings {
         let identity = [
             pair(&labels.trust_domain, &known.trust_domains),
             pair(&labels.deployment, &known.deployments),
-            // Others may say that they are of the same deployment.
+            // Other workloads may claim the same deployment.
             known.is_by_namespace.then(|| namespace.clone()),
         ];
         let cluster = || known.cluster_labels.iter().map(|(label, value)| (label.clone(), vec![value.clone()]));
@@ -218,8 +218,8 @@ impl Narrowings {
     }
 }
 
-/// The questions of the profile, each with its rule, filled in and for the time up to `now`, and whether it is
-/// narrowed to the workload.
+/// The queries of the profile, each with its rule, filled in for the time up to `now`, and whether it is narrowed to
+/// the workload.
 pub fn of_profile<'a>(request: &'a Request, known: &Known, now: DateTime<Utc>) -> Vec<(&'a QueryRule, Question, bool)> {
     let narrowings = Narrowings::of(request, known);
     let question = |rule: &'a QueryRule| {
@@ -239,7 +239,7 @@ pub fn of_profile<'a>(request: &'a Request, known: &Known, now: DateTime<Utc>) -
     request.profile.queries.iter().filter_map(question).collect()
 }
 
-/// A question for the window and some time before it. The last of its moments is the window's end, or now.
+/// A query for the window and some time before it. Its last evaluation time is the window's end, or now.
 fn over(request: &Request, expr: String, lookback: TimeDelta, step: Option<TimeDelta>, now: DateTime<Utc>) -> Question {
     let start = request.window.start.checked_sub_signed(lookback).unwrap_or(DateTime::<Utc>::MIN_UTC);
     let span = (request.window.end.min(now) - start).num_seconds().max(1);
@@ -259,25 +259,24 @@ fn over(request: &Request, expr: String, lookback: TimeDelta, step: Option<TimeD
     Question { expr, end, range: Some((start, step)) }
 }
 
-/// A question that two scrapes answer.
+/// A query that two scrapes answer.
 #[derive(Clone, Debug)]
 pub struct TwoScrapes {
-    /// The profile's words.
+    /// The rule of the profile.
     pub rule: QueryRule,
-    /// The question, filled in.
+    /// The query, filled in.
     pub question: Query,
-    /// The same of what its counters have counted since they began, if it is about counters.
+    /// The same query over its counters' values since they began, if it is about counters.
     pub since_start: Option<Query>,
 }
 
-/// The questions of the profile that scrapes from `first` to `last` can answer, filled in: rates are over all of
-/// that time.
+/// The queries of the profile that scrapes from `first` to `last` can answer, filled in. Rates are over that whole
+/// time.
 #[must_use]
 pub fn of_two_scrapes(request: &Request, known: &Known, first: DateTime<Utc>, last: DateTime<Utc>) -> Vec<TwoScrapes> {
-    // What is at the beginning of a range is no part of it, and what is long before the first of two values
-    // would be guessed.
+    // A range does not include its beginning, and values long before the first of two samples would be extrapolated.
     let range = format!("{}ms", (last - first).num_milliseconds().max(0) + 1);
-    // Scrapes have the namespace that they are of.
+    // The samples of scrapes have their pod's namespace.
     let narrowings = Narrowings::of(request, &Known { is_by_namespace: true, ..known.clone() });
     let question = |rule: &QueryRule| {
         let question = Query::parse(&rule.query(&range).ok()?.narrowed(narrowings.by(rule))).ok()?;
@@ -286,7 +285,7 @@ pub fn of_two_scrapes(request: &Request, known: &Known, first: DateTime<Utc>, la
     request.profile.queries.iter().filter(|rule| rule.is_of_scrapes()).filter_map(question).collect()
 }
 
-/// The questions of the profile that objects answer, filled in.
+/// The queries of the profile that objects answer, filled in.
 #[must_use]
 pub fn of_objects(request: &Request, known: &Known) -> Vec<(QueryRule, Query)> {
     let narrowing = vec![(NAMESPACE.to_owned(), known.namespaces.clone())];
@@ -297,7 +296,7 @@ pub fn of_objects(request: &Request, known: &Known) -> Vec<(QueryRule, Query)> {
     request.profile.queries.iter().filter_map(question).collect()
 }
 
-/// The task of what was answered without asking: by what was seen from the first of these moments to the last.
+/// The task for a query that was answered without a request, from data between the first and the last of these times.
 #[must_use]
 pub fn answered(
     rule: &QueryRule,
@@ -314,7 +313,7 @@ pub fn answered(
     }
 }
 
-/// How the Prometheus to ask is found; none where there is nothing to ask.
+/// How the Prometheus is found; none if there is nothing to query.
 #[must_use]
 pub fn whom(request: &Request, place: &Place, now: DateTime<Utc>) -> Option<FindTask> {
     if request.questions() == 0 {
@@ -326,14 +325,14 @@ pub fn whom(request: &Request, place: &Place, now: DateTime<Utc>) -> Option<Find
     let info = identity.info_metric.as_deref().unwrap_or("up");
     let labels = identity.metric_labels.of_workload().map(String::as_str);
     let labels = labels.chain(CLUSTERS).collect::<Vec<_>>().join(", ");
-    // Some of them tell as much as all.
+    // Some of them show as much as all of them.
     let pods = place.namespaces.values().flat_map(|scope| scope.pods.iter().cloned());
     let pods: Vec<String> = pods.take(PODS).collect();
     let of_pods = [narrowing.clone(), vec![("pod".to_owned(), pods.clone())]].concat();
     let end = request.window.end.min(now);
     let span = (end - request.window.start).num_seconds().max(60);
     let question = |expr: String, narrowing: &Narrowing| {
-        // Of the profile's names, which are those of metrics and labels.
+        // From the profile's names, which are those of metrics and labels.
         let expr = Query::parse(&expr).map_or(expr, |query| query.narrowed(narrowing));
         Question { expr, end, range: None }
     };
@@ -350,7 +349,7 @@ pub fn whom(request: &Request, place: &Place, now: DateTime<Utc>) -> Option<Find
     })
 }
 
-/// The questions, those of the user first, once a Prometheus is found and as much is known of the workload as will be.
+/// The queries, those of the user first, once a Prometheus is found and no more will be learned about the workload.
 #[must_use]
 pub fn questions(request: &Request, known: &Known, now: DateTime<Utc>) -> Vec<QueryTask> {
     let own = |(id, expr): &(String, String)| QueryTask {
@@ -372,7 +371,7 @@ pub fn questions(request: &Request, known: &Known, now: DateTime<Utc>) -> Vec<Qu
     request.queries.iter().map(own).chain(of_profile).collect()
 }
 
-/// The samples that the questions are about.
+/// The samples that the queries need.
 #[must_use]
 pub fn samples(request: &Request, known: &Known, now: DateTime<Utc>) -> SamplesTask {
     let narrowings = Narrowings::of(request, known);
@@ -393,7 +392,7 @@ pub fn samples(request: &Request, known: &Known, now: DateTime<Utc>) -> SamplesT
     let end = request.window.end.min(now);
     let question = |RawSelector { selector, reach }: RawSelector| {
         let reach = i64::try_from(reach.as_secs()).unwrap_or(i64::MAX);
-        // A step more, for it is whole steps that reach the start.
+        // One step more, because only whole steps reach the start.
         let span = (end - request.window.start).num_seconds().max(1).saturating_add(reach).saturating_add(2 * STEPS[4]);
         Question { expr: format!("{selector}[{span}s]"), end, range: None }
     };

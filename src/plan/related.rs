@@ -1,7 +1,7 @@
-//! Owns which objects of a namespace that others use too belong to the workload's pods.
+//! Owns which objects of a shared namespace belong to the workload's pods.
 //!
-//! Found from names, labels and references alone; the objects' contents are not kept. What cannot
-//! be tied to the workload is left out: in a shared namespace it is somebody else's.
+//! They are found from names, labels and references alone; the objects' contents are not kept. What cannot be tied to
+//! the workload is left out, because it belongs to somebody else.
 
 use super::resource::{Resource, Right};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -9,8 +9,8 @@ use kube::core::{Selector, SelectorExt as _};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is known of a shared namespace when the relations are worked out: each as listed, and
-/// empty where listing was refused.
+/// What is known about a shared namespace when the relations are worked out: each list as it was received, and empty if
+/// listing was refused.
 #[derive(Clone, Debug, Default)]
 pub struct Neighbours {
     /// Pods, whole.
@@ -28,12 +28,11 @@ pub struct Neighbours {
 pub struct Related {
     pods: BTreeSet<String>,
     labels: Vec<BTreeMap<String, String>>,
-    /// UIDs of the pods and of all who own them, up to the top.
+    /// UIDs of the pods and of all their owners, up to the top.
     uids: BTreeSet<String>,
     /// Names of those owners.
     owners: BTreeSet<String>,
-    /// Names of the owners that make pods themselves and name them after themselves, and whether they
-    /// number them.
+    /// Names of the owners that create pods themselves and name them after themselves, and whether they number them.
     makers: BTreeSet<(String, bool)>,
     config_maps: BTreeSet<String>,
     claims: BTreeSet<String>,
@@ -71,7 +70,7 @@ impl Related {
                 related.add_pod(pod);
             }
         }
-        // A replica set of an earlier rollout has no pod any more, but made some.
+        // A replica set of an earlier rollout no longer has a pod, but created some.
         let is_of_ours = |set: &&Value| owners(set).any(|owner| related.uids.contains(owner.0));
         let earlier = neighbours.replica_sets.iter().filter(is_of_ours).map(|set| (name(set).to_owned(), false));
         let earlier: Vec<_> = earlier.collect();
@@ -118,7 +117,7 @@ impl Related {
             _ if resource.group == "apps" || resource.group == "batch" => {
                 self.uids.contains(uid(object)) || owners(object).any(|owner| self.uids.contains(owner.0))
             }
-            // A group that the profile names is the workload's by that.
+            // A group that the profile names belongs to the workload.
             _ => true,
         }
     }
@@ -153,7 +152,7 @@ impl Related {
         }
     }
 
-    /// By UID, by name, or by the name that a replica set or its like gave to a pod that is gone.
+    /// By UID, by name, or by the name that a replica set or similar gave to a pod that is gone.
     fn is_about_us(&self, event: &Value) -> bool {
         let about = if event["involvedObject"].is_object() { &event["involvedObject"] } else { &event["regarding"] };
         let (uid, name) = (about["uid"].as_str().unwrap_or_default(), about["name"].as_str().unwrap_or_default());
@@ -194,8 +193,7 @@ fn array(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// Whether a pod's name is one that this maker gives: its own and a number, or five characters, of which
-/// none makes a word:
+/// Whether this owner gives its pods such names: its own and a number, or five characters, of which none makes a word:
 /// <https://github.com/kubernetes/apimachinery/blob/v0.34.4/pkg/util/rand/rand.go> (alphanums).
 fn made(maker: &str, numbers: bool, pod: &str) -> bool {
     let Some(part) = pod.strip_prefix(maker).and_then(|rest| rest.strip_prefix('-')) else { return false };

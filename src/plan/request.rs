@@ -1,34 +1,34 @@
-//! Owns what a run is asked for, and where the workload is.
+//! Owns what a run is asked to collect, and where the workload is.
 
 use super::{related::Related, resource::Resource, window::Window};
 use crate::profile::Profile;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What this run was asked for, as far as planning goes.
+/// What this run was asked to collect, as far as planning needs it.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// What evidence the workload needs.
     pub profile: Profile,
-    /// The time it is wanted for.
+    /// The time to collect it for.
     pub window: Window,
     /// Kinds left out: `logs`, `previous-logs`, `scrapes`, or a resource by kubectl's name.
     pub skip: BTreeSet<String>,
-    /// Whether nodes are shown with all their images and pods, those of others too.
+    /// Whether nodes are shown with all their images and pods, including those of other workloads.
     pub node_neighbours: bool,
-    /// Whether logs are read from the nodes' files, those that were rotated too.
+    /// Whether logs are read from the nodes' files, including rotated ones.
     pub rotated_logs: bool,
-    /// The trust domain, as the user says it.
+    /// The trust domain, as the user gave it.
     pub trust_domain: Option<String>,
-    /// The region, as the user says it.
+    /// The region, as the user gave it.
     pub region: Option<String>,
-    /// Which Prometheus is asked.
+    /// Which Prometheus is queried.
     pub prometheus: Ask,
-    /// The user's own questions to it: a name and PromQL.
+    /// The user's own queries: a name and PromQL.
     pub queries: Vec<(String, String)>,
 }
 
 impl Request {
-    /// How many questions there are to a Prometheus of each cluster.
+    /// How many queries there are to a Prometheus of each cluster.
     #[must_use]
     pub fn questions(&self) -> usize {
         self.profile.queries.len() + self.queries.len()
@@ -74,18 +74,18 @@ impl Scope {
     }
 }
 
-/// Above this many namespaces, one list over the cluster costs less than one for each.
+/// Above this many namespaces, one list of the whole cluster costs less than one for each.
 const ONE_BY_ONE: usize = 4;
 
 impl Place {
-    /// Whether lists are asked for over the whole cluster, and cut to the namespaces afterwards.
+    /// Whether lists are requested for the whole cluster, and cut to the namespaces afterwards.
     #[must_use]
     pub fn is_wide(&self) -> bool {
         self.namespaces.len() > ONE_BY_ONE
     }
 }
 
-/// Whether a Prometheus is asked, and which.
+/// Whether a Prometheus is queried, and which.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Ask {
     /// One that is found in the cluster.

@@ -1,5 +1,5 @@
-//! Owns what the requests for objects, logs and metrics endpoints say: the data of those tasks that more rooms look
-//! into than their collector's.
+//! Owns the requests for objects, logs and metrics endpoints: the data of those tasks that other rooms than their
+//! collector use.
 
 use super::resource::Resource;
 use chrono::{DateTime, Utc};
@@ -8,12 +8,12 @@ use std::{
     sync::Arc,
 };
 
-/// All objects of a resource, in one namespace or over the cluster.
+/// All objects of a resource, in one namespace or in the whole cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListTask {
     /// All its objects, as far as the selectors allow.
     pub resource: Resource,
-    /// The namespace; none lists over the cluster.
+    /// The namespace; none lists the whole cluster.
     pub namespace: Option<String>,
     /// A label selector.
     pub labels: Option<String>,
@@ -24,13 +24,13 @@ pub struct ListTask {
 }
 
 impl ListTask {
-    /// All objects of a resource over the cluster.
+    /// All objects of a resource in the whole cluster.
     #[must_use]
     pub fn wide(resource: &Resource) -> Self {
         Self { resource: resource.clone(), namespace: None, labels: None, fields: None, metadata_only: false }
     }
 
-    /// Those of a resource that a field selector chooses, in a namespace or over the cluster.
+    /// Those of a resource that a field selector chooses, in a namespace or in the whole cluster.
     #[must_use]
     pub fn chosen(resource: &Resource, namespace: Option<&str>, fields: String) -> Self {
         let namespace = namespace.map(str::to_owned);
@@ -43,8 +43,8 @@ impl ListTask {
         self.resource.is("", "events") && self.fields.is_none()
     }
 
-    /// The name of its table: that of the resource, and what tells a second list of it in the same namespace from
-    /// the first, node events from those of pods.
+    /// The name of its table: that of the resource, and for a second list in the same namespace, what distinguishes it
+    /// from the first, such as node events from pod events.
     #[must_use]
     pub fn table(&self) -> String {
         let short = self.resource.short();
@@ -54,7 +54,7 @@ impl ListTask {
         }
     }
 
-    /// Whether these are the pods of a node, of whom only what the node's description shows is kept.
+    /// Whether these are the pods of a node, of which only what the node's description shows is kept.
     #[must_use]
     pub fn is_of_neighbours(&self) -> bool {
         self.resource.is("", "pods") && self.fields.is_some()
@@ -64,9 +64,9 @@ impl ListTask {
 /// One object by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetTask {
-    /// What the object is one of.
+    /// The kind of the object.
     pub resource: Resource,
-    /// The namespace, for a resource that has them.
+    /// The namespace, if the resource has namespaces.
     pub namespace: Option<String>,
     /// The object's name.
     pub name: String,
@@ -87,21 +87,21 @@ pub struct LogTask {
     pub name_is_reused: bool,
     /// As in the pod's spec.
     pub container: String,
-    /// Whether the log of the run before the last restart is meant.
+    /// Whether this is the log of the run before the last restart.
     pub previous: bool,
-    /// Whether that of a run before that one, which was followed while it went on.
+    /// Whether this is the log of an even earlier run, which was followed while it lasted.
     pub past: bool,
-    /// The node, where the pod has one.
+    /// The node, if the pod has one.
     pub node: Option<String>,
-    /// When the run that wrote this log started, where its status says so.
+    /// When the run that wrote this log started, if its status states it.
     pub started: Option<DateTime<Utc>>,
     /// As the container's status states it; none while it runs.
     pub ended: Option<DateTime<Utc>>,
-    /// The start of the log asked for, to the second; none asks for the last `tail` lines.
+    /// The start of the requested log, to the second; none requests the last `tail` lines.
     pub since: Option<DateTime<Utc>>,
-    /// How many of the last lines are asked for.
+    /// How many of the last lines are requested.
     pub tail: Option<u32>,
-    /// Where its files are on the node, if these are to be read in place of the newest one alone.
+    /// Where its files are on the node, if all of them are to be read, not only the newest one.
     pub files: Option<LogFiles>,
 }
 
@@ -110,9 +110,9 @@ pub struct LogTask {
 pub struct LogFiles {
     /// The path of their folder, by way of the API server, with a slash at its end.
     pub folder: String,
-    /// The first of the container's runs that are meant, which count from 0.
+    /// The first of the container's runs to read; runs count from 0.
     pub from_run: u32,
-    /// The last of them; none for those that follow, too.
+    /// The last of them; none to also read all that follow.
     pub to_run: Option<u32>,
     /// Whether the last of them was over, so that nothing more is written.
     pub is_over: bool,
@@ -143,10 +143,10 @@ impl LogTask {
 pub struct OrphanedLogsTask {
     /// The one that has the files.
     pub node: String,
-    /// UIDs of the pods that are there, also those that only their nodes know them by, or were followed.
+    /// UIDs of the pods that exist, including those that only their nodes use, or that were followed.
     pub there: Arc<HashSet<String>>,
-    /// Folders (`NAMESPACE_POD_UID`) of the workload's that are gone, as events tell. In a namespace that is
-    /// the workload's own, all that are not there are meant.
+    /// Folders (`NAMESPACE_POD_UID`) of the workload's deleted pods, as events show. In a namespace that is the
+    /// workload's own, every folder of a pod that does not exist counts.
     pub gone: Arc<BTreeSet<String>>,
 }
 
@@ -165,6 +165,6 @@ pub struct ScrapeTask {
     pub port: u16,
     /// The path, with its leading slash.
     pub path: String,
-    /// Of the second of two, when it may be asked for at the earliest, by this machine's clock.
+    /// For the second of two scrapes, the earliest time at which it may be requested, by this machine's clock.
     pub not_before: Option<DateTime<Utc>>,
 }

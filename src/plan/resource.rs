@@ -1,9 +1,8 @@
-//! Owns what can be asked of an API server: resources, and the paths and rights their requests need.
+//! Owns what can be requested from an API server: resources, and the paths and rights of requests for them.
 
 use std::fmt;
 
-/// Groups whose resources every Kubernetes serves; theirs go by the plural alone, as kubectl
-/// prints them.
+/// Groups whose resources every Kubernetes serves; these are named by the plural alone, as kubectl prints them.
 const BUILT_IN: &[&str] = &[
     "",
     "apps",
@@ -37,20 +36,20 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// One that no server told us of.
+    /// A resource that no server has stated.
     #[must_use]
     pub fn unserved(group: &str, plural: &str) -> Self {
         Self { group: group.to_owned(), plural: plural.to_owned(), ..unknown() }
     }
 
-    /// One over the cluster that is known without discovery.
+    /// A cluster-scoped resource that is known without discovery.
     #[must_use]
     pub fn of_cluster(group: &str, version: &str, plural: &str, kind: &str) -> Self {
         let (version, kind) = (version.to_owned(), kind.to_owned());
         Self { version, kind, namespaced: false, ..Self::unserved(group, plural) }
     }
 
-    /// One of which no more than kubectl's full name is known, `deployments.apps`.
+    /// A resource of which only kubectl's full name is known, `deployments.apps`.
     #[must_use]
     pub fn named(full: &str) -> Self {
         let (plural, group) = full.split_once('.').unwrap_or((full, ""));
@@ -75,7 +74,7 @@ impl Resource {
         if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
     }
 
-    /// The path of its collection, in one namespace or over the cluster.
+    /// The path of its collection, in one namespace or in the whole cluster.
     #[must_use]
     pub fn path(&self, namespace: Option<&str>) -> String {
         let root = if self.group.is_empty() { "/api" } else { "/apis" };
@@ -98,7 +97,7 @@ impl fmt::Display for Resource {
     }
 }
 
-/// Stands for any name where roles are worked out: no object of Kubernetes can be called so.
+/// Stands for any name when roles are worked out: no Kubernetes object can have this name.
 pub const ANY: &str = "*";
 
 /// One right, as a line of a Role or ClusterRole would grant it.
@@ -117,25 +116,25 @@ pub enum Right {
         /// The only object it is needed for, where there is one.
         name: Option<String>,
     },
-    /// To `get` a path of the API server that is no resource.
+    /// To `get` a path of the API server that is not a resource.
     Path(String),
 }
 
 impl Right {
-    /// To a resource of a group over the cluster.
+    /// To a resource of a group in the whole cluster.
     #[must_use]
     pub fn new(verb: &'static str, group: &str, resource: &str) -> Self {
         Self::within(None, verb, group, resource)
     }
 
-    /// The same in one namespace, or over the cluster.
+    /// The same in one namespace, or in the whole cluster.
     #[must_use]
     pub fn within(namespace: Option<&str>, verb: &'static str, group: &str, resource: &str) -> Self {
         let namespace = namespace.map(str::to_owned);
         Self::Resource { namespace, group: group.to_owned(), resource: resource.to_owned(), verb, name: None }
     }
 
-    /// The same to one object alone; to each of them by [`ANY`].
+    /// The same to one object alone; [`ANY`] stands for each of them.
     #[must_use]
     pub fn named(mut self, of: &str) -> Self {
         if let Self::Resource { name, .. } = &mut self {
@@ -150,7 +149,7 @@ impl Right {
         Self::new("get", "", "nodes/proxy")
     }
 
-    /// To ask what is behind a service, by the API server's name for its port.
+    /// To send requests to a service, by the API server's name for its port.
     #[must_use]
     pub fn of_service(namespace: &str, name: &str) -> Self {
         Self::within(Some(namespace), "get", "", "services/proxy").named(name)
@@ -165,7 +164,7 @@ impl Right {
         }
     }
 
-    /// What to do about its being refused.
+    /// What to do if it is missing.
     #[must_use]
     pub fn needed(&self) -> String {
         let flag = match self {
@@ -175,7 +174,7 @@ impl Right {
             {
                 format!(" --prometheus {namespace}/{name}")
             }
-            // Whoever may ask only what is named needs no such list.
+            // A user who may query only a named service does not need this list.
             Self::Resource { namespace: None, resource, .. } if resource == "services" => {
                 return format!("needs {self}");
             }
@@ -201,12 +200,12 @@ impl fmt::Display for Right {
         }
         match namespace {
             Some(namespace) => write!(f, " in namespace {namespace}"),
-            None => write!(f, " over the cluster"),
+            None => write!(f, " in the whole cluster"),
         }
     }
 }
 
-/// A group of which the server could not say what is in it.
+/// A group whose resources the server could not state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownGroup {
     /// Group and version, as in `metrics.k8s.io/v1beta1`.
@@ -215,7 +214,7 @@ pub struct UnknownGroup {
     pub causes: Vec<String>,
 }
 
-/// A resource that no server told us of.
+/// A resource that no server has stated.
 fn unknown() -> Resource {
     Resource {
         group: String::new(),

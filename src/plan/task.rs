@@ -1,18 +1,18 @@
-//! Owns what a task is: one piece of evidence to get, as one request. Which kinds there are, the collectors say.
+//! Owns what a task is: one piece of evidence to collect, as one request. The collectors define the kinds of tasks.
 
 use super::resource::{Resource, Right};
 use chrono::{DateTime, Utc};
 use std::{any::Any, fmt::Debug, ops::Deref, sync::Arc, time::Duration};
 
-/// What a collector says of one of its tasks.
+/// What a collector states about one of its tasks.
 pub trait TaskSpec: Any + Debug + Send + Sync {
-    /// A name that no other task of the same cluster has.
+    /// A name that is unique within the cluster.
     fn id(&self) -> String;
 
     /// One word for the kind of evidence.
     fn kind(&self) -> &'static str;
 
-    /// What it is about, as people say it.
+    /// What it collects, in words.
     fn target(&self) -> String;
 
     /// The namespace that the request names.
@@ -20,47 +20,47 @@ pub trait TaskSpec: Any + Debug + Send + Sync {
         None
     }
 
-    /// The path and query that is sent, without what paging adds; that of a question without the address of the
-    /// Prometheus. Empty where nothing is sent.
+    /// The path and query that is sent, without what paging adds; for a query, without the address of the Prometheus.
+    /// Empty if nothing is sent.
     fn path(&self) -> String;
 
-    /// The request as a person would repeat it; empty where nothing is sent.
+    /// The request as a person would repeat it; empty if nothing is sent.
     fn request(&self) -> String {
         let path = self.path();
         if path.is_empty() { path } else { format!("GET {path}") }
     }
 
-    /// The right that the request needs; none where every authenticated user has it.
+    /// The right that the request needs; none if every authenticated user has it.
     fn right(&self) -> Option<Right> {
         None
     }
 
-    /// What else its collector may ask for.
+    /// Rights for further requests that its collector may send.
     fn further_rights(&self) -> Vec<Right> {
         Vec::new()
     }
 
-    /// When its turn is.
+    /// How early it runs.
     fn priority(&self) -> Priority {
         Priority::Lasting
     }
 
-    /// The longest time it may take; none where its collector sees to that, or the run's deadline is enough.
+    /// The longest time it may take; none if its collector limits it, or the run's deadline is enough.
     fn limit(&self) -> Option<Duration> {
         Some(Duration::from_secs(30))
     }
 
-    /// The node whose kubelet serves it: its streams are limited apart.
+    /// The node whose kubelet serves it: its streams have their own limit.
     fn node(&self) -> Option<&str> {
         None
     }
 
-    /// What planning goes on from when it has ended.
+    /// What planning needs from it when it has ended.
     fn role(&self) -> Role {
         Role::Other
     }
 
-    /// The same for single namespaces, where this is a list over the cluster that need not be one.
+    /// The same for single namespaces, if this is a list of the whole cluster that can be replaced by them.
     fn by_namespace(&self, _namespaces: &mut dyn Iterator<Item = &String>) -> Vec<Task> {
         Vec::new()
     }
@@ -70,13 +70,13 @@ pub trait TaskSpec: Any + Debug + Send + Sync {
         None
     }
 
-    /// Whether it waits for a time of its own that has not come, by this machine's clock.
+    /// Whether it waits for a time that has not come yet, by this machine's clock.
     fn is_waiting(&self, _now: DateTime<Utc>) -> bool {
         false
     }
 }
 
-/// What planning goes on from when a task has ended.
+/// What planning needs from a task when it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// It lists the workload's pods.
@@ -85,18 +85,18 @@ pub enum Role {
     Events,
     /// It looks for a Prometheus.
     Prometheus,
-    /// It gets logs, which nothing is planned from: no stage waits for it.
+    /// It collects logs, which planning does not need: no stage waits for it.
     Logs,
-    /// It is part of what is known when a Prometheus is asked.
+    /// It contributes to what is known when a Prometheus is queried.
     Other,
 }
 
-/// The order of getting: what is gone first is got first.
+/// The order of collection: what disappears first is collected first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
-    /// What all the rest is planned from.
+    /// What everything else is planned from.
     Ground,
-    /// Events expire after an hour, and pods tell which logs there are.
+    /// Events expire after an hour, and pods show which logs exist.
     Volatile,
     /// Gone with the next restart, or within a minute of the pod's deletion.
     PreviousLog,
@@ -106,7 +106,7 @@ pub enum Priority {
     Lasting,
 }
 
-/// One piece of evidence to get from one cluster.
+/// One piece of evidence to collect from one cluster.
 #[derive(Clone, Debug)]
 pub struct Task {
     spec: Arc<dyn TaskSpec>,
@@ -127,7 +127,7 @@ impl Task {
         Self { required, ..self }
     }
 
-    /// What it asks for, if it is of this kind.
+    /// Its specification, if it is of this kind.
     #[must_use]
     pub fn spec<T: TaskSpec>(&self) -> Option<&T> {
         let spec: &dyn Any = &*self.spec;
@@ -143,7 +143,7 @@ impl Deref for Task {
     }
 }
 
-/// Two tasks are the same when they ask the same for the same reason.
+/// Two tasks are the same if they request the same for the same reason.
 impl PartialEq for Task {
     fn eq(&self, other: &Self) -> bool {
         (self.required, self.id(), self.request()) == (other.required, other.id(), other.request())
@@ -155,7 +155,7 @@ impl PartialEq for Task {
 pub struct Planned {
     /// With its request, priority and limit.
     pub task: Task,
-    /// What became of it before anything was asked.
+    /// Its result, if nothing needs to be requested.
     pub preset: Option<Preset>,
 }
 
@@ -176,15 +176,16 @@ impl From<Task> for Planned {
 /// Why a task is settled without a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Preset {
-    /// There is nothing to ask for, as what was seen so far shows.
+    /// There is nothing to request, as the evidence so far shows.
     Absent(String),
     /// The user or the profile leaves it out.
     Skipped(String),
-    /// It is not known what to ask for; the outermost cause comes first.
+    /// It is not known what to request; the outermost cause comes first.
     Failed(Vec<String>),
 }
 
-/// Evidence that is left out as a whole, by the name that the user or the profile gives it. Nothing is asked for it.
+/// Evidence that is left out as a whole, by the name that the user or the profile gives it. Nothing is requested for
+/// it.
 #[derive(Debug)]
 pub struct LeftOut(pub String);
 

@@ -1,4 +1,4 @@
-//! Owns when a key is left out of a profile that is written: where its value is the one that it has when it is absent.
+//! Owns which keys are left out when a profile is written: those whose value is their default.
 
 pub(super) fn is_false(value: &bool) -> bool {
     !value

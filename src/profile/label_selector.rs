@@ -1,4 +1,4 @@
-//! Owns the check of a label selector as `kubectl -l` takes it, before a cluster has to refuse it.
+//! Owns the check of a label selector, as `kubectl -l` accepts it, so that no cluster has to refuse it.
 
 use super::name::is_subdomain;
 

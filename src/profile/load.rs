@@ -118,7 +118,7 @@ pub enum ProfileError {
         known()
     )]
     Unknown {
-        /// The name that was asked for.
+        /// The name that the user gave.
         name: String,
     },
     /// The file could not be read.

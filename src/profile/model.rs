@@ -56,7 +56,7 @@ pub struct Spec {
     /// What is expected of a healthy workload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baseline: Vec<BaselineRule>,
-    /// Queries, by `id`, that together show whether SVIDs are minted: all of them are healthy, by a Prometheus and over
+    /// Queries, by `id`, that together show that SVIDs are minted: if a Prometheus answers all of them as healthy over
     /// the whole window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub minting: Vec<String>,
@@ -87,7 +87,7 @@ pub struct Select {
     pub limit: Option<u32>,
 }
 
-/// Where identity is read from, best source first. What is not found is asked of the user, never guessed.
+/// Where to read the identity, best source first. What is not found, the user must give; nothing is guessed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Identity {
@@ -109,7 +109,7 @@ pub struct Identity {
     pub region_hints: RegionHints,
 }
 
-/// Metric labels that carry identity.
+/// Metric labels that identify the workload.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MetricLabels {
@@ -131,7 +131,7 @@ impl MetricLabels {
     }
 }
 
-/// Log fields that carry identity, each list tried in order. A dot steps into a nested object.
+/// Log fields that identify the workload, each list tried in order. A dot steps into a nested object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogFields {
@@ -143,7 +143,7 @@ pub struct LogFields {
     pub deployment: Vec<String>,
 }
 
-/// Where a pod's spec may name the region. A hint is shown, and decides nothing.
+/// Where a pod's spec may name the region. It is only ever shown as a hint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegionHints {
@@ -176,14 +176,14 @@ pub struct ObjectRule {
     pub names: Vec<String>,
 }
 
-/// Which objects of a resource a rule means.
+/// Which objects of a resource a rule selects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Scope {
     /// The default. Those of the namespace. For a resource without namespaces: all, so use `names` or `used`.
     #[default]
     Namespace,
-    /// Those that the collected pods run on, for nodes and for what is named after a node (`csinodes.storage.k8s.io`).
+    /// The nodes that the collected pods run on, or the objects named after them (`csinodes.storage.k8s.io`).
     Used,
 }
 
@@ -214,7 +214,7 @@ pub struct LogRules {
     /// The logs of the previous runs: `{}` or `{required: true}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<LogRule>,
-    /// Whether to include init containers, and so sidecars.
+    /// Whether to include init containers, and thus sidecars.
     #[serde(default, skip_serializing_if = "is_false")]
     pub init_containers: bool,
     /// Whether to include ephemeral containers.
@@ -264,7 +264,7 @@ pub struct Scrape {
     pub container: Option<String>,
 }
 
-/// How to speak to a metric endpoint.
+/// How to connect to a metric endpoint.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
@@ -285,13 +285,13 @@ impl Scheme {
     }
 }
 
-/// One question to a Prometheus.
+/// One query to a Prometheus.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct QueryRule {
     /// The name of the query: lower-case letters, digits and `-`.
     pub id: String,
-    /// What it is for. Queries of one scenario are shown together.
+    /// The scenario that it belongs to. Queries of one scenario are shown together.
     pub scenario: String,
     /// What its value means, in a line.
     pub measures: String,
@@ -300,10 +300,10 @@ pub struct QueryRule {
     /// The comparison that a healthy value meets: `> 0.99`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthy: Option<String>,
-    /// The comparison that a value meets that shows a problem: `< 0.99`.
+    /// The comparison that a value meets if it shows a problem: `< 0.99`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alert: Option<String>,
-    /// How long before the window it looks, too: `24h`, at most `1y`.
+    /// How long before the window it also looks: `24h`, at most `1y`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookback: Option<String>,
     /// The time between two of its values: `1m`. Default: 15 s, or as long as it takes for at most 1,000 values over
@@ -378,7 +378,7 @@ impl QueryRule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Unit {
-    /// A part of 1.
+    /// A share, where 1 is the whole.
     Ratio,
     /// A rate per second.
     PerSecond,
@@ -388,7 +388,7 @@ pub enum Unit {
     Bytes,
     /// A throughput in bytes per second.
     BytesPerSecond,
-    /// A number of things.
+    /// A plain number.
     Count,
 }
 
@@ -413,7 +413,7 @@ pub enum TwoScrapes {
     /// The default. The same PromQL, with the time between the scrapes as `$range`.
     #[default]
     Same,
-    /// Not at all: its metrics are not the pods' own, or it is about more time.
+    /// Not at all: its metrics are not the pods' own, or it needs more time than the scrapes cover.
     None,
 }
 

@@ -1,5 +1,5 @@
-//! Owns the names that a profile writes, above all [`ResourceName`], which no value of can name Secrets. So nothing
-//! that is planned from a profile asks for any.
+//! Owns the names that a profile writes, above all [`ResourceName`], which cannot name Secrets. So nothing that is
+//! planned from a profile requests any.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{

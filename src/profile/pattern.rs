@@ -1,4 +1,4 @@
-//! Owns how the regular expressions of a profile are compiled, and what is said of one that cannot be.
+//! Owns how the regular expressions of a profile are compiled, and the error for one that is invalid.
 
 use regex_automata::meta::{BuildError, Regex};
 

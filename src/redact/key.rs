@@ -1,4 +1,4 @@
-//! Owns the key of a run, which turns a secret into a token that tells nothing about it.
+//! Owns the key of a run, which turns a secret into a token that reveals nothing about it.
 
 use super::rule::{DIGITS, Rule};
 use hmac::{Hmac, KeyInit, Mac};

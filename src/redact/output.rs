@@ -1,5 +1,5 @@
-//! Owns what the lines of a stream become: text with tokens in it, and what one line says about the next ones. Output
-//! that waits for the token of a private key over many lines is held back.
+//! Owns what the lines of a stream become: text with tokens in it, and what one line says about the following ones.
+//! Output that waits for the token of a private key over many lines is held back.
 
 use super::{
     clean::Counts,

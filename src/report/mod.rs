@@ -1,5 +1,5 @@
-//! Owns what people read of a bundle: the terminal summary, README.txt, report.md and report.html. Pure: manifest,
-//! findings and facts in, text out. It knows no files and no clock.
+//! Owns what people read about a bundle: the terminal summary, README.txt, report.md and report.html. Pure: manifest,
+//! findings and facts in, text out. It knows neither files nor the time.
 
 mod markdown;
 mod page;

@@ -1,4 +1,5 @@
-//! Owns the errors of requests to an API server and of reading an answer's body, as far apart as outcomes need them.
+//! Owns the errors of requests to an API server and of reading an answer's body, distinguished as far as outcomes need
+//! it.
 
 use super::stop::StopReason;
 use serde::Deserialize;
@@ -21,7 +22,7 @@ pub enum SourceError {
     #[error("the API server could not be reached")]
     Unreachable(#[source] Box<kube::Error>),
     /// The credentials could not be obtained or renewed. The credential plugin's own words may name the user and paths
-    /// of this machine, so they are no part of the chain of causes.
+    /// of this machine, so they are not part of the chain of causes.
     #[error("the credentials could not be obtained or renewed")]
     Credentials {
         /// The plugin's own words, for the terminal only.
@@ -36,7 +37,7 @@ pub enum SourceError {
         after: Duration,
     },
     /// The body ended too early.
-    #[error("the answer broke off")]
+    #[error("the answer was cut off")]
     Broken(#[source] Box<dyn Error + Send + Sync>),
     /// The body is not what the API promises.
     #[error("the answer could not be parsed")]
@@ -45,7 +46,7 @@ pub enum SourceError {
     #[error("the request could not be built")]
     Request(#[source] http::Error),
     /// The run was told to end.
-    #[error("{}", match .0 { StopReason::Interrupted => "interrupted by the user", StopReason::Deadline => "the run's deadline passed", StopReason::DiskFull => "there was no room left on the disk" })]
+    #[error("{}", match .0 { StopReason::Interrupted => "interrupted by the user", StopReason::Deadline => "the run's deadline passed", StopReason::DiskFull => "the disk was full" })]
     Stopped(StopReason),
 }
 
@@ -99,7 +100,7 @@ pub fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
 /// User "alice" cannot impersonate …` whom they impersonated. Nobody else needs to know these names.
 pub(super) fn without_user(message: &str) -> String {
     if message.contains(" cannot impersonate ") {
-        return "the user cannot impersonate whom --as or --as-group names".to_owned();
+        return "the user cannot impersonate the user or group of --as or --as-group".to_owned();
     }
     let Some((before, rest)) = message.split_once("User \"") else { return message.to_owned() };
     match rest.split_once('"') {

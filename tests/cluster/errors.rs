@@ -23,7 +23,7 @@ fn a_namespace_that_may_not_be_read_cannot_be_told() {
     for namespace in [incidents().namespace("idle"), "tdd-isnotthere"] {
         let run = collect_as(&kubeconfig_of("viewer"), &["-n", namespace]).expect(3);
         assert!(
-            run.stderr.contains(&format!("cannot tell whether the namespace {namespace} exists")),
+            run.stderr.contains(&format!("cannot check whether the namespace {namespace} exists")),
             "{}",
             run.stderr
         );

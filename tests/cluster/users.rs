@@ -71,7 +71,7 @@ fn someone_who_may_read_pods_and_logs_gets_just_these() {
     let bundle = run.bundle();
     bundle.assert_sound();
     assert_refusals_are_named(&run, &bundle);
-    assert!(run.stderr.contains(&format!("cannot tell whether the namespace {namespace} exists")), "{}", run.stderr);
+    assert!(run.stderr.contains(&format!("cannot check whether the namespace {namespace} exists")), "{}", run.stderr);
     assert_eq!(
         bundle.outcomes(&["log"]).iter().filter(|(_, outcome)| outcome == "collected").count(),
         2,

@@ -182,13 +182,13 @@ fn unreadable_times_say_what_can_be_read() {
 fn times_that_cannot_be_meant_are_refused() {
     assert_eq!(
         refused("2026-11-22T15:01:01Z", NOW),
-        "2026-11-22T15:01:01Z is in the future, 61 s from now; an incident has to have begun, and START/ means until now"
+        "2026-11-22T15:01:01Z is in the future, 61 s from now; an incident must have started; START/ means until now"
     );
     assert!(refused("14:05/17:00", NOW).starts_with("2026-11-22T16:00:00Z is in the future, 60 min from now"));
     assert!(refused("2027-11-22T15:00:00Z/", NOW).contains("in the future, 365 d from now"));
     assert_eq!(
         refused("-10m/-20m", NOW),
-        "the incident ends, 2026-11-22T14:40:00Z, before it starts, 2026-11-22T14:50:00Z"
+        "the incident ends at 2026-11-22T14:40:00Z, before it starts at 2026-11-22T14:50:00Z"
     );
     assert!(refused("2000-12-31T23:00:00Z", NOW).contains("too long ago"));
     assert!(refused("0000-01-01T00:00:00+23:59", NOW).contains("too long ago"));
@@ -309,14 +309,14 @@ fn a_window_may_end_in_the_future_and_says_so() {
     assert_eq!(window.end, utc("2026-11-22T15:15:00Z"));
     assert_eq!(
         window.unfinished(now, false).unwrap(),
-        "the window ends in 15 min, at 2026-11-22T15:15:00Z; what happens until then is not in this bundle, unless the run waits for it (--wait)"
+        "the window ends in 15 min, at 2026-11-22T15:15:00Z; what happens until then is not in this bundle; --wait includes it"
     );
     assert_eq!(
         window.unfinished(now, true).unwrap(),
         "the window ends in 15 min, at 2026-11-22T15:15:00Z; the logs are followed until then"
     );
     let over = now + TimeDelta::hours(1);
-    assert_eq!(window.unfinished(over, true).unwrap(), "the window is over, so there is nothing to wait for");
+    assert_eq!(window.unfinished(over, true).unwrap(), "the window has ended, so there is nothing to wait for");
 }
 
 #[test]

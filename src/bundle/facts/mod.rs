@@ -1,7 +1,7 @@
-//! Owns `facts.json`: what was taken from the evidence while it streamed by, small enough to be held, and all
-//! that the findings are made of beside the manifest.
+//! Owns the format of `facts.json`: what was extracted from the evidence while it streamed in, small enough to be held
+//! in memory. Findings are made from it and the manifest.
 //!
-//! As with the manifest, reading denies nothing, and no known field ever changes its meaning.
+//! As in the manifest, readers ignore unknown fields, and a known field never changes its meaning.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -26,26 +26,26 @@ pub struct Facts {
     /// Every pod of the workload, as it was when it was listed.
     #[serde(default)]
     pub pods: Vec<PodFacts>,
-    /// What makes the pods.
+    /// What creates the pods: deployments and similar objects.
     #[serde(default)]
     pub workloads: Vec<WorkloadFacts>,
     /// The horizontal pod autoscalers.
     #[serde(default)]
     pub autoscalers: Vec<AutoscalerFacts>,
-    /// Events that warn, and those that tell what was done to the pods.
+    /// Warnings, and normal events whose reason names an action.
     #[serde(default)]
     pub events: Vec<EventFacts>,
-    /// Custom resources of the profile's groups, by what they are.
+    /// Custom resources of the profile's groups, by kind and namespace.
     #[serde(default)]
     pub custom_resources: Vec<CustomResourceFacts>,
     /// What changed in the last 24 hours, the oldest first.
     #[serde(default)]
     pub changes: Vec<Change>,
-    /// Of what there was more than is held: `pods`, `workloads`, `autoscalers`, `events`, `custom resources`,
-    /// `changes`, each with how many are not here.
+    /// How many facts had no room, by kind: `pods`, `workloads`, `autoscalers`, `events`, `custom resources`,
+    /// `changes`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub left_out: BTreeMap<String, u64>,
-    /// Ids of the patterns that the logs were searched for; a hit of one that is not among them cannot be.
+    /// Ids of the patterns that the logs were searched for. No other pattern can have a hit.
     #[serde(default)]
     pub patterns: Vec<String>,
 }
@@ -72,20 +72,20 @@ pub struct LogFacts {
     /// How many lines each minute has of each level. Minutes without a line are left out.
     #[serde(default)]
     pub minutes: Vec<Minute>,
-    /// Its lines above info by their like, and those of info by a sample; the more severe first, then the more
-    /// frequent.
+    /// Groups of similar lines, of all lines above info and of a sample of those of info. The most severe come first,
+    /// then the most frequent.
     #[serde(default)]
     pub templates: Vec<Template>,
-    /// Of so many lines of info one was looked at; 1 where all were, 0 where none was.
+    /// One of this many info lines is in the sample: 1 if all are, 0 if none is.
     #[serde(default)]
     pub info_sample: u64,
-    /// How many lines above info fell into no template, for there were too many.
+    /// How many lines above info are in no template, because there were too many templates.
     #[serde(default)]
     pub untemplated: u64,
-    /// What the ready checks said, each time that it changed.
+    /// What the ready checks reported, each time it changed.
     #[serde(default)]
     pub ready: Vec<ReadyState>,
-    /// What the profile's rules look for in logs, by the rule's pattern.
+    /// Lines that match the profile's rules, by pattern.
     #[serde(default)]
     pub hits: Vec<Hit>,
     /// The first and the last error lines, with the lines before each.
@@ -121,7 +121,7 @@ pub struct Template {
     pub text: String,
     /// The most severe level among them.
     pub level: Level,
-    /// Logger of the first line, where it names one.
+    /// Logger of the first line, if it names one.
     #[serde(default)]
     pub logger: Option<String>,
     /// How many lines there are. Of info lines, how many in the sample.
@@ -130,7 +130,7 @@ pub struct Template {
     pub first: Line,
     /// Time of the last one (UTC).
     pub last: DateTime<Utc>,
-    /// Whether the log has lines from before the incident, and none of these are among them.
+    /// Whether the log has lines from before the incident, but none of these.
     #[serde(default)]
     pub is_new: bool,
 }
@@ -271,7 +271,7 @@ pub struct ContainerFacts {
     /// Resource limits: `cpu` in cores, `memory` in bytes.
     #[serde(default)]
     pub limits: BTreeMap<String, f64>,
-    /// Usage by the metrics server: `cpu` in cores, `memory` in bytes.
+    /// Usage as the metrics server reports it: `cpu` in cores, `memory` in bytes.
     #[serde(default)]
     pub usage: BTreeMap<String, f64>,
     /// Environment variables with a plain value that the profile's rules look at.

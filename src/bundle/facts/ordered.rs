@@ -1,4 +1,4 @@
-//! Owns the order that facts are written in, and the paths that they name.
+//! Owns the order in which facts are written, and the paths that they name.
 
 use super::Facts;
 
@@ -21,7 +21,8 @@ impl Facts {
             .sort_by_cached_key(|it| (it.at, it.cluster.clone(), it.object.clone(), it.what.clone(), it.by.clone()));
     }
 
-    /// Gives each file that is named the path that `place` has for it; none, or an empty one, for what is not there.
+    /// Gives each file that is named the path that `place` has for it; none, or an empty one, for a file that does not
+    /// exist.
     pub fn settle(&mut self, place: impl Fn(&str) -> Option<String>) {
         let entries = (self.logs.iter_mut().map(|it| &mut it.entry))
             .chain(self.pods.iter_mut().map(|it| &mut it.entry))

@@ -1,8 +1,9 @@
-//! Owns the order in which lines are left out, and about how many bytes the lines up to each point of it take.
+//! Owns the order in which lines are left out, and an estimate of how many bytes the lines up to each point of that
+//! order take.
 
 use crate::{bundle::format::Manifest, kubelet_log::Level};
 
-/// Levels that are told apart: errors and worse, warnings, info, debug.
+/// The distinguished levels: errors and worse, warnings, info, debug.
 pub(super) const LEVELS: usize = 4;
 /// Bands of distance of each level. The first ends at one second, each other is twice as wide as the one before, and
 /// the last has no end.
@@ -10,7 +11,8 @@ const BANDS: usize = 24;
 /// Milliseconds in the first band.
 const FIRST: u64 = 1000;
 
-/// The importance of a line: its level first, its distance from the incident second. The smaller, the longer it stays.
+/// The importance of a line: its level first, its distance from the incident second. The smaller it is, the longer the
+/// line is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
     level: usize,
@@ -24,7 +26,7 @@ impl Rank {
     /// The rank of a line that is too long. Every other line is below it.
     pub(super) const LONG: Self = Self { level: LEVELS, distance: 0 };
 
-    /// The rank of a line of this level, so many milliseconds from the incident.
+    /// The rank of a line of this level, at this distance from the incident in milliseconds.
     pub(super) fn new(level: Level, distance: u64) -> Self {
         let level = match level {
             Level::Fatal | Level::Error => 0,
@@ -41,7 +43,7 @@ impl Rank {
     }
 }
 
-/// What distance is measured from, in milliseconds since 1970: the incident, or, without one, the window's end.
+/// Where distance is measured from, in milliseconds since 1970: the incident, or, without one, the window's end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Near {
     from: i64,

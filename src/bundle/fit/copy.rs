@@ -1,9 +1,9 @@
-//! Owns the making of a copy: which files it gives up, and, where that is not enough, the search for the rank from
-//! which on lines are left out.
+//! Owns the making of a copy: which files it leaves out, and, if that is not enough, the search for the rank from which
+//! lines are left out.
 //!
-//! All logs are cut at one rank. It is guessed by what their lines take, and the copy is written. Only then is its size
-//! known, to the byte. A copy that is too large, or has much room left, is thrown away and written once more with a
-//! better guess.
+//! All logs are cut at one rank. It is estimated from the sizes of the lines, and the copy is written. Only then is its
+//! size known exactly. A copy that is too large, or leaves much room, is discarded and written once more with a better
+//! estimate.
 
 use super::{
     bands::{Bands, Near, Rank, scaled},
@@ -35,7 +35,7 @@ use std::{
     io,
 };
 
-/// A log that compresses to so little more than its marker stays whole (bytes).
+/// A log that compresses to only this many bytes more than its marker is kept whole.
 const WORTH: u64 = 256;
 /// How much of the room the first guess is for, in hundredths, …
 const FIRST_AIM: u64 = 95;
@@ -86,11 +86,11 @@ pub(super) fn make(
     maker.search(&contents, &logs, &bands, max - least)
 }
 
-/// By how much a number that is written out changes what it is compressed with, and more (bytes).
+/// More than the number of bytes by which a written number changes the compressed size of what contains it.
 const DIGITS: u64 = 16;
 
-/// The smallest number that a copy can be asked for. The copy names the number, and is some bytes larger or smaller for
-/// it. A few more see to it that every larger number is enough as well.
+/// The smallest limit that a copy can have. The copy contains the limit, and its size changes by some bytes with it. A
+/// few extra bytes ensure that every larger limit is also enough.
 fn smallest_request(mut contents: Contents<'_>, total: impl Fn(&Contents<'_>) -> u64) -> u64 {
     contents.max = 0;
     loop {
@@ -102,8 +102,8 @@ fn smallest_request(mut contents: Contents<'_>, total: impl Fn(&Contents<'_>) ->
     }
 }
 
-/// Gives up as few files as are enough: descriptions before objects, and of each the largest first. Returns false when
-/// all of them are not enough.
+/// Leaves out as few files as necessary: descriptions before objects, and the largest of each first. Returns false if
+/// leaving out all of them is not enough.
 fn give_up_files<'a>(
     contents: &mut Contents<'a>,
     pieces: &'a [Piece<'a>],
@@ -150,14 +150,14 @@ impl<'a> Maker<'a> {
         self.source.check(piece, &hex(&sha.finalize()))
     }
 
-    /// Checks a log, and adds what its lines take to `bands`. Returns the rank of the line that goes first, and the log
-    /// of which no line is left.
+    /// Checks a log, and adds the sizes of its lines to `bands`. Returns the rank of the line that is left out first,
+    /// and the log without any lines.
     fn measure(&self, piece: &Piece<'_>, bands: &mut Bands) -> Result<(Rank, Thinned), BundleError> {
         let mut sha = Sha256::new();
         let mut sizes = Sizes::new();
         let mut thinner = Thinner::new(CountingSink::default(), Rank::NONE, self.start);
         let mut lines = Lines::new(self.near, self.start);
-        // Nothing here reaches a disk.
+        // Nothing here uses a disk.
         let failed = |error| BundleError::io("measure", self.source.path(), error);
         self.source.read(piece.info, |chunk| {
             sha.update(chunk);
@@ -174,7 +174,8 @@ impl<'a> Maker<'a> {
         DosTime::of(self.source.manifest().started)
     }
 
-    /// Finds the rank to cut `logs` at. `contents` has them without any line, and so much room is left for lines.
+    /// Finds the rank at which to cut `logs`. `contents` has the logs without lines; the rest of the limit is for
+    /// lines.
     fn search(
         &self,
         contents: &Contents<'a>,
@@ -182,7 +183,7 @@ impl<'a> Maker<'a> {
         bands: &Bands,
         room: u64,
     ) -> Result<(Finished, Fitted), BundleError> {
-        // Of guesses between these two, the lower one fits, and the higher one is too large.
+        // The lower of these two guesses fits, and the higher is too large.
         let (mut low, mut high) = (0, bands.total() + 1);
         let mut guess = scaled(room, FIRST_AIM, 100).min(bands.total());
         let mut tries = 1;
@@ -202,7 +203,7 @@ impl<'a> Maker<'a> {
             let better = scaled(guess, scaled(room, AIM, 100), took);
             guess = match tries {
                 TRIES.. if low > 0 => low,
-                // With nothing, which is the last of these, the copy always fits.
+                // The last guess leaves out all lines, which always fits.
                 TRIES.. => guess / 2,
                 _ if better > low && better < high => better,
                 _ => low.midpoint(high),
@@ -211,7 +212,8 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// Writes a copy whose logs are cut at `cut`, all but its end. `logs` has the rank of the first line of each to go.
+    /// Writes a copy whose logs are cut at `cut`, except for its end. `logs` has the rank of the line of each that is
+    /// left out first.
     fn write(&self, mut contents: Contents<'a>, logs: &HashMap<&'a str, Rank>, cut: Rank) -> Result<Copy, BundleError> {
         let writer = BundleWriter::create(self.to, self.source.manifest().started)?;
         if let Err(error) = self.write_entries(&writer, &mut contents, logs, cut) {
@@ -237,7 +239,7 @@ impl<'a> Maker<'a> {
                     contents.thinned.insert(piece.path(), thinned);
                     continue;
                 }
-                // The markers took more than the lines.
+                // The markers take more bytes than the lines.
             }
             contents.thinned.remove(piece.path());
             self.copy(writer, piece)?;
@@ -286,7 +288,7 @@ fn written(piece: &Piece<'_>, header: EntryHeader, sha256: String) -> Written {
     Written { path: piece.entry.clone(), bytes: header.bytes, compressed: header.compressed, sha256 }
 }
 
-/// A copy that has all but its end.
+/// A copy without its end.
 struct Copy {
     writer: BundleWriter,
     max: u64,
@@ -294,7 +296,7 @@ struct Copy {
 }
 
 impl Copy {
-    /// Ends the copy. When that fails, no part of it remains: the full bundle has all of it.
+    /// Ends the copy. If that fails, no part of it remains: the full bundle has everything.
     fn finish(self, source: &Source<'_>) -> Result<(Finished, Fitted), BundleError> {
         let writer = self.writer.clone();
         let made = self.end(source);
@@ -313,18 +315,18 @@ impl Copy {
         source.go_on()?;
         let partial = writer.partial().to_owned();
         let files = |paths: &FinalPaths| {
-            // A full disk has taken entries back: the copy would lack what it says it has.
+            // Entries were dropped because the disk is full: the copy would lack what its manifest lists.
             let full = || BundleError::io("finish", &partial, io::ErrorKind::StorageFull.into());
             paths.dropped().is_empty().then_some(last.files).ok_or_else(full)
         };
         match writer.finish_with(&source.name, files, Clean::as_bytes) {
-            // The size was known to the byte. If it was not, what is too large is no copy.
+            // The size is predicted exactly. If the prediction was wrong and the copy is too large, it is not used.
             Ok(finished) if finished.bytes > max => {
                 let _ = std::fs::remove_file(&finished.path);
                 Err(too_small(finished.bytes))
             }
             Ok(finished) => Ok((finished, last.fitted)),
-            // What is there is worth nothing without its end.
+            // Without its end, the copy is useless.
             Err(BundleError::Unfinished { source, .. }) => Err(*source),
             Err(error) => Err(error),
         }

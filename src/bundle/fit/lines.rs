@@ -1,10 +1,11 @@
-//! Owns one log: the rank of each of its lines, what its lines take, and the log that is left when lines go.
+//! Owns one log: the rank of each line, the bytes that its lines take, and the log that remains when lines are left
+//! out.
 //!
-//! A line that does not begin with the kubelet's timestamp belongs to the line before and has its rank.
+//! A line that does not begin with the kubelet's timestamp belongs to the line before it, and has that line's rank.
 //!
-//! Where lines are missing stands a marker, in the place of the first one, so that the log is still sorted by its
-//! timestamps. What is kept after that is held back, up to [`HELD`] bytes and [`SPAN`] of time: the same marker counts
-//! the lines that are missing in between. So a log of which every other line goes has one marker a minute.
+//! A marker stands where lines are missing, in the place of the first one, so the log stays sorted by its timestamps.
+//! Kept lines that follow a marker are held back, up to [`HELD`] bytes and [`SPAN`] of time, so that the same marker
+//! can also count the lines missing between them. A log that loses every other line therefore has one marker a minute.
 
 use super::bands::{Bands, LEVELS, Near, Rank};
 use crate::{
@@ -18,15 +19,16 @@ use crate::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::io;
 
-/// A line of more bytes is too long: one such line may be larger than all the room there is.
+/// A line of more bytes is too long: a single one may exceed the limit.
 const LONG: usize = 1 << 20;
 /// How much of a line decides its level, in bytes.
 const LOOK: usize = 4096;
-/// Most bytes of kept lines that one marker speaks for.
+/// Most bytes of kept lines that one marker spans.
 const HELD: usize = 64 * 1024;
-/// Longest time between the first line that a marker counts and a kept line that it still speaks for, in milliseconds.
+/// Longest time between the first line that a marker counts and a kept line that it still spans, in milliseconds.
 const SPAN: u64 = 60_000;
-/// Of each level's lines, the first [`SAMPLE`] bytes of every [`CYCLE`] are compressed, to know how far they can be.
+/// Of each level's lines, the first [`SAMPLE`] bytes of every [`CYCLE`] are compressed, to estimate how well they
+/// compress.
 const CYCLE: u64 = 1 << 20;
 const SAMPLE: u64 = 128 << 10;
 /// A sample of fewer bytes says less than the log as a whole.
@@ -34,7 +36,7 @@ const LEAST: u64 = 16 << 10;
 
 /// A line of a log.
 pub(super) struct Line<'a> {
-    /// With its end. Of a line that is too long, its beginning.
+    /// With its line break. For a line that is too long, only its beginning.
     bytes: &'a [u8],
     /// None when it does not begin with one.
     stamp: Option<Stamp<'a>>,
@@ -53,7 +55,7 @@ pub(super) struct Lines {
 /// What decides a line's rank.
 struct Ranking {
     near: Near,
-    /// What has come of a line that came in parts.
+    /// The parts so far of a line that arrives in parts.
     held: Vec<u8>,
     is_long: bool,
     in_panic: bool,
@@ -64,7 +66,7 @@ struct Ranking {
 }
 
 impl Lines {
-    /// Lines ahead of the first timestamp count as written at `start`, the window's.
+    /// Lines before the first timestamp count as written at `start`, the window's start.
     pub(super) fn new(near: Near, start: DateTime<Utc>) -> Self {
         let (at, level) = (start.timestamp_millis(), Level::None);
         let rank = Rank::new(level, near.distance(at));
@@ -111,7 +113,7 @@ impl Ranking {
         if let Some(stamp) = stamp {
             let text = text.get(..LOOK).unwrap_or(text).trim_ascii_end();
             let said = level(text);
-            // What a dying process says on its last lines has no level of its own.
+            // The last lines of a dying process have no level of their own.
             self.in_panic = match said {
                 Level::Fatal => !text.starts_with(b"{"),
                 Level::None => self.in_panic,
@@ -128,7 +130,7 @@ impl Ranking {
     }
 }
 
-/// What a log's lines take.
+/// The bytes that a log's lines take.
 pub(super) struct Sizes {
     bands: Bands,
     samples: [Sample; LEVELS],
@@ -146,8 +148,8 @@ impl Sizes {
         self.samples.get_mut(line.rank.level()).map_or(Ok(()), |sample| sample.take(line.bytes))
     }
 
-    /// Adds about what the lines take in the zip to `bands`, where the whole log takes `compressed` for its `bytes`.
-    /// Returns the rank of the line that goes first.
+    /// Adds an estimate of what the lines take in the zip to `bands`; the whole log takes `compressed` for its `bytes`.
+    /// Returns the rank of the line that is left out first.
     pub(super) fn add_to(self, bands: &mut Bands, (compressed, bytes): (u64, u64)) -> io::Result<Rank> {
         let mut ratios = [(compressed, bytes); LEVELS];
         for (ratio, sample) in ratios.iter_mut().zip(self.samples) {
@@ -210,10 +212,10 @@ pub(super) struct Thinner<S> {
     compressor: Compressor<S>,
     /// Lines below this rank are kept.
     cut: Rank,
-    /// Stands for the timestamp of lines that have none and follow none.
+    /// The timestamp for lines that have none and follow none.
     start: String,
     gap: Option<Gap>,
-    /// What comes behind the marker of that gap.
+    /// Kept lines that follow the marker of that gap.
     held: Vec<u8>,
     kept: u64,
     left_out: LeftOut,

@@ -1,5 +1,5 @@
-//! Owns what a copy says of itself: the full bundle's manifest, with what was left out taken from it and named, the
-//! README made of that, and the size of the whole zip, to the byte.
+//! Owns the manifest of a copy: that of the full bundle, without what was left out, and with a record of it. Also owns
+//! the copy's README, and the exact size of its zip.
 
 use super::{
     lines::Thinned,
@@ -27,7 +27,7 @@ pub struct Words<'a> {
     pub manifest: &'a dyn Fn(&Manifest) -> Clean,
 }
 
-/// What is in a copy of the full bundle's entries.
+/// Which of the full bundle's entries a copy has.
 #[derive(Clone)]
 pub(super) struct Contents<'a> {
     /// Most bytes of the copy.
@@ -99,7 +99,7 @@ impl Contents<'_> {
             }
             let ours = format!("{} lines were left out to make this copy smaller", fitted.lines.words());
             let mut details: Vec<&str> = logs.detail.split("; ").filter(|detail| !detail.is_empty()).collect();
-            // Behind what is there, ahead of what is not.
+            // After what the copy has, before what it lacks.
             details.insert(details.len().min(1), &ours);
             logs.detail = details.join("; ");
         }
@@ -109,7 +109,7 @@ impl Contents<'_> {
         manifest
     }
 
-    /// Takes from what a container's logs cover together what only a log has that is not whole any more.
+    /// Removes from a container's coverage what only its thinned logs covered.
     fn thin_containers(&self, manifest: &mut Manifest, full: &Manifest) {
         let mut logs: HashMap<&str, Vec<&EntryRecord>> = HashMap::new();
         for record in full.entries.iter().filter(|record| record.coverage.is_some()) {
@@ -164,15 +164,15 @@ impl Contents<'_> {
         .collect();
         if !files.is_empty() {
             said.push(format!(
-                "Given up: {}, which can be made again from what is here; \"fitted\" in manifest.json names them.",
+                "Left out: {}, which can be generated again from the rest; \"fitted\" in manifest.json names them.",
                 files.join(" and ")
             ));
         }
         if fitted.logs > 0 {
-            let near = if has_incident { "the incident" } else { "the window's end, for no incident was named," };
+            let near = if has_incident { "the incident" } else { "the window's end, because no incident was given," };
             said.push(format!(
-                "Left out of {}: {} lines. Debug lines go first, then info, warn and error, and of one level those \
-                 first that are farthest from {near} in time; a marker stands where any are missing.",
+                "Left out of {}: {} lines. Debug lines go first, then info, warn and error, and within a level those \
+                 farthest from {near} in time; a marker stands where lines are missing.",
                 plural(fitted.logs, "log", "logs"),
                 fitted.lines.words(),
             ));
@@ -181,7 +181,7 @@ impl Contents<'_> {
     }
 }
 
-/// Says of a log what it is now. What it lacked before, it lacks still.
+/// Updates the record of a log. What it lacked before, it still lacks.
 fn thin(record: &mut EntryRecord, thinned: &Thinned, max: u64) {
     record.bytes = thinned.header.bytes;
     record.compressed = thinned.header.compressed;
@@ -192,7 +192,7 @@ fn thin(record: &mut EntryRecord, thinned: &Thinned, max: u64) {
         gap.push_str(&format!("; {before}"));
     }
     let left_out = format!("{} lines were left out of this copy", thinned.left_out.words());
-    // The lines of a run that was over before the window lack nothing of it, however many are left.
+    // A run that ended before the window has no lines in it, so its log lacks none, however many are kept.
     let is_outside = coverage.covered.is_empty() && !coverage.gaps.is_empty();
     let gaps = with_gaps(coverage.gaps, &coverage.covered, &left_out);
     record.coverage = Some(Coverage {
@@ -207,7 +207,7 @@ fn thin(record: &mut EntryRecord, thinned: &Thinned, max: u64) {
     });
 }
 
-/// The gaps there were, and those that are new: anywhere in `lost` lines may be missing now.
+/// The old and the new gaps: lines may now be missing anywhere in `lost`.
 fn with_gaps(mut gaps: Vec<Gap>, lost: &[Interval], text: &str) -> Vec<Gap> {
     gaps.extend(lost.iter().map(|part| Gap {
         from: part.from,
@@ -232,10 +232,10 @@ fn without(intervals: &[Interval], others: &[Interval]) -> Vec<Interval> {
     })
 }
 
-/// What an entry of these bytes has in its headers, and its SHA-256.
+/// What the headers of an entry with these bytes say, and its SHA-256.
 fn packed(clean: &Clean, time: DosTime) -> (EntryHeader, String) {
     let mut compressor = Compressor::new(CountingSink::default());
-    // Counting compressed bytes reaches no disk: nothing can fail.
+    // Counting compressed bytes does not use the disk, so nothing can fail.
     let packed = compressor.write(clean.as_bytes()).and_then(|()| compressor.finish(time));
     let none = EntryHeader { crc: 0, compressed: 0, bytes: 0, time };
     packed.map_or((none, String::new()), |packed| (packed.header, packed.sha256))

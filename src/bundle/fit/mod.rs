@@ -1,11 +1,11 @@
 //! Owns the smaller copy of a bundle, for people who cannot send the full one: what it leaves out, in which order, and
-//! that it has no more bytes than was asked for.
+//! that it is no larger than requested.
 //!
-//! docs/BUNDLE.md gives the order: first the files that can be made again from the others, then lines of logs, the least
-//! important first. `source` reads the full bundle, which stays as it is. `bands` orders lines and adds up their sizes,
-//! `lines` reads and thins a log, `copy` searches for the cut and writes, `manifest` says what was left out. A copy has
-//! only bytes that the bundle had, markers made of numbers and timestamps, and two files that the caller makes as
-//! [`Clean`](crate::redact::Clean).
+//! docs/BUNDLE.md gives the order: first the files that can be generated again from the others, then lines of logs, the
+//! least important first. `source` reads the full bundle, which is not changed. `bands` orders lines and adds up their
+//! sizes, `lines` reads and thins a log, `copy` searches for the cut and writes, and `manifest` records what was left
+//! out. A copy contains only bytes of the bundle, markers made of numbers and timestamps, and two files that the caller
+//! makes as [`Clean`](crate::redact::Clean).
 
 mod bands;
 mod copy;

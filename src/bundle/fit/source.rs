@@ -1,5 +1,5 @@
-//! Owns the full bundle: its entries, what a copy may do with each, and the reading of them. Each entry is checked
-//! against the manifest before anything is made of it.
+//! Owns the full bundle: its entries, what a copy may do with each, and how they are read. Each entry is checked
+//! against the manifest before it is used.
 
 use super::unknown::unknown;
 use crate::bundle::{
@@ -25,19 +25,19 @@ use std::{
 const CHUNK: usize = 256 * 1024;
 /// How many chunks may be read ahead.
 const AHEAD: usize = 4;
-/// An entry of fewer bytes is read by the thread that asks.
+/// An entry of fewer bytes is read by the calling thread.
 const SMALL: u64 = 1 << 20;
 
 /// Most unknown fields that are named.
 const NAMED: usize = 20;
 
-/// Whoever waits for a copy.
+/// Observes the making of a copy, and can stop it.
 pub trait Watch: Sync {
-    /// About so many bytes are going to be read.
+    /// About this many bytes will be read.
     fn expect(&self, bytes: u64);
-    /// So many more bytes were read.
+    /// This many more bytes were read.
     fn read(&self, bytes: u64);
-    /// Whether to stop, and to remove what was made of the copy.
+    /// Whether to stop, and to remove the unfinished copy.
     fn is_stopped(&self) -> bool;
 }
 
@@ -48,9 +48,9 @@ pub(super) enum Role {
     Stays,
     /// A log. It may leave out lines.
     Log,
-    /// A description. It may leave it out, for it can be made again from the tables.
+    /// A description. It may leave it out, because it can be generated again from the tables.
     Description,
-    /// An object that is in its table as well. It may leave it out.
+    /// An object that is also in its table. It may leave it out.
     Object,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Piece<'a> {
     /// Its path, with the names in it.
     pub(super) entry: EntryPath,
     pub(super) role: Role,
-    /// What all of it takes in the copy, in bytes. Another program may have zipped it without compressing it.
+    /// How many bytes it takes in the copy as a whole. Another program may have zipped it without compressing it.
     pub(super) size: u64,
 }
 
@@ -108,7 +108,7 @@ impl<'a> Source<'a> {
         self.watch
     }
 
-    /// Its entries in their order in the zip, without those that are made anew, and remarks on those that a copy
+    /// Its entries in their order in the zip, without those that are written again, and remarks on those that a copy
     /// cannot have.
     pub(super) fn pieces(&self) -> Result<(Vec<Piece<'a>>, Vec<String>), BundleError> {
         let manifest = self.manifest();
@@ -118,7 +118,7 @@ impl<'a> Source<'a> {
             let more = if fields.len() > NAMED { ", …" } else { "" };
             let names = fields.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
             remarks.push(format!(
-                "This copy lacks fields of manifest.json that the version which made it does not know: {names}{more}."
+                "This copy lacks fields of manifest.json that the version that made it does not know: {names}{more}."
             ));
         }
         let mut records = HashMap::new();
@@ -143,8 +143,8 @@ impl<'a> Source<'a> {
                 continue;
             }
             let Some(record) = records.get(info.path.as_str()).copied() else {
-                // Nobody says that it was redacted.
-                remarks.push(format!("{} is not in this copy, for the manifest does not name it.", info.path));
+                // Nothing shows that it was redacted.
+                remarks.push(format!("{} is not in this copy, because the manifest does not name it.", info.path));
                 continue;
             };
             let entry = EntryPath::new(&info.path)?.with_names(record.names.clone());
@@ -168,7 +168,7 @@ impl<'a> Source<'a> {
         Ok((pieces, remarks))
     }
 
-    /// Fails when whoever waits has asked to stop.
+    /// Fails if the observer has asked to stop.
     pub(super) fn go_on(&self) -> Result<(), BundleError> {
         if self.watch.is_stopped() { Err(BundleError::Stopped { path: self.path.to_owned() }) } else { Ok(()) }
     }
@@ -198,7 +198,7 @@ impl<'a> Source<'a> {
                     let mut chunk = Vec::with_capacity(CHUNK);
                     let read = reader.by_ref().take(CHUNK as u64).read_to_end(&mut chunk);
                     let is_last = read.is_err() || chunk.is_empty();
-                    // Nobody takes it any more when whoever reads has failed.
+                    // If the reader has failed, nothing receives it.
                     if filled.send(read.map(|_| chunk)).is_err() || is_last {
                         return;
                     }
@@ -236,7 +236,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The path of the object that a description is of.
+/// The path of the object that a description describes.
 fn described(path: &str) -> String {
     match path.strip_suffix("/describe.txt") {
         Some(pod) => format!("{pod}/pod.yaml"),
@@ -244,7 +244,7 @@ fn described(path: &str) -> String {
     }
 }
 
-/// The name that a bundle of this manifest has, when its folder has another that none can have.
+/// The name of a bundle with this manifest, if its folder has a name that no bundle can have.
 fn name(manifest: &Manifest) -> BundleName {
     let part = |value: &Option<String>| NamePart::of(value.as_deref(), None);
     BundleName::new(&part(&manifest.trust_domain), &part(&manifest.region), manifest.started)

@@ -1,5 +1,5 @@
-//! Owns the fields of a manifest that another version wrote and this one does not know. Nobody can tell whether they are
-//! true of a copy, so a copy leaves them out and says so.
+//! Owns the fields of a manifest that another version wrote and this version does not know. Nothing shows whether they
+//! are true of a copy, so a copy leaves them out and says so.
 
 use crate::bundle::format::Manifest;
 use serde_json::{Value, value::RawValue};
@@ -15,14 +15,14 @@ pub(super) fn unknown(manifest: &[u8]) -> BTreeSet<String> {
     found
 }
 
-/// Adds the fields of `raw`, which stands at `at`, that `known`, a part of the schema, has not.
+/// Adds the fields of `raw`, which is at `at`, that `known`, a part of the schema, does not have.
 fn compare(raw: &RawValue, known: &Value, schema: &Value, at: &str, found: &mut BTreeSet<String>) {
     let known = resolve(known, schema);
     if let Some(items) = known.get("items") {
         let all: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
         all.into_iter().for_each(|one| compare(one, items, schema, at, found));
     } else if let Some(known) = known.get("properties") {
-        // What may be null has no fields then.
+        // If it is null, it has no fields.
         let fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
         for (name, value) in fields {
             let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };

@@ -1,11 +1,10 @@
-//! Owns every path of the bundle: what a file is called, and how names that no file system would
-//! take, or that are too long, are written.
+//! Owns every path in the bundle: what a file is called, and how names are written that are too long, or that some file
+//! system does not accept.
 //!
-//! A name is kept as it is when it is safe everywhere. A name that is not is changed and gets
-//! `~` and ten hex digits of its SHA-256, so two names never meet; a name that has a `~` of its own
-//! counts as unsafe for that reason. Upper-case letters count as unsafe too, because half of all
-//! file systems do not tell `A` from `a`. Shortening to [`MAX_PATH`] happens once, when the bundle's
-//! own name is known (`final_paths`).
+//! A name that is safe everywhere is used as it is. Any other name is changed and gets `~` and ten hex digits of its
+//! SHA-256, so two names never share a path. For that reason, a name that contains `~` counts as unsafe. So does one
+//! with upper-case letters, because many file systems do not distinguish `A` from `a`. Paths are shortened to
+//! [`MAX_PATH`] once, when the bundle's own name is known (`final_paths`).
 
 use super::{
     error::BundleError,
@@ -35,20 +34,19 @@ pub const REPORT_MD: &str = "report.md";
 pub const FINDINGS: &str = "findings.json";
 /// Path of the facts.
 pub const FACTS: &str = "facts.json";
-/// The folder of what an earlier bundle had, and this one has anew.
+/// The folder of files of which an earlier bundle had another state.
 pub const EARLIER: &str = "earlier";
 
 /// The path of one file, relative to the bundle's folder: safe on every file system.
 ///
-/// Two of them are equal when their paths are, whatever names they carry. Clones share both: there
-/// are thousands, and each is held by whoever has a part in its entry.
+/// Two of them are equal if their paths are, whatever names they carry. Clones share both, because there are thousands.
 #[derive(Clone, Debug)]
 pub struct EntryPath(Arc<Named>);
 
 #[derive(Debug)]
 struct Named {
     path: Box<str>,
-    /// A few, in thousands of paths: no map.
+    /// Only a few, in thousands of paths, so not a map.
     names: Box<[(Box<str>, Box<str>)]>,
 }
 
@@ -85,8 +83,8 @@ impl std::hash::Hash for EntryPath {
 }
 
 impl EntryPath {
-    /// A path that is safe as it stands: `/` between segments, each of them safe on every file
-    /// system but for upper-case letters, which are let through because the caller chose them.
+    /// A path that is safe as it stands: `/` between segments, each safe on every file system, except that upper-case
+    /// letters are allowed, because the caller chose them.
     ///
     /// # Errors
     /// [`BundleError::Path`] when it is not.
@@ -106,7 +104,7 @@ impl EntryPath {
         Ok(Self::of(path.to_owned(), BTreeMap::new()))
     }
 
-    /// The same path, with the names it was made of.
+    /// The same path, with the names that it was made from.
     pub(super) fn with_names(self, names: BTreeMap<String, String>) -> Self {
         Self::of(self.as_str().to_owned(), names)
     }
@@ -133,8 +131,8 @@ impl EntryPath {
         self.0.names.iter().find(|name| &*name.0 == role).map(|(_, name)| &**name)
     }
 
-    /// The full names that cannot be read off `settled`, the path as it stands in the zip: what
-    /// belongs into [`super::format::EntryRecord::names`].
+    /// The full names that `settled`, the path in the zip, does not show: the value of
+    /// [`super::format::EntryRecord::names`].
     #[must_use]
     pub fn changed_names(&self, settled: &str) -> BTreeMap<String, String> {
         let shown = |name: &str| {
@@ -174,7 +172,7 @@ impl Maker {
         Self::root().fixed("clusters").name("cluster", cluster, "")
     }
 
-    /// Below the namespace, or below the cluster for what has none.
+    /// Below the namespace, or below the cluster for resources without namespaces.
     fn scope(cluster: &str, namespace: Option<&str>) -> Self {
         let at = Self::cluster(cluster);
         match namespace {
@@ -194,13 +192,13 @@ impl Maker {
         self.path.push_str(part);
     }
 
-    /// A segment of ours.
+    /// A segment that this program chose.
     fn fixed(mut self, part: &str) -> Self {
         self.push(part);
         self
     }
 
-    /// A segment named by the cluster or the user, with our own ending.
+    /// A segment named by the cluster or the user, with an ending that this program chose.
     fn name(mut self, role: &str, name: &str, ending: &str) -> Self {
         let part = segment(name);
         self.push(&format!("{part}{ending}"));
@@ -278,7 +276,7 @@ pub fn api_version(cluster: &str) -> EntryPath {
     Maker::cluster(cluster).fixed("api").fixed("version.json").done()
 }
 
-/// `clusters/<cluster>/api/<name>.txt`: what the API server says of itself in words.
+/// `clusters/<cluster>/api/<name>.txt`: what the API server reports about itself, as text.
 #[must_use]
 pub fn api_text(cluster: &str, name: &str) -> EntryPath {
     Maker::cluster(cluster).fixed("api").name("document", name, ".txt").done()
@@ -312,9 +310,9 @@ pub fn node_describe(cluster: &str, node: &str) -> EntryPath {
     Maker::cluster(cluster).fixed("nodes").name("node", node, ".describe.txt").done()
 }
 
-/// `clusters/<cluster>/namespaces/<ns>/<resource>.json`: the Table the API server rendered, with
-/// its objects; `clusters/<cluster>/<resource>.json` of what has no namespace. Resources of the same
-/// name in two groups are told apart by the caller: `<resource>.<group>`.
+/// `clusters/<cluster>/namespaces/<ns>/<resource>.json`: the Table the API server rendered, with its objects;
+/// `clusters/<cluster>/<resource>.json` for resources without namespaces. The caller distinguishes resources with the
+/// same name in two groups: `<resource>.<group>`.
 #[must_use]
 pub fn resource_table(cluster: &str, namespace: Option<&str>, resource: &str) -> EntryPath {
     Maker::scope(cluster, namespace).name("resource", resource, ".json").done()
@@ -354,7 +352,7 @@ pub fn pod_describe(cluster: &str, namespace: &str, pod: &str) -> EntryPath {
     Maker::pod(cluster, namespace, pod).fixed("describe.txt").done()
 }
 
-/// `…/pods/<pod>/logs/<container>.log`, or `<container>.previous.log` of the instance before.
+/// `…/pods/<pod>/logs/<container>.log`, or `<container>.previous.log` for the previous run.
 #[must_use]
 pub fn pod_log(cluster: &str, namespace: &str, pod: &str, container: &str, previous: bool) -> EntryPath {
     log(cluster, namespace, pod, container, if previous { ".previous.log" } else { ".log" })
@@ -366,8 +364,7 @@ pub fn past_log(cluster: &str, namespace: &str, pod: &str, container: &str, star
     log(cluster, namespace, pod, container, &format!(".{}.log", compact(started)))
 }
 
-/// `…/pods/<pod>/logs/<container>.<UID>.log`: the log of a pod that was deleted, under whose name there may
-/// be others.
+/// `…/pods/<pod>/logs/<container>.<UID>.log`: the log of a pod that was deleted, whose name other pods may have had.
 #[must_use]
 pub fn deleted_log(cluster: &str, namespace: &str, pod: &str, container: &str, uid: &str) -> EntryPath {
     log(cluster, namespace, pod, container, &format!(".{uid}.log"))
@@ -377,11 +374,11 @@ fn log(cluster: &str, namespace: &str, pod: &str, container: &str, ending: &str)
     Maker::pod(cluster, namespace, pod).fixed("logs").name("container", container, ending).done()
 }
 
-/// `earlier/<start>/…`: a file of the bundle that this one completes, of which there is a later state;
-/// `earlier/<start>-<n>/…` from the second such folder on.
+/// `earlier/<start>/…`: a file of the bundle that this one completes, which has changed since; `earlier/<start>-<n>/…`
+/// from the second such folder on.
 ///
 /// # Errors
-/// [`BundleError::Path`] when it is no path that this program writes.
+/// [`BundleError::Path`] if it is not a path that this program writes.
 pub fn earlier(started: DateTime<Utc>, n: u32, path: &EntryPath) -> Result<EntryPath, BundleError> {
     let n = if n > 1 { format!("-{n}") } else { String::new() };
     let moved = EntryPath::new(&format!("{EARLIER}/{}{n}/{path}", compact(started)))?;
@@ -401,19 +398,20 @@ pub fn query(cluster: &str, id: &str) -> EntryPath {
     Maker::cluster(cluster).fixed("metrics").fixed("queries").name("query", id, ".json").done()
 }
 
-/// `clusters/<cluster>/metrics/queries/<id>.objects.json`: by what objects state, where no Prometheus has a value.
+/// `clusters/<cluster>/metrics/queries/<id>.objects.json`: answered by what objects state, if no Prometheus has a
+/// value.
 #[must_use]
 pub fn query_of_objects(cluster: &str, id: &str) -> EntryPath {
     Maker::cluster(cluster).fixed("metrics").fixed("queries").name("query", id, ".objects.json").done()
 }
 
-/// `clusters/<cluster>/metrics/prometheus.json`: those that were asked for samples, and which was chosen.
+/// `clusters/<cluster>/metrics/prometheus.json`: the Prometheus servers found, and which was chosen.
 #[must_use]
 pub fn prometheus(cluster: &str) -> EntryPath {
     Maker::cluster(cluster).fixed("metrics").fixed("prometheus.json").done()
 }
 
-/// `clusters/<cluster>/metrics/<word>.json`: what else the Prometheus knows.
+/// `clusters/<cluster>/metrics/<word>.json`: what else the Prometheus has.
 #[must_use]
 pub fn about(cluster: &str, word: &str) -> EntryPath {
     Maker::cluster(cluster).fixed("metrics").name("what", word, ".json").done()
@@ -442,12 +440,12 @@ fn later(path: &str) -> &str {
     moved.and_then(|rest| rest.split_once('/')).map_or(path, |(_, rest)| rest)
 }
 
-/// Whether an entry of this path is a description.
+/// Whether an entry with this path is a description.
 pub(super) fn is_description(path: &str) -> bool {
     later(path).starts_with("clusters/") && (path.ends_with(".describe.txt") || path.ends_with("/describe.txt"))
 }
 
-/// The table that has the object of this path, should it have been listed.
+/// The table that has the object with this path, if it was listed.
 pub(super) fn table_of(path: &str) -> Option<String> {
     let pods = path.strip_suffix("/pod.yaml").and_then(|pod| pod.rsplit_once('/'));
     let (resource, _) = match pods {

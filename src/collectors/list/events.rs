@@ -1,4 +1,4 @@
-//! Owns how far back a list of events reaches, by the last time of each.
+//! Owns how far back a list of events reaches, by the last time of each event.
 
 use crate::{
     bundle::{Interval, layout},

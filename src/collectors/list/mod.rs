@@ -1,7 +1,7 @@
 //! Owns the objects of one kind: one request gives the Table that the server renders, with its objects.
 //!
-//! Rows are redacted and written one by one while the list is still being received, so that memory
-//! holds a few objects and not the list.
+//! Rows are redacted and written one by one while the list is still arriving, so that memory holds a few objects and
+//! not the list.
 
 mod events;
 mod neighbours;
@@ -144,8 +144,7 @@ pub(super) async fn collect(context: &ClusterContext, task: &Task, list: &ListTa
     };
     if restarted {
         result.causes.push(
-            "the list took longer than the server keeps its state: its end is of a later state than its beginning"
-                .to_owned(),
+            "the list took longer than the server keeps its state, so its end is newer than its beginning".to_owned(),
         );
     }
     let shown = Shown { pods, ..result.shown };
@@ -155,7 +154,7 @@ pub(super) async fn collect(context: &ClusterContext, task: &Task, list: &ListTa
 /// What may not be listed over the cluster may still be listed in a namespace.
 fn refused(task: &Task, list: &ListTask, error: &SourceError) -> TaskResult {
     if error.code() == Some(403) && list.namespace.is_none() && list.resource.namespaced {
-        let cause = "listing over the cluster is forbidden; each namespace is listed instead".to_owned();
+        let cause = "listing in the whole cluster is forbidden; each namespace is listed instead".to_owned();
         let shown = Shown { is_refused: true, ..Shown::default() };
         return TaskResult { causes: vec![cause], shown, ..TaskResult::new(Outcome::Skipped) };
     }

@@ -1,5 +1,5 @@
-//! Owns pods of others on a node, cut to what `kubectl describe node` prints of them: who they are, since
-//! when, and what they ask for. What they run, and with which settings, is nobody's business here.
+//! Owns the pods of other workloads on a node, reduced to what `kubectl describe node` prints about them: their names,
+//! ages, requests and limits. What they run, and with which settings, is not collected.
 
 use serde_json::{Map, Value};
 

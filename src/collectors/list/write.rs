@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::{sync::mpsc, task::JoinHandle};
 
-/// What a list gave: its entries, and why there are no more.
+/// The result of a list: its entries, and why it ended.
 type Written = (Vec<Entry>, Option<BundleError>);
 
-/// Above so many objects, a thread of its own for writing pays.
+/// Above this many objects, a separate thread for writing is worthwhile.
 const MANY: usize = 100;
 
 /// The way of the rows to the writer, which is beside the parser once the list proves long.
@@ -65,7 +65,7 @@ impl Pipe {
         }
     }
 
-    /// Lets the writer catch up: no more rows are held than came since the last time.
+    /// Lets the writer catch up, so that only rows that arrived since the last time are held.
     pub(super) async fn hand_over(&mut self) {
         if let Some(mut writer) = self.writer.take_if(|_| self.count > MANY) {
             let (sender, mut receiver) = mpsc::channel::<Vec<Kept>>(1);

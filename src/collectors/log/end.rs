@@ -1,4 +1,4 @@
-//! Owns what becomes of a log that was read: its coverage, its outcome, and its entry.
+//! Owns the end of a log that was read: its coverage, its outcome, and its entry.
 
 use super::{
     gaps::{self, LogGap},
@@ -88,7 +88,7 @@ async fn finish(context: &ClusterContext, task: &Task, log: &LogTask, received: 
         None => {}
         Some(Stopped::Limit(limit)) => {
             result.outcome = Outcome::Truncated;
-            result.causes = vec![format!("the limit of {limit} bytes of log for a container was reached")];
+            result.causes = vec![format!("the limit of {limit} bytes for a container's log was reached")];
             result.hint = Some("raise it with --log-limit, or narrow the window".to_owned());
         }
         Some(Stopped::Source(error)) => {
@@ -182,7 +182,7 @@ async fn gap_at(context: &ClusterContext, log: &LogTask, Break { after, before }
         }
         FileStart::Restarted(_) => (
             GapCause::PreviousInstanceGone,
-            "the container was restarted, and the rest of the log of the run before was not read",
+            "the container was restarted, and the rest of the previous run's log was not read",
         ),
         _ => (GapCause::Unknown, "the log no longer has the last line that was read before"),
     };
@@ -204,13 +204,13 @@ fn stopped(context: &ClusterContext, ended: &Ended, stop: Option<&Stopped>) -> O
             (GapCause::TimedOut, format!("the run's deadline passed after {reached}"))
         }
         Some(Stopped::Source(SourceError::TimedOut { .. })) => {
-            (GapCause::TimedOut, format!("nothing more came after {reached}"))
+            (GapCause::TimedOut, format!("no more data arrived after {reached}"))
         }
         Some(Stopped::Gone(why)) => (GapCause::PreviousInstanceGone, format!("{why}; it was read until {reached}")),
         Some(_) => (GapCause::StreamFailed, format!("the stream broke after {reached}")),
         None => {
             let said = context.run.redactor.string(ended.error.as_ref()?).0;
-            (GapCause::StreamFailed, format!("the kubelet broke off after {reached}: {said}"))
+            (GapCause::StreamFailed, format!("the kubelet ended the log after {reached}: {said}"))
         }
     };
     Some(Reason { cause, text })
@@ -222,7 +222,7 @@ fn stopped(context: &ClusterContext, ended: &Ended, stop: Option<&Stopped>) -> O
 /// start says that older lines were rotated away, or that the container was restarted.
 async fn begins(context: &ClusterContext, log: &LogTask, ended: &Ended, stop: Option<&Stopped>) -> FileStart {
     let begins = match log.started {
-        // All of it was asked for, so the file begins with the first line that came.
+        // The whole log was requested, so the file begins with the first line that arrived.
         Some(started) if started >= context.basis.request.window.start => {
             ended.begins.map_or(FileStart::Empty, FileStart::At)
         }

@@ -22,7 +22,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 /// The pause before the pods are listed again.
 const PAUSE: Duration = Duration::from_secs(2);
-/// The pause is longer after a list that took long: so many times as long as the list took.
+/// The pause is longer after a slow list: this many times as long as the list took.
 const SHARE: u32 = 3;
 /// The longest pause.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -105,7 +105,7 @@ async fn of_site(context: &ClusterContext, stop: &Stop) -> (Followed, Vec<Contai
         let mut pause = PAUSE;
         if let Ok(pods) = pods(context, &lists).await {
             let now = PodList::of(asked, &pods);
-            // Before the followers that ask for it.
+            // Before the followers that need it.
             list.send_replace(now.clone());
             for (log, run) in logs(context, &pods) {
                 if known.insert(run.clone()) {

@@ -179,7 +179,7 @@ impl Follower {
         }
         if file.replace(at).is_some_and(|before| before != at) {
             let after = self.pipeline.filter.last_before(at).unwrap_or(at - DOUBT);
-            let text = "the node began a new file while the log was followed: the last lines of the file before may be missing";
+            let text = "the node began a new file while the log was followed; the old file's last lines may be missing";
             let why = Reason { cause: GapCause::RotatedAway, text: text.to_owned() };
             self.pipeline.gaps.push(LogGap { why, after: Some(after), before: Some(at) });
         }
@@ -213,7 +213,7 @@ impl Follower {
                 // The rest is read after the window's end.
                 () = lists.closed() => return,
             };
-            // Which run answers depends on what had begun by then.
+            // Which run answers depends on which had started by that time.
             let Some(now) = lists.after(Instant::now(), run).await else { return };
             if let (Ok(answer), true) = (opened, now == RunState::Ended { previous }) {
                 let stopped = tokio::select! {
@@ -302,7 +302,7 @@ impl Follower {
             Some(stopped) => taken(self.pipeline, Some(stopped)),
             // By now, another run would answer.
             None if log.past && !self.pipeline.is_whole => {
-                let why = "later runs have begun, and the node keeps the logs of two".to_owned();
+                let why = "later runs have started, and the node keeps the logs of two".to_owned();
                 taken(self.pipeline, Some(Stopped::Gone(why)))
             }
             None => rest(self.pipeline, log).await,

@@ -9,20 +9,20 @@ use crate::{
     source::kubernetes::{Answer, SourceError},
 };
 
-/// Asks for no more than an object's metadata.
+/// Requests only an object's metadata.
 pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 /// The result where the kubelet sent an error as the log: gone if the error says so. The kubelet keeps the log of one
 /// dead container at most.
 pub(super) fn gone_or_failed(log: &LogTask, text: &str) -> TaskResult {
-    let said = format!("the kubelet answered, as if it were the log: {text}");
+    let said = format!("the kubelet answered with an error in place of the log: {text}");
     let is_gone = ["unable to retrieve container logs", "no such file or directory"].iter().any(|it| text.contains(it));
     if log.previous && is_gone {
-        let cause = "the node has removed the container of the run before, and its log with it".to_owned();
+        let cause = "the node has removed the previous run's container and its log".to_owned();
         let log = Some(gone(&cause));
         return TaskResult { causes: vec![cause, said], log, ..TaskResult::new(Outcome::Absent) };
     }
-    let log = (is_gone && log.ended.is_some()).then(|| gone("the node has removed the container, and its log with it"));
+    let log = (is_gone && log.ended.is_some()).then(|| gone("the node has removed the container and its log"));
     TaskResult { causes: vec![said], log, ..TaskResult::new(Outcome::Failed) }
 }
 
@@ -36,7 +36,7 @@ fn never_or_gone(log: &LogTask, text: &str) -> RunLog {
     if log.previous || log.started.is_some() { gone(text) } else { RunLog::Never }
 }
 
-/// What came of the request for a log.
+/// The result of a request for a log.
 pub(super) enum Taken {
     /// There is no log, and this is the result.
     Not(Box<TaskResult>),
@@ -94,7 +94,7 @@ pub(super) async fn since(pipeline: &mut LogPipeline, log: &LogTask, follow: boo
         false => context.kubernetes.get(&task.path(), "*/*").await,
     };
     let answer = match answer {
-        Ok(answer) if answer.status == 204 => return Err(Stopped::Gone("nothing of the pod runs any more".to_owned())),
+        Ok(answer) if answer.status == 204 => return Err(Stopped::Gone("no container of the pod runs".to_owned())),
         Ok(answer) => answer,
         Err(error) => {
             let result = no_log(&error, &task, log);
@@ -147,7 +147,7 @@ pub(super) async fn not_listed(context: &ClusterContext, log: &LogTask) -> Optio
 }
 
 fn replaced(log: &LogTask) -> TaskResult {
-    let cause = format!("the pod {} was replaced by another of the same name; its log went with it", log.pod);
+    let cause = format!("the pod {} was replaced by another of the same name, and its log is gone", log.pod);
     TaskResult {
         log: Some(gone(&cause)),
         causes: vec![cause],

@@ -1,7 +1,8 @@
-//! Owns the collection of a container's log: cut to the window, redacted and compressed while it streams, never held.
+//! Owns the collection of a container's log: cut to the window, redacted and compressed while it streams, and never
+//! held in memory as a whole.
 //!
-//! Its work is to tell what the answers really mean: a success may carry the kubelet's error text, a pod may have been
-//! replaced under its name, a log file may begin after the window does.
+//! It has to find out what the answers really mean: a success may carry the kubelet's error text, a pod may have been
+//! replaced by another of the same name, a log file may begin after the window does.
 //!
 //! The kubelet answers with the newest file of a log alone (`kubelet.rs`). With `--rotated-logs`, all files are read
 //! from the node (`files/`). With `--wait`, logs are followed until the window ends (`follow.rs`).

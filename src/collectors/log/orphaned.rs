@@ -81,7 +81,7 @@ fn plan(planning: &Planning<'_>) -> Vec<Planned> {
     let further = (!further.is_empty()).then(|| Planned {
         task: Task::new(LeftOut("logs of deleted pods on further nodes".to_owned())),
         preset: Some(Preset::Skipped(format!(
-            "events name {MOST_NAMED} more nodes that have no pod of the workload any more, and were looked at; {} were not",
+            "{} more nodes that had pods of the workload, by their events, were not searched; at most {MOST_NAMED} are",
             further.len()
         ))),
     });
@@ -125,7 +125,7 @@ async fn find(context: &ClusterContext, task: &Task, orphaned: &OrphanedLogsTask
     match result.shown.found.len() {
         0 if !result.causes.is_empty() => {}
         0 => result.causes.push("the node has no logs of deleted pods".to_owned()),
-        found => result.causes.insert(0, format!("the node has {found} of them, and each has a task of its own")),
+        found => result.causes.insert(0, format!("the node has {found} logs of deleted pods; each has its own task")),
     }
     result
 }

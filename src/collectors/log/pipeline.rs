@@ -46,7 +46,7 @@ pub(super) struct Received {
 /// Why a log was left before its end.
 #[derive(Debug)]
 pub(super) enum Stopped {
-    /// It reached the limit of so many bytes.
+    /// It reached the limit of this many bytes.
     Limit(u64),
     Source(SourceError),
     Bundle(BundleError),

@@ -24,7 +24,7 @@ impl RunId {
     }
 }
 
-/// What a list of the pods says of a run.
+/// What a list of the pods says about a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RunState {
     /// It goes on.
@@ -41,7 +41,7 @@ pub(super) enum RunState {
 /// The pods at one moment.
 #[derive(Clone, Default)]
 pub(super) struct PodList {
-    /// When it was asked for; none before the first list.
+    /// When it was requested; none before the first list.
     asked: Option<Instant>,
     runs: Arc<HashMap<RunId, RunState>>,
     pub(super) uids: Arc<HashSet<String>>,
@@ -68,14 +68,14 @@ impl PodList {
     /// The state of a run.
     pub(super) fn state(&self, run: &RunId) -> RunState {
         let gone = || match self.uids.contains(&run.uid) {
-            true => "the node keeps the logs of two runs, and later ones have begun since",
+            true => "the node keeps the logs of two runs, and later ones have started since",
             false => "the pod was deleted",
         };
         self.runs.get(run).cloned().unwrap_or_else(|| RunState::Gone(gone().to_owned()))
     }
 }
 
-/// The lists at the pods, as they come, and that no more will.
+/// The lists of pods as they arrive, and whether they have ended.
 #[derive(Clone)]
 pub(super) struct PodLists {
     pub(super) lists: watch::Receiver<PodList>,
@@ -83,7 +83,7 @@ pub(super) struct PodLists {
 }
 
 impl PodLists {
-    /// The state of a run in a list that was asked for after a moment; none where following ends before.
+    /// The state of a run in a list that was requested after a given time; none if following ends before.
     pub(super) async fn after(&mut self, moment: Instant, run: &RunId) -> Option<RunState> {
         let mut closed = self.closed.clone();
         tokio::select! {

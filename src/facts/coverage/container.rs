@@ -209,7 +209,7 @@ impl ObservedRun {
         self.started.is_some_and(|started| at <= started + SILENCE)
     }
 
-    /// Adds what it says of the time between its start and its end, as far as these are known.
+    /// Adds what it shows about the time between its start and its end, as far as these are known.
     fn observe(&self, observations: &mut Observations, start: Option<DateTime<Utc>>, end: Option<DateTime<Utc>>) {
         match &self.log {
             RunLog::Never => {}
@@ -288,7 +288,7 @@ impl LogReading {
             }
             FileStart::Restarted(at) => {
                 let text = format!(
-                    "the container was restarted after its pod was listed: its log begins at {}, and the log of the run before was not read",
+                    "the container was restarted after its pod was listed: its log begins at {}, and the previous run's log was not read",
                     utc(at)
                 );
                 (Some(at), reason(GapCause::PreviousInstanceGone, text))

@@ -106,7 +106,7 @@ fn remedy(
         GapCause::RotatedAway | GapCause::Unknown => older.remedy(container),
         GapCause::CutByLimit => Some("raise --log-limit, or narrow the window".to_owned()),
         GapCause::Forbidden => Some(format!("`kubectl-escalate rbac -n {namespace}` prints the role")),
-        GapCause::TimedOut => Some("give more time with --deadline or --request-timeout".to_owned()),
+        GapCause::TimedOut => Some("allow more time with --deadline or --request-timeout".to_owned()),
         GapCause::StreamFailed | GapCause::Cancelled => Some("collect again".to_owned()),
         GapCause::WindowNotOver => Some(format!("complete it after {}, or collect with --wait", utc(window_end))),
         _ => None,
@@ -137,7 +137,7 @@ impl<'a> OlderFiles<'a> {
                 "`kubectl-escalate rbac --rotated-logs` prints the role for the node's older files".to_owned(),
             );
         }
-        (!self.are_read).then(|| "--rotated-logs reads the node's older files, while they are there".to_owned())
+        (!self.are_read).then(|| "--rotated-logs reads the node's older files, while they exist".to_owned())
     }
 }
 

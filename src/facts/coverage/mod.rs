@@ -109,7 +109,7 @@ fn explain(part: Interval, reasons: &[Gap]) -> Vec<Gap> {
         let reason = reasons.iter().find(|reason| reason.from <= from && to <= reason.to);
         let (cause, text, missing) = match reason {
             Some(Gap { cause, text, missing, .. }) => (*cause, text.clone(), *missing),
-            None => (GapCause::Unknown, "nothing tells what was written then".to_owned(), true),
+            None => (GapCause::Unknown, "nothing shows what was written then".to_owned(), true),
         };
         match gaps.last_mut() {
             Some(last) if (last.cause, &last.text, last.missing) == (cause, &text, missing) => last.to = to,

@@ -44,7 +44,7 @@ const SHORT: usize = 128;
 const CONTINUATION: usize = 8 << 10;
 /// Lines before an error that are kept with it.
 const BEFORE: usize = 3;
-/// One of so many lines of info or without a level is parsed for templates.
+/// One in this many lines of level info or without a level is parsed for templates.
 const INFO_SAMPLE: u64 = 32;
 
 /// Takes the facts out of one log while it streams by.

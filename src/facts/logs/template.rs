@@ -22,7 +22,7 @@ const WORDS: usize = 48;
 const EQUAL: usize = 60;
 /// The size of a template without its texts (bytes).
 const BESIDE: usize = 120;
-/// The templates of so many messages are remembered.
+/// The templates of this many messages are remembered.
 const RECENT: usize = 256;
 
 /// The templates of one log.

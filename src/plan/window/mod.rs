@@ -1,7 +1,7 @@
-//! Owns the times of an incident: what the user says of the incident, and the window that follows.
+//! Owns the times of an incident: what the user states, and the window that follows from it.
 //!
-//! Pure. The time and the zone are arguments, so that every rule here can be
-//! tested at any moment and in any zone, days on which clocks change included.
+//! Pure. The time and the zone are arguments, so every rule here can be tested at any time and in any zone, including
+//! days on which clocks change.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, TimeDelta, TimeZone, Utc};
 
@@ -27,14 +27,14 @@ pub struct Incident {
     pub end: DateTime<Utc>,
 }
 
-/// The time that evidence is wanted for.
+/// The time to collect evidence for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
-    /// The first moment of it.
+    /// The first moment inside.
     pub start: DateTime<Utc>,
-    /// The last moment of it; it may be yet to come.
+    /// The last moment inside; it may be in the future.
     pub end: DateTime<Utc>,
-    /// What it was made around, if anything.
+    /// The incident that it surrounds, if one was given.
     pub incident: Option<Incident>,
 }
 
@@ -44,13 +44,13 @@ pub const INCIDENT_FORMS: &str = "give 2026-11-22T14:05:00Z, 14:05 (the latest o
 /// Why there is no window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WindowError {
-    /// Not a form of an incident.
+    /// The text is not in any form of an incident.
     #[error("cannot read `{text}` as a time; {INCIDENT_FORMS}")]
     NotATime {
         /// What was given.
         text: String,
     },
-    /// Not a form of a duration.
+    /// The text is not in any form of a duration.
     #[error("cannot read `{text}` as a duration; give 15m, 90s, 1h30m or 2d")]
     NotADuration {
         /// What was given.
@@ -72,43 +72,42 @@ pub enum WindowError {
         /// The day.
         date: NaiveDate,
     },
-    /// An incident that has not happened.
-    #[error("{} is in the future, {} from now; an incident has to have begun, and START/ means until now", utc(*.at), .ahead)]
+    /// The incident has not happened yet.
+    #[error("{} is in the future, {} from now; an incident must have started; START/ means until now", utc(*.at), .ahead)]
     Future {
         /// The time asked for.
         at: DateTime<Utc>,
         /// How far ahead it is, in words.
         ahead: String,
     },
-    /// Before Kubernetes.
-    #[error("{} is too long ago to be meant; give the year in full, as in 2026-11-22T14:05:00Z", utc(*.at))]
+    /// The incident is before Kubernetes existed.
+    #[error("{} is too long ago; give the year in full, as in 2026-11-22T14:05:00Z", utc(*.at))]
     TooOld {
         /// The time asked for.
         at: DateTime<Utc>,
     },
-    /// An interval the wrong way round.
-    #[error("the incident ends, {}, before it starts, {}", utc(*.end), utc(*.start))]
+    /// The interval ends before it starts.
+    #[error("the incident ends at {}, before it starts at {}", utc(*.end), utc(*.start))]
     Backwards {
         /// The start asked for.
         start: DateTime<Utc>,
         /// The end asked for.
         end: DateTime<Utc>,
     },
-    /// More time than a bundle is for.
+    /// It is more time than a bundle may cover.
     #[error("{what} is longer than 7 days; give a shorter time around what went wrong")]
     TooLong {
         /// As the message names it.
         what: String,
     },
     /// There is nothing that `--after` could come after.
-    #[error("--after needs an incident to come after; give --incident-time, too")]
+    #[error("--after needs an incident time; also give --incident-time")]
     NothingToFollow,
 }
 
 impl Window {
-    /// The window from `before` ahead of the incident to `after` behind it, 15
-    /// minutes each unless given; without an incident, the 30 minutes (or
-    /// `before`) up to now. The end may be in the future: a window still open.
+    /// The window from `before` the incident to `after` it, 15 minutes each unless given; without an incident, the 30
+    /// minutes (or `before`) up to now. The end may be in the future.
     pub fn new(
         incident: Option<Incident>,
         before: Option<TimeDelta>,
@@ -184,15 +183,15 @@ impl Window {
         short.map(warning).collect()
     }
 
-    /// What is to be said when part of the window is yet to come, so that a run now cannot have it, or
-    /// waits for it; and when there is nothing to wait for.
+    /// The message if part of the window is in the future, so that a run now cannot collect it, or waits for it; or if
+    /// there is nothing to wait for.
     pub fn unfinished(&self, now: DateTime<Utc>, waits: bool) -> Option<String> {
         let what = match waits {
             true => "the logs are followed until then",
-            false => "what happens until then is not in this bundle, unless the run waits for it (--wait)",
+            false => "what happens until then is not in this bundle; --wait includes it",
         };
         if self.end <= now {
-            return waits.then(|| "the window is over, so there is nothing to wait for".to_owned());
+            return waits.then(|| "the window has ended, so there is nothing to wait for".to_owned());
         }
         Some(format!("the window ends in {}, at {}; {what}", words(self.end - now), utc(self.end)))
     }

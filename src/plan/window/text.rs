@@ -1,5 +1,5 @@
-//! Owns reading what a user writes for an incident or a duration. Text in, times out;
-//! what those times may be is decided one file up.
+//! Owns the parsing of what a user writes for an incident or a duration. The file above decides which times are
+//! allowed.
 
 use super::{Incident, WindowError, check};
 use chrono::{DateTime, FixedOffset, MappedLocalTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
@@ -28,8 +28,8 @@ pub fn parse_duration(text: &str) -> Result<TimeDelta, WindowError> {
 ///   one after the start, in the start's offset if that has one and the end has none;
 /// - `START/`: until `now`.
 ///
-/// A local time that clocks skipped is refused. One that they went through
-/// twice is the later of the two, unless that one is yet to come.
+/// A local time that clocks skipped is refused. One that they showed twice is the later of the two, unless that one is
+/// in the future.
 pub fn parse_incident(text: &str, now: DateTime<Utc>, zone: &impl TimeZone) -> Result<Incident, WindowError> {
     let not_a_time = || WindowError::NotATime { text: shown(text) };
     let incident = match text.trim().split_once('/') {
@@ -89,7 +89,7 @@ impl Point {
         Some(Point::Clock { date, time, offset })
     }
 
-    /// An end without an offset is meant in its start's, as in ISO 8601.
+    /// An end without an offset has its start's, as in ISO 8601.
     fn with_offset_of(self, start: &Point) -> Point {
         match (self, start) {
             (Point::Clock { date, time, offset: None }, Point::Clock { offset, .. }) => {
@@ -99,7 +99,7 @@ impl Point {
         }
     }
 
-    /// The latest moment meant that is not after `limit`; one with a date or without a clock is where it is.
+    /// The latest matching moment that is not after `limit`; one with a date or without a time of day is fixed.
     fn latest(
         self,
         limit: DateTime<Utc>,
@@ -115,7 +115,7 @@ impl Point {
         }
     }
 
-    /// The first moment meant that is not before `start`; one with a date or without a clock is where it is.
+    /// The first matching moment that is not before `start`; one with a date or without a time of day is fixed.
     fn first(
         self,
         start: DateTime<Utc>,
@@ -154,7 +154,7 @@ fn exact(
 
 fn last_before(time: NaiveTime, limit: DateTime<Utc>, zone: &impl TimeZone) -> Result<DateTime<Utc>, WindowError> {
     let local = limit.with_timezone(zone).naive_local();
-    // From tomorrow: where clocks went back over midnight, its first minutes may have been already.
+    // From tomorrow: if clocks went back over midnight, its first minutes may already be in the past.
     let days = std::iter::successors(local.date().succ_opt(), |day| day.pred_opt()).take(4);
     for date in days {
         let found = moments(date, time, zone);
@@ -214,7 +214,7 @@ fn time(rest: &mut &str) -> Option<NaiveTime> {
         }
     }
     if second == 60 {
-        // A leap second is nothing that Kubernetes' clocks know: the last moment before it.
+        // Kubernetes' clocks have no leap seconds: use the last moment before it.
         (second, nanos) = (59, 999_999_999);
     }
     NaiveTime::from_hms_nano_opt(hour, minute, second, nanos)
@@ -285,7 +285,7 @@ fn duration(text: &str) -> Option<i128> {
         if whole.is_empty() && fraction.is_empty() {
             return None;
         }
-        // The checks are for numbers of forty digits, which are durations still, only too long ones.
+        // The checks are for numbers of forty digits, which are durations, only too long ones.
         let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(i128::MAX) };
         let fraction: i128 = format!("{:0<9}", fraction.get(..fraction.len().min(9))?).parse().ok()?;
         total = total.saturating_add(whole.saturating_mul(unit)).saturating_add(fraction * unit / SECOND);

@@ -25,13 +25,13 @@ pub struct Matcher {
     /// The answer to a query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<QueryMatch>,
-    /// The servers' pods. Everything has to be true of one pod and one container.
+    /// The servers' pods. Everything has to be true of the same pod and the same container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<PodMatch>,
-    /// The requests and limits of the servers' own containers. It matches when there is less than this, or none.
+    /// The requests and limits of the servers' own containers. It matches if one is lower than this, or not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourcesMatch>,
-    /// What the servers' containers use during the collection, by a metrics server.
+    /// What the servers' containers use during the collection, as a metrics server reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageMatch>,
     /// Environment variables of the servers' containers that have a plain value.
@@ -107,7 +107,7 @@ impl Matcher {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogMatch {
-    /// Words of which the line has at least one, ignoring case. Each has three or more ASCII characters.
+    /// Words, at least one of which is in the line, ignoring case. Each has three or more ASCII characters.
     pub contains: Vec<String>,
     /// The line is at least this severe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,11 +118,11 @@ pub struct LogMatch {
     /// A regular expression that matches the line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// How many such lines there are at least. Default: 1.
+    /// The minimum number of such lines. Default: 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     #[schemars(range(min = 1))]
     pub at_least: u64,
-    /// A query, by its id, that counts the same. While it is healthy, the lines do not count.
+    /// A query, by its id, that counts the same events. If it is healthy, the lines do not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denied_by: Option<String>,
 }
@@ -133,7 +133,7 @@ pub struct LogMatch {
 pub struct LinesMatch {
     /// The level of the lines, exactly.
     pub level: Level,
-    /// How many such lines there are at least.
+    /// The minimum number of such lines.
     #[schemars(range(min = 1))]
     pub at_least: u64,
 }
@@ -164,12 +164,12 @@ pub struct QueryMatch {
     /// Labels of the worst series, each with a regular expression that matches its value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Whether it has to be so at the end, too.
+    /// Whether it also has to be true at the end.
     #[serde(default, skip_serializing_if = "is_false")]
     pub still: bool,
 }
 
-/// What an answer is.
+/// What the answer to a query has to be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum QueryIs {
@@ -186,24 +186,25 @@ pub enum QueryIs {
     HasData,
 }
 
-/// See [`Matcher::pod`]. All that is given holds of the same pod, and of the same container.
+/// See [`Matcher::pod`]. Everything has to be true of the same pod and the same container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PodMatch {
-    /// Which containers are looked at.
+    /// Which containers to look at.
     #[serde(default, skip_serializing_if = "is_default")]
     pub container: ContainerKind,
-    /// Reasons, one of which a container waits for.
+    /// Reasons. A container is waiting for one of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<String>,
-    /// Reasons, for one of which the current or the previous run of a container ended, at most an hour before the
+    /// Reasons. The current or the previous run of a container ended for one of them, at most an hour before the
     /// window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub terminated: Vec<String>,
-    /// Exit codes, with one of which it ended, likewise.
+    /// Exit codes. The current or the previous run of a container ended with one of them, at most an hour before the
+    /// window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exit_codes: Vec<i64>,
-    /// A container restarted at least so often, the last time at most an hour before the window.
+    /// A container restarted at least this many times, the last time at most an hour before the window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<u64>,
     /// The pod has not been ready for longer than this: `1m`.
@@ -239,19 +240,19 @@ pub struct ConditionMatch {
     pub kind: String,
     /// `"True"`, `"False"` or `"Unknown"`, with the quotes.
     pub status: String,
-    /// Reasons, one of which the condition has. Default: any.
+    /// Reasons. The condition has one of them. Default: any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
 }
 
-/// See [`Matcher::resources`]. What is not set, or less, meets it.
+/// See [`Matcher::resources`]. It matches a value that is lower, or not set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResourcesMatch {
     /// The recommended minimum of the requests: `{cpu: 250m, memory: 256Mi}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<String, String>,
-    /// The recommended minimum of the limits, likewise.
+    /// The recommended minimum of the limits: `{cpu: 1000m, memory: 512Mi}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, String>,
 }
@@ -288,7 +289,7 @@ pub struct VersionsMatch {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventMatch {
-    /// Reasons, one of which the event has.
+    /// Reasons. The event has one of them.
     pub reasons: Vec<String>,
     /// `Warning` or `Normal`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
@@ -299,7 +300,7 @@ pub struct EventMatch {
     /// A regular expression that matches the note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// How often at least, counting all such events since an hour before the window. Default: 1.
+    /// The minimum number of such events since an hour before the window. Default: 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     #[schemars(range(min = 1))]
     pub at_least: u64,

@@ -14,19 +14,19 @@ use crate::bundle::findings::Severity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Something that may be wrong, and by what it is told.
+/// Something that may be wrong, and the evidence that shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FindingRule {
     /// The name of the rule: lower-case letters, digits and `-`.
     pub id: String,
-    /// What it belongs to. Findings of one scenario are shown together.
+    /// The scenario that it belongs to. Findings of one scenario are shown together.
     pub scenario: String,
     /// How severe it is. It is raised to the severity of what it explains.
     pub severity: Severity,
     /// What is wrong, in a line.
     pub title: String,
-    /// What that means, in a sentence or a few.
+    /// What it means, in a few sentences.
     pub means: String,
     /// What to do, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -56,7 +56,7 @@ impl FindingRule {
     }
 }
 
-/// What a rule says of the minting of SVIDs.
+/// What a rule says about the minting of SVIDs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum IssuanceSaid {
@@ -83,7 +83,7 @@ pub struct NextStep {
     pub command: Option<String>,
 }
 
-/// A line of the healthy baseline. It is as expected where its query says so; what is wrong by its matcher is not.
+/// A line of the healthy baseline. Its query decides whether it is as expected; without an answer, its matcher does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BaselineRule {

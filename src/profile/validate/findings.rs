@@ -1,5 +1,5 @@
-//! Owns the rules of a profile's findings and baseline: names that exist, expressions that compile, and commands into
-//! which no text of the evidence can be smuggled.
+//! Owns the rules of a profile's findings and baseline: names exist, expressions compile, and no text of the evidence
+//! can be smuggled into a command.
 
 use crate::{
     profile::{
@@ -112,7 +112,7 @@ fn check_command(command: &str) -> Result<(), String> {
             _ => {}
         }
     }
-    if quote.is_some() { Err("the command ends inside of quotes; close them".to_owned()) } else { Ok(()) }
+    if quote.is_some() { Err("the command ends inside quotes; close them".to_owned()) } else { Ok(()) }
 }
 
 /// A place in the profile.
@@ -226,7 +226,7 @@ impl Here<'_> {
 
     fn counts(&self, problems: &mut Problems, key: &'static str, at_least: u64) {
         problems.require(at_least > 0, &self.at(&[Step::Key(key), Step::Key("atLeast")]), || {
-            "0 matches always; write 1 or more".to_owned()
+            "0 always matches; write 1 or more".to_owned()
         });
     }
 
@@ -237,7 +237,7 @@ impl Here<'_> {
         problems.require_each(&path, &log.contains, is_word, "a word of three or more ASCII characters");
         self.patterns(problems, "fields", &log.fields);
         log.text.iter().for_each(|text| self.pattern(problems, "text", text));
-        problems.require(log.at_least > 0, &self.key("atLeast"), || "0 matches always; write 1 or more".to_owned());
+        problems.require(log.at_least > 0, &self.key("atLeast"), || "0 always matches; write 1 or more".to_owned());
         log.denied_by.iter().for_each(|id| self.query(problems, &self.key("deniedBy"), id));
     }
 

@@ -1,5 +1,5 @@
-//! Owns the rules of a profile that its types do not hold. Above all: nothing that a profile can say makes the program
-//! ask for key material.
+//! Owns the rules of a profile that its types cannot express. Above all: no profile can make the program request key
+//! material.
 
 mod findings;
 

@@ -1,4 +1,5 @@
-//! Owns as much of ASN.1 as tells a private key from a certificate, a request or a public key by its first bytes.
+//! Owns as much of ASN.1 as distinguishes a private key from a certificate, a request or a public key by its first
+//! bytes.
 
 /// Bytes of a structure that are enough to judge it.
 pub(super) const ENOUGH: usize = 48;

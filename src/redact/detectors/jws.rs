@@ -30,7 +30,7 @@ static JWE: Rule = Rule {
 /// `eyJ` is `{"` in base64, with which every header begins.
 pub(super) const RULES: RuleSet = RuleSet { rules: || vec![&JWS, &JWE], detectors: &[Detector::new(&["eyj"], detect)] };
 
-/// At most so many bytes of a header are looked at.
+/// At most this many bytes of a header are examined.
 const HEADER: usize = 4096;
 
 /// The secret part of the compact JWS or JWE whose header begins at `at`. Of a JWS that is the signature: without it

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::redact::text::{base64, line_prefix, region::Region};
 
-/// At most so many base64 digits are kept for the token. A key of 16384-bit RSA has 13 KiB.
+/// At most this many base64 digits are kept for the token. A key of 16384-bit RSA has 13 KiB.
 const LONGEST_KEY: usize = 64 * 1024;
 
 /// How many lines that are not the key's may stand within it: before its first line, where its headers are, and later.

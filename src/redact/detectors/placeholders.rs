@@ -59,7 +59,7 @@ const REFERENCES: &[&[u8]] = &[
     b"<set to ",
 ];
 
-/// What stands where there is no secret, or where one has been removed.
+/// Text that stands in place of a secret, if there is none or it was removed.
 const PLACEHOLDERS: &[&[u8]] = &[
     b"null",
     b"nil",

@@ -8,7 +8,7 @@ use crate::redact::rule::Rule;
 
 pub(crate) static NAMED: Rule = Rule {
     id: "named-secret",
-    replaces: "the value of a name that says secret: password, client_secret, apiKey, --token, …",
+    replaces: "the value of a name that suggests a secret: password, client_secret, apiKey, --token, …",
     is_of_objects: false,
     matches: &[
         "login failed, password=«halibut» host=db",

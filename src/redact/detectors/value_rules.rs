@@ -9,7 +9,7 @@ use super::{
 };
 use crate::redact::{rule::Rule, text::base64};
 
-/// Words that say what became of a secret, where the secret itself could stand.
+/// Words that say what happened to a secret, in the place of the secret itself.
 const STATUS: &[&[u8]] = words![
     incorrect invalid expired failed failure missing required wrong empty mismatch unauthorized unauthenticated
     denied not is was are must cannot can could unable rpc error open read context dial eof unknown permission
@@ -19,7 +19,7 @@ const STATUS: &[&[u8]] = words![
     malformed authentication optional default env file absent present ready pending string latest
 ];
 
-/// Whether `text` only says what became of a secret.
+/// Whether `text` only says what happened to a secret.
 pub(super) fn is_status(text: &[u8]) -> bool {
     let word = text.trim_ascii_end();
     let word = &word[..word.len() - word.iter().rev().take_while(|byte| matches!(byte, b':' | b'.' | b',')).count()];

@@ -69,7 +69,7 @@ enum Role {
     Named(NameKind),
     /// It is the value of an HTTP header with such a name.
     Header(NameKind),
-    /// It is inside of an object whose name says secret.
+    /// It is inside an object whose name suggests a secret.
     Within,
     /// It is the data of a ConfigMap.
     Data,

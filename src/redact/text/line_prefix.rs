@@ -1,4 +1,4 @@
-//! Owns what a line of a log begins with: the timestamp of the kubelet, and the fields of the CRI format.
+//! Owns the prefix of a log line: the timestamp of the kubelet, and the fields of the CRI format.
 
 /// Where the message of a log line begins, behind the kubelet's timestamp and the
 /// fields of the CRI format.

@@ -1,4 +1,4 @@
-//! Owns how bytes of text are read: encodings, quotes, what a line begins with, where a value ends. Knows no rule.
+//! Owns how bytes of text are read: encodings, quotes, line prefixes, and where a value ends. Knows no rule.
 
 pub(super) mod base64;
 pub(super) mod escapes;

@@ -1,4 +1,4 @@
-//! Owns where a value ends that has no quotes.
+//! Owns where a value without quotes ends.
 
 use super::region::Region;
 use crate::redact::rule::token_length;

@@ -15,7 +15,7 @@ use std::{path::PathBuf, time::Duration};
 const CREDENTIALS: Duration = Duration::from_secs(120);
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// The cluster and the identity that the user asked for, as kubectl's flags name them.
+/// The cluster and the identity that the user requested, as kubectl's flags name them.
 #[derive(Clone, Debug, Default)]
 pub struct Target {
     /// `--kubeconfig`; `None` means `KUBECONFIG` or the default file.
@@ -45,8 +45,8 @@ pub struct Connection {
 /// Why there is no client for a context.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// There is no kubeconfig, and this is not a pod. Holds why no kubeconfig was found.
-    #[error("no kubeconfig was found ({0}) and this is not a pod; give one with --kubeconfig or KUBECONFIG")]
+    /// There is no kubeconfig, and the program does not run in a pod. Holds why no kubeconfig was found.
+    #[error("no kubeconfig was found ({0}) and the program does not run in a pod; give one with --kubeconfig or KUBECONFIG")]
     NoConfig(String),
     /// A kubeconfig cannot be read or parsed.
     #[error("the kubeconfig {path} cannot be used: {why}")]

@@ -1,4 +1,5 @@
-//! Owns the client of one Prometheus: how it is reached, how many queries at once, and what is asked besides the query.
+//! Owns the client of one Prometheus: how it is reached, how many queries it gets at once, and what is requested
+//! besides queries.
 
 use super::{
     access::Access,

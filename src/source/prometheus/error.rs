@@ -1,4 +1,4 @@
-//! Owns the errors of a Prometheus' client, as far apart as outcomes need them.
+//! Owns the errors of a Prometheus client, distinguished as far as outcomes need it.
 
 use super::text::{first_words, page_words};
 use crate::source::{SourceError, causes};
@@ -24,7 +24,7 @@ pub enum PrometheusError {
         message: String,
     },
     /// The answer is not one of a Prometheus.
-    #[error("it answered {code}, and not as a Prometheus does{}", if text.is_empty() { String::new() } else { format!(": {text}") })]
+    #[error("it answered {code}, but not like a Prometheus{}", if text.is_empty() { String::new() } else { format!(": {text}") })]
     Foreign {
         /// HTTP status code.
         code: u16,
@@ -32,7 +32,7 @@ pub enum PrometheusError {
         text: String,
     },
     /// It redirects to another address, which must not get the credentials.
-    #[error("it redirects to {to}, which is not sent the credentials")]
+    #[error("it redirects to {to}, and credentials are not sent there")]
     Redirected {
         /// Scheme, host and path of the target.
         to: String,
@@ -125,6 +125,6 @@ pub enum AccessError {
         why: String,
     },
     /// The HTTP client could not be made.
-    #[error("no HTTP client could be made: {}", .0)]
+    #[error("the HTTP client could not be created: {}", .0)]
     Client(#[source] Box<dyn Error + Send + Sync>),
 }

@@ -1,7 +1,7 @@
 //! Owns the client of a Prometheus, or of a backend that answers like one (Thanos, Mimir, VictoriaMetrics): at its
 //! address, or through the API server's proxy of its service. Answers are read series by series.
 //!
-//! Only GET is ever sent, and nothing is retried: an overloaded backend may be why we look.
+//! Only GET is ever sent, and nothing is retried, because an overloaded backend may be part of the incident.
 
 mod access;
 mod answer;

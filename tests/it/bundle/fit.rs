@@ -162,7 +162,7 @@ fn without_an_incident_what_is_near_the_window_s_end_stays() {
     let (kept, left_out, _) = compare(&log, &contents(&copy.path, &log_path(0)));
     assert_least_first(&kept, &left_out, started() + TimeDelta::minutes(30));
     let manifest = BundleReader::open(&copy.path).expect("a bundle").manifest().clone();
-    assert!(manifest.remarks.join("\n").contains("the window's end, for no incident was named"));
+    assert!(manifest.remarks.join("\n").contains("the window's end, because no incident was given"));
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn no_file_is_replaced_and_a_copy_has_no_copy() {
     assert!(matches!(error, BundleError::Exists { .. }), "{error}");
     assert_eq!(std::fs::read(&target).expect("a file"), b"precious");
     let error = try_fit(&one.path, 20_000).expect_err("a copy").to_string();
-    assert!(error.contains(&format!("{}.zip", name())) && error.contains("fit the full one"), "{error}");
+    assert!(error.contains(&format!("{}.zip", name())) && error.contains("fit the full bundle"), "{error}");
     let made = try_fit(&one.path, 30_000).expect("small enough");
     assert!(matches!(made, Fit::Already { .. }));
     assert_eq!(ls(dir.path()).len(), 4, "{:?}", ls(dir.path()));

@@ -74,7 +74,7 @@ fn what_is_no_bundle_is_refused_with_a_reason() {
         assert!(text.contains(why), "{text}");
     }
     fs::write(at.join("b.zip"), "no zip at all").expect("a file");
-    assert!(refused(&at.join("b.zip")).contains("no whole zip"));
+    assert!(refused(&at.join("b.zip")).contains("not a complete zip"));
     let error = BundleReader::open(&at.join("missing.zip")).expect_err("nothing").to_string();
     assert!(error.contains("missing.zip"), "{error}");
 }
@@ -102,7 +102,7 @@ fn limits_are_kept() {
     // A size that lies: declared as one byte, or as more than deflate could ever make.
     let whole = fs::read(&path).expect("a file");
     let size = (5_u32 << 20).to_le_bytes();
-    for (lie, why) in [(1_u32, "longer than it says"), (u32::MAX - 1, "none that this program")] {
+    for (lie, why) in [(1_u32, "longer than declared"), (u32::MAX - 1, "not one that this program")] {
         let mut bytes = whole.clone();
         while let Some(at) = bytes.windows(4).position(|w| w == size) {
             bytes[at..at + 4].copy_from_slice(&lie.to_le_bytes());

@@ -169,7 +169,7 @@ fn a_place_that_is_none_is_refused_with_a_reason() {
     assert!(error.contains("no/such/folder") && error.contains("create the folder"), "{error}");
     let file = Destination::from_arg(Some(&nowhere.join("x.zip"))).expect("a file name");
     let error = BundleWriter::create(&file, started()).err().expect("no folder").to_string();
-    assert!(error.contains("x.zip") && error.contains("the folder is not there"), "{error}");
+    assert!(error.contains("x.zip") && error.contains("there is no such folder"), "{error}");
     assert_eq!(Destination::from_arg(None).expect("here"), Destination::Folder(".".into()));
 }
 

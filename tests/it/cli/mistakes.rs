@@ -96,7 +96,7 @@ fn no_kubeconfig_at_all() {
 #[test]
 fn kinds_to_skip_that_the_profile_has_not() {
     refuse(&["--skip", "unicorns"], &["--skip unicorns"]);
-    refuse(&["--skip", "pods"], &["is planned from the pods"]);
+    refuse(&["--skip", "pods"], &["is planned from the list of pods"]);
 }
 
 #[test]

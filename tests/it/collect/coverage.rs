@@ -84,7 +84,7 @@ fn rotated_away_is_told_by_a_file_that_begins_later_than_its_container() {
     let ended = collect(&api).exits(0);
     let bundle = ended.bundle();
     lacks(&bundle, &[("13:50:00", "14:00:00", GapCause::RotatedAway, true)]);
-    let said = "log of spirl-server-7f9c-aaaaa/server lacks 10 min, 2024-03-05T13:50:00Z to 2024-03-05T14:00:00Z: rotated-away -> --rotated-logs reads the node's older files, while they are there\n";
+    let said = "log of spirl-server-7f9c-aaaaa/server lacks 10 min, 2024-03-05T13:50:00Z to 2024-03-05T14:00:00Z: rotated-away -> --rotated-logs reads the node's older files, while they exist\n";
     assert!(ended.stderr.contains(said) && bundle.text("README.txt").contains(said), "{}", ended.stderr);
     assert_eq!(bundle.manifest().checklist[0].state, CheckState::Partial);
 }

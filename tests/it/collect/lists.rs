@@ -166,7 +166,7 @@ fn a_body_that_is_no_list_is_a_failure_that_costs_only_itself() {
     let half = whole[..whole.len() / 2].to_vec();
     let cases: Vec<(Reply, &str)> = vec![
         (Reply::text(half.clone()), "could not be parsed"),
-        (Reply::pieces([Piece::Bytes(half.clone()), Piece::Reset]), "broke off"),
+        (Reply::pieces([Piece::Bytes(half.clone()), Piece::Reset]), "cut off"),
         (Reply::pieces([Piece::Bytes(half), Piece::Stall]), "took longer than 2 s"),
         (Reply::text("<html><body>Log in to the proxy</body></html>"), "could not be parsed"),
         (Reply::text("<html>Bad gateway</html>").with_status(502), "Bad gateway"),

@@ -137,9 +137,9 @@ fn an_answer_that_is_none_costs_itself_alone_and_is_what_it_is() {
     failed("400", Outcome::Failed, "it answered 400 bad_data: parse error: unexpected end");
     failed("422", Outcome::Failed, "it answered 422 execution: found duplicate series");
     failed("503", Outcome::Failed, "it answered 503 timeout: query timed out");
-    failed("html", Outcome::Failed, "not as a Prometheus does: Sign in");
+    failed("html", Outcome::Failed, "but not like a Prometheus: Sign in");
     failed("cut", Outcome::Failed, "the answer could not be parsed");
-    failed("reset", Outcome::Failed, "broke off");
+    failed("reset", Outcome::Failed, "cut off");
     failed("scalar", Outcome::Failed, "the answer could not be parsed");
     failed("stall", Outcome::TimedOut, "took longer than 3 s");
     failed("huge", Outcome::Failed, "is larger than");

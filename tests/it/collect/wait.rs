@@ -221,5 +221,5 @@ fn a_restart_while_it_is_followed_gives_both_runs() {
 fn nothing_is_waited_for_when_the_window_is_over() {
     let api = World::one().serve();
     let ended = Run::collect(&api).args(["--wait"]).finish().exits(0);
-    assert!(ended.stderr.contains("the window is over, so there is nothing to wait for"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the window has ended, so there is nothing to wait for"), "{}", ended.stderr);
 }

@@ -36,7 +36,7 @@ fn the_one_that_has_our_servers_is_taken_not_the_one_with_the_right_name() {
     let about = bundle.json(&metrics("prometheus.json"));
     assert_eq!(about["chosen"], "service team/vmsingle-x:8428");
     assert_eq!(about["asked"].as_array().map(Vec::len), Some(3), "{about}");
-    assert!(bundle.text("README.txt").contains("asked service team/vmsingle-x:8428"));
+    assert!(bundle.text("README.txt").contains("queried service team/vmsingle-x:8428"));
 }
 
 /// Of servers of two clusters that have one namespace, each with the label `cluster`.
@@ -70,7 +70,7 @@ fn of_several_clusters_only_ours_is_asked_for() {
         assert!(record.expr.contains("cluster=\"ours\"") && record.narrowed, "{record:?}");
     }
     let text = bundle.text(&metrics("queries.txt"));
-    assert!(text.contains("told from other clusters by cluster=ours"), "{text}");
+    assert!(text.contains("distinguished from other clusters by cluster=ours"), "{text}");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn where_nothing_tells_them_apart_nothing_is_said_of_ours() {
     assert!(bundle.manifest().identity.iter().any(|claim| claim.hint && claim.value == "other.org"));
     let record = query(&bundle, "mint-success");
     assert_eq!((record.answer.verdict, record.narrowed), (Judged::Value, false));
-    assert!(bundle.text(&metrics("queries.txt")).contains("of all servers there: nothing tells ours apart"));
+    assert!(bundle.text(&metrics("queries.txt")).contains("of all servers there: nothing distinguishes ours"));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn one_that_hangs_among_those_found_costs_the_others_nothing() {
     let asked = bundle.manifest().clusters[0].prometheus.clone().expect("one was asked");
     assert_eq!(asked.at, "service b/prometheus-b:9090");
     let about = bundle.text(&metrics("prometheus.json"));
-    assert!(about.contains("asking what it has took longer than"), "{about}");
+    assert!(about.contains("asking for its samples took longer than"), "{about}");
 }
 
 #[test]

@@ -351,7 +351,7 @@ fn a_container_has_a_line_where_something_is_missing() {
     assert_eq!(
         lines,
         [
-            "log of server-0/server lacks 1.2 min, 2026-11-22T14:01:00Z to 2026-11-22T14:02:15Z: rotated-away -> --rotated-logs reads the node's older files, while they are there, and \
+            "log of server-0/server lacks 1.2 min, 2026-11-22T14:01:00Z to 2026-11-22T14:02:15Z: rotated-away -> --rotated-logs reads the node's older files, while they exist, and \
           8.3 min, 2026-11-22T14:16:40Z to 2026-11-22T14:25:00Z: cut-by-limit -> raise --log-limit, or narrow the window"
         ]
     );

@@ -89,7 +89,7 @@ fn every_rule_says_what_it_lacks_where_there_is_no_evidence() {
 #[test]
 fn evidence_that_was_refused_or_failed_is_named() {
     let findings = Case::well().without_metrics().judge();
-    assert!(why(&findings, "calls-slow").contains("no Prometheus was asked: absent, no service looks like one"));
+    assert!(why(&findings, "calls-slow").contains("no Prometheus was queried: absent, no service looks like one"));
     let findings = Case::well().without_objects().judge();
     assert!(why(&findings, "image-pull").contains("pods: forbidden, needs another right"));
     let findings = Case::well().without_logs().judge();

@@ -27,7 +27,7 @@ fn rules_that_mean_nothing_are_refused_with_their_place() {
         ("any: [{log: {contains: []}}]", "list at least one word of such a line"),
         ("any: [{log: {contains: [ab]}}]", "`ab` is not a word of three or more ASCII characters"),
         ("any: [{log: {contains: [abc], fields: {x: '['}}}]", "`[` is not a regular expression"),
-        ("any: [{log: {contains: [abc], atLeast: 0}}]", "0 matches always"),
+        ("any: [{log: {contains: [abc], atLeast: 0}}]", "0 always matches"),
         ("any: [{log: {contains: [abc], deniedBy: none}}]", "there is no query named `none`"),
         ("any: [{log: {contains: [abc], level: loud}}]", "unknown value `loud`"),
         ("any: [{event: {reasons: []}}]", "list at least one of `reasons`"),
@@ -46,7 +46,7 @@ fn rules_that_mean_nothing_are_refused_with_their_place() {
             "any: [{scrape: {closed: true}}], next: [{text: x, command: 'ls \"$POD\"'}]",
             "remove the quotes around `$POD`",
         ),
-        ("any: [{scrape: {closed: true}}], next: [{text: x, command: 'ls \"x'}]", "the command ends inside of quotes"),
+        ("any: [{scrape: {closed: true}}], next: [{text: x, command: 'ls \"x'}]", "the command ends inside quotes"),
         ("any: [{scrape: {closed: true}}], next: [{text: x, command: 'ls `x`'}]", "a command cannot contain"),
     ] {
         let refused = Profile::parse("x.yaml", &rule(rest), &kubectl_escalate::collectors::optional())

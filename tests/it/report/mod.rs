@@ -58,5 +58,5 @@ fn an_unknown_trust_domain_names_the_flag() {
     world.metrics(crate::support::world::POD, None);
     let api = world.serve();
     let ended = Run::collect(&api).finish().exits(3);
-    assert!(ended.stderr.contains("trust domain unknown, name it with --trust-domain"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("trust domain unknown, set it with --trust-domain"), "{}", ended.stderr);
 }

@@ -1,4 +1,4 @@
-//! Owns the reasons why a log's files were not read, and what then becomes of the log.
+//! Owns the reasons why a log's files were not read, and what happens to the log then.
 
 use crate::{
     bundle::Outcome,

@@ -27,7 +27,7 @@ pub(super) struct FileReader {
     pub(super) cri: CriReader,
     /// What was converted and not yet passed on.
     pub(super) out: Vec<u8>,
-    /// The first bytes of the file that is read next, where its name may be another file's by then.
+    /// The first bytes of the file that is read next, if its name may belong to another file by that time.
     pub(super) expected: Vec<u8>,
     /// What has come of the expected bytes.
     first: Vec<u8>,
@@ -104,7 +104,7 @@ impl FileReader {
                 }
             }
             if !self.cri.is_cri && *read > FORM {
-                let error = SourceError::Broken("it is not in the form of a container runtime's log".into());
+                let error = SourceError::Broken("it is not in the format of a container runtime's log".into());
                 return Ok(Some(Stopped::Source(error)));
             }
             if is_end {

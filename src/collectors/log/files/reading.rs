@@ -158,7 +158,7 @@ impl Reading {
         };
         match files.iter().find(|listed| listed.age != Age::Newest && self.is_after(listed, &file)) {
             Some(aside) => self.at = Some(At { file: aside.clone(), bytes, is_ended: false }),
-            None if files.is_empty() => return Ok((Some(Stopped::Gone("its files are deleted".to_owned())), until)),
+            None if files.is_empty() => return Ok((Some(Stopped::Gone("its files were deleted".to_owned())), until)),
             None => self.lose(file, pipeline, None).await,
         }
         self.all(pipeline).await
@@ -170,7 +170,7 @@ impl Reading {
         (stop, until): Way,
     ) -> Result<Taken, NotRead> {
         if !self.reader.cri.is_cri && self.at.as_ref().is_some_and(|at| at.bytes > 0) {
-            return Err(NotRead::new("the node's files are not in the form of a container runtime's log"));
+            return Err(NotRead::new("the node's files are not in the format of a container runtime's log"));
         }
         self.reader.cri.finish(&mut self.reader.out);
         let full = self.reader.give(&mut pipeline, b"");

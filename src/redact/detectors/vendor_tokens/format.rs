@@ -13,9 +13,9 @@ pub(super) struct Format {
     pub(super) prefix: &'static str,
     /// Which bytes follow the prefix.
     pub(super) body: fn(u8) -> bool,
-    /// At least so many bytes follow the prefix.
+    /// At least this many bytes follow the prefix.
     shortest: usize,
-    /// At most so many bytes follow the prefix. When more do, this is no token.
+    /// At most this many bytes follow the prefix. If more do, this is not a token.
     pub(super) longest: usize,
     /// What else has to be true of these bytes.
     pub(super) is_valid: fn(&[u8]) -> bool,

@@ -30,7 +30,7 @@ pub(super) const VENDORS: &[Vendor] = &[
     Vendor {
         rule: Rule {
             id: "gitlab-token",
-            replaces: "a GitLab token (glpat- and its kin)",
+            replaces: "a GitLab token (glpat- and similar)",
             is_of_objects: false,
             matches: &["got «glpat-{word*20}».", "x=«glrt-{word*20}»,y=1"],
             keeps: &["glpat-{word*8}"],
@@ -148,7 +148,7 @@ pub(super) const VENDORS: &[Vendor] = &[
     Vendor {
         rule: Rule {
             id: "aws-access-key",
-            replaces: "an AWS access key id",
+            replaces: "an AWS access key ID",
             is_of_objects: false,
             matches: &["got «AKIA{upper*16}».", "x=«ASIA{upper*16}»,y=1"],
             keeps: &["AKIA{upper*15}", "AKIA{upper*17}"],
