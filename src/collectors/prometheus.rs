@@ -201,10 +201,9 @@ fn none_found(found: &prometheus::FoundServices, task: &Task) -> TaskResult {
             result.hint = Some(format!("{right}{name}"));
             result
         }
-        None => TaskResult {
-            hint: Some(name),
-            ..TaskResult::absent("no service of the cluster looks like a Prometheus")
-        },
+        None => {
+            TaskResult { hint: Some(name), ..TaskResult::absent("no service of the cluster looks like a Prometheus") }
+        }
     }
 }
 

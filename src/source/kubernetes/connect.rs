@@ -46,7 +46,9 @@ pub struct Connection {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// There is no kubeconfig, and the program does not run in a pod. Holds why no kubeconfig was found.
-    #[error("no kubeconfig was found ({0}) and the program does not run in a pod; give one with --kubeconfig or KUBECONFIG")]
+    #[error(
+        "no kubeconfig was found ({0}) and the program does not run in a pod; give one with --kubeconfig or KUBECONFIG"
+    )]
     NoConfig(String),
     /// A kubeconfig cannot be read or parsed.
     #[error("the kubeconfig {path} cannot be used: {why}")]
