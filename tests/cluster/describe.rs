@@ -284,7 +284,7 @@ fn known(object: &Object, ours: &str, theirs: &str) -> Option<&'static str> {
         }
         // Such objects are compared as what redaction made of them.
         _ if has_token(ours) && !has_token(theirs) => Some("redaction"),
-        "PodMetrics" if without_digits(ours) == without_digits(theirs) => Some("measured anew"),
+        "PodMetrics" if without_digits(ours) == without_digits(theirs) => Some("measured again"),
         "LimitRange" if sorted(ours) == sorted(theirs) => Some("the order of a map"),
         "ControllerRevision" if numbers(ours) == numbers(theirs) => Some("how fractions are written"),
         "ConfigMap" if ours.starts_with(&format!("The ConfigMap {} could not be described", name(object))) => {
