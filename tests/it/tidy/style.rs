@@ -12,7 +12,6 @@ const WIDE: &[(&str, &str)] = &[
     ("Manifest", "the file's format is flat where people look first"),
     ("QueryRecord", "the file's format is flat"),
     ("Page", "a template reads its values by their names"),
-    ("Run", "what the passes of a collection share, put together in one place; to be taken apart"),
     ("TaskResult", "all that a task can end with; one constructor fills it in, and callers name what differs"),
 ];
 /// Words that say nothing of their own in a doc comment.
