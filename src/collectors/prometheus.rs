@@ -183,7 +183,7 @@ async fn service(context: &ClusterContext, named: &Named) -> Result<Service, Box
             // For a user who may query it but not get the Service.
             Err(error) if error.code() == Some(403) => DEFAULT_PORT,
             Err(error) => {
-                let hint = Some("name another with --prometheus NAMESPACE/SERVICE:DEFAULT_PORT".to_owned());
+                let hint = Some("name another with --prometheus NAMESPACE/SERVICE:PORT".to_owned());
                 return Err(Box::new(TaskResult { causes: error.causes(), hint, ..TaskResult::new(Outcome::Failed) }));
             }
         },

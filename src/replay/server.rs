@@ -87,8 +87,7 @@ impl Server {
         }
     }
 
-    /// Version and discovery, as the API server answered.
-    /// Version, discovery and the API server's health.
+    /// Version, discovery and the API server's health, as it answered.
     fn document(&self, path: &str) -> Result<Answer, Refusal> {
         if let Some(task) = self.index.by_path(path) {
             return self.health(task, path);

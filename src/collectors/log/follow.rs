@@ -82,14 +82,14 @@ impl FollowedLogs for Followed {
 /// and returns all containers as they were last listed.
 pub async fn follow(contexts: &mut [ClusterContext], stop: &Stop) -> Vec<Container> {
     let each = contexts.iter_mut().map(|context| async {
-        let (followed, containers) = of_site(context, stop).await;
+        let (followed, containers) = of_cluster(context, stop).await;
         context.followed = Some(Arc::new(followed));
         containers
     });
     join_all(each).await.concat()
 }
 
-async fn of_site(context: &ClusterContext, stop: &Stop) -> (Followed, Vec<Container>) {
+async fn of_cluster(context: &ClusterContext, stop: &Stop) -> (Followed, Vec<Container>) {
     let (list, listed) = watch::channel(PodList::default());
     let (close, closed) = watch::channel(false);
     let pod_lists = PodLists { lists: listed, closed };

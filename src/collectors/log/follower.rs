@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_secs(2);
 /// How often they are tried in vain.
 const ATTEMPTS: usize = 5;
-/// The kubelet lists every ten seconds whether a log is to be rotated, and rotates those of 10 MiB.
+/// The kubelet checks every ten seconds whether a log is to be rotated, and rotates those of 10 MiB.
 const ROTATION: Duration = Duration::from_secs(10);
 const ROTATED: u64 = 1 << 20;
 /// How long before a new file begins lines may be missing at most.
@@ -163,7 +163,7 @@ impl Follower {
         }
     }
 
-    /// PodLists where the log's file begins. The kubelet goes over to a new one as soon as it is there, without
+    /// Looks where the log's file begins. The kubelet goes over to a new one as soon as it is there, without
     /// what was still written to the one before.
     async fn file(&mut self, log: &LogTask, file: &mut Option<DateTime<Utc>>) {
         let context = &self.pipeline.sink.context;

@@ -7,7 +7,7 @@ use aho_corasick::{
 };
 use std::collections::BTreeMap;
 
-/// WordFinder, and whose each is.
+/// Finds words in a text, and says to whom each belongs.
 #[derive(Debug)]
 pub(super) struct WordFinder<T> {
     /// None where the processor has no suitable vector instructions.
