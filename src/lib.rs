@@ -40,6 +40,7 @@ pub mod facts;
 pub mod quantity;
 
 pub mod bundle;
+mod text;
 
 // When all tasks have ended, objects are described, and queries are answered that no Prometheus has answered.
 pub mod replay;

@@ -1,10 +1,8 @@
 //! Owns how contents are compressed: hashed, checksummed and deflated in fixed blocks, so that the same contents always
 //! give the same bytes, however they arrive.
 
-use super::{
-    hash::hex,
-    zip_headers::{DosTime, EntryHeader},
-};
+use super::zip_headers::{DosTime, EntryHeader};
+use crate::text::hex;
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use sha2::{Digest, Sha256};
 use std::{

@@ -1,6 +1,6 @@
 //! Owns the trait through which evidence is read, whether from a bundle or from one that is still being written.
 
-use super::{error::BundleError, format::TaskRecord, reader::BundleReader, writer::SoFar};
+use super::{error::BundleError, format::TaskRecord, reader::BundleReader, writer::WrittenEntries};
 use std::io::Read;
 
 /// What a collection holds.
@@ -25,14 +25,14 @@ impl Evidence for BundleReader {
 }
 
 /// A collection whose tasks have all ended, and that is not a bundle yet.
-pub struct Gathered {
+pub struct RunEvidence {
     /// Its tasks, with the paths that their entries were written under.
     pub tasks: Vec<TaskRecord>,
     /// As far as the run has come.
-    pub entries: SoFar,
+    pub entries: WrittenEntries,
 }
 
-impl Evidence for Gathered {
+impl Evidence for RunEvidence {
     fn tasks(&self) -> &[TaskRecord] {
         &self.tasks
     }

@@ -1,20 +1,9 @@
-//! Owns hashes, and how they are written: SHA-256 in lower-case hex.
+//! Owns the hash of what is read.
 
 use super::storage::{Section, StoreFile};
+use crate::text::hex;
 use sha2::{Digest, Sha256};
-use std::{
-    fmt::Write as _,
-    io::{self, Read},
-};
-
-/// `bytes` in lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{b:02x}");
-        out
-    })
-}
+use std::io::{self, Read};
 
 /// SHA-256 of all that is read from `from`.
 pub(super) fn of_reader(mut from: impl Read) -> io::Result<String> {

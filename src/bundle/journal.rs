@@ -1,10 +1,8 @@
 //! Owns the journal beside a partial bundle: one line of JSON for each acknowledged entry. Each line has its own
 //! checksum, so each line that a killed process left can be trusted by itself.
 
-use super::{
-    hash::hex,
-    storage::{Stay, Storage, StoreFile},
-};
+use super::storage::{Stay, Storage, StoreFile};
+use crate::text::hex;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -38,7 +38,7 @@ pub use coverage::{ContainerCoverage, Coverage, Gap, GapCause, Interval, LogRun}
 pub use destination::{Destination, free_bytes};
 pub use entry::EntryWriter;
 pub use error::BundleError;
-pub use evidence::{Evidence, Gathered};
+pub use evidence::{Evidence, RunEvidence};
 pub use final_paths::FinalPaths;
 pub use fit::{Fit, Watch, Words, fit};
 pub use fitted::{Fitted, LeftOut};
@@ -54,4 +54,4 @@ pub use reader::{BundleReader, EntryInfo, EntryReader};
 pub use salvage::{Salvaged, salvage};
 pub use stored::Written;
 pub use verify::{Problem, Report, verify};
-pub use writer::{BundleWriter, SoFar};
+pub use writer::{BundleWriter, WrittenEntries};

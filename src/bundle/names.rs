@@ -1,6 +1,6 @@
 //! Owns what a single name in a path may look like: how it is made safe and short, and the name of the bundle itself.
 
-use super::hash;
+use crate::text::hex;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -73,7 +73,7 @@ pub(super) fn segment(name: &str) -> String {
 
 /// The first hex digits of the SHA-256 of `text`.
 fn digest(text: &str) -> String {
-    let mut out = hash::hex(&Sha256::digest(text.as_bytes()));
+    let mut out = hex(&Sha256::digest(text.as_bytes()));
     out.truncate(HASH);
     out
 }
@@ -145,7 +145,7 @@ fn ending(part: &str) -> &str {
 /// A path that no step of [`CAPS`] makes short enough: only its hash.
 pub(super) fn by_hash(path: &str) -> String {
     let last = path.rsplit('/').next().unwrap_or(path);
-    let hash = hash::hex(&Sha256::digest(path.as_bytes()));
+    let hash = hex(&Sha256::digest(path.as_bytes()));
     format!("long/{}{}", &hash[..32], ending(last))
 }
 

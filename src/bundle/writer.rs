@@ -75,10 +75,10 @@ impl BundleWriter {
 
     /// The entries acknowledged so far, for reading.
     #[must_use]
-    pub fn so_far(&self) -> SoFar {
+    pub fn so_far(&self) -> WrittenEntries {
         let state = self.0.lock();
         let entries = state.stored.iter().map(|one| (one.written.path.clone(), one.clone())).collect();
-        SoFar { file: state.file.clone(), entries }
+        WrittenEntries { file: state.file.clone(), entries }
     }
 
     /// Ends the bundle under its final name. `last` gets every entry's final path and returns the
@@ -125,12 +125,12 @@ impl BundleWriter {
 }
 
 /// The entries of a bundle that is still being written. Later ones are not included.
-pub struct SoFar {
+pub struct WrittenEntries {
     file: Arc<dyn StoreFile>,
     entries: HashMap<EntryPath, Stored>,
 }
 
-impl SoFar {
+impl WrittenEntries {
     /// The paths that entries were written under, by every path that they can have in a bundle.
     #[must_use]
     pub fn by_final_path(&self) -> HashMap<String, &str> {

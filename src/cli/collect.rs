@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     bundle::{BundleError, Destination, Finished, Fit, Manifest},
-    collect::{Attachment, Earlier, Limits as Streams},
+    collect::{Attachment, Concurrency, Earlier},
     collectors,
     exit::Exit,
     pipeline::{self, CollectRequest, Collected, Control, Limits, RepeatFlags, quoted},
@@ -225,7 +225,7 @@ impl Arguments {
                 deadline: self.deadline,
                 log: self.log_limit,
                 scrape_gap: self.metrics.scrape_gap,
-                streams: Streams { cluster: self.cluster_streams.into(), node: self.node_streams.into() },
+                streams: Concurrency { cluster: self.cluster_streams.into(), node: self.node_streams.into() },
             },
             wait: self.wait,
             notes: self.note.clone(),

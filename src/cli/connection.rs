@@ -2,7 +2,7 @@
 
 use crate::{
     pipeline::{Clusters, Places, Targets},
-    source::kubernetes::{Limits, Target},
+    source::kubernetes::{RequestLimits, Target},
 };
 use clap::Args;
 use std::path::PathBuf;
@@ -58,7 +58,7 @@ impl Flags {
                 context: None,
             },
             names,
-            requests: Limits { idle: self.request_timeout, requests, ..Limits::default() },
+            requests: RequestLimits { idle: self.request_timeout, requests, ..RequestLimits::default() },
         }
     }
 }

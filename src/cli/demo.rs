@@ -10,8 +10,9 @@ use crate::{
     bundle::{BundleReader, Destination},
     exit::Exit,
     pipeline,
+    text::utc,
 };
-use chrono::{SecondsFormat, Utc};
+use chrono::Utc;
 use clap::Args;
 use std::{path::PathBuf, sync::Arc};
 
@@ -35,7 +36,7 @@ pub(super) async fn run(arguments: &Arguments, terminal: &Arc<Terminal>) -> Resu
     };
     terminal.say(format_args!(
         "replaying a recording of {}: no cluster is contacted, and ages are relative to that time",
-        recording.manifest().started.to_rfc3339_opts(SecondsFormat::Secs, true)
+        utc(recording.manifest().started)
     ));
     let mut request = pipeline::request_of(Arc::new(recording), Utc::now()).map_err(Failure::usage)?;
     request.to = Destination::from_arg(arguments.to.as_deref()).map_err(Failure::usage)?;

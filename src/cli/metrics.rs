@@ -4,7 +4,7 @@ use super::failure::Failure;
 use crate::{
     collect::Named,
     pipeline::{PrometheusAccess, quoted},
-    plan::Ask,
+    plan::PrometheusChoice,
     profile::{Profile, is_dns_label, is_subdomain},
     source::prometheus::{self, Access},
 };
@@ -57,14 +57,14 @@ pub(super) struct Flags {
 
 impl Flags {
     /// Which Prometheus to query; of an address, only what may be shown.
-    pub(super) fn ask(&self) -> Result<Ask, Failure> {
+    pub(super) fn ask(&self) -> Result<PrometheusChoice, Failure> {
         Ok(match self.prometheus.as_str() {
-            "auto" => Ask::Find,
-            "none" => Ask::Nobody,
-            url if url.contains("://") => Ask::At(Access::new(url).map_err(Failure::usage)?.shown()),
+            "auto" => PrometheusChoice::Find,
+            "none" => PrometheusChoice::Nobody,
+            url if url.contains("://") => PrometheusChoice::At(Access::new(url).map_err(Failure::usage)?.shown()),
             service => {
                 self.named(service)?;
-                Ask::At(service.to_owned())
+                PrometheusChoice::At(service.to_owned())
             }
         })
     }
@@ -109,9 +109,9 @@ impl Flags {
     /// The flags that say which Prometheus is queried, if any were given.
     pub(super) fn repeat(&self) -> String {
         let mut flags = match self.ask() {
-            Ok(Ask::At(at)) => format!(" --prometheus {}", quoted(&at)),
-            Ok(Ask::Nobody) => " --prometheus none".to_owned(),
-            Ok(Ask::Find) | Err(_) => String::new(),
+            Ok(PrometheusChoice::At(at)) => format!(" --prometheus {}", quoted(&at)),
+            Ok(PrometheusChoice::Nobody) => " --prometheus none".to_owned(),
+            Ok(PrometheusChoice::Find) | Err(_) => String::new(),
         };
         for flag in self.credentials() {
             let file = if flag == "--prometheus-header" { "@FILE" } else { "FILE" };

@@ -8,8 +8,8 @@ use crate::{
     exit::Exit,
     pipeline::{Control, Places, Targets, connect_all, find},
     plan::{
-        ANY, Ask, Basis, DeletedPod, Evidence, Known, Neighbours, Place, Planned, Pod, Request, Right, Role, Scope,
-        Shown,
+        ANY, Basis, DeletedPod, Evidence, Known, Neighbours, Place, Planned, Pod, PrometheusChoice, Request, Right,
+        Role, Scope, Shown,
     },
     source::{
         kubernetes::{Discovery, Kubernetes},
@@ -74,7 +74,7 @@ pub(super) async fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Ex
         "# With these roles, `kubectl-escalate collect` can only read. Without the ClusterRole there is still a\n\
          # bundle, which lists the nodes and definitions as missing.\n",
     );
-    if request.prometheus == Ask::Find && !request.profile.queries.is_empty() {
+    if request.prometheus == PrometheusChoice::Find && !request.profile.queries.is_empty() {
         text.push_str(
             "# To query a Prometheus through the API server, add `--prometheus NAMESPACE/SERVICE`; by its URL, it needs\n\
              # no right.\n",
@@ -112,7 +112,7 @@ fn rights(
     }
     let basis = Basis {
         // The rights to query a Prometheus are printed only if one is named.
-        request: Arc::new(Request { prometheus: Ask::Nobody, ..request }),
+        request: Arc::new(Request { prometheus: PrometheusChoice::Nobody, ..request }),
         served: Arc::new(discovery.resources.clone()),
         unknown: Arc::new(discovery.failed.clone()),
         place: Arc::new(place),

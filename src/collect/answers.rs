@@ -1,7 +1,7 @@
 //! Owns what the manifest says about queries: which Prometheus was queried, the verdict on each answer, and the
 //! checklist's line about them.
 
-use super::Run;
+use super::RunResult;
 use crate::{
     bundle::{
         Backend, CheckState, ChecklistItem, ClusterInfo, FinalPaths, Judged, Manifest, Outcome, QueryRecord, TaskRecord,
@@ -9,6 +9,7 @@ use crate::{
     facts::verdict,
     plan::QueryTask,
     profile::QueryRule,
+    text::counted,
 };
 use std::collections::BTreeSet;
 
@@ -16,12 +17,12 @@ use std::collections::BTreeSet;
 const MOST_NAMED: usize = 5;
 
 /// The Prometheus that was queried in a cluster.
-pub(super) fn backend(run: &Run, cluster: &ClusterInfo) -> Option<Backend> {
+pub(super) fn backend(run: &RunResult, cluster: &ClusterInfo) -> Option<Backend> {
     run.records.iter().filter(|record| record.cluster == cluster.name).find_map(|record| record.result.backend.clone())
 }
 
 /// Every query, with the verdict on its answer.
-pub(super) fn records(run: &Run, settled: &FinalPaths) -> Vec<QueryRecord> {
+pub(super) fn records(run: &RunResult, settled: &FinalPaths) -> Vec<QueryRecord> {
     let record = |record: &super::EndedTask| {
         let query = record.task.spec::<QueryTask>()?;
         let of_rule = |text: fn(&QueryRule) -> String| query.rule.as_deref().map(text).unwrap_or_default();
@@ -138,9 +139,9 @@ pub(super) fn checklist(manifest: &Manifest, queries: usize, again: &str) -> Che
         details.push(format!("no Prometheus was queried: {}", task.causes.join(": ").replace("; ", ", ")));
     }
     if scraped > 0 {
-        let pods = if scraped == 1 { "pod" } else { "pods" };
         details.push(format!(
-            "/metrics of {scraped} {pods}, at the time of the collection, which says nothing about the time before"
+            "/metrics of {}, at the time of the collection, which says nothing about the time before",
+            counted(scraped as u64, "pod")
         ));
     }
     if has_queries {

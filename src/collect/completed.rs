@@ -7,14 +7,15 @@ use crate::{
         ContainerCoverage, Coverage, EntryRecord, FinalPaths, Gap, GapCause, Interval, Manifest, Outcome, TaskRecord,
     },
     facts::coverage::Timeline,
+    text::utc,
 };
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use std::collections::{HashMap, HashSet};
 
 /// Adds what was copied from `earlier` to `manifest`, which has what the run itself collected.
 pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriage, settled: &FinalPaths) {
     let was = earlier.manifest();
-    let at = was.started.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let at = utc(was.started);
     let listed = listed(manifest);
     let mut paths = HashMap::new();
     let mut moved = Vec::new();

@@ -1,6 +1,6 @@
 //! Owns the coverage of each container: joins the runs in its status with the outcomes of their logs. Pure.
 
-use super::{Container, EndedTask, Run};
+use super::{Container, EndedTask, RunResult};
 use crate::{
     bundle::{ContainerCoverage, FinalPaths, GapCause, Interval, LogRun, Outcome},
     facts::coverage::{self, ContainerHistory, ObservedRun, Reason, RunLog},
@@ -21,7 +21,7 @@ enum Which {
 }
 
 /// The coverage of every container, sorted by name.
-pub(super) fn coverage(request: &Request, run: &Run, settled: &FinalPaths) -> Vec<ContainerCoverage> {
+pub(super) fn coverage(request: &Request, run: &RunResult, settled: &FinalPaths) -> Vec<ContainerCoverage> {
     let window = Interval { from: request.window.start, to: request.window.end };
     let logs: HashMap<Key<'_>, &EndedTask> =
         run.records.iter().filter_map(|record| key(record).map(|key| (key, record))).collect();
@@ -66,11 +66,11 @@ fn key(record: &EndedTask) -> Option<Key<'_>> {
 fn runs<'a>(
     container: &'a Container,
     logs: &HashMap<Key<'a>, &'a EndedTask>,
-) -> Vec<(crate::plan::Run, bool, Option<&'a EndedTask>)> {
+) -> Vec<(crate::plan::ContainerRun, bool, Option<&'a EndedTask>)> {
     let Container { cluster, runs, .. } = container;
     let log = |which| logs.get(&(cluster.as_str(), runs.uid.as_str(), runs.container.as_str(), which)).copied();
     // A run that was followed may be in the status as well.
-    let of = |run: crate::plan::Run, which| log(which).or_else(|| log(Which::Past(run.started?)));
+    let of = |run: crate::plan::ContainerRun, which| log(which).or_else(|| log(Which::Past(run.started?)));
     let told = [runs.previous, runs.current].into_iter().flatten().filter_map(|run| run.started);
     let told: Vec<DateTime<Utc>> = told.collect();
     let mut all: Vec<_> = logs
@@ -80,21 +80,21 @@ fn runs<'a>(
             _ => None,
         })
         .filter(|(at, _)| !told.contains(at))
-        .map(|(at, record)| (crate::plan::Run { started: Some(at), ended: None }, false, Some(record)))
+        .map(|(at, record)| (crate::plan::ContainerRun { started: Some(at), ended: None }, false, Some(record)))
         .collect();
     all.sort_by_key(|(run, ..)| run.started);
     all.extend(runs.previous.map(|run| (run, true, of(run, Which::Previous))));
     // A container that waited may have started since.
     let current = log(Which::Current);
     let has_started = |record: &&EndedTask| matches!(record.result.log, Some(RunLog::Read(_)));
-    let run = runs.current.or_else(|| current.filter(has_started).map(|_| crate::plan::Run::default()));
+    let run = runs.current.or_else(|| current.filter(has_started).map(|_| crate::plan::ContainerRun::default()));
     all.extend(run.map(|run| (run, false, of(run, Which::Current))));
     all
 }
 
 fn log_runs(container: &Container, logs: &HashMap<Key<'_>, &EndedTask>, settled: &FinalPaths) -> Vec<LogRun> {
     let path = |record: &EndedTask| Some(settled.record(&record.result.entries.first()?.path)?.path);
-    let run = |(run, _, record): &(crate::plan::Run, bool, Option<&EndedTask>)| LogRun {
+    let run = |(run, _, record): &(crate::plan::ContainerRun, bool, Option<&EndedTask>)| LogRun {
         started: run.started,
         ended: run.ended,
         log: record.and_then(path),
@@ -109,7 +109,7 @@ fn history(
     settled: &FinalPaths,
 ) -> ContainerHistory {
     let Container { seen, runs: told, gone, .. } = container;
-    let with_log = |(run, previous, record): &(crate::plan::Run, bool, Option<&EndedTask>)| ObservedRun {
+    let with_log = |(run, previous, record): &(crate::plan::ContainerRun, bool, Option<&EndedTask>)| ObservedRun {
         started: run.started,
         ended: run.ended,
         log: record.map_or_else(|| not_planned(request, *previous), |record| of_record(record, settled)),

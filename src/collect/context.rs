@@ -1,6 +1,6 @@
 //! Owns what every collector is given: one cluster, and what all clusters of a run share.
 
-use super::{Earlier, Entry, Reach, Skip, TaskResult, Writing};
+use super::{Earlier, Entry, PrometheusRoute, Skip, TaskResult, Writing};
 use crate::{
     bundle::{Backend, BundleError, BundleWriter, EntryPath, IdentityClaim, Outcome},
     facts::{identity::IdentityNames, logs::Patterns, object_series::AllObjectSeries, objects::ObjectContext, queries},
@@ -82,7 +82,7 @@ pub struct RunContext {
     /// Bytes of a container's log that are read at most.
     pub log_limit: u64,
     /// How the Prometheus to ask is reached.
-    pub reach: Reach,
+    pub reach: PrometheusRoute,
     /// Who is shown how it goes.
     pub progress: Arc<dyn Progress>,
     /// How the wait between two scrapes is ended.

@@ -1,8 +1,8 @@
 //! Owns the descriptions of collected objects, which are written beside their YAML when all tasks have ended.
 
-use super::{ClusterContext, EndedTask, Entry, Run, ledger};
+use super::{ClusterContext, EndedTask, Entry, RunResult, ledger};
 use crate::{
-    bundle::{BundleError, EntryPath, Gathered, layout},
+    bundle::{BundleError, EntryPath, RunEvidence, layout},
     describe::{self, Described},
     plan::{ListTask, Task},
     replay::Replay,
@@ -15,10 +15,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// # Errors
 /// When an entry cannot be written.
-pub fn describe(contexts: &[ClusterContext], run: &mut Run, started: DateTime<Utc>) -> Result<(), BundleError> {
+pub fn describe(contexts: &[ClusterContext], run: &mut RunResult, started: DateTime<Utc>) -> Result<(), BundleError> {
     let Some(first) = contexts.first() else { return Ok(()) };
     let tasks = run.records.iter().map(|record| ledger::record(record, paths(record))).collect();
-    let evidence = Arc::new(Gathered { tasks, entries: first.run.bundle.so_far() });
+    let evidence = Arc::new(RunEvidence { tasks, entries: first.run.bundle.so_far() });
     let written = Mutex::new((Vec::new(), None));
     for context in contexts {
         let replay = Replay::to_describe(evidence.clone(), &context.cluster);

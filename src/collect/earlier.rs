@@ -8,7 +8,7 @@ use super::Entry;
 use crate::{
     bundle::{
         BundleError, BundleReader, BundleWriter, Coverage, EntryPath, EntryReader, EntryRecord, Manifest, Outcome,
-        SoFar, facts::Facts, layout,
+        WrittenEntries, facts::Facts, layout,
     },
     plan::LogTask,
     redact::Redactor,
@@ -259,7 +259,7 @@ impl Earlier {
 /// What this run's bundle has so far.
 struct Held<'a> {
     bundle: &'a BundleWriter,
-    so_far: &'a SoFar,
+    so_far: &'a WrittenEntries,
     /// Paths by their final form, in which the earlier bundle has them.
     settled: HashMap<String, &'a str>,
 }

@@ -1,7 +1,7 @@
 //! Owns the assembly of `facts.json`, when all evidence was collected. Pure, except that it reads the facts of an
 //! earlier bundle.
 
-use super::{Carriage, Earlier, Run};
+use super::{Carriage, Earlier, RunResult};
 use crate::{
     bundle::{
         EntryPath, FinalPaths, GonePod, Manifest,
@@ -25,7 +25,7 @@ const MOST_LOGS: usize = 10_000;
 /// The facts of a run, which it no longer has afterwards, and those that only the earlier bundle has. Each file is
 /// named by its path in the bundle.
 pub fn facts(
-    run: &mut Run,
+    run: &mut RunResult,
     manifest: &Manifest,
     settled: &FinalPaths,
     earlier: Option<&(Arc<Earlier>, Carriage)>,
@@ -34,7 +34,7 @@ pub fn facts(
     let patterns = patterns.ids().map(str::to_owned).collect();
     let mut facts = Facts { patterns, ..std::mem::take(&mut run.objects).into_facts() };
     facts.logs = run.records.iter_mut().filter_map(|record| record.result.log_facts.take()).map(|log| *log).collect();
-    facts.settle(|path| Some(settled.record(&EntryPath::new(path).ok()?)?.path));
+    facts.assign_paths(|path| Some(settled.record(&EntryPath::new(path).ok()?)?.path));
     facts.changes.extend(manifest.gone_pods.iter().map(gone));
     if let Some((earlier, carriage)) = earlier
         && let Some(mut was) = earlier.facts()
@@ -47,7 +47,7 @@ pub fn facts(
         let here: HashSet<&str> = manifest.entries.iter().map(|entry| entry.path.as_str()).collect();
         // The beginning of a longer log is in that log's facts.
         was.logs.retain(|log| !earlier.was_continued(&log.entry));
-        was.settle(|path| moved.get(path).cloned().or_else(|| here.contains(path).then(|| path.to_owned())));
+        was.assign_paths(|path| moved.get(path).cloned().or_else(|| here.contains(path).then(|| path.to_owned())));
         complete(&mut facts, was, earlier.manifest().started);
     }
     facts.sort();

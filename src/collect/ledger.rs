@@ -1,7 +1,7 @@
 //! Owns the way from the results of a run to the manifest: every task with its outcome, every entry with its source,
 //! and the checklist. Pure.
 
-use super::{Carriage, Container, Earlier, EndedTask, Entry, Run, answers, completed, containers};
+use super::{Carriage, Container, Earlier, EndedTask, Entry, RunResult, answers, completed, containers};
 use crate::{
     bundle::{
         BundleName, CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, FinalPaths, GapCause, IdentityClaim,
@@ -13,8 +13,9 @@ use crate::{
         onset::{self, Onset},
     },
     plan::Request,
+    text::{counted, utc},
 };
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
@@ -53,7 +54,7 @@ pub struct Ledger {
 impl Ledger {
     /// The bundle's name, now that all is known.
     #[must_use]
-    pub fn name(&self, request: &Request, run: &Run) -> BundleName {
+    pub fn name(&self, request: &Request, run: &RunResult) -> BundleName {
         let namespaces: Vec<&str> =
             self.clusters.iter().flat_map(|cluster| &cluster.namespaces).map(String::as_str).collect();
         let namespace = match namespaces[..] {
@@ -68,7 +69,7 @@ impl Ledger {
     /// The manifest's identity, before anything was collected or after: what a killed run leaves
     /// for `salvage`.
     #[must_use]
-    pub fn draft(&self, request: &Request, run: &Run) -> Manifest {
+    pub fn draft(&self, request: &Request, run: &RunResult) -> Manifest {
         let window = &request.window;
         let (trust_domain, region) = (trust_domain(request, run), region(request, run));
         let deployment = join(&run.claims, IdentityKind::Deployment, None);
@@ -108,7 +109,7 @@ impl Ledger {
 
     /// The manifest, with every path as it is in the bundle.
     #[must_use]
-    pub fn manifest(&self, request: &Request, run: &Run, settled: &FinalPaths) -> Manifest {
+    pub fn manifest(&self, request: &Request, run: &RunResult, settled: &FinalPaths) -> Manifest {
         let mut manifest = self.draft(request, run);
         let mut entries: BTreeMap<String, EntryRecord> =
             settled.records().into_iter().map(|record| (record.path.clone(), record)).collect();
@@ -166,36 +167,35 @@ impl Ledger {
         let lacks = |cause: GapCause| gaps().any(|gap| gap.missing && gap.cause == cause);
         let mut shortfalls = window.shortfalls();
         let mut command = None;
-        let rfc = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
         match window.incident {
             None => {
                 shortfalls
                     .insert(0, "no incident time was given: these are the minutes before the collection".to_owned());
                 if let Some(Onset { at, what }) = onset {
-                    shortfalls.insert(1, format!("it may have begun at {}: {what}", rfc(*at)));
+                    shortfalls.insert(1, format!("it may have begun at {}: {what}", utc(*at)));
                 }
-                let time = onset.map_or_else(|| "TIME".to_owned(), |onset| rfc(onset.at));
+                let time = onset.map_or_else(|| "TIME".to_owned(), |onset| utc(onset.at));
                 command = Some(format!("{again} --incident-time {time}{}", self.around));
             }
             Some(incident) => {
                 let span = if incident.start == incident.end {
-                    rfc(incident.start)
+                    utc(incident.start)
                 } else {
-                    format!("{}/{}", rfc(incident.start), rfc(incident.end))
+                    format!("{}/{}", utc(incident.start), utc(incident.end))
                 };
                 let same = format!("{again} --incident-time {span}{}", self.around);
                 // If the window ended while its logs were read, nothing may be missing.
                 let is_open = window.end > now
                     && (manifest.containers.is_empty() || gaps().any(|gap| gap.missing && gap.to == window.end));
                 if is_open {
-                    let after = rfc(window.end + TimeDelta::seconds(5));
+                    let after = utc(window.end + TimeDelta::seconds(5));
                     command = Some(format!("{again} --into {name}.zip   # after {after}"));
                 } else if lacks(GapCause::CutByLimit) {
                     command = Some(format!("{same} --log-limit SIZE"));
                 }
                 // Where a container lacks the end, its line says so.
                 if is_open && !lacks(GapCause::WindowNotOver) {
-                    shortfalls.push(format!("the window is not over until {}", rfc(window.end)));
+                    shortfalls.push(format!("the window is not over until {}", utc(window.end)));
                 }
             }
         }
@@ -204,12 +204,8 @@ impl Ledger {
             (_, true) => CheckState::Yes,
             (_, false) => CheckState::Partial,
         };
-        let mut detail = format!(
-            "{taken} {}, {} to {}",
-            if taken == 1 { "log" } else { "logs" },
-            rfc(window.start),
-            rfc(window.end.min(now))
-        );
+        let mut detail =
+            format!("{}, {} to {}", counted(taken as u64, "log"), utc(window.start), utc(window.end.min(now)));
         for missing in shortfalls.into_iter().chain(lacking) {
             detail.push_str("; ");
             detail.push_str(&missing);
@@ -218,17 +214,17 @@ impl Ledger {
     }
 }
 
-fn trust_domain(request: &Request, run: &Run) -> JoinedClaims {
+fn trust_domain(request: &Request, run: &RunResult) -> JoinedClaims {
     let said = request.trust_domain.as_deref().map(|said| (said, "--trust-domain"));
     join(&run.claims, IdentityKind::TrustDomain, said)
 }
 
-fn region(request: &Request, run: &Run) -> JoinedClaims {
+fn region(request: &Request, run: &RunResult) -> JoinedClaims {
     join(&run.claims, IdentityKind::Region, request.region.as_deref().map(|said| (said, "--region")))
 }
 
 /// When the incident may have begun, if none was given.
-fn onset(request: &Request, run: &Run) -> Option<Onset> {
+fn onset(request: &Request, run: &RunResult) -> Option<Onset> {
     let window = &request.window;
     if window.incident.is_some() {
         return None;

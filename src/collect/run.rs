@@ -29,7 +29,7 @@ pub type Collect = for<'a> fn(&'a ClusterContext, &'a Task) -> BoxFuture<'a, Tas
 
 /// How many requests run at once.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct Concurrency {
     /// Requests of one cluster.
     pub cluster: usize,
     /// Logs of one node: its kubelet has no other protection.
@@ -69,9 +69,9 @@ pub struct Container {
     pub gone: bool,
 }
 
-/// The results of a run.
+/// What the tasks of a run came to, and what is known from them.
 #[derive(Debug, Default)]
-pub struct Run {
+pub struct RunResult {
     /// Every task, each once.
     pub records: Vec<EndedTask>,
     /// Pods that no longer exist, by their events.
@@ -84,7 +84,7 @@ pub struct Run {
     pub objects: ObjectFacts,
 }
 
-impl Run {
+impl RunResult {
     /// Adds containers that were followed and are in no list: their pods were deleted, or there was none.
     pub fn add_followed(&mut self, followed: Vec<Container>) {
         let key = |it: &Container| (it.cluster.clone(), it.runs.uid.clone(), it.runs.container.clone());
@@ -111,7 +111,7 @@ struct Running {
 struct Scheduler<'a> {
     collect: Collect,
     contexts: &'a [ClusterContext],
-    limits: Limits,
+    limits: Concurrency,
     pending: BTreeMap<(Priority, u64), Job>,
     sequence: u64,
     running: HashMap<Id, Running>,
@@ -122,7 +122,7 @@ struct Scheduler<'a> {
     observed: Vec<Observed>,
     /// Logs that were followed and whose turn did not come, with their cluster.
     held: Vec<(usize, Task)>,
-    run: Run,
+    run: RunResult,
 }
 
 /// What is known about the pods of one cluster.
@@ -137,13 +137,13 @@ struct Observed {
 }
 
 /// What is known about one cluster so far.
-struct SoFar<'a> {
+struct EvidenceSoFar<'a> {
     context: &'a ClusterContext,
     observed: &'a Observed,
-    run: &'a Run,
+    run: &'a RunResult,
 }
 
-impl Evidence for SoFar<'_> {
+impl Evidence for EvidenceSoFar<'_> {
     fn now(&self) -> DateTime<Utc> {
         self.context.now()
     }
@@ -172,10 +172,10 @@ pub async fn run(
     contexts: &[ClusterContext],
     planners: Vec<Planner>,
     collect: Collect,
-    limits: Limits,
+    limits: Concurrency,
     stop: &Stop,
     stopper: &Stopper,
-) -> Run {
+) -> RunResult {
     let mut scheduler = Scheduler {
         collect,
         contexts,
@@ -187,7 +187,7 @@ pub async fn run(
         planners,
         observed: contexts.iter().map(|_| Observed::default()).collect(),
         held: Vec::new(),
-        run: Run::default(),
+        run: RunResult::default(),
     };
     for (at, context) in contexts.iter().enumerate() {
         let plan = scheduler.planners[at].start(context.now());
@@ -253,7 +253,7 @@ impl Scheduler<'_> {
                         }
                         Preset::Failed(causes) => TaskResult { causes, ..TaskResult::new(Outcome::Failed) },
                     };
-                    self.settle(at, planned.task, result);
+                    self.record_without_running(at, planned.task, result);
                 }
                 None => {
                     self.sequence += 1;
@@ -347,7 +347,7 @@ impl Scheduler<'_> {
         // The tasks that replace it are required instead.
         task.required &= !shown.is_refused;
         self.record(at, task, Some(started), clock.elapsed(), result);
-        let so_far = SoFar { context: &self.contexts[at], observed: &self.observed[at], run: &self.run };
+        let so_far = EvidenceSoFar { context: &self.contexts[at], observed: &self.observed[at], run: &self.run };
         let mut plan = self.planners[at].on(&planned, shown, &so_far);
         plan.extend(self.note_pods(at));
         self.add(at, plan);
@@ -414,7 +414,7 @@ impl Scheduler<'_> {
         }
     }
 
-    fn settle(&mut self, at: usize, task: Task, result: TaskResult) {
+    fn record_without_running(&mut self, at: usize, task: Task, result: TaskResult) {
         self.record(at, task, None, Duration::ZERO, result);
     }
 
@@ -438,9 +438,9 @@ impl Scheduler<'_> {
     /// Queries that were never sent are recorded like everything else.
     fn give_up_questions(&mut self, reason: StopReason) {
         for (at, context) in self.contexts.iter().enumerate() {
-            let so_far = SoFar { context, observed: &self.observed[at], run: &self.run };
+            let so_far = EvidenceSoFar { context, observed: &self.observed[at], run: &self.run };
             for planned in self.planners[at].unasked(&so_far) {
-                self.settle(at, planned.task, TaskResult::stopped(reason));
+                self.record_without_running(at, planned.task, TaskResult::stopped(reason));
             }
         }
     }
@@ -466,7 +466,7 @@ impl Scheduler<'_> {
                 self.held.push((job.at, job.planned.task));
                 continue;
             }
-            self.settle(job.at, job.planned.task, TaskResult::stopped(reason));
+            self.record_without_running(job.at, job.planned.task, TaskResult::stopped(reason));
         }
     }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     bundle::{BundleError, Outcome, layout},
-    collect::{ClusterContext, EndedTask, Run, TaskResult},
+    collect::{ClusterContext, EndedTask, RunResult, TaskResult},
     facts::{
         by_objects,
         local_answer::LocalAnswer,
@@ -24,7 +24,7 @@ use std::{collections::BTreeSet, thread, time::Duration};
 ///
 /// # Errors
 /// If an answer cannot be written. The answers before it are in the bundle.
-pub fn answer_without_prometheus(contexts: &[ClusterContext], run: &mut Run) -> Result<(), BundleError> {
+pub fn answer_without_prometheus(contexts: &[ClusterContext], run: &mut RunResult) -> Result<(), BundleError> {
     for context in contexts {
         let ours = |record: &&mut EndedTask| record.cluster == context.cluster;
         let mut backends = run.records.iter().filter(|it| it.cluster == context.cluster).map(|it| &it.result.backend);
@@ -65,7 +65,12 @@ pub fn answer_without_prometheus(contexts: &[ClusterContext], run: &mut Run) -> 
 }
 
 /// Answers by scrapes, if a pod was scraped twice.
-fn by_scrapes(context: &ClusterContext, known: &Known, scrapes: &[Scraped], run: &mut Run) -> Result<(), BundleError> {
+fn by_scrapes(
+    context: &ClusterContext,
+    known: &Known,
+    scrapes: &[Scraped],
+    run: &mut RunResult,
+) -> Result<(), BundleError> {
     let of_pod = |scraped: &Scraped| (scraped.namespace.clone(), scraped.pod.clone());
     let mut once = BTreeSet::new();
     if scrapes.iter().all(|scraped| once.insert(of_pod(scraped))) {
@@ -85,7 +90,7 @@ fn by_objects(
     context: &ClusterContext,
     known: &Known,
     series: &AllObjectSeries,
-    run: &Run,
+    run: &RunResult,
     records: &mut Vec<EndedTask>,
 ) -> Result<(), BundleError> {
     let has_value = |record: &EndedTask| record.result.verdict.as_ref().is_some_and(|it| it.steps_with_data > 0);

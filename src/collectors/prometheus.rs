@@ -4,9 +4,12 @@
 use super::collector::Collector;
 use crate::{
     bundle::{Backend, BundleError, IdentityClaim, Outcome, layout},
-    collect::{ClusterContext, Entry, Named, Reach, TaskResult},
+    collect::{ClusterContext, Entry, Named, PrometheusRoute, TaskResult},
     facts::identity,
-    plan::{Ask, CLUSTERS, FindTask, Planned, Planning, Preset, Question, Right, Role, Stage, Task, TaskSpec, whom},
+    plan::{
+        CLUSTERS, FindTask, Planned, Planning, Preset, PrometheusChoice, Question, Right, Role, Stage, Task, TaskSpec,
+        whom,
+    },
     promql::Labels,
     source::{
         kubernetes::SourceError,
@@ -67,7 +70,7 @@ fn plan(planning: &Planning<'_>) -> Vec<Planned> {
     let Stage::Start { now } = planning.stage else { return Vec::new() };
     let request = &planning.basis.request;
     let skipped = || Preset::Skipped("left out by --prometheus none".to_owned());
-    let preset = (request.prometheus == Ask::Nobody).then(skipped);
+    let preset = (request.prometheus == PrometheusChoice::Nobody).then(skipped);
     let find = whom(request, &planning.basis.place, now);
     find.map(|find| Planned { task: Task::new(find), preset }).into_iter().collect()
 }
@@ -137,14 +140,14 @@ impl Holds {
 async fn collect(context: &ClusterContext, task: &Task, find: &FindTask) -> TaskResult {
     let mut more = None;
     let (candidates, is_named) = match &context.run.reach {
-        Reach::Address(prometheus) => (vec![(**prometheus).clone()], true),
-        Reach::Service(Some(named), headers) => match service(context, named).await {
+        PrometheusRoute::Address(prometheus) => (vec![(**prometheus).clone()], true),
+        PrometheusRoute::Service(Some(named), headers) => match service(context, named).await {
             Ok(service) => {
                 (vec![Prometheus::behind_service(context.kubernetes.clone(), service, headers.clone())], true)
             }
             Err(result) => return *result,
         },
-        Reach::Service(None, headers) => {
+        PrometheusRoute::Service(None, headers) => {
             let namespaces: Vec<String> = context.basis.place.namespaces.keys().cloned().collect();
             let found = match prometheus::find_services(&context.kubernetes, &namespaces).await {
                 Ok(found) => found,

@@ -4,7 +4,7 @@
 use super::{collector::Collector, prometheus};
 use crate::{
     bundle::{BLOCK, BundleError, Outcome, layout},
-    collect::{ClusterContext, EndedTask, Entry, Piped, Run, TaskResult},
+    collect::{ClusterContext, EndedTask, Entry, Piped, RunResult, TaskResult},
     facts::{
         exposition::{write_series, write_value},
         object_series::{AllObjectSeries, ObjectSeries},
@@ -155,7 +155,12 @@ pub(super) fn write(
 }
 
 /// Adds the file of [`write`] to the task of the samples, or to a new one.
-pub(super) fn add(context: &ClusterContext, known: &Known, (entry, started): (Entry, DateTime<Utc>), run: &mut Run) {
+pub(super) fn add(
+    context: &ClusterContext,
+    known: &Known,
+    (entry, started): (Entry, DateTime<Utc>),
+    run: &mut RunResult,
+) {
     let is_ours = |it: &&mut EndedTask| it.cluster == context.cluster && is_of_samples(&it.task);
     if let Some(EndedTask { result, .. }) = run.records.iter_mut().find(is_ours) {
         // The samples of the Prometheus are still missing.

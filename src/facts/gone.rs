@@ -1,9 +1,9 @@
 //! Owns deleted pods, as far as events still mention them.
 
-use super::coverage::utc;
 use crate::{
     bundle::{GonePod, Manifest},
     plan::DeletedPod,
+    text::utc,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;

@@ -1,11 +1,12 @@
 //! Owns `queries.txt`: every query of a cluster with its verdict, ready to paste into a Prometheus that we could not
 //! reach.
 
-use super::{coverage::utc, verdict};
+use super::verdict;
 use crate::{
     bundle::{Backend, ClusterInfo, IdentityClaim, IdentityKind, QueryRecord},
     plan::{self, Known, Narrowings, Question, RANGE, Request},
     profile::QueryRule,
+    text::utc,
 };
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;

@@ -1,11 +1,11 @@
 //! Owns the verdict on an answer to a query: its worst value, its value at the incident, and whether they violate the
 //! profile's bounds. It reads one series at a time, in memory that does not grow with their number.
 
-use super::coverage::utc;
 use crate::{
     bundle::{Judged, QueryRecord, Reading, Verdict},
     profile::Threshold,
     promql::{Labels, NAME},
+    text::utc,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;

@@ -11,6 +11,7 @@ use crate::{
         rules::{ContainerKind, EnvMatch, PodMatch, ResourcesMatch, UsageMatch},
     },
     quantity,
+    text::counted,
 };
 use chrono::{DateTime, Utc};
 use regex_automata::meta::Regex;
@@ -111,8 +112,7 @@ fn container_matches(
         if of.restarts < restarts {
             return None;
         }
-        let times = if of.restarts == 1 { "time" } else { "times" };
-        words.push(format!("container {} restarted {} {times}", of.name, of.restarts));
+        words.push(format!("container {} restarted {}", of.name, counted(of.restarts, "time")));
         since = since.into_iter().chain(last.finished).min();
     }
     Some(about(pod, Some(of), words, since))

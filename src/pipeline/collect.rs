@@ -6,13 +6,13 @@ use super::{
     error::PipelineError,
     fit,
     observer::{Notice, Observer},
-    pass::{Made, Run},
+    pass::{Made, Session},
     reach::reach,
     request::{CollectRequest, PrometheusAccess},
 };
 use crate::{
     bundle::{BundleError, BundleWriter, Destination, Finished, Fit, Manifest, findings::Findings},
-    collect::{Earlier, Reach},
+    collect::{Earlier, PrometheusRoute},
     collectors,
     exit::Exit,
     redact::Redactor,
@@ -62,10 +62,10 @@ pub async fn collect(
     control: &Control,
 ) -> Result<Collected, PipelineError> {
     let prometheus = match &request.prometheus {
-        PrometheusAccess::Service(named, headers) => Reach::Service(named.clone(), headers.clone()),
+        PrometheusAccess::Service(named, headers) => PrometheusRoute::Service(named.clone(), headers.clone()),
         PrometheusAccess::Address(access) => {
             let prometheus = Prometheus::at_address((**access).clone(), request.targets.requests.idle, control.stop())?;
-            Reach::Address(Box::new(prometheus))
+            PrometheusRoute::Address(Box::new(prometheus))
         }
     };
     let bundle = BundleWriter::create(&request.to, request.started)?;
@@ -82,7 +82,7 @@ pub async fn collect(
         }
     };
     let earlier = request.earlier.take().map(Arc::new);
-    let run = Run {
+    let run = Session {
         evidence: Arc::new(request.evidence.clone()),
         redactor: Redactor::new(&request.key),
         request,
@@ -101,7 +101,7 @@ pub async fn collect(
 }
 
 /// Follows the logs until the window ends, and completes the bundle that was made. If that fails, that bundle stays.
-async fn wait(run: &Run, made: Made) -> Made {
+async fn wait(run: &Session, made: Made) -> Made {
     let bundle = &made.finished.path;
     run.observer.notice(&Notice::Following { bundle, until: run.evidence.window.end });
     match complete(run, &made).await {
@@ -113,7 +113,7 @@ async fn wait(run: &Run, made: Made) -> Made {
     }
 }
 
-async fn complete(run: &Run, made: &Made) -> Result<Made, PipelineError> {
+async fn complete(run: &Session, made: &Made) -> Result<Made, PipelineError> {
     let first = &made.finished.path;
     let earlier = Earlier::of_this_run(first)?;
     let bundle = BundleWriter::create(&Destination::Next(first.clone()), run.request.started)?;

@@ -6,7 +6,8 @@
 
 use crate::{
     bundle::{
-        EntryPath, EntryRecord, FinalPaths, Manifest, QueryRecord, SoFar, facts::Facts, findings::Findings, layout,
+        EntryPath, EntryRecord, FinalPaths, Manifest, QueryRecord, WrittenEntries, facts::Facts, findings::Findings,
+        layout,
     },
     facts::queries,
     plan::Request,
@@ -25,7 +26,7 @@ pub(super) struct Sources<'a> {
     /// None when they could not be made.
     pub(super) findings: Option<&'a Findings>,
     /// The answers of the Prometheus are read from here.
-    pub(super) so_far: &'a SoFar,
+    pub(super) so_far: &'a WrittenEntries,
     pub(super) paths: &'a FinalPaths,
     pub(super) redactor: &'a Redactor,
 }
@@ -153,7 +154,7 @@ pub(super) fn minimal(known: &Manifest, entries: Vec<EntryRecord>) -> Manifest {
 }
 
 /// The curves of the answers that are in the bundle.
-fn curves(manifest: &Manifest, so_far: &SoFar) -> Vec<Series> {
+fn curves(manifest: &Manifest, so_far: &WrittenEntries) -> Vec<Series> {
     let of = |query: &QueryRecord| {
         let path = layout::query(&query.cluster, &query.id);
         so_far.size(path.as_str()).filter(|bytes| *bytes <= report::ANSWER_BYTES)?;

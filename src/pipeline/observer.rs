@@ -1,8 +1,8 @@
 //! Owns what a run reports while it is running: progress, and notices for people.
 
 use super::error::PipelineError;
-use crate::collect::Progress;
-use chrono::{DateTime, SecondsFormat, Utc};
+use crate::{collect::Progress, text::utc};
+use chrono::{DateTime, Utc};
 use std::{fmt, path::Path};
 
 /// Receives the progress of a run. Every method does nothing by default.
@@ -85,7 +85,7 @@ impl fmt::Display for Notice<'_> {
                 f,
                 "{} has what was collected so far; following the logs until {}, Ctrl-C to stop",
                 bundle.display(),
-                until.to_rfc3339_opts(SecondsFormat::Secs, true)
+                utc(*until)
             ),
             Self::NotCompleted { bundle, why } => {
                 write!(f, "{why}; {} has what was collected before the logs were followed", bundle.display())

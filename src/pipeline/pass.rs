@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     bundle::{BundleError, BundleWriter, ClusterInfo, Ended, Finished, Manifest, findings::Findings, layout},
-    collect::{self, ClusterContext, Container, Earlier, Entry, Ledger, Progress, Reach, RunContext, Searches},
+    collect::{
+        self, ClusterContext, Container, Earlier, Entry, Ledger, Progress, PrometheusRoute, RunContext, Searches,
+    },
     collectors,
     facts::{identity::IdentityNames, logs::Patterns, two_scrapes},
     findings::{self, quoted},
@@ -23,12 +25,12 @@ use chrono::{DateTime, Utc};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// A run that has a place to write to and clusters to collect from.
-pub(super) struct Run {
+pub(super) struct Session {
     pub(super) request: CollectRequest,
     /// That of the request, for every collector.
     pub(super) evidence: Arc<Request>,
     pub(super) reached: Reached,
-    pub(super) prometheus: Reach,
+    pub(super) prometheus: PrometheusRoute,
     pub(super) redactor: Redactor,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) control: Control,
@@ -57,7 +59,7 @@ pub(super) struct Pass {
     patterns: Arc<Patterns>,
 }
 
-impl Run {
+impl Session {
     /// Whether the window goes on, and so does the run.
     pub(super) fn is_open(&self) -> bool {
         self.control.stop.reason().is_none() && Utc::now() < self.evidence.window.end
@@ -109,7 +111,7 @@ impl Run {
         let Control { stop, stopper, .. } = &self.control;
         let notes = collect::notes(&bundle, &self.redactor, &self.request.notes, &self.request.attachments)?;
         let mut ledger = self.ledger(earlier.as_deref(), asked, notes);
-        let draft = ledger.draft(&self.evidence, &collect::Run::default());
+        let draft = ledger.draft(&self.evidence, &collect::RunResult::default());
         bundle.draft(&self.redactor.pretty_json(&draft))?;
         let planner = |context: &ClusterContext| {
             let followed = context.followed.as_ref().map(|followed| followed.uids());

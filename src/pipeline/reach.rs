@@ -14,7 +14,7 @@ use crate::{
     replay::Replay,
     source::{
         Stop,
-        kubernetes::{ConnectError, Connection, Discovery, Kubernetes, Limits, SourceError, connect},
+        kubernetes::{ConnectError, Connection, Discovery, Kubernetes, RequestLimits, SourceError, connect},
     },
 };
 use chrono::TimeDelta;
@@ -95,7 +95,7 @@ pub async fn connect_all(
 /// A connection to each cluster of a recording, by its name there.
 fn replayed(
     recording: &Arc<BundleReader>,
-    limits: Limits,
+    limits: RequestLimits,
     stop: &Stop,
 ) -> Vec<(String, Result<Connection, ConnectError>)> {
     let manifest = recording.manifest();

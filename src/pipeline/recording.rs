@@ -48,7 +48,7 @@ pub fn request_of(recording: Arc<BundleReader>, now: DateTime<Utc>) -> Result<Co
     let namespaces: BTreeSet<&String> = manifest.clusters.iter().flat_map(|cluster| &cluster.namespaces).collect();
     let namespaces = namespaces.into_iter().cloned().collect();
     let mut request = CollectRequest::new(profile, window, now);
-    request.evidence.prometheus = plan::Ask::Nobody;
+    request.evidence.prometheus = plan::PrometheusChoice::Nobody;
     request.limits.scrape_gap = Duration::ZERO;
     request.targets.places.namespaces = namespaces;
     request.targets.clusters = Clusters::Recording(recording);

@@ -3,12 +3,12 @@
 use super::place::Places;
 use crate::{
     bundle::{BundleReader, Destination},
-    collect::{Attachment, Earlier, Limits as Streams, Named},
+    collect::{Attachment, Concurrency, Earlier, Named},
     plan,
     profile::Profile,
     redact::Key,
     source::{
-        kubernetes::{Limits as Requests, Target},
+        kubernetes::{RequestLimits, Target},
         prometheus::Access,
     },
 };
@@ -59,7 +59,7 @@ pub struct Targets {
     /// Names of clusters in the bundle, in place of those of their contexts: a context and a name each.
     pub names: Vec<(String, String)>,
     /// Timeouts, retries and requests at once, for each cluster.
-    pub requests: Requests,
+    pub requests: RequestLimits,
 }
 
 impl Targets {
@@ -108,7 +108,7 @@ pub struct Limits {
     /// The time between two scrapes where no Prometheus answers; zero makes one scrape alone.
     pub scrape_gap: Duration,
     /// How many requests run at once.
-    pub streams: Streams,
+    pub streams: Concurrency,
 }
 
 impl Default for Limits {
@@ -117,7 +117,7 @@ impl Default for Limits {
             deadline: Duration::from_secs(5 * 60),
             log: 2 << 30,
             scrape_gap: Duration::from_secs(10),
-            streams: Streams { cluster: 32, node: 16 },
+            streams: Concurrency { cluster: 32, node: 16 },
         }
     }
 }
@@ -147,7 +147,7 @@ impl CollectRequest {
             rotated_logs: false,
             trust_domain: None,
             region: None,
-            prometheus: plan::Ask::default(),
+            prometheus: plan::PrometheusChoice::default(),
             queries: Vec::new(),
         };
         Self::of(evidence, now)

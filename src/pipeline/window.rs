@@ -3,12 +3,10 @@
 
 use crate::{
     bundle::Manifest,
-    plan::window::{Incident, LONGEST, Window},
+    plan::window::{CLOCKS_DIFFER, Incident, LONGEST, Window, is_before_kubernetes},
+    text::utc,
 };
-use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
-
-/// How far ahead of this machine's clock a window may start, since clocks differ.
-const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(1);
+use chrono::{DateTime, Utc};
 
 /// What is wrong with the window of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +55,7 @@ pub fn window_of(manifest: &Manifest, now: DateTime<Utc>) -> Result<Window, Mani
     if end < start {
         return Err(ManifestWindowError::EndsBeforeStart { start, end });
     }
-    if start.year() <= 2000 {
+    if is_before_kubernetes(start) {
         return Err(ManifestWindowError::TooOld(start));
     }
     if start - now > CLOCKS_DIFFER {
@@ -79,8 +77,4 @@ pub fn window_of(manifest: &Manifest, now: DateTime<Utc>) -> Result<Window, Mani
         }
         incident => Ok(Window { start, end, incident }),
     }
-}
-
-fn utc(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

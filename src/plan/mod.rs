@@ -17,13 +17,13 @@ pub mod window;
 pub use planner::{
     Basis, DeletedPod, Evidence, FoundPrometheus, KINDS, Listed, PlanTasks, Planner, Planning, Shown, Stage,
 };
-pub use pods::{Container, Pod, Run, Runs, taken};
+pub use pods::{Container, ContainerRun, Pod, Runs, taken};
 pub use query::{
     About, AnsweredBy, CLUSTERS, FindTask, Known, Narrowing, Narrowings, QueryTask, Question, RANGE, SamplesTask,
     TwoScrapes, answered, of_objects, of_profile, of_two_scrapes, questions, samples, whom,
 };
 pub use related::{Neighbours, Related};
-pub use request::{Ask, Place, Request, Scope};
+pub use request::{Place, PrometheusChoice, Request, Scope};
 pub use requests::{GetTask, ListTask, LogFiles, LogTask, OrphanedLogsTask, ScrapeTask, node_logs, pod_folder};
 pub use resource::{ANY, Resource, Right, UnknownGroup};
 pub use task::{LeftOut, Planned, Preset, Priority, Role, Task, TaskSpec, with_query};

@@ -49,12 +49,12 @@ pub struct Container {
     name: String,
     restarts: i32,
     state: State,
-    last: Option<Run>,
+    last: Option<ContainerRun>,
 }
 
 /// One run of a container, as far as its status states it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Run {
+pub struct ContainerRun {
     /// As the container's status states it.
     pub started: Option<DateTime<Utc>>,
     /// As the container's status states it; none while it runs.
@@ -79,9 +79,9 @@ pub struct Runs {
     /// Why it is waiting to run, if it is.
     pub waits: Option<String>,
     /// The run before the last start, if there was one.
-    pub previous: Option<Run>,
+    pub previous: Option<ContainerRun>,
     /// The run since the last start, unless it is waiting to start.
-    pub current: Option<Run>,
+    pub current: Option<ContainerRun>,
 }
 
 impl Runs {
@@ -97,7 +97,7 @@ impl Runs {
             restarts: 0,
             waits: None,
             previous: None,
-            current: Some(Run::default()),
+            current: Some(ContainerRun::default()),
         }
     }
 }
@@ -105,7 +105,7 @@ impl Runs {
 #[derive(Clone, Debug)]
 enum State {
     Running(Option<DateTime<Utc>>),
-    Ended(Run),
+    Ended(ContainerRun),
     Waiting(String),
     Unknown,
 }
@@ -197,7 +197,7 @@ impl Pod {
                 pod_started: self.started,
                 restarts,
                 waits,
-                previous: container.last.or((restarts > 0).then(Run::default)),
+                previous: container.last.or((restarts > 0).then(ContainerRun::default)),
                 current: container.state.run(),
             }
         })
@@ -213,7 +213,7 @@ impl Pod {
     /// namespace.
     #[must_use]
     pub fn any(request: &Request, namespace: &str) -> Self {
-        let last = Some(Run::default());
+        let last = Some(ContainerRun::default());
         let containers = vec![Container { name: ANY.to_owned(), restarts: 1, state: State::Unknown, last }];
         let scrape = |rule: &Scrape| (scrape_of(rule, namespace, ANY, rule.port, rule.path.clone()), rule.required);
         Self {
@@ -254,7 +254,7 @@ impl Pod {
         (self.log(container, false, run, request), preset)
     }
 
-    fn log(&self, container: &Container, previous: bool, run: Option<Run>, request: &Request) -> LogTask {
+    fn log(&self, container: &Container, previous: bool, run: Option<ContainerRun>, request: &Request) -> LogTask {
         let window = &request.window;
         let ended = run.and_then(|run| run.ended);
         let over_before = ended.is_some_and(|ended| ended < window.start);
@@ -324,7 +324,7 @@ fn images(spec: &core::PodSpec) -> Vec<String> {
 fn containers(rules: &LogRules, spec: &core::PodSpec, status: &core::PodStatus) -> Vec<Container> {
     let read = |name: &str, statuses: &Option<Vec<ContainerStatus>>| {
         let status = statuses.iter().flatten().find(|status| status.name == name);
-        let ended = |state: &Option<ContainerState>| state.as_ref()?.terminated.as_ref().map(Run::from);
+        let ended = |state: &Option<ContainerState>| state.as_ref()?.terminated.as_ref().map(ContainerRun::from);
         Container {
             name: name.to_owned(),
             restarts: status.map_or(0, |status| status.restart_count),
@@ -378,17 +378,17 @@ fn scrape_of(rule: &Scrape, namespace: &str, pod: &str, port: u16, path: String)
 
 impl State {
     /// The run since the last start, unless the container is waiting to start.
-    fn run(&self) -> Option<Run> {
+    fn run(&self) -> Option<ContainerRun> {
         match self {
-            Self::Running(started) => Some(Run { started: *started, ended: None }),
+            Self::Running(started) => Some(ContainerRun { started: *started, ended: None }),
             Self::Ended(run) => Some(*run),
             Self::Waiting(_) => None,
-            Self::Unknown => Some(Run::default()),
+            Self::Unknown => Some(ContainerRun::default()),
         }
     }
 }
 
-impl From<&ContainerStateTerminated> for Run {
+impl From<&ContainerStateTerminated> for ContainerRun {
     fn from(run: &ContainerStateTerminated) -> Self {
         Self { started: run.started_at.as_ref().and_then(instant), ended: run.finished_at.as_ref().and_then(instant) }
     }

@@ -1,6 +1,6 @@
 //! Owns the queries to a Prometheus: those of the profile, filled in for one cluster, and the user's own.
 
-use super::request::{Ask, Place, Request};
+use super::request::{Place, PrometheusChoice, Request};
 use crate::{
     profile::{NarrowedBy, QueryRule},
     promql::{self, Query, RawSelector},
@@ -339,8 +339,8 @@ pub fn whom(request: &Request, place: &Place, now: DateTime<Utc>) -> Option<Find
     let count = |by: &str, selector: &str| format!("sum by ({by}) (count_over_time({selector}[{span}s]))");
     Some(FindTask {
         named: match &request.prometheus {
-            Ask::At(at) => Some(at.clone()),
-            Ask::Find | Ask::Nobody => None,
+            PrometheusChoice::At(at) => Some(at.clone()),
+            PrometheusChoice::Find | PrometheusChoice::Nobody => None,
         },
         pods: (!pods.is_empty()).then(|| question(count(&labels, info), &of_pods)),
         ours: question(count(&labels, info), &narrowing),

@@ -22,7 +22,7 @@ pub struct Request {
     /// The region, as the user gave it.
     pub region: Option<String>,
     /// Which Prometheus is queried.
-    pub prometheus: Ask,
+    pub prometheus: PrometheusChoice,
     /// The user's own queries: a name and PromQL.
     pub queries: Vec<(String, String)>,
 }
@@ -87,7 +87,7 @@ impl Place {
 
 /// Whether a Prometheus is queried, and which.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Ask {
+pub enum PrometheusChoice {
     /// One that is found in the cluster.
     #[default]
     Find,

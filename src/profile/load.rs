@@ -7,7 +7,7 @@ use super::{
     problem::{Problem, Problems},
     validate,
 };
-use crate::yaml;
+use crate::{text::hex, yaml};
 use regex_automata::meta::Regex;
 use sha2::{Digest, Sha256};
 use std::{
@@ -174,8 +174,4 @@ fn lines(source_name: &str, problems: &[Problem]) -> String {
         .map(|problem| format!("{source_name}:{}{problem}", if problem.line.is_some() { "" } else { " " }))
         .collect::<Vec<_>>()
         .join("\n")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,6 +1,7 @@
 //! Owns the key of a run, which turns a secret into a token that reveals nothing about it.
 
 use super::rule::{DIGITS, Rule};
+use crate::text::hex;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
@@ -54,7 +55,7 @@ impl Key {
     pub fn id(&self) -> String {
         let mut mac = self.mac.clone();
         mac.update(FINGERPRINT);
-        hex(&mac.finalize().into_bytes(), 8)
+        hex(&mac.finalize().into_bytes()[..8])
     }
 
     /// The token for `secret`. The rule is only its label: the same secret has the same hex digits wherever it is
@@ -87,19 +88,9 @@ impl Digest {
     }
 
     pub(super) fn token(self, rule: &Rule) -> String {
-        let digits = hex(&self.0.finalize().into_bytes(), DIGITS / 2);
+        let digits = hex(&self.0.finalize().into_bytes()[..DIGITS / 2]);
         format!("<{}:{digits}>", rule.id)
     }
-}
-
-fn hex(bytes: &[u8], length: usize) -> String {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .take(length)
-        .flat_map(|byte| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]])
-        .map(char::from)
-        .collect()
 }
 
 /// A key file that is too short.

@@ -1,10 +1,13 @@
 //! Owns `report.md`, which fits into a ticket's text field. Text from the evidence never acts as Markdown in it.
 
 use super::{gaps, mark, missing, safe, words};
-use crate::bundle::{
-    Manifest,
-    facts::Facts,
-    findings::{Finding, Findings},
+use crate::{
+    bundle::{
+        Manifest,
+        facts::Facts,
+        findings::{Finding, Findings},
+    },
+    text::utc,
 };
 
 /// The most characters of the whole report.
@@ -106,7 +109,7 @@ fn identity(manifest: &Manifest, facts: &Facts) -> String {
 fn finding(findings: &Findings, finding: &Finding) -> String {
     let mut text = format!("- **{}**: {}", words::severity(finding.severity), safe::prose(&finding.title, LINE));
     if let Some(since) = finding.since {
-        text.push_str(&format!(", since {}", super::time(since)));
+        text.push_str(&format!(", since {}", utc(since)));
     }
     if let Some(pods) = words::pods(finding) {
         text.push_str(&format!(", {pods}"));

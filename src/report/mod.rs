@@ -20,16 +20,12 @@ pub use text::text;
 use crate::{
     bundle::{CheckState, Manifest, Outcome, TaskRecord},
     facts::{coverage, gone},
+    text::counted,
 };
-use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::BTreeSet;
 
 /// The most details that are shown per checklist item; the manifest has all.
 const DETAILS: usize = 8;
-
-fn time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
 
 fn mark(state: CheckState) -> &'static str {
     match state {
@@ -146,24 +142,19 @@ fn gaps(manifest: &Manifest) -> Vec<String> {
 fn contents(manifest: &Manifest) -> String {
     let of_logs = || manifest.tasks.iter().filter(|task| task.is_log());
     let logs: BTreeSet<&str> = of_logs().map(|task| task.id.as_str()).collect();
-    let count = |kinds: &[&str]| -> usize {
+    let count = |kinds: &[&str]| -> u64 {
         let of_kinds = manifest.tasks.iter().filter(|task| kinds.contains(&task.kind.as_str()));
-        of_kinds.map(|task| task.entries.len()).sum()
+        of_kinds.map(|task| task.entries.len() as u64).sum()
     };
     let entries = manifest.entries.iter().filter(|entry| logs.contains(entry.task.as_str()));
     let lines: u64 = entries.filter_map(|entry| entry.coverage.as_ref()).map(|coverage| coverage.lines).sum();
     let bytes: u64 = manifest.entries.iter().map(|entry| entry.bytes).sum();
     format!(
         "{} ({lines} lines), {} of objects and events, {}, {}; {} uncompressed",
-        counted(of_logs().map(|task| task.entries.len()).sum(), "log"),
+        counted(of_logs().map(|task| task.entries.len() as u64).sum(), "log"),
         counted(count(&["list", "object"]), "file"),
         counted(count(&["scrape", "second-scrape"]), "scrape"),
         counted(count(&["query"]), "query answer"),
         bytesize::ByteSize(bytes).display().si(),
     )
-}
-
-/// `1 log`, `2 logs`.
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,7 +1,10 @@
 //! Owns README.txt, the first file to read in a bundle: what it is, the checklist, the contents, what is missing.
 
-use super::{checklist, contents, counted, gaps, missing, time};
-use crate::bundle::{Fitted, Manifest};
+use super::{checklist, contents, gaps, missing};
+use crate::{
+    bundle::{Fitted, Manifest},
+    text::{counted, utc},
+};
 
 /// Explains the markers in the logs of a smaller copy.
 const MARKERS: &str = "
@@ -20,9 +23,8 @@ collected, as they were then, under the same paths.
 /// The first lines of a smaller copy.
 fn copy(fitted: &Fitted) -> String {
     let size = |bytes: u64| bytesize::ByteSize(bytes).display().si();
-    let count = |count: u64, what: &str| counted(usize::try_from(count).unwrap_or(usize::MAX), what);
-    let files = (!fitted.files.is_empty()).then(|| counted(fitted.files.len(), "file"));
-    let lines = (fitted.logs > 0).then(|| format!("{} lines of {}", fitted.lines.words(), count(fitted.logs, "log")));
+    let files = (!fitted.files.is_empty()).then(|| counted(fitted.files.len() as u64, "file"));
+    let lines = (fitted.logs > 0).then(|| format!("{} lines of {}", fitted.lines.words(), counted(fitted.logs, "log")));
     let left_out: Vec<String> = files.into_iter().chain(lines).collect();
     let left_out = if left_out.is_empty() { "nothing".to_owned() } else { left_out.join(", and ") };
     format!(
@@ -55,11 +57,11 @@ pub fn readme(manifest: &Manifest) -> String {
     line(format!("deployment    {}", manifest.trust_domain_deployment.clone().unwrap_or_else(unknown)));
     line(format!("region        {}", manifest.region.clone().unwrap_or_else(unknown)));
     if let (Some(start), Some(end)) = (manifest.incident_start, manifest.incident_end) {
-        let incident = if start == end { time(start) } else { format!("{} to {}", time(start), time(end)) };
+        let incident = if start == end { utc(start) } else { format!("{} to {}", utc(start), utc(end)) };
         line(format!("incident      {incident}"));
     }
-    line(format!("window        {} to {}", time(manifest.window_start), time(manifest.window_end)));
-    line(format!("collected     {} by {} {}", time(manifest.started), manifest.tool, manifest.tool_version));
+    line(format!("window        {} to {}", utc(manifest.window_start), utc(manifest.window_end)));
+    line(format!("collected     {} by {} {}", utc(manifest.started), manifest.tool, manifest.tool_version));
     line(format!("profile       {} {}", manifest.profile, manifest.profile_version));
     if let Some(ticket) = &manifest.ticket {
         line(format!("ticket        {ticket}"));

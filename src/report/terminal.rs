@@ -7,6 +7,7 @@ use crate::{
         findings::{Finding, Findings},
     },
     facts::coverage,
+    text::utc,
 };
 
 /// The most lines about missing evidence; README.txt has all.
@@ -24,7 +25,7 @@ const TICKET: u64 = 20_000_000;
 /// A finding in three lines: what and since when, the deciding line, what to do next. A consequence is one line: the
 /// next step is at its cause.
 fn finding(finding: &Finding) -> String {
-    let since = finding.since.map(|at| format!(", since {}", super::time(at))).unwrap_or_default();
+    let since = finding.since.map(|at| format!(", since {}", utc(at))).unwrap_or_default();
     let pods = words::pods(finding).map(|pods| format!(", {pods}")).unwrap_or_default();
     let title = safe::line(&finding.title, WIDTH - 50);
     if let Some(cause) = &finding.explained_by {

@@ -1,8 +1,11 @@
 //! Owns the text that `kubectl escalate report` prints: every finding with its evidence, the baseline, and the rules
 //! that could not be checked.
 
-use super::{safe, time, words};
-use crate::bundle::findings::{Finding, Findings, Shown};
+use super::{safe, words};
+use crate::{
+    bundle::findings::{Finding, Findings, Shown},
+    text::utc,
+};
 
 /// The most pieces of evidence that are shown per finding; findings.json has all.
 const SHOWN: usize = 3;
@@ -54,13 +57,13 @@ pub fn text(found: &Findings) -> String {
 }
 
 fn head(finding: &Finding) -> String {
-    let since = finding.since.map(|since| format!(", since {}", time(since))).unwrap_or_default();
+    let since = finding.since.map(|since| format!(", since {}", utc(since))).unwrap_or_default();
     let pods = words::pods(finding).map(|pods| format!(", {pods}")).unwrap_or_default();
     format!("{:<9} {} [{}]{since}{pods}", words::severity(finding.severity), finding.title, finding.id)
 }
 
 fn quoted(shown: &Shown) -> String {
-    let at = shown.at.map(|at| format!("{} ", time(at))).unwrap_or_default();
+    let at = shown.at.map(|at| format!("{} ", utc(at))).unwrap_or_default();
     let times = if shown.times > 1 { format!(" ({} times)", shown.times) } else { String::new() };
     let entry = shown.entry.as_ref().map(|entry| format!(" [{entry}]")).unwrap_or_default();
     format!("{at}\"{}\"{times}{entry}", shown.quote)

@@ -1,10 +1,12 @@
 //! Owns the words for findings, verdicts and times, so that page, Markdown and terminal use the same ones.
 
-use super::time;
-use crate::bundle::{
-    Judged, Manifest,
-    facts::Level,
-    findings::{BaselineState, Finding, Findings, Issuance, IssuanceState, Severity},
+use crate::{
+    bundle::{
+        Judged, Manifest,
+        facts::Level,
+        findings::{BaselineState, Finding, Findings, Issuance, IssuanceState, Severity},
+    },
+    text::{counted, utc},
 };
 use chrono::{DateTime, Utc};
 
@@ -86,8 +88,8 @@ pub(super) fn in_order(findings: &Findings) -> impl Iterator<Item = &Finding> {
 pub(super) fn pods(finding: &Finding) -> Option<String> {
     let shown = finding.pods.len() as u64;
     (shown > 0).then(|| match finding.of_pods {
-        0 => super::counted(finding.pods.len(), "pod"),
-        all => format!("{shown} of {}", super::counted(usize::try_from(all.max(shown)).unwrap_or(usize::MAX), "pod")),
+        0 => counted(shown, "pod"),
+        all => format!("{shown} of {}", counted(all.max(shown), "pod")),
     })
 }
 
@@ -98,7 +100,7 @@ pub(super) fn incident(manifest: &Manifest) -> Option<(DateTime<Utc>, DateTime<U
 
 /// `FROM to TO`, or one time if both are equal.
 pub(super) fn span(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
-    if from == to { time(from) } else { format!("{} to {}", time(from), time(to)) }
+    if from == to { utc(from) } else { format!("{} to {}", utc(from), utc(to)) }
 }
 
 /// An image's tag or digest; its name if it has neither.

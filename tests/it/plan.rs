@@ -27,7 +27,7 @@ pub(crate) fn request(skip: &[&str]) -> Request {
         node_neighbours: false,
         trust_domain: None,
         region: None,
-        prometheus: plan::Ask::default(),
+        prometheus: plan::PrometheusChoice::default(),
         queries: Vec::new(),
         rotated_logs: false,
     }

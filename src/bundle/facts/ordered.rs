@@ -23,7 +23,7 @@ impl Facts {
 
     /// Gives each file that is named the path that `place` has for it; none, or an empty one, for a file that does not
     /// exist.
-    pub fn settle(&mut self, place: impl Fn(&str) -> Option<String>) {
+    pub fn assign_paths(&mut self, place: impl Fn(&str) -> Option<String>) {
         let entries = (self.logs.iter_mut().map(|it| &mut it.entry))
             .chain(self.pods.iter_mut().map(|it| &mut it.entry))
             .chain(self.workloads.iter_mut().map(|it| &mut it.entry))

@@ -18,7 +18,6 @@ use crate::{
         error::BundleError,
         final_paths::FinalPaths,
         fitted::Fitted,
-        hash::hex,
         partial::Finished,
         spool::Spool,
         stored::Written,
@@ -26,6 +25,7 @@ use crate::{
         zip_headers::{DosTime, EntryHeader},
     },
     redact::Clean,
+    text::hex,
 };
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};

@@ -16,6 +16,7 @@ use crate::{
         zip_headers::{self, DosTime, EntryHeader},
     },
     redact::Clean,
+    text::counted,
 };
 use std::collections::HashMap;
 
@@ -154,14 +155,11 @@ impl Contents<'_> {
             fitted.bundle, fitted.sha256, fitted.max_bytes
         )];
         let count = |role| self.given_up.iter().filter(|piece| piece.role == role).count() as u64;
-        let files: Vec<String> = [
-            (count(Role::Description), "description", "descriptions"),
-            (count(Role::Object), "object as YAML", "objects as YAML"),
-        ]
-        .into_iter()
-        .filter(|(count, ..)| *count > 0)
-        .map(|(count, one, many)| plural(count, one, many))
-        .collect();
+        let files: Vec<String> = [(count(Role::Description), "description"), (count(Role::Object), "YAML file")]
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, noun)| counted(count, noun))
+            .collect();
         if !files.is_empty() {
             said.push(format!(
                 "Left out: {}, which can be generated again from the rest; \"fitted\" in manifest.json names them.",
@@ -173,7 +171,7 @@ impl Contents<'_> {
             said.push(format!(
                 "Left out of {}: {} lines. Debug lines go first, then info, warn and error, and within a level those \
                  farthest from {near} in time; a marker stands where lines are missing.",
-                plural(fitted.logs, "log", "logs"),
+                counted(fitted.logs, "log"),
                 fitted.lines.words(),
             ));
         }
@@ -253,9 +251,4 @@ fn total<'a>(folder: &str, entries: impl Iterator<Item = (&'a str, EntryHeader)>
         .collect();
     let directory = zip_headers::directory(placed.iter().map(|(name, header, at)| (name.as_str(), *header, *at)), end);
     end + directory.len() as u64
-}
-
-/// `1 log`, `2 logs`.
-fn plural(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

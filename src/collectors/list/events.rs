@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What is seen of the events while they are listed.
-pub(super) struct Reach {
+pub(super) struct EventsReach {
     asked: DateTime<Utc>,
     oldest: Option<DateTime<Utc>>,
     pub(super) told: MentionedPods,
@@ -29,7 +29,7 @@ struct Kept {
     count: u64,
 }
 
-impl Reach {
+impl EventsReach {
     /// For a list of a namespace's events; those of single objects are beside them.
     pub(super) fn new(context: &ClusterContext, list: &ListTask) -> Option<Self> {
         list.is_of_events().then(|| Self {

@@ -21,7 +21,7 @@ use crate::{
     redact::{CleanJson, Counts},
     source::kubernetes::{ListHead, ListedObject, Row, Rows, SourceError},
 };
-use events::Reach;
+use events::EventsReach;
 pub(super) use events::last_time;
 use serde_json::Value;
 use std::time::Duration;
@@ -97,7 +97,7 @@ pub(super) async fn collect(context: &ClusterContext, task: &Task, list: &ListTa
         everywhere: list.fields.is_some() || !list.resource.namespaced,
         list: list.clone(),
         pipe: Pipe::new(context, list, task.request()),
-        reach: Reach::new(context, list),
+        reach: EventsReach::new(context, list),
         objects: objects::ObjectReader::new(context.object_context()),
         table: list.table(),
         pods: Vec::new(),
@@ -177,7 +177,7 @@ struct Gather {
     everywhere: bool,
     pipe: Pipe,
     /// Of a list of events.
-    reach: Option<Reach>,
+    reach: Option<EventsReach>,
     objects: objects::ObjectReader,
     /// The name of the list's table.
     table: String,

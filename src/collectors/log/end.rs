@@ -15,6 +15,7 @@ use crate::{
     kubelet_log::Stamp,
     plan::{LogTask, Pod, Task},
     source::{StopReason, kubernetes::SourceError},
+    text::utc,
 };
 use chrono::{DateTime, Utc};
 use std::time::Duration;
@@ -23,7 +24,7 @@ use std::time::Duration;
 const ONE_MORE_ANSWER: Duration = Duration::from_secs(3);
 
 /// The result of a task, by what was read.
-pub(super) async fn settle(context: &ClusterContext, task: &Task, log: &LogTask, taken: Taken) -> TaskResult {
+pub(super) async fn task_result(context: &ClusterContext, task: &Task, log: &LogTask, taken: Taken) -> TaskResult {
     match taken {
         Taken::Not(result) => *result,
         Taken::ErrorText(text) => gone_or_failed(log, &text),
@@ -191,8 +192,7 @@ async fn gap_at(context: &ClusterContext, log: &LogTask, Break { after, before }
 
 /// Why a log was not read to its end; none where it was.
 fn stopped(context: &ClusterContext, ended: &Ended, stop: Option<&Stopped>) -> Option<Reason> {
-    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    let reached = ended.last.map_or_else(|| "its beginning".to_owned(), text);
+    let reached = ended.last.map_or_else(|| "its beginning".to_owned(), utc);
     let (cause, text) = match stop {
         Some(Stopped::Limit(limit)) => {
             (GapCause::CutByLimit, format!("cut by the limit of {limit} bytes after {reached}"))

@@ -24,7 +24,7 @@ pub(super) const ATTEMPTS: usize = 3;
 pub(super) const MOMENT: Duration = Duration::from_millis(100);
 
 /// One container's folder, and which of its files are wanted.
-pub(super) struct Folder {
+pub(super) struct LogFolder {
     pub(super) context: ClusterContext,
     pub(super) files: LogFiles,
 }
@@ -45,7 +45,7 @@ pub(super) async fn page(context: &ClusterContext, path: &str) -> Result<String,
     }
 }
 
-impl Folder {
+impl LogFolder {
     /// The files of the wanted runs, in order.
     pub(super) async fn list(&self) -> Result<Vec<File>, SourceError> {
         let LogFiles { folder, from_run, to_run, .. } = &self.files;

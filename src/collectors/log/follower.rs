@@ -5,7 +5,7 @@
 //! begun. So nothing is taken from a stream before such a list has come.
 
 use super::{
-    end::{beginning, settle},
+    end::{beginning, task_result},
     files::{NotRead, Reading},
     gaps::LogGap,
     kubelet::{rest, since, taken},
@@ -294,7 +294,7 @@ impl Follower {
                 stopped => Ok((stopped, context.now())),
             };
             return match way.and_then(|way| reading.end(self.pipeline, way)) {
-                Ok(taken) => settle(context, task, log, taken).await,
+                Ok(taken) => task_result(context, task, log, taken).await,
                 Err(why) => why.explain(newest::collect(context, task, log).await),
             };
         }
@@ -307,7 +307,7 @@ impl Follower {
             }
             None => rest(self.pipeline, log).await,
         };
-        let result = settle(context, task, log, taken).await;
+        let result = task_result(context, task, log, taken).await;
         match self.not_read {
             Some(why) => why.explain(result),
             None => result,

@@ -28,8 +28,8 @@ use crate::{
     collect::{ClusterContext, TaskResult},
     plan::{LogTask, Planned, Planning, Priority, Right, Role, Stage, Task, TaskSpec, with_query},
     profile::LogRule,
+    text::utc,
 };
-use chrono::SecondsFormat;
 use futures_util::future::FutureExt as _;
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub(super) const COLLECTOR: Collector = Collector {
 impl TaskSpec for LogTask {
     fn id(&self) -> String {
         let which = match self.started.filter(|_| self.past) {
-            Some(started) => format!("/{}", started.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            Some(started) => format!("/{}", utc(started)),
             // Others may have had its name, or have it by now.
             None if self.is_orphaned() => format!("/{}", self.uid),
             None => if self.previous { "/previous" } else { "" }.to_owned(),
@@ -77,7 +77,7 @@ impl TaskSpec for LogTask {
 
     fn path(&self) -> String {
         let path = format!("/api/v1/namespaces/{}/pods/{}/log", self.namespace, self.pod);
-        let since = self.since.map(|since| since.to_rfc3339_opts(SecondsFormat::Secs, true));
+        let since = self.since.map(utc);
         let query = [
             Some(("container", self.container.clone())),
             Some(("timestamps", "true".to_owned())),
@@ -147,7 +147,7 @@ async fn collect(context: &ClusterContext, task: &Task, log: &LogTask) -> TaskRe
     }
     let Some(folder) = &log.files else { return newest::collect(context, task, log).await };
     match files::take(context, task, log, folder).await {
-        Ok(taken) => end::settle(context, task, log, taken).await,
+        Ok(taken) => end::task_result(context, task, log, taken).await,
         // Of a pod that is gone the API server has nothing.
         Err(why) if log.is_orphaned() => why.gone(task),
         Err(why) => why.explain(newest::collect(context, task, log).await),

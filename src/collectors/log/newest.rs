@@ -1,7 +1,7 @@
 //! Owns the collection of a log from the newest of its files, which is all that the kubelet answers with.
 
 use super::{
-    end::settle,
+    end::task_result,
     kubelet::{Taken, not_listed, take},
 };
 use crate::{
@@ -26,5 +26,5 @@ pub(super) async fn collect(context: &ClusterContext, task: &Task, log: &LogTask
         }
         taken => taken,
     };
-    settle(context, task, log, taken).await
+    task_result(context, task, log, taken).await
 }

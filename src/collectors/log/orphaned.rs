@@ -94,7 +94,7 @@ fn plan(planning: &Planning<'_>) -> Vec<Planned> {
 
 /// The folder of a pod's logs, by its name.
 #[derive(Debug, PartialEq, Eq)]
-struct Folder<'a> {
+struct PodFolder<'a> {
     name: &'a str,
     namespace: &'a str,
     pod: &'a str,
@@ -108,7 +108,7 @@ async fn find(context: &ClusterContext, task: &Task, orphaned: &OrphanedLogsTask
         Err(error) => return TaskResult::failed(&error, task),
     };
     let mut result = TaskResult::new(Outcome::Empty);
-    for folder in links(&listed).filter_map(Folder::read).filter(|folder| folder.is_wanted(context, orphaned)) {
+    for folder in links(&listed).filter_map(PodFolder::read).filter(|folder| folder.is_wanted(context, orphaned)) {
         match folder.logs(context, task).await {
             Ok(logs) => result.shown.found.extend(logs),
             Err(error) => {
@@ -130,7 +130,7 @@ async fn find(context: &ClusterContext, task: &Task, orphaned: &OrphanedLogsTask
     result
 }
 
-impl<'a> Folder<'a> {
+impl<'a> PodFolder<'a> {
     fn read(link: &'a str) -> Option<Self> {
         let name = link.strip_suffix('/')?;
         let mut parts = name.split('_');
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn only_folders_of_pods_are_read() {
-        let read = |link| Folder::read(link).map(|folder| (folder.namespace, folder.pod, folder.uid));
+        let read = |link| PodFolder::read(link).map(|folder| (folder.namespace, folder.pod, folder.uid));
         assert_eq!(read("ns_server-0_8f1c-2a/"), Some(("ns", "server-0", "8f1c-2a")));
         for other in ["ns_server-0_8f1c-2a", "ns_server-0/", "../", "ns_.._8f/", "a_b_c_d/", "ns_Server_8f/", "_a_b/"] {
             assert_eq!(read(other), None, "{other}");

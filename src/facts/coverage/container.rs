@@ -1,7 +1,10 @@
 //! Owns what the runs of a container and the reading of their logs say about the window.
 
-use super::{CLOCKS, Observations, Timeline, utc};
-use crate::bundle::{GapCause, Interval};
+use super::{CLOCKS, Observations, Timeline};
+use crate::{
+    bundle::{GapCause, Interval},
+    text::utc,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Few programs write nothing for longer after their start. A log that begins later may have lost its beginning.

@@ -1,7 +1,10 @@
 //! Owns how far back the events of a namespace reach.
 
-use super::{Observations, utc};
-use crate::bundle::{Coverage, GapCause, Interval};
+use super::Observations;
+use crate::{
+    bundle::{Coverage, GapCause, Interval},
+    text::utc,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// How long an API server keeps an event after its last time, by default.

@@ -1,7 +1,9 @@
 //! Owns the sentences that say what of the window is missing, one for all containers that lack the same.
 
-use super::utc;
-use crate::bundle::{ContainerCoverage, EntryRecord, Gap, GapCause, Manifest};
+use crate::{
+    bundle::{ContainerCoverage, EntryRecord, Gap, GapCause, Manifest},
+    text::utc,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashSet;
 

@@ -13,8 +13,11 @@ pub use container::{ContainerHistory, FileStart, LogReading, ObservedRun, Reason
 pub use events::{Events, of_events};
 pub use missing::{missing_events, missing_logs};
 
-use crate::bundle::{Coverage, Gap, GapCause, Interval};
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use crate::{
+    bundle::{Coverage, Gap, GapCause, Interval},
+    text::utc,
+};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// How much two clocks may differ.
 const CLOCKS: TimeDelta = TimeDelta::seconds(2);
@@ -161,9 +164,4 @@ impl Observations {
         let text = format!("the window ends at {}, after the collection", utc(self.window.to));
         self.explain((Some(from), None), GapCause::WindowNotOver, text);
     }
-}
-
-/// A moment as text, cut off to the second.
-pub(super) fn utc(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -3,6 +3,7 @@
 //! Pure. The time and the zone are arguments, so every rule here can be tested at any time and in any zone, including
 //! days on which clocks change.
 
+use crate::text::utc;
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, TimeDelta, TimeZone, Utc};
 
 mod text;
@@ -16,7 +17,7 @@ pub const WITHOUT_INCIDENT: TimeDelta = TimeDelta::minutes(30);
 /// The longest window.
 pub const LONGEST: TimeDelta = TimeDelta::days(7);
 /// How far ahead of this machine's clock an incident may be, since clocks differ.
-const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(1);
+pub(crate) const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(1);
 
 /// The instant or the interval that went wrong. An instant starts and ends at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -203,11 +204,16 @@ pub fn seconds_floor(start: DateTime<Utc>) -> DateTime<Utc> {
     start.trunc_subsecs(0)
 }
 
+/// Whether `at` is before anything that a cluster could have evidence of.
+pub(crate) fn is_before_kubernetes(at: DateTime<Utc>) -> bool {
+    chrono::Datelike::year(&at) <= 2000
+}
+
 /// Whether an incident is one that can be collected.
 fn check(incident: &Incident, now: DateTime<Utc>) -> Result<(), WindowError> {
     let Incident { start, end } = *incident;
     for at in [start, end] {
-        if chrono::Datelike::year(&at) <= 2000 {
+        if is_before_kubernetes(at) {
             return Err(WindowError::TooOld { at });
         }
         if at - now > CLOCKS_DIFFER {
@@ -229,11 +235,6 @@ fn checked(what: &str, length: Option<TimeDelta>) -> Result<Option<TimeDelta>, W
         Some(length) if length > LONGEST => Err(WindowError::TooLong { what: what.to_owned() }),
         _ => Ok(length),
     }
-}
-
-/// A moment in UTC, to the second.
-fn utc(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// `22 min ago`, `in 8 min`, `now`.

@@ -6,7 +6,8 @@ use crate::{
         facts::{Change, Facts, Level},
         findings::Findings,
     },
-    report::{safe, time, words},
+    report::{safe, words},
+    text::utc,
 };
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,15 +142,15 @@ fn lane(id: &'static str, name: &'static str, all: &[TimelineRow], axis: Axis) -
         let first = held.first()?;
         let more = if held.len() > 1 { format!("; and {} more", held.len() - 1) } else { String::new() };
         let x = percent(axis.part(first.on)?);
-        Some(Mark { x, title: format!("{} {}{more}", time(first.at.0), safe::line(&first.what, 120)) })
+        Some(Mark { x, title: format!("{} {}{more}", utc(first.at.0), safe::line(&first.what, 120)) })
     };
     let marks = columns.values().filter_map(mark).collect();
     let count = mine().count();
     let summary = match (mine().next(), mine().next_back()) {
         (Some(first), Some(last)) if count > 1 => {
-            format!("{count}, between {} and {}", time(first.at.0), time(last.at.0))
+            format!("{count}, between {} and {}", utc(first.at.0), utc(last.at.0))
         }
-        (Some(first), _) => format!("one, at {}", time(first.at.0)),
+        (Some(first), _) => format!("one, at {}", utc(first.at.0)),
         _ => "none in the window".to_owned(),
     };
     Lane { id, name, marks, summary }
@@ -207,7 +208,7 @@ impl ErrorBars {
         let worst = counts.iter().max_by_key(|(at, [errors, _])| (*errors, -**at));
         let worst = worst.filter(|(_, [errors, _])| *errors > 0).and_then(|(at, [errors, _])| {
             let at = DateTime::<Utc>::from_timestamp_millis(axis.from + at * minutes * 60_000)?;
-            Some(format!("; the most errors, {errors}, in the {each} from {}", time(at)))
+            Some(format!("; the most errors, {errors}, in the {each} from {}", utc(at)))
         });
         let summary = format!(
             "{} lines at {} or {}, {} at {}{}",

@@ -5,6 +5,7 @@ use crate::{
     bundle::{Judged, Manifest, QueryRecord},
     profile::Threshold,
     report::{Series, safe, words},
+    text::utc,
 };
 use std::fmt::Write as _;
 
@@ -119,7 +120,7 @@ fn plot(query: &QueryRecord, own: &[&Series], axis: Axis) -> Plot {
     let more = usize::try_from(query.answer.series).unwrap_or(usize::MAX).saturating_sub(curves.len());
     let worst = query.answer.worst.as_ref().map(|worst| {
         let labels = safe::line(&named(&worst.labels), 200);
-        format!(" Worst {} {unit} at {} ({labels}).", safe::line(&worst.value, 40), super::super::time(worst.at))
+        format!(" Worst {} {unit} at {} ({labels}).", safe::line(&worst.value, 40), utc(worst.at))
     });
     let more = if more > 0 { format!(" {more} more series are not drawn.") } else { String::new() };
     let scrapes = if query.answer.of_scrapes { " From two scrapes, at the time of the collection." } else { "" };

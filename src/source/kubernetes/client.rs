@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Timeouts, retries and concurrency of a client.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct RequestLimits {
     /// Longest wait for the first byte of an answer, and between two chunks of its body.
     pub idle: Duration,
     /// Longest total wait before retries, over all requests to one cluster.
@@ -30,7 +30,7 @@ pub struct Limits {
     pub requests: usize,
 }
 
-impl Default for Limits {
+impl Default for RequestLimits {
     fn default() -> Self {
         Self { idle: Duration::from_secs(20), retry_budget: Duration::from_secs(60), attempts: 6, requests: 32 }
     }
@@ -40,7 +40,7 @@ impl Default for Limits {
 #[derive(Clone)]
 pub struct Kubernetes {
     pub(super) client: kube::Client,
-    pub(super) limits: Limits,
+    pub(super) limits: RequestLimits,
     pub(super) stop: Stop,
     /// Milliseconds waited before retries so far.
     waited: Arc<AtomicU64>,
@@ -60,7 +60,7 @@ pub struct Answer {
 impl Kubernetes {
     /// Wraps a client, whose own retries should be off.
     #[must_use]
-    pub fn new(client: kube::Client, limits: Limits, stop: Stop) -> Self {
+    pub fn new(client: kube::Client, limits: RequestLimits, stop: Stop) -> Self {
         let slots = Arc::new(Semaphore::new(limits.requests));
         Self { client, limits, stop, waited: Arc::default(), slots }
     }
@@ -82,7 +82,7 @@ impl Kubernetes {
         self.request(path, "*/*", Some(bytes)).await
     }
 
-    /// GETs a path whose answer goes on for minutes, and so does not count towards [`Limits::requests`].
+    /// GETs a path whose answer goes on for minutes, and so does not count towards [`RequestLimits::requests`].
     ///
     /// # Errors
     /// As [`Self::get`].
@@ -180,7 +180,7 @@ impl Kubernetes {
         uncounted.send(request, wait).await
     }
 
-    /// [`Limits::idle`] of this client.
+    /// [`RequestLimits::idle`] of this client.
     #[must_use]
     pub fn idle(&self) -> Duration {
         self.limits.idle

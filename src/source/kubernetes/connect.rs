@@ -1,7 +1,7 @@
 //! Owns the way from a kubeconfig context to a client: kubectl's rules for the file and the context, our timeouts, and
 //! impersonation.
 
-use super::client::{Kubernetes, Limits};
+use super::client::{Kubernetes, RequestLimits};
 use crate::source::{Stop, causes};
 use hyper_util::client::proxy::matcher::Matcher;
 use kube::{
@@ -94,7 +94,7 @@ impl ConnectError {
 ///
 /// # Errors
 /// If the kubeconfig, the context or its credentials cannot be used.
-pub async fn connect(target: &Target, limits: Limits, stop: Stop) -> Result<Connection, ConnectError> {
+pub async fn connect(target: &Target, limits: RequestLimits, stop: Stop) -> Result<Connection, ConnectError> {
     let (mut config, context, user, namespace) = load(target).await?;
     config.connect_timeout = Some(CONNECT);
     // Each body has its own timeouts, which tell a slow stream from a stalled one.

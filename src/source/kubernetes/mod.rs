@@ -10,7 +10,7 @@ mod listed;
 mod table;
 
 pub use super::error::{SourceError, causes};
-pub use client::{Answer, Kubernetes, Limits};
+pub use client::{Answer, Kubernetes, RequestLimits};
 pub use connect::{ConnectError, Connection, Target, connect};
 pub use discovery::{Discovery, Document};
 pub use listed::ListedObject;

@@ -100,7 +100,7 @@ fn the_manifest_says_what_the_copy_is_and_what_it_lacks() {
     assert!(logs.detail.starts_with("2 logs; ") && logs.detail.ends_with("this copy smaller; more"), "{}", logs.detail);
     let remarks = manifest.remarks.join("\n");
     for word in
-        [fitted.sha256.as_str(), "4 descriptions and 4 objects as YAML", &fitted.lines.words(), "the incident in time"]
+        [fitted.sha256.as_str(), "4 descriptions and 4 YAML files", &fitted.lines.words(), "the incident in time"]
     {
         assert!(remarks.contains(word), "{word} in {remarks}");
     }

@@ -140,7 +140,7 @@ fn facts_of_evidence(bundle: &Bundle) -> Facts {
         }
     }
     let mut facts = extract.into_facts().into_facts();
-    facts.settle(|path| bundle.reader.find(&EntryPath::new(path).ok()?).map(str::to_owned));
+    facts.assign_paths(|path| bundle.reader.find(&EntryPath::new(path).ok()?).map(str::to_owned));
     facts
 }
 

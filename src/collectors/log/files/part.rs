@@ -4,7 +4,7 @@
 use crate::{
     collectors::log::{
         cri::CriReader,
-        folder::Folder,
+        folder::LogFolder,
         names::File,
         pipeline::{CHUNK, LogPipeline, Stopped},
     },
@@ -23,7 +23,7 @@ const SLICE: usize = 8 << 10;
 
 /// Reads the files of a folder into a pipeline.
 pub(super) struct FileReader {
-    pub(super) folder: Folder,
+    pub(super) folder: LogFolder,
     pub(super) cri: CriReader,
     /// What was converted and not yet passed on.
     pub(super) out: Vec<u8>,
@@ -36,7 +36,7 @@ pub(super) struct FileReader {
 }
 
 impl FileReader {
-    pub(super) fn new(folder: Folder) -> Self {
+    pub(super) fn new(folder: LogFolder) -> Self {
         let (out, expected, first, last) = Default::default();
         Self { folder, cri: CriReader::default(), out, expected, first, last }
     }

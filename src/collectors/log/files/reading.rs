@@ -5,7 +5,7 @@ use crate::{
     bundle::GapCause,
     collect::ClusterContext,
     collectors::log::{
-        folder::{ATTEMPTS, Folder, MOMENT},
+        folder::{ATTEMPTS, LogFolder, MOMENT},
         gaps::LogGap,
         kubelet::{Taken, taken},
         names::{Age, File},
@@ -40,7 +40,7 @@ pub(in crate::collectors::log) async fn take(
 
 /// Divides the files at a moment. Returns the files that end before it, and where the first of the others begins.
 async fn choose(
-    folder: &Folder,
+    folder: &LogFolder,
     mut listed: Vec<File>,
     from: DateTime<Utc>,
 ) -> Result<(Vec<File>, FileStart), SourceError> {
@@ -113,7 +113,7 @@ impl Reading {
         pipeline: &mut LogPipeline,
         files: &LogFiles,
     ) -> Result<Self, NotRead> {
-        let folder = Folder { context: pipeline.sink.context.clone(), files: files.clone() };
+        let folder = LogFolder { context: pipeline.sink.context.clone(), files: files.clone() };
         let listed = folder.list().await?;
         if listed.is_empty() {
             return Err(NotRead::new("the node has no log files for this run of the container"));

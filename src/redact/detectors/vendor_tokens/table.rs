@@ -2,7 +2,7 @@
 //!
 //! To add a rule, add an entry with its id, what it replaces, examples, and the formats of its tokens. To add a format,
 //! add a line to its vendor. The keyword search, the examples' test and docs/SECURITY.md read this table. When it
-//! becomes too long for a file, begin a second one beside it and name both in [`TABLES`](super::TABLES).
+//! becomes too long for a file, begin a second one beside it and chain both in [`vendors`](super::vendors).
 
 use super::format::{
     CASE_SENSITIVE, Vendor, alphanumeric, dashed, dotted, format, has_dot, lower_hex, path, slack_cookie, upper, word,

@@ -5,7 +5,7 @@ use http::HeaderMap;
 
 /// How the Prometheus to ask is reached.
 #[derive(Clone)]
-pub enum Reach {
+pub enum PrometheusRoute {
     /// Through the API server, with these headers: behind a service that is named, or one that is found.
     Service(Option<Named>, HeaderMap),
     /// Over its own address, `--prometheus URL`.
