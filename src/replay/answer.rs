@@ -84,7 +84,7 @@ impl Refusal {
     }
 }
 
-/// Says why there is nothing, by what became of the tasks that asked for it.
+/// Says why there is nothing, from the outcomes of the tasks that asked for it.
 pub(super) fn refusal(records: &[&TaskRecord], what: &str, is_served: bool) -> Refusal {
     if records.is_empty() && !is_served {
         return Refusal::not_found("the server could not find the requested resource");
@@ -106,7 +106,7 @@ pub(super) fn refusal(records: &[&TaskRecord], what: &str, is_served: bool) -> R
     refusal.missing(&lines.join("; "))
 }
 
-/// What became of a task, in one line.
+/// The outcome of a task and its reason, in one line.
 pub(super) fn outcome_line(record: &TaskRecord) -> String {
     let causes = record.causes.join(": ");
     let word = serde_json::to_value(record.outcome).ok().and_then(|value| value.as_str().map(str::to_owned));
@@ -166,7 +166,7 @@ pub(super) fn kind_of(plural: &str) -> String {
     letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
 }
 
-/// A list, in the form that was asked for.
+/// A list, in the requested form.
 pub(super) fn list(
     tables: &[Arc<Table>],
     place: &Place,

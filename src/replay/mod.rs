@@ -103,7 +103,7 @@ impl Replay {
         kube::Client::new(service, "default")
     }
 
-    /// Takes what was asked for since the last call and had not been collected, each once.
+    /// Takes what was requested since the last call and had not been collected, each once.
     #[must_use]
     pub fn take_refused(&self) -> Vec<String> {
         std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))

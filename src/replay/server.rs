@@ -242,7 +242,7 @@ impl Server {
         Ok(bytes.into())
     }
 
-    /// Says why there is nothing: what became of the tasks that asked for it.
+    /// Says why there is nothing: the outcomes of the tasks that asked for it.
     fn refusal(&self, tasks: &[usize], what: &str) -> Refusal {
         let records: Vec<&TaskRecord> = tasks.iter().map(|task| &self.evidence.tasks()[*task]).collect();
         answer::refusal(&records, what, true)

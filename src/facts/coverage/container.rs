@@ -40,7 +40,7 @@ pub struct ObservedRun {
     pub log: RunLog,
 }
 
-/// What became of a run's log.
+/// Whether a run's log was collected, and if not, why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunLog {
     /// It was read, in one or several readings, each of a file or a time of its own.
@@ -54,7 +54,7 @@ pub enum RunLog {
 /// One reading of a log, or of one file of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogReading {
-    /// From when on lines were asked for. None where the last lines were asked for, of a run that was over before the
+    /// The time from which lines were requested. None if the last lines were requested, of a run that ended before the
     /// window.
     pub from: Option<DateTime<Utc>>,
     /// Where the file that was read begins.

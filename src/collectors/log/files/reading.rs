@@ -174,7 +174,7 @@ impl Reading {
         }
         self.reader.cri.finish(&mut self.reader.out);
         let full = self.reader.give(&mut pipeline, b"");
-        // A file that is asked for its beginning may be gone, or be another, by the time it is read.
+        // A file may be deleted or replaced between the request for its beginning and the one for its content.
         pipeline.begins = Some(match (self.begins, pipeline.filter.begins()) {
             (FileStart::At(at), Some(first)) => FileStart::At(at.min(first)),
             (FileStart::Empty, Some(first)) => FileStart::At(first),
