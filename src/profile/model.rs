@@ -91,14 +91,15 @@ pub struct Select {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Identity {
-    /// The metric whose labels identify the workload. If it is missing, any other metric with these labels is used.
+    /// The metric whose labels name the trust domain, the deployment and the region. If it is missing,
+    /// any other metric with these labels is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub info_metric: Option<String>,
-    /// The names of the labels that identify the workload.
+    /// Its labels with the trust domain, the deployment and the region.
     #[serde(default)]
     pub metric_labels: MetricLabels,
-    /// The fields of JSON log lines that identify the workload, each list tried in order. A dot steps into a nested
-    /// object.
+    /// The fields of JSON log lines that name the trust domain, the deployment and the region, each list tried in
+    /// order. A dot steps into a nested object.
     #[serde(default)]
     pub log_fields: LogFields,
     /// Labels of pods and nodes that name the region, tried in this order.
@@ -109,7 +110,7 @@ pub struct Identity {
     pub region_hints: RegionHints,
 }
 
-/// Metric labels that identify the workload.
+/// Metric labels with the trust domain, the deployment and the region.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MetricLabels {
@@ -131,7 +132,8 @@ impl MetricLabels {
     }
 }
 
-/// Log fields that identify the workload, each list tried in order. A dot steps into a nested object.
+/// Log fields that name the trust domain, the deployment and the region, each list tried in order. A dot steps
+/// into a nested object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogFields {
