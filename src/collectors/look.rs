@@ -51,8 +51,4 @@ impl Rows for Looking<'_> {
             self.look.told.add_event(self.cluster, &row.object, last);
         }
     }
-
-    fn restart(&mut self) {
-        self.look = Look::default();
-    }
 }

@@ -152,9 +152,7 @@ impl<'a> Objects<'a> {
 
     fn not_served(&self, plural: &str, group: &str, required: bool) -> Planned {
         let resource = Resource::unserved(group, plural);
-        let of_group =
-            |known: &&UnknownGroup| known.group_version.rsplit_once('/').map_or("", |(group, _)| group) == group;
-        let preset = match self.unknown.iter().find(of_group) {
+        let preset = match self.unknown.iter().find(|unknown| unknown.has(group)) {
             None => Preset::Absent(format!("the API server does not serve {resource}")),
             Some(UnknownGroup { group_version, causes }) => {
                 let cause = format!("cannot tell whether {resource} is served: discovery of {group_version} failed");

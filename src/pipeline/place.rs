@@ -51,7 +51,8 @@ pub enum PlaceError {
     Source(#[from] SourceError),
 }
 
-/// Finds the workload. A refusal is never an error here: the workload is then searched for in another way.
+/// Finds the workload. One answer that is refused, or that breaks, is never an error here: the workload is then searched
+/// for in another way.
 ///
 /// # Errors
 /// When no namespace can be settled on, or the API server cannot be reached.
@@ -81,7 +82,7 @@ async fn check(kubernetes: &Kubernetes, names: &[String]) -> Result<Vec<String>,
         match kubernetes.get_json::<Value>(&format!("/api/v1/namespaces/{name}"), "application/json").await {
             Ok(_) => {}
             Err(SourceError::Status { code: 404, .. }) => missing.push(name.clone()),
-            Err(SourceError::Status { code: 403, .. }) => doubtful.push(name.clone()),
+            Err(error) if error.is_of_one_answer() => doubtful.push(name.clone()),
             Err(error) => return Err(error.into()),
         }
     }
@@ -94,7 +95,7 @@ type Searched = BTreeMap<String, BTreeSet<String>>;
 async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> Result<(Searched, String), PlaceError> {
     let mut found = Searched::new();
     let mut how = String::new();
-    let mut forbidden = false;
+    let mut failed = None;
     for selector in selectors(profile, places) {
         match pods(kubernetes, None, Some(&selector)).await {
             Ok(pods) if !pods.is_empty() => {
@@ -105,7 +106,7 @@ async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> 
                 break;
             }
             Ok(_) => {}
-            Err(SourceError::Status { code: 403, .. }) => forbidden = true,
+            Err(error) if error.is_of_one_answer() => failed = Some(error),
             Err(error) => return Err(error.into()),
         }
     }
@@ -126,10 +127,10 @@ async fn search(kubernetes: &Kubernetes, profile: &Profile, places: &Places) -> 
     }
     if found.is_empty() {
         let context = places.context.clone().unwrap_or_else(|| "default".to_owned());
-        let why = if forbidden {
-            "listing pods in the whole cluster is forbidden"
-        } else {
-            "no server was found by label or name"
+        let why = match failed {
+            None => "no server was found by label or name".to_owned(),
+            Some(SourceError::Status { code: 403, .. }) => "listing pods in the whole cluster is forbidden".to_owned(),
+            Some(error) => format!("listing pods in the whole cluster failed: {}", error.causes().join(": ")),
         };
         return Ok(([(context, BTreeSet::new())].into(), format!("the context's namespace, because {why}")));
     }
@@ -147,7 +148,7 @@ async fn by_name(kubernetes: &Kubernetes, profile: &Profile) -> Result<(Vec<Stri
             let names = names.0.into_iter().map(|held| held.metadata.name);
             Ok((names.filter(|name| profile.owns_namespace(name)).collect(), true))
         }
-        Err(SourceError::Status { code: 403, .. }) => Ok((profile.select.namespaces.clone(), false)),
+        Err(error) if error.is_of_one_answer() => Ok((profile.select.namespaces.clone(), false)),
         Err(error) => Err(error.into()),
     }
 }
@@ -170,11 +171,11 @@ async fn scope(
         if !selected.is_empty() {
             break;
         }
-        let pods = none_if_forbidden(pods(kubernetes, Some(namespace), Some(&selector)).await)?;
+        let pods = none_if_refused(pods(kubernetes, Some(namespace), Some(&selector)).await)?;
         selected = pods.into_iter().map(|pod| pod.metadata.name).collect();
     }
     if selected.is_empty() && places.selector.is_none() && !profile.select.workloads.is_empty() {
-        let pods = none_if_forbidden(pods(kubernetes, Some(namespace), None).await)?;
+        let pods = none_if_refused(pods(kubernetes, Some(namespace), None).await)?;
         let ours = |pod: &Named| profile.select.workloads.iter().any(|workload| pod.is_of(workload));
         selected = pods.into_iter().filter(ours).map(|pod| pod.metadata.name).collect();
     }
@@ -187,7 +188,7 @@ async fn scope(
             let metadata_only = !group.is_empty();
             let path = format!("{root}/namespaces/{namespace}/{plural}");
             let mut objects = Held::<Value>::default();
-            none_if_forbidden(kubernetes.list(&path, metadata_only, &mut objects).await.map(|_| objects.0))
+            none_if_refused(kubernetes.list(&path, metadata_only, &mut objects).await.map(|_| objects.0))
         };
         let (pods, replica_sets, jobs, services) =
             tokio::join!(list("pods", ""), list("replicasets", "apps"), list("jobs", "batch"), list("services", ""));
@@ -197,9 +198,9 @@ async fn scope(
     Ok(Scope { own, pods: selected, related })
 }
 
-fn none_if_forbidden<T>(listed: Result<Vec<T>, SourceError>) -> Result<Vec<T>, SourceError> {
+fn none_if_refused<T>(listed: Result<Vec<T>, SourceError>) -> Result<Vec<T>, SourceError> {
     match listed {
-        Err(SourceError::Status { code: 403 | 404, .. }) => Ok(Vec::new()),
+        Err(error) if error.is_of_one_answer() => Ok(Vec::new()),
         listed => listed,
     }
 }
@@ -241,7 +242,11 @@ struct Owner {
     name: String,
 }
 
-impl Object for Named {}
+impl Object for Named {
+    fn key(&self) -> [&str; 3] {
+        [&self.metadata.namespace, &self.metadata.name, ""]
+    }
+}
 
 impl Named {
     /// A Deployment's pods are owned by its replica sets, whose names are its own and a hash.
@@ -270,9 +275,5 @@ impl<O: Object> Rows for Held<O> {
 
     fn row(&mut self, row: Row<O>) {
         self.0.push(row.object);
-    }
-
-    fn restart(&mut self) {
-        self.0.clear();
     }
 }

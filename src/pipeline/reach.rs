@@ -218,8 +218,8 @@ async fn ask(
     };
     // Sent alone, so that a cluster that does not answer, or does not accept the user, gets only one request.
     let (version, skew) = match kubernetes.version().await {
-        // A user who may not get the version may still list pods.
-        Err(error) if error.code() == Some(403) => (serde_json::Value::Null, None),
+        // A user who may not get the version may still list pods, and so may one behind a proxy that has no such path.
+        Err(error) if error.code().is_some() && error.is_of_one_answer() => (serde_json::Value::Null, None),
         answer => answer.map_err(unreached)?,
     };
     let places = Places { context: connection.namespace.clone(), ..targets.places.clone() };

@@ -77,12 +77,17 @@ impl Resource {
     /// The path of its collection, in one namespace or in the whole cluster.
     #[must_use]
     pub fn path(&self, namespace: Option<&str>) -> String {
-        let root = if self.group.is_empty() { "/api" } else { "/apis" };
         let within = match namespace {
             Some(namespace) if self.namespaced => format!("/namespaces/{namespace}"),
             _ => String::new(),
         };
-        format!("{root}/{}{within}/{}", self.api_version(), self.plural)
+        format!("{}/{}{within}/{}", self.root(), self.api_version(), self.plural)
+    }
+
+    /// The path that discovery of its group begins with.
+    #[must_use]
+    pub fn root(&self) -> &'static str {
+        if self.group.is_empty() { "/api" } else { "/apis" }
     }
 }
 
@@ -208,10 +213,22 @@ impl fmt::Display for Right {
 /// A group whose resources the server could not state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownGroup {
-    /// Group and version, as in `metrics.k8s.io/v1beta1`.
+    /// Group and version, as in `metrics.k8s.io/v1beta1`; `/api` or `/apis` if the groups themselves are unknown.
     pub group_version: String,
     /// Why, outermost cause first.
     pub causes: Vec<String>,
+}
+
+impl UnknownGroup {
+    /// Whether `group` is this one, or among these.
+    #[must_use]
+    pub fn has(&self, group: &str) -> bool {
+        match self.group_version.rsplit_once('/') {
+            Some(("", "apis")) => !group.is_empty(),
+            Some(("", _)) | None => group.is_empty(),
+            Some((known, _)) => known == group,
+        }
+    }
 }
 
 /// A resource that no server has stated.

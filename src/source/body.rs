@@ -50,7 +50,7 @@ impl BodyStream {
         let mut whole = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             if whole.len() + chunk.len() > limit {
-                return Err(SourceError::Broken(format!("the answer is larger than {limit} bytes").into()));
+                return Err(SourceError::TooLarge { limit });
             }
             whole.extend_from_slice(&chunk);
         }

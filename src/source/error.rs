@@ -39,9 +39,23 @@ pub enum SourceError {
     /// The body ended too early.
     #[error("the answer was cut off")]
     Broken(#[source] Box<dyn Error + Send + Sync>),
+    /// The body, or a part of it that has to fit into memory, is larger than anything that the API promises.
+    #[error("the answer, or one object in it, is larger than the limit of {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// The body is not what the API promises.
     #[error("the answer could not be parsed")]
     Parse(#[source] serde_json::Error),
+    /// The body is something else than what the API promises, such as the page of a login proxy.
+    #[error("the answer is not {wanted}; it begins with: {begins}")]
+    Unexpected {
+        /// What the API promises, such as `a list`.
+        wanted: &'static str,
+        /// The first words of the body, on one line.
+        begins: String,
+    },
     /// The request could not be built.
     #[error("the request could not be built")]
     Request(#[source] http::Error),
@@ -62,6 +76,43 @@ impl SourceError {
         }
         let Status { reason, message } = serde_json::from_slice(body).ok()?;
         (!message.is_empty()).then(|| Self::Status { code, reason, message: without_user(&message) })
+    }
+
+    /// The error of a body that is not what was asked for: cut off if it ends too early, a `Status` if it is one.
+    pub(super) fn unexpected(wanted: &'static str, body: &[u8], error: serde_json::Error) -> Self {
+        if error.is_eof() && !body.is_empty() {
+            return Self::Broken(Box::new(error));
+        }
+        Self::other_body(wanted, body)
+    }
+
+    /// The error of a body that is something else than what was asked for.
+    pub(super) fn other_body(wanted: &'static str, body: &[u8]) -> Self {
+        /// Characters of the body that are quoted.
+        const QUOTED: usize = 200;
+        if let Some(status) = Self::from_status(200, body) {
+            return status;
+        }
+        let text = String::from_utf8_lossy(&body[..body.len().min(4 * QUOTED)]);
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let begins = if words.is_empty() { "nothing".to_owned() } else { words.chars().take(QUOTED).collect() };
+        Self::Unexpected { wanted, begins }
+    }
+
+    /// Whether the failure is one of this answer, and says nothing about others: the server is there, and accepts the
+    /// user.
+    #[must_use]
+    pub fn is_of_one_answer(&self) -> bool {
+        match self {
+            Self::Status { code, .. } => *code != 401,
+            Self::TimedOut { .. }
+            | Self::Broken(_)
+            | Self::TooLarge { .. }
+            | Self::Parse(_)
+            | Self::Unexpected { .. }
+            | Self::Request(_) => true,
+            Self::Unreachable(_) | Self::Credentials { .. } | Self::Stopped(_) => false,
+        }
     }
 
     /// The HTTP status code, if there was an answer.

@@ -1,7 +1,8 @@
 //! The API server's client: what is sent, discovery old and new, and the limits on waiting.
 
-use crate::support::{Api, Reply, Run, World, world::legacy};
+use crate::support::{Api, Piece, Reply, Run, World, world::legacy};
 use kubectl_escalate::bundle::Outcome;
+use std::collections::BTreeSet;
 
 fn collect(api: &Api) -> crate::support::Ended {
     Run::collect(api).finish()
@@ -194,4 +195,91 @@ fn no_more_requests_are_in_flight_than_allowed() {
     Run::collect(&api).args(["--node-streams", &most.to_string()]).finish().exits(0);
     let seen = now.lock().expect("a count").1;
     assert!((1..=most).contains(&seen), "{seen} at once");
+}
+
+/// The first request for each target gets this answer, except for what comes from kubelets and pods.
+fn once_each(api: &Api, reply: impl Fn() -> Reply + Send + Sync + 'static) {
+    api.on(move |asked| (asked.earlier == 0 && asked.log().is_none() && !asked.path.contains("/proxy/")).then(&reply));
+}
+
+#[test]
+fn a_connection_that_breaks_before_any_answer_costs_nothing() {
+    let api = World::one().serve();
+    let failed = std::sync::Mutex::new(BTreeSet::new());
+    // Neither a status line nor a reset: the connection is closed, as a load balancer does that changes its backend.
+    api.on(move |asked| failed.lock().expect("a set").insert(asked.target.clone()).then(Reply::none));
+    let bundle = collect(&api).exits(0).bundle();
+    assert!(
+        bundle.manifest().tasks.iter().all(|task| task.outcome != Outcome::Failed),
+        "{:#?}",
+        bundle.manifest().tasks
+    );
+    bundle.outcome("list/tdd-one/pods", Outcome::Collected);
+}
+
+#[test]
+fn a_body_that_breaks_costs_nothing() {
+    let api = World::one().serve();
+    once_each(&api, || Reply::pieces([Piece::Bytes(b"{\"kind\": \"Li".to_vec()), Piece::Reset]));
+    let bundle = collect(&api).exits(0).bundle();
+    let failed = |task: &&kubectl_escalate::bundle::TaskRecord| task.outcome == Outcome::Failed;
+    assert_eq!(bundle.manifest().tasks.iter().find(failed).map(|task| &task.causes), None);
+}
+
+#[test]
+fn a_server_that_never_answers_is_given_up_soon() {
+    let api = Api::new(|_| Some(Reply::none()));
+    let began = std::time::Instant::now();
+    let ended = collect(&api).exits(4);
+    assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(ended.stderr.contains("kubectl --context prod version"), "{}", ended.stderr);
+    assert_eq!(api.asked().len(), 4, "one request, and no more than three again");
+}
+
+#[test]
+fn a_version_that_cannot_be_read_costs_only_itself() {
+    for reply in [Reply::status(500, "InternalError", "not now"), Reply::status(404, "NotFound", "no such path")] {
+        let api = World::one().serve();
+        api.on_path("/version", move |_| reply.clone());
+        collect(&api).exits(0).bundle().outcome("list/tdd-one/pods", Outcome::Collected);
+    }
+}
+
+#[test]
+fn without_discovery_the_kinds_of_every_kubernetes_are_collected() {
+    let login = || Reply::text("<!DOCTYPE html>\n<html><title>Sign in</title>").header("content-type", "text/html");
+    let odd = || Reply::json(&serde_json::json!({ "hello": "world" }));
+    let forbidden = Reply::forbidden;
+    let replies: [fn() -> Reply; 4] =
+        [login, odd, forbidden, || Reply::status(500, "InternalError", "the aggregator is away")];
+    for (roots, reply) in
+        [&["/apis"][..], &["/api", "/apis"]].iter().flat_map(|roots| replies.map(|reply| (roots, reply)))
+    {
+        let api = World::one().serve();
+        for root in *roots {
+            api.on_path(root, move |_| reply());
+        }
+        let ended = collect(&api).exits(0);
+        let bundle = ended.bundle();
+        bundle.outcome("list/tdd-one/pods", Outcome::Collected);
+        bundle.outcome("list/tdd-one/deployments.apps", Outcome::Empty);
+        let unknown = bundle.outcome("list/pods.metrics.k8s.io", Outcome::Failed);
+        assert!(unknown.causes[0].contains("cannot tell whether"), "{unknown:?}");
+        let discovery = bundle.outcome("discovery", Outcome::Truncated);
+        let said = discovery.causes.join("; ");
+        assert!(roots.iter().all(|root| said.contains(&format!("{root}: "))), "{said}");
+        if reply().is_page() {
+            assert!(said.contains("begins with: <!DOCTYPE html> <html><title>Sign in</title>"), "{said}");
+        }
+        let log = bundle.manifest().tasks.iter().find(|task| task.kind == "log").expect("a log");
+        assert_eq!(log.outcome, Outcome::Collected);
+    }
+}
+
+#[test]
+fn finding_the_servers_survives_an_answer_that_makes_no_sense() {
+    let api = World::one().serve();
+    api.on(|asked| (asked.path == "/api/v1/pods").then(|| Reply::text("<html>Sign in</html>")));
+    let ended = Run::collect(&api).finish().exits(0);
+    ended.bundle().outcome("list/tdd-one/pods", Outcome::Collected);
 }

@@ -104,14 +104,12 @@ pub(super) async fn collect(context: &ClusterContext, task: &Task, list: &ListTa
         claims: Vec::new(),
         object_series: AllObjectSeries::default(),
         found: 0,
-        last: String::new(),
-        restarted: false,
     };
     let path = task.path();
     let listing = context.kubernetes.list(&path, list.metadata_only, &mut gather);
     let listed = tokio::time::timeout(LONGEST, listing).await;
     let listed = listed.unwrap_or(Err(SourceError::TimedOut { what: "the whole list", after: LONGEST }));
-    let Gather { pipe, reach, mut objects, table, pods, claims, object_series, found, restarted, .. } = gather;
+    let Gather { pipe, reach, mut objects, table, pods, claims, object_series, found, .. } = gather;
     context.add_object_series(object_series, listed.is_ok());
     if listed.is_ok() {
         let all = || context.basis.place.namespaces.keys().map(String::as_str).collect();
@@ -132,6 +130,7 @@ pub(super) async fn collect(context: &ClusterContext, task: &Task, list: &ListTa
         let shown = Shown { pods, ..Shown::default() };
         return TaskResult { entries, shown, claims, objects, told, ..error.into() };
     }
+    let restarted = listed.as_ref().is_ok_and(|head| head.restarted);
     let mut result = match listed {
         Ok(_) => TaskResult::new(if found == 0 { Outcome::Empty } else { Outcome::Collected }),
         Err(error) => match refused(task, list, &error) {
@@ -185,9 +184,6 @@ struct Gather {
     claims: Vec<IdentityClaim>,
     object_series: AllObjectSeries,
     found: usize,
-    /// The greatest key so far, as etcd has it.
-    last: String,
-    restarted: bool,
 }
 
 impl Rows for Gather {
@@ -201,11 +197,6 @@ impl Rows for Gather {
         let ListedObject { value: object, managed_fields } = row.object;
         let metadata = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
         let (namespace, name) = (metadata("namespace"), metadata("name"));
-        // An API server lists in the order of its keys, so these were seen before the restart.
-        let key = format!("{namespace}/{name}");
-        if self.restarted && key <= self.last {
-            return;
-        }
         if let Some(reach) = &mut self.reach {
             reach.see(&object);
         }
@@ -244,15 +235,10 @@ impl Rows for Gather {
             self.object_series.add(|| of_object(&resource.group, &resource.plural, &object));
         }
         self.found += 1;
-        self.last = key.max(std::mem::take(&mut self.last));
         self.pipe.row(Kept { namespace, name, cells, object, counts });
     }
 
     async fn pause(&mut self) {
         self.pipe.hand_over().await;
-    }
-
-    fn restart(&mut self) {
-        self.restarted = true;
     }
 }

@@ -1,7 +1,8 @@
 //! Owns the client of one API server: timeouts, retries, and the number of requests at once.
 //!
-//! A request is given up after the idle time without a byte. Statuses 429, 503 and 504 are retried, within a budget of
-//! waiting that all requests to one cluster share.
+//! A request is given up after the idle time without a byte. It is sent again if the server is overloaded (429, 503,
+//! 504), if the connection broke before an answer came, and if a body that is read as a whole broke. All requests to one
+//! cluster share one budget of waiting.
 
 use crate::source::{BodyStream, SourceError, Stop, causes};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,6 +10,7 @@ use http::{HeaderMap, Request, StatusCode, header, response::Parts};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 use std::{
+    io,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,6 +18,11 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Attempts of a request that got no answer, including the first. A load balancer that changes its backend, or an API
+/// server that restarts, resets a few connections; `kubectl get` sends such a request again, too:
+/// <https://github.com/kubernetes/client-go/blob/v0.34.4/rest/request.go> (`isErrRetryableFunc`).
+const UNANSWERED: u32 = 4;
 
 /// Timeouts, retries and concurrency of a client.
 #[derive(Clone, Copy, Debug)]
@@ -94,61 +101,99 @@ impl Kubernetes {
     async fn request(&self, path: &str, accept: &str, range: Option<&str>) -> Result<Answer, SourceError> {
         let mut attempt = 1;
         loop {
-            let (error, after) = match self.try_get(path, accept, range).await? {
+            let Failure { error, again } = match self.try_get(path, accept, range).await {
                 Ok(answer) => return Ok(answer),
-                Err(refused) => refused,
+                Err(failure) => failure,
             };
-            let wait = after.unwrap_or_else(|| Duration::from_millis(250 << attempt.min(6)));
-            // An overloaded server says how long to wait; an unreachable one does not.
-            let attempts = if after.is_some() || error.code() == Some(429) { self.limits.attempts } else { 2 };
-            if attempt >= attempts || !self.take_wait(wait) {
+            let (attempts, wait) = match again {
+                Again::Never => return Err(error),
+                Again::Unanswered => (UNANSWERED, None),
+                // An overloaded server says how long to wait; an unreachable one does not.
+                Again::Overloaded { wait } if wait.is_some() || error.code() == Some(429) => {
+                    (self.limits.attempts, wait)
+                }
+                Again::Overloaded { .. } => (2, None),
+            };
+            if attempt >= attempts || !self.wait(attempt, wait).await? {
                 return Err(error);
             }
             attempt += 1;
-            tokio::select! {
-                reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),
-                () = tokio::time::sleep(wait) => {}
-            }
         }
     }
 
-    /// One attempt. The outer error is final; the inner one may be retried, after the time that the server asked for.
-    async fn try_get(
-        &self,
-        path: &str,
-        accept: &str,
-        range: Option<&str>,
-    ) -> Result<Result<Answer, (SourceError, Option<Duration>)>, SourceError> {
+    /// Waits before the next attempt: as long as the server said, otherwise longer each time. False, without a wait, if
+    /// the budget does not allow it.
+    async fn wait(&self, attempt: u32, said: Option<Duration>) -> Result<bool, SourceError> {
+        let wait = said.unwrap_or_else(|| backoff(attempt));
+        if !self.take_wait(wait) {
+            return Ok(false);
+        }
+        tokio::select! {
+            reason = self.stop.stopped() => Err(SourceError::Stopped(reason)),
+            () = tokio::time::sleep(wait) => Ok(true),
+        }
+    }
+
+    /// Counts an attempt whose body broke, and waits before the next one. False if there should be none.
+    ///
+    /// # Errors
+    /// If the run is told to end meanwhile.
+    pub async fn another_attempt(&self, attempt: &mut u32) -> Result<bool, SourceError> {
+        let is_next = *attempt < UNANSWERED && self.wait(*attempt, None).await?;
+        *attempt += 1;
+        Ok(is_next)
+    }
+
+    async fn try_get(&self, path: &str, accept: &str, range: Option<&str>) -> Result<Answer, Failure> {
         let mut request = Request::get(path).header(header::ACCEPT, accept);
         if let Some(range) = range {
             request = request.header(header::RANGE, range);
         }
         let (asked, clock) = (Utc::now(), Instant::now());
-        let (head, body) = self.send(request, self.limits.idle).await?;
+        let (head, body) = self.send(request, self.limits.idle).await.map_err(|error| {
+            let again = if is_unanswered(&error) { Again::Unanswered } else { Again::Never };
+            Failure { error, again }
+        })?;
         let middle = asked + clock.elapsed() / 2;
         let status = head.status;
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let date = header(header::DATE).and_then(|text| DateTime::parse_from_rfc2822(text).ok());
         let skew = date.map(|date| date.with_timezone(&Utc) + Duration::from_millis(500) - middle);
-        let after = header(header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
         if status.is_success() {
-            return Ok(Ok(Answer { status: status.as_u16(), skew, body }));
+            return Ok(Answer { status: status.as_u16(), skew, body });
         }
-        let error = refusal(status, body).await?;
+        let wait = header(header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
+        let error = refusal(status, body).await.unwrap_or_else(|stopped| stopped);
         // Behind the API server's proxy, these mean that nothing is there, not that it is overloaded.
         let is_proxied = path.contains("/proxy/");
-        match status {
-            StatusCode::TOO_MANY_REQUESTS => Ok(Err((error, after))),
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT if !is_proxied => Ok(Err((error, after))),
-            _ => Err(error),
-        }
+        let again = match status {
+            _ if matches!(error, SourceError::Stopped(_)) => Again::Never,
+            StatusCode::TOO_MANY_REQUESTS => Again::Overloaded { wait },
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT if !is_proxied => Again::Overloaded { wait },
+            _ => Again::Never,
+        };
+        Err(Failure { error, again })
     }
 
-    /// GETs a path once, where the answer counts whatever its status. A refusal is an error all the same.
+    /// GETs a path whose answer counts whatever its status. A refusal is an error all the same.
     ///
     /// # Errors
     /// As [`Self::get`].
     pub async fn get_whatever_status(&self, path: &str) -> Result<(u16, Vec<u8>), SourceError> {
+        let mut attempt = 1;
+        loop {
+            match self.try_whatever_status(path).await {
+                Err(error) if is_unanswered(&error) || matches!(error, SourceError::Broken(_)) => {
+                    if !self.another_attempt(&mut attempt).await? {
+                        return Err(error);
+                    }
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn try_whatever_status(&self, path: &str) -> Result<(u16, Vec<u8>), SourceError> {
         const LIMIT: usize = 1 << 20;
         let request = Request::get(path).header(header::ACCEPT, "*/*");
         let (head, body) = self.send(request, self.limits.idle).await?;
@@ -217,6 +262,27 @@ impl Kubernetes {
         }
     }
 
+    /// GETs a body that fits into memory, and how far the server's clock is ahead of ours.
+    async fn get_whole(
+        &self,
+        path: &str,
+        accept: &str,
+        limit: usize,
+    ) -> Result<(Vec<u8>, Option<TimeDelta>), SourceError> {
+        let mut attempt = 1;
+        loop {
+            let Answer { body, skew, .. } = self.get(path, accept).await?;
+            match body.whole(limit).await {
+                Err(error @ SourceError::Broken(_)) => {
+                    if !self.another_attempt(&mut attempt).await? {
+                        return Err(error);
+                    }
+                }
+                whole => return whole.map(|whole| (whole, skew)),
+            }
+        }
+    }
+
     /// GETs JSON that fits into memory.
     ///
     /// # Errors
@@ -224,8 +290,8 @@ impl Kubernetes {
     pub async fn get_json<T: serde::de::DeserializeOwned>(&self, path: &str, accept: &str) -> Result<T, SourceError> {
         /// An object in etcd has at most 1.5 MiB; the discovery of a large cluster, a few MiB.
         const LIMIT: usize = 32 << 20;
-        let whole = self.get(path, accept).await?.body.whole(LIMIT).await?;
-        serde_json::from_slice(&whole).map_err(SourceError::Parse)
+        let (whole, _) = self.get_whole(path, accept, LIMIT).await?;
+        serde_json::from_slice(&whole).map_err(|error| SourceError::unexpected("JSON of the API", &whole, error))
     }
 
     /// The server's version, and how far its clock is ahead of ours: to about half a second, since the `Date` header has
@@ -234,9 +300,9 @@ impl Kubernetes {
     /// # Errors
     /// As [`Self::get_json`].
     pub async fn version(&self) -> Result<(serde_json::Value, Option<TimeDelta>), SourceError> {
-        let answer = self.get("/version", "application/json").await?;
-        let whole = answer.body.whole(1 << 20).await?;
-        Ok((serde_json::from_slice(&whole).map_err(SourceError::Parse)?, answer.skew))
+        let (whole, skew) = self.get_whole("/version", "application/json", 1 << 20).await?;
+        let version = serde_json::from_slice(&whole);
+        Ok((version.map_err(|error| SourceError::unexpected("a version", &whole, error))?, skew))
     }
 
     /// Takes this wait from the budget; false if it does not fit.
@@ -247,6 +313,55 @@ impl Kubernetes {
         let spend = |spent: u64| spent.checked_add(wait).filter(|spent| *spent <= budget);
         self.waited.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).is_ok()
     }
+}
+
+/// A failed attempt, and whether another one may succeed.
+struct Failure {
+    error: SourceError,
+    again: Again,
+}
+
+enum Again {
+    Never,
+    /// The server had no time for it, and may have said how long to wait.
+    Overloaded {
+        wait: Option<Duration>,
+    },
+    /// The connection failed before an answer came.
+    Unanswered,
+}
+
+/// A quarter of a second, then twice as long each time; up to half of it is left to chance, so that clients which failed
+/// together do not come back together.
+fn backoff(attempt: u32) -> Duration {
+    let longest = Duration::from_millis(500 << attempt.clamp(1, 7).saturating_sub(1));
+    // Without chance, it is the longest wait.
+    let share = getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX));
+    longest.mul_f64(0.5 + share / 2.0)
+}
+
+/// Whether a connection failed in a way that another one may not: it was refused, reset or closed. A certificate that is
+/// not trusted, or a name that does not exist, stays so.
+fn is_unanswered(error: &SourceError) -> bool {
+    let mut cause = match error {
+        SourceError::Unreachable(error) => Some(&**error as &(dyn std::error::Error + 'static)),
+        _ => None,
+    };
+    while let Some(error) = cause {
+        let of_http = error.downcast_ref::<hyper::Error>();
+        if of_http.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed()) {
+            return true;
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, UnexpectedEof};
+            let kinds = [BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, UnexpectedEof];
+            if kinds.contains(&error.kind()) {
+                return true;
+            }
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// What was wrong with the credentials, if they are the cause. They are checked when a client is made, and again by its

@@ -1,7 +1,8 @@
 //! Owns discovery: which resources an API server serves. Two requests with aggregated discovery, or one for each group
-//! from servers before 1.27. A group that fails does not affect the others.
+//! from servers before 1.27. A group that fails does not affect the others; if the list of groups fails, the kinds that
+//! every Kubernetes serves are still known.
 
-use super::client::Kubernetes;
+use super::{client::Kubernetes, well_known::well_known};
 use crate::{
     plan::{Resource, UnknownGroup},
     source::SourceError,
@@ -46,26 +47,47 @@ impl Discovery {
 }
 
 impl Kubernetes {
-    /// Reads the discovery documents of the API server.
+    /// Reads the discovery documents of the API server. A document that is refused, or that is something else, is among
+    /// the failures, and the resources that every Kubernetes serves stand in for it.
     ///
     /// # Errors
-    /// If the list of groups cannot be read.
+    /// If the API server cannot be reached, or does not accept the user.
     pub async fn discover(&self) -> Result<Discovery, SourceError> {
         let (core, groups) = tokio::join!(
             self.get_json::<Value>("/api", ACCEPT_AGGREGATED_DISCOVERY_V2),
             self.get_json::<Value>("/apis", ACCEPT_AGGREGATED_DISCOVERY_V2),
         );
         let mut discovery = Discovery::default();
-        for (path, body) in [("/api", core?), ("/apis", groups?)] {
-            if body["kind"] == "APIGroupDiscoveryList" {
-                let list: APIGroupDiscoveryList = serde_json::from_value(body.clone()).map_err(SourceError::Parse)?;
-                list.items.into_iter().for_each(|group| aggregated(&mut discovery, group));
-            } else {
-                self.group_by_group(&mut discovery, path, &body).await?;
+        for (root, answer) in [("/api", core), ("/apis", groups)] {
+            let read = match answer {
+                Ok(body) => self.read(&mut discovery, root, body).await,
+                Err(error) => Err(error),
+            };
+            match read {
+                Ok(()) => {}
+                Err(error) if error.is_of_one_answer() => {
+                    let served = well_known().into_iter().filter(|resource| resource.root() == root);
+                    served.for_each(|resource| discovery.add(resource));
+                    discovery.failed.push(UnknownGroup { group_version: root.to_owned(), causes: error.causes() });
+                }
+                Err(error) => return Err(error),
             }
-            discovery.documents.push(Document { path: path.to_owned(), body });
         }
         Ok(discovery)
+    }
+
+    /// Reads the document of a root, and what it leads to.
+    async fn read(&self, discovery: &mut Discovery, root: &str, body: Value) -> Result<(), SourceError> {
+        match body["kind"].as_str() {
+            Some("APIGroupDiscoveryList") => {
+                let list: APIGroupDiscoveryList = serde_json::from_value(body.clone()).map_err(SourceError::Parse)?;
+                list.items.into_iter().for_each(|group| aggregated(discovery, group));
+            }
+            Some("APIVersions" | "APIGroupList") => self.group_by_group(discovery, root, &body).await?,
+            _ => return Err(SourceError::other_body("a list of API groups", body.to_string().as_bytes())),
+        }
+        discovery.documents.push(Document { path: root.to_owned(), body });
+        Ok(())
     }
 
     /// One request for each group, for servers without aggregated discovery.

@@ -19,6 +19,10 @@ pub struct ListedObject {
 }
 
 impl Object for ListedObject {
+    fn key(&self) -> [&str; 3] {
+        self.value.key()
+    }
+
     fn set_type(&mut self, api_version: &str, kind: &str) {
         self.value.set_type(api_version, kind);
     }

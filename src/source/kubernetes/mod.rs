@@ -8,6 +8,7 @@ mod discovery;
 mod forward;
 mod listed;
 mod table;
+mod well_known;
 
 pub use super::error::{SourceError, causes};
 pub use client::{Answer, Kubernetes, RequestLimits};

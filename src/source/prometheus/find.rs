@@ -223,10 +223,6 @@ impl Rows for Names {
             self.0.push((likelihood, namespace, name));
         }
     }
-
-    fn restart(&mut self) {
-        self.0.clear();
-    }
 }
 
 #[derive(Default, Deserialize)]
@@ -235,7 +231,11 @@ struct Named {
     metadata: Metadata,
 }
 
-impl Object for Named {}
+impl Object for Named {
+    fn key(&self) -> [&str; 3] {
+        [&self.metadata.namespace, &self.metadata.name, ""]
+    }
+}
 
 #[derive(Default, Deserialize)]
 #[serde(default)]

@@ -165,12 +165,12 @@ fn a_body_that_is_no_list_is_a_failure_that_costs_only_itself() {
     let whole = page(&["a", "b"], "").to_string().into_bytes();
     let half = whole[..whole.len() / 2].to_vec();
     let cases: Vec<(Reply, &str)> = vec![
-        (Reply::text(half.clone()), "could not be parsed"),
+        (Reply::text(half.clone()), "cut off"),
         (Reply::pieces([Piece::Bytes(half.clone()), Piece::Reset]), "cut off"),
         (Reply::pieces([Piece::Bytes(half), Piece::Stall]), "took longer than 2 s"),
-        (Reply::text("<html><body>Log in to the proxy</body></html>"), "could not be parsed"),
+        (Reply::text("<html><body>Log in to the proxy</body></html>"), "begins with: <html><body>Log in to the proxy"),
         (Reply::text("<html>Bad gateway</html>").with_status(502), "Bad gateway"),
-        (Reply::text(""), "could not be parsed"),
+        (Reply::text(""), "begins with: nothing"),
     ];
     for (reply, cause) in cases {
         let (_, ended) = with_list(move |_| reply.clone());
@@ -315,4 +315,79 @@ fn a_scrape_that_could_not_be_made_is_a_failure() {
     let bundle = ended.bundle();
     let scrape = bundle.manifest().tasks.iter().find(|task| task.kind == "scrape").expect("a scrape");
     assert_eq!(scrape.outcome, Outcome::Failed, "{scrape:?}");
+}
+
+#[test]
+fn a_page_that_breaks_is_requested_again_and_its_rows_come_once() {
+    let (api, ended) = with_list(|asked| match (asked.parameter("continue"), asked.earlier) {
+        ("", 0) => broken(&page(&["a", "b"], "more")),
+        ("", _) => Reply::json(&page(&["a", "b", "c"], "more")),
+        (_, 0) => Reply::status(500, "InternalError", "etcdserver: leader changed"),
+        (_, 1) => broken(&page(&["d", "e"], "")),
+        _ => Reply::json(&page(&["d", "e"], "")),
+    });
+    assert_eq!(names(&ended.exits(0)), ["a", "b", "c", "d", "e"]);
+    assert!((5..=6).contains(&api.asked_for(CONFIG_MAPS).len()), "{:#?}", api.asked_for(CONFIG_MAPS));
+}
+
+/// All of the page but its end.
+fn broken(page: &Value) -> Reply {
+    let text = page.to_string();
+    Reply::pieces([Piece::Bytes(text.as_bytes()[..text.len() - 3].to_vec()), Piece::Reset])
+}
+
+#[test]
+fn a_list_that_always_breaks_keeps_what_came() {
+    let (api, ended) = with_list(|_| broken(&page(&["a", "b"], "")));
+    let bundle = ended.exits(0).bundle();
+    let task = bundle.outcome(LIST, Outcome::Truncated);
+    assert!(task.causes[0].contains("cut off"), "{task:?}");
+    assert_eq!(api.asked_for(CONFIG_MAPS).len(), 4);
+}
+
+#[test]
+fn an_answer_that_is_no_list_is_a_failure_that_quotes_it() {
+    for (body, said) in [
+        ("<html><body>Please sign in</body></html>", "begins with: <html><body>Please sign in"),
+        (r#"{"kind":"Status","status":"Failure","message":"the token has no access","code":403}"#, "has no access"),
+        (r#"{"hello":"world"}"#, r#"begins with: {"hello":"world"}"#),
+        (r#"["a"]"#, r#"begins with: ["a"]"#),
+        ("", "begins with: nothing"),
+        ("null", "begins with: null"),
+    ] {
+        let (_, ended) = with_list(move |_| Reply::text(body));
+        let task = ended.bundle().outcome(LIST, Outcome::Failed).clone();
+        assert!(task.causes.join(": ").contains(said), "{body}: {task:?}");
+    }
+}
+
+#[test]
+fn a_list_without_an_end_is_recognised() {
+    for token in [|_: &Asked| "same".to_owned(), |asked: &Asked| format!("{}x", asked.parameter("continue"))] {
+        let (api, ended) = with_list(move |asked| Reply::json(&page(&["a", "b"], &token(asked))));
+        let task = ended.bundle().outcome(LIST, Outcome::Truncated).clone();
+        assert!(task.causes.join(": ").contains("does not end"), "{task:?}");
+        assert!(api.asked_for(CONFIG_MAPS).len() < 110);
+    }
+}
+
+#[test]
+fn an_object_that_pages_repeat_is_kept_once() {
+    let (_, ended) = with_list(|asked| {
+        Reply::json(&match asked.parameter("continue") {
+            "" => page(&["a", "b"], "more"),
+            _ => page(&["b", "c"], ""),
+        })
+    });
+    assert_eq!(names(&ended.exits(0)), ["a", "b", "c"]);
+}
+
+#[test]
+fn what_is_around_the_rows_is_limited() {
+    let (_, ended) = with_list(|_| {
+        let rest = Piece::Times(64, vec![b'x'; 1 << 20]);
+        Reply::pieces([Piece::Bytes(br#"{"kind":"Table","apiVersion":""#.to_vec()), rest])
+    });
+    let task = ended.bundle().outcome(LIST, Outcome::Failed).clone();
+    assert!(task.causes.join(": ").contains("larger than the limit of 16777216 bytes"), "{task:?}");
 }

@@ -143,6 +143,16 @@ impl Reply {
         Self::status(403, "Forbidden", "User \"jane\" may not do this")
     }
 
+    /// No answer: the connection is closed.
+    pub(crate) fn none() -> Self {
+        Self { status: 0, headers: Vec::new(), body: Vec::new(), whole: true }
+    }
+
+    /// Whether it is a page for people.
+    pub(crate) fn is_page(&self) -> bool {
+        self.headers.iter().any(|(name, value)| name == "content-type" && value == "text/html")
+    }
+
     pub(crate) fn no_content() -> Self {
         Self { status: 204, headers: Vec::new(), body: Vec::new(), whole: true }
     }
@@ -282,6 +292,9 @@ fn serve(stream: TcpStream, shared: &Shared) {
 
 /// `None` when the client has left, otherwise whether the connection is still good.
 fn send(out: &mut TcpStream, reply: Reply, shared: &Shared) -> Option<bool> {
+    if reply.status == 0 {
+        return Some(false);
+    }
     let mut head = format!("HTTP/1.1 {} Fake\r\n", reply.status);
     reply.headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
     match (&reply.body[..], reply.whole) {
