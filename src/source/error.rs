@@ -78,7 +78,7 @@ impl SourceError {
         (!message.is_empty()).then(|| Self::Status { code, reason, message: without_user(&message) })
     }
 
-    /// The error of a body that is not what was asked for: cut off if it ends too early, a `Status` if it is one.
+    /// The error of a body that is not what was requested: cut off if it ends too early, a `Status` if it is one.
     pub(super) fn unexpected(wanted: &'static str, body: &[u8], error: serde_json::Error) -> Self {
         if error.is_eof() && !body.is_empty() {
             return Self::Broken(Box::new(error));
@@ -86,7 +86,7 @@ impl SourceError {
         Self::other_body(wanted, body)
     }
 
-    /// The error of a body that is something else than what was asked for.
+    /// The error of a body that is something else than what was requested.
     pub(super) fn other_body(wanted: &'static str, body: &[u8]) -> Self {
         /// Characters of the body that are quoted.
         const QUOTED: usize = 200;
