@@ -61,10 +61,10 @@ async fn collect(context: &ClusterContext, task: &Task, health: &Health) -> Task
     };
     let (clean, counts) = context.run.redactor.text(&body);
     match context.write(layout::api_text(&context.cluster, health.0), &task.request(), &clean, counts) {
-        Ok(entry) if status == 200 => TaskResult::collected(vec![entry]),
         Ok(entry) => {
-            let causes = vec![format!("the API server answered with status {status}: a check failed")];
-            TaskResult { causes, ..TaskResult::collected(vec![entry]) }
+            let failed = || format!("the API server answered with status {status}: a check failed");
+            let causes = (status != 200).then(failed).into_iter().collect();
+            TaskResult { causes, http_status: Some(status), ..TaskResult::collected(vec![entry]) }
         }
         Err(error) => error.into(),
     }
