@@ -1,7 +1,7 @@
 //! Owns the client of one API server: timeouts, retries, and the number of requests at once.
 //!
-//! A request is given up after the idle time without a byte. Statuses 429, 503 and 504 are retried, within a budget of
-//! waiting that all requests to one cluster share.
+//! A request is given up after the idle time without a byte. Statuses 429, 502, 503 and 504 are retried, within a budget
+//! of waiting that all requests to one cluster share.
 
 use crate::source::{BodyStream, SourceError, Stop, causes};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -94,31 +94,36 @@ impl Kubernetes {
     async fn request(&self, path: &str, accept: &str, range: Option<&str>) -> Result<Answer, SourceError> {
         let mut attempt = 1;
         loop {
-            let (error, after) = match self.try_get(path, accept, range).await? {
+            match self.try_get(path, accept, range).await? {
                 Ok(answer) => return Ok(answer),
-                Err(refused) => refused,
-            };
-            let wait = after.unwrap_or_else(|| Duration::from_millis(250 << attempt.min(6)));
-            // An overloaded server says how long to wait; an unreachable one does not.
-            let attempts = if after.is_some() || error.code() == Some(429) { self.limits.attempts } else { 2 };
-            if attempt >= attempts || !self.take_wait(wait) {
-                return Err(error);
+                Err(refused) => self.wait_to_retry(attempt, refused).await?,
             }
             attempt += 1;
-            tokio::select! {
-                reason = self.stop.stopped() => return Err(SourceError::Stopped(reason)),
-                () = tokio::time::sleep(wait) => {}
-            }
         }
     }
 
-    /// One attempt. The outer error is final; the inner one may be retried, after the time that the server asked for.
+    /// Waits until the attempt after this one, as long as the server asked for. The refusal is the error if there is no
+    /// further attempt.
+    async fn wait_to_retry(&self, attempt: u32, (error, after): Refused) -> Result<(), SourceError> {
+        let wait = after.unwrap_or_else(|| Duration::from_millis(250 << attempt.min(6)));
+        // An overloaded server says how long to wait; an unreachable one does not.
+        let attempts = if after.is_some() || error.code() == Some(429) { self.limits.attempts } else { 2 };
+        if attempt >= attempts || !self.take_wait(wait) {
+            return Err(error);
+        }
+        tokio::select! {
+            reason = self.stop.stopped() => Err(SourceError::Stopped(reason)),
+            () = tokio::time::sleep(wait) => Ok(()),
+        }
+    }
+
+    /// One attempt. The outer error is final; the inner one may be retried.
     async fn try_get(
         &self,
         path: &str,
         accept: &str,
         range: Option<&str>,
-    ) -> Result<Result<Answer, (SourceError, Option<Duration>)>, SourceError> {
+    ) -> Result<Result<Answer, Refused>, SourceError> {
         let mut request = Request::get(path).header(header::ACCEPT, accept);
         if let Some(range) = range {
             request = request.header(header::RANGE, range);
@@ -127,39 +132,35 @@ impl Kubernetes {
         let (head, body) = self.send(request, self.limits.idle).await?;
         let middle = asked + clock.elapsed() / 2;
         let status = head.status;
-        let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-        let date = header(header::DATE).and_then(|text| DateTime::parse_from_rfc2822(text).ok());
+        let date = text_of(&head, header::DATE).and_then(|text| DateTime::parse_from_rfc2822(text).ok());
         let skew = date.map(|date| date.with_timezone(&Utc) + Duration::from_millis(500) - middle);
-        let after = header(header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
         if status.is_success() {
             return Ok(Ok(Answer { status: status.as_u16(), skew, body }));
         }
-        let error = refusal(status, body).await?;
-        // Behind the API server's proxy, these mean that nothing is there, not that it is overloaded.
-        let is_proxied = path.contains("/proxy/");
-        match status {
-            StatusCode::TOO_MANY_REQUESTS => Ok(Err((error, after))),
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT if !is_proxied => Ok(Err((error, after))),
-            _ => Err(error),
-        }
+        refused(&head, refusal(status, body).await?, path).map(Err)
     }
 
-    /// GETs a path once, where the answer counts whatever its status. A refusal is an error all the same.
+    /// GETs a path whose answer counts whatever its status, if `is_answer` recognises the body: then it is not retried.
+    /// Any other answer is a refusal, even one with status 200.
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub async fn get_whatever_status(&self, path: &str) -> Result<(u16, Vec<u8>), SourceError> {
+    pub async fn get_whatever_status(
+        &self,
+        path: &str,
+        is_answer: fn(&[u8]) -> bool,
+    ) -> Result<(u16, Vec<u8>), SourceError> {
         const LIMIT: usize = 1 << 20;
-        let request = Request::get(path).header(header::ACCEPT, "*/*");
-        let (head, body) = self.send(request, self.limits.idle).await?;
-        if head.status.is_client_error() {
-            return Err(refusal(head.status, body).await?);
-        }
-        let whole = body.whole(LIMIT).await?;
-        let code = head.status.as_u16();
-        match SourceError::from_status(code, &whole).filter(|_| !head.status.is_success()) {
-            Some(refused) => Err(refused),
-            None => Ok((code, whole)),
+        let mut attempt = 1;
+        loop {
+            let request = Request::get(path).header(header::ACCEPT, "*/*");
+            let (head, body) = self.send(request, self.limits.idle).await?;
+            let whole = body.whole(LIMIT).await?;
+            if is_answer(&whole) {
+                return Ok((head.status.as_u16(), whole));
+            }
+            self.wait_to_retry(attempt, refused(&head, error_of(head.status, &whole), path)?).await?;
+            attempt += 1;
         }
     }
 
@@ -262,18 +263,41 @@ fn credentials(error: &kube::Error) -> Option<String> {
     None
 }
 
+/// A refusal that may be retried, and after how long, if the server said so.
+type Refused = (SourceError, Option<Duration>);
+
+/// Whether an answer's refusal may be retried; if not, it is the error.
+fn refused(head: &Parts, error: SourceError, path: &str) -> Result<Refused, SourceError> {
+    // Behind the API server's proxy, these mean that nothing is there, not that it is overloaded.
+    let is_proxied = path.contains("/proxy/");
+    match head.status {
+        StatusCode::TOO_MANY_REQUESTS => {}
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT if !is_proxied => {}
+        _ => return Err(error),
+    }
+    let after = text_of(head, header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
+    Ok((error, after))
+}
+
+fn text_of(head: &Parts, name: header::HeaderName) -> Option<&str> {
+    head.headers.get(name)?.to_str().ok()
+}
+
 /// The error that a refusal's body describes: a `Status` object, or the start of any other text.
 pub(super) async fn refusal(status: StatusCode, body: BodyStream) -> Result<SourceError, SourceError> {
+    match body.whole(64 << 10).await {
+        Ok(whole) => Ok(error_of(status, &whole)),
+        Err(stopped @ SourceError::Stopped(_)) => Err(stopped),
+        Err(_) => Ok(error_of(status, &[])),
+    }
+}
+
+fn error_of(status: StatusCode, body: &[u8]) -> SourceError {
     let code = status.as_u16();
-    let whole = match body.whole(64 << 10).await {
-        Ok(whole) => whole,
-        Err(stopped @ SourceError::Stopped(_)) => return Err(stopped),
-        Err(_) => Vec::new(),
-    };
-    Ok(SourceError::from_status(code, &whole).unwrap_or_else(|| {
-        let text = String::from_utf8_lossy(&whole[..whole.len().min(300)]).trim().to_owned();
+    SourceError::from_status(code, body).unwrap_or_else(|| {
+        let text = String::from_utf8_lossy(&body[..body.len().min(300)]).trim().to_owned();
         let phrase = status.canonical_reason().unwrap_or_default();
         let message = if text.is_empty() { phrase.to_owned() } else { format!("{phrase}: {text}") };
         SourceError::Status { code, reason: String::new(), message }
-    }))
+    })
 }
