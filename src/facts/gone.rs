@@ -20,7 +20,7 @@ pub struct MentionedPods(BTreeMap<(String, String, String), GonePod>);
 impl MentionedPods {
     /// Adds an event of the cluster.
     pub fn add_event(&mut self, cluster: &str, event: &Value) {
-        let EventTimes { first: Some(first), last: Some(last), .. } = EventTimes::of(event) else { return };
+        let Some(EventTimes { first, last, .. }) = EventTimes::of(event) else { return };
         let of = &event["involvedObject"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let key = (text(&of["namespace"]), text(&of["name"]), text(&of["uid"]));

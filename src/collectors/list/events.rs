@@ -44,12 +44,12 @@ impl EventsReach {
     /// An event that the server still has, whoever's it is: of one that is not ours, its time is all
     /// that is looked at.
     pub(super) fn see(&mut self, event: &Value) {
-        self.oldest = [self.oldest, EventTimes::of(event).written].into_iter().flatten().min();
+        self.oldest = [self.oldest, EventTimes::of(event).map(|times| times.written)].into_iter().flatten().min();
     }
 
     /// One that goes into the bundle.
     pub(super) fn keep(&mut self, cluster: &str, namespace: &str, event: &Value) {
-        let at = EventTimes::of(event).last;
+        let at = EventTimes::of(event).map(|times| times.last);
         self.told.add_event(cluster, event);
         let kept = self.kept.entry(namespace.to_owned()).or_default();
         kept.first = [kept.first, at].into_iter().flatten().min();

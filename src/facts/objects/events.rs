@@ -42,7 +42,7 @@ pub(super) fn read(event: &Value) -> Option<EventFacts> {
     }
     let about = about(event);
     let counts = [&event["count"], &event["deprecatedCount"], &event["series"]["count"]];
-    let EventTimes { first, last, .. } = EventTimes::of(event);
+    let times = EventTimes::of(event);
     let note = if event["message"].is_string() { &event["message"] } else { &event["note"] };
     Some(EventFacts {
         namespace: text(&event["metadata"]["namespace"]),
@@ -51,8 +51,8 @@ pub(super) fn read(event: &Value) -> Option<EventFacts> {
         reason,
         note: text(note),
         count: counts.into_iter().map(count).max().unwrap_or_default().max(1),
-        first,
-        last,
+        first: times.map(|times| times.first),
+        last: times.map(|times| times.last),
         ..EventFacts::default()
     })
 }
