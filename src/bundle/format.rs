@@ -345,6 +345,9 @@ pub struct TaskRecord {
     /// How long it took, in milliseconds.
     #[serde(default)]
     pub duration_ms: u64,
+    /// HTTP status of the answer, where it is part of the evidence: the API server's health.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
     /// Paths of its entries, inside the bundle's folder.
     #[serde(default)]
     pub entries: Vec<String>,

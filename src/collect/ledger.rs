@@ -300,6 +300,7 @@ pub(super) fn record(record: &EndedTask, entries: Vec<String>) -> TaskRecord {
         hint: result.hint.clone(),
         started: *started,
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        http_status: result.http_status,
         entries,
     }
 }

@@ -17,6 +17,8 @@ pub struct TaskResult {
     pub causes: Vec<String>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// HTTP status of the answer, where it is part of the evidence.
+    pub http_status: Option<u16>,
     /// The files that it wrote into the bundle.
     pub entries: Vec<Entry>,
     /// What planning continues from.
@@ -49,6 +51,7 @@ impl TaskResult {
             outcome,
             causes: Vec::new(),
             hint: None,
+            http_status: None,
             entries: Vec::new(),
             shown: Shown::default(),
             told: None,

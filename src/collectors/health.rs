@@ -2,9 +2,10 @@
 
 use super::collector::Collector;
 use crate::{
-    bundle::layout,
+    bundle::{Outcome, layout},
     collect::{ClusterContext, TaskResult},
     plan::{Planned, Planning, Priority, Right, Stage, Task, TaskSpec},
+    source::kubernetes::SourceError,
 };
 use futures_util::future::FutureExt as _;
 
@@ -53,19 +54,36 @@ fn plan(planning: &Planning<'_>) -> Vec<Planned> {
     }
 }
 
-/// A server that is not ready says which of its checks failed, with an error's status: that is what is looked for.
+/// A server that is not ready says which of its checks failed, with status 500: that is the answer that is wanted.
 async fn collect(context: &ClusterContext, task: &Task, health: &Health) -> TaskResult {
-    let (status, body) = match context.kubernetes.get_whatever_status(&task.path()).await {
+    let (status, body) = match context.kubernetes.get_whatever_status(&task.path(), is_health).await {
         Ok(answer) => answer,
+        // The API server's refusals have a reason, but the 404 of one that is too old for the path.
+        Err(SourceError::Status { code, reason, message }) if reason.is_empty() && code != 404 => {
+            return from_elsewhere(code, &message);
+        }
         Err(error) => return TaskResult::failed(&error, task),
     };
     let (clean, counts) = context.run.redactor.text(&body);
     match context.write(layout::api_text(&context.cluster, health.0), &task.request(), &clean, counts) {
-        Ok(entry) if status == 200 => TaskResult::collected(vec![entry]),
         Ok(entry) => {
-            let causes = vec![format!("the API server answered with status {status}: a check failed")];
-            TaskResult { causes, ..TaskResult::collected(vec![entry]) }
+            let failed = || format!("the API server answered with status {status}: a check failed");
+            let causes = (status != 200).then(failed).into_iter().collect();
+            TaskResult { causes, http_status: Some(status), ..TaskResult::collected(vec![entry]) }
         }
         Err(error) => error.into(),
     }
+}
+
+/// Whether an API server answered this: a line for each check, or only `ok`.
+fn is_health(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    text.trim() == "ok" || text.lines().any(|line| line.starts_with("[+]") || line.starts_with("[-]"))
+}
+
+fn from_elsewhere(status: u16, said: &str) -> TaskResult {
+    let cause = "the answer lists no checks, so it is not the API server's health".to_owned();
+    let hint = "check what is between you and the API server, such as a load balancer or a proxy".to_owned();
+    let causes = vec![cause, format!("status {status}: {said}")];
+    TaskResult { causes, hint: Some(hint), ..TaskResult::new(Outcome::Failed) }
 }

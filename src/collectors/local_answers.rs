@@ -14,7 +14,7 @@ use crate::{
         object_series::AllObjectSeries,
         two_scrapes::{self, Scraped},
     },
-    plan::{self, AnsweredBy, Known, QueryTask, ScrapeTask, Task},
+    plan::{self, Known, LocalSource, QueryTask, ScrapeTask, Task},
 };
 use chrono::Utc;
 use serde_json::json;
@@ -109,13 +109,13 @@ fn by_objects(
 /// Writes an answer's file, and makes the record of its task.
 fn write(context: &ClusterContext, answer: LocalAnswer) -> Result<EndedTask, BundleError> {
     let started = Utc::now();
-    let LocalAnswer { rule, query, since_start, values, verdict, first, last, by } = answer;
-    let task = Task::new(plan::answered(&rule, &query, (first, last), by));
-    let (path, source) = match by {
-        AnsweredBy::Objects => {
+    let LocalAnswer { rule, query, since_start, values, verdict, first, last, source } = answer;
+    let task = Task::new(plan::answered(&rule, &query, (first, last), source));
+    let (path, source) = match source {
+        LocalSource::Objects => {
             (layout::query_of_objects(&context.cluster, &rule.id), AnswerSource::Objects { objects: time(last) })
         }
-        AnsweredBy::Scrapes | AnsweredBy::Prometheus => {
+        LocalSource::Scrapes => {
             let since_start = since_start.as_ref().map(ToString::to_string);
             let two_scrapes = [time(first), time(last)];
             (layout::query(&context.cluster, &rule.id), AnswerSource::Scrapes { two_scrapes, since_start })

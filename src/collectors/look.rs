@@ -1,7 +1,6 @@
 //! Owns a look at a list that planning needs, without collecting it as evidence: for a dry run, and while logs are
 //! followed.
 
-use super::list::last_time;
 use crate::{
     facts::gone::MentionedPods,
     plan::{Basis, Pod, Role, Task},
@@ -47,8 +46,8 @@ impl Rows for Looking<'_> {
         }
         if self.task.role() == Role::Pods {
             self.look.pods.extend(Pod::read(&self.basis.request, &row.object));
-        } else if let Some(last) = last_time(&row.object) {
-            self.look.told.add_event(self.cluster, &row.object, last);
+        } else {
+            self.look.told.add_event(self.cluster, &row.object);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     bundle::{BundleError, Outcome, layout},
     collect::{ClusterContext, TaskResult},
     facts::verdict::Judge,
-    plan::{AnsweredBy, Planned, Planning, QueryTask, Question, Stage, Task, TaskSpec, questions},
+    plan::{AnsweredBy, LocalSource, Planned, Planning, QueryTask, Question, Stage, Task, TaskSpec, questions},
     source::prometheus::{Answer, PrometheusError},
 };
 use chrono::TimeDelta;
@@ -26,7 +26,7 @@ pub(super) const COLLECTOR: Collector = Collector {
 
 impl TaskSpec for QueryTask {
     fn id(&self) -> String {
-        let by = if self.by == AnsweredBy::Objects { "/objects" } else { "" };
+        let by = if self.by == AnsweredBy::Local(LocalSource::Objects) { "/objects" } else { "" };
         format!("query/{}{by}", self.id)
     }
 
@@ -41,7 +41,7 @@ impl TaskSpec for QueryTask {
     fn path(&self) -> String {
         match self.by {
             AnsweredBy::Prometheus => self.question.path(),
-            AnsweredBy::Scrapes | AnsweredBy::Objects => String::new(),
+            AnsweredBy::Local(_) => String::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use super::{
     object_series::AllObjectSeries,
 };
 use crate::{
-    plan::{self, AnsweredBy, Known, Request},
+    plan::{self, Known, LocalSource, Request},
     profile::QueryRule,
     promql::{NAME, Point, Query, Samples},
 };
@@ -34,8 +34,8 @@ pub fn answers(
         let warnings = absent.chain(cut).collect();
         let mut verdict = judge(request, &rule, &values, at, (series.is_cut, warnings));
         verdict.of_objects = true;
-        let by = AnsweredBy::Objects;
-        Some(LocalAnswer { rule, query, since_start: None, values, verdict, first: at, last: at, by })
+        let source = LocalSource::Objects;
+        Some(LocalAnswer { rule, query, since_start: None, values, verdict, first: at, last: at, source })
     };
     let wanted = plan::of_objects(request, known).into_iter().filter(move |(rule, _)| is_wanted(&rule.id));
     wanted.filter_map(answer)

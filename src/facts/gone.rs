@@ -1,5 +1,6 @@
 //! Owns deleted pods, as far as events still mention them.
 
+use super::objects::EventTimes;
 use crate::{
     bundle::{GonePod, Manifest},
     plan::DeletedPod,
@@ -17,17 +18,15 @@ const MOST: usize = 10_000;
 pub struct MentionedPods(BTreeMap<(String, String, String), GonePod>);
 
 impl MentionedPods {
-    /// Adds an event of the cluster, which was last seen at `last`.
-    pub fn add_event(&mut self, cluster: &str, event: &Value, last: DateTime<Utc>) {
+    /// Adds an event of the cluster.
+    pub fn add_event(&mut self, cluster: &str, event: &Value) {
+        let Some(EventTimes { first, last, .. }) = EventTimes::of(event) else { return };
         let of = &event["involvedObject"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let key = (text(&of["namespace"]), text(&of["name"]), text(&of["uid"]));
         if of["kind"] != "Pod" || key.2.is_empty() || self.0.len() >= MOST && !self.0.contains_key(&key) {
             return;
         }
-        let first = ["firstTimestamp", "eventTime"].into_iter().filter_map(|key| event[key].as_str());
-        let first = first.filter_map(|at| DateTime::parse_from_rfc3339(at).ok()).map(|at| at.with_timezone(&Utc));
-        let first = first.min().unwrap_or(last).min(last);
         let host = event["source"]["host"].as_str().filter(|host| !host.is_empty()).map(str::to_owned);
         let reason = text(&event["reason"]);
         let pod = self.0.entry(key.clone()).or_insert_with(|| GonePod {
@@ -101,22 +100,25 @@ mod tests {
         DateTime::from_timestamp(1_764_000_000 + second, 0).expect("a moment")
     }
 
-    fn event(uid: &str, reason: &str, first: i64, host: Option<&str>) -> Value {
+    fn event(uid: &str, reason: &str, first: i64, last: i64, host: Option<&str>) -> Value {
         let of = json!({ "kind": "Pod", "namespace": "ns", "name": format!("server-{uid}"), "uid": uid });
-        json!({ "involvedObject": of, "reason": reason, "firstTimestamp": at(first).to_rfc3339(), "source": { "host": host } })
+        let (first, last) = (at(first).to_rfc3339(), at(last).to_rfc3339());
+        json!({ "involvedObject": of, "reason": reason, "source": { "host": host },
+            "firstTimestamp": first, "lastTimestamp": last })
     }
 
     #[test]
     fn pods_that_only_events_tell_of_are_gone() {
         let mut told = MentionedPods::default();
-        told.add_event("prod", &event("a", "Started", 0, Some("node-a")), at(10));
-        told.add_event("prod", &event("b", "Scheduled", 5, None), at(5));
-        told.add_event("prod", &event("b", "Killing", 60, Some("node-b")), at(60));
-        told.add_event("prod", &event("b", "Pulled", 7, Some("node-c")), at(7));
-        told.add_event("prod", &event("c", "Killing", -900, None), at(-900));
-        told.add_event("prod", &event("d", "Scheduled", 61, None), at(61));
-        let other = json!({ "involvedObject": { "kind": "Node", "uid": "n" }, "reason": "NodeReady" });
-        told.add_event("prod", &other, at(60));
+        told.add_event("prod", &event("a", "Started", 0, 10, Some("node-a")));
+        told.add_event("prod", &event("b", "Scheduled", 5, 5, None));
+        told.add_event("prod", &event("b", "Killing", 60, 60, Some("node-b")));
+        told.add_event("prod", &event("b", "Pulled", 7, 7, Some("node-c")));
+        told.add_event("prod", &event("c", "Killing", -900, -900, None));
+        told.add_event("prod", &event("d", "Scheduled", 61, 61, None));
+        let of = json!({ "kind": "Node", "uid": "n" });
+        let other = json!({ "involvedObject": of, "reason": "NodeReady", "eventTime": at(60).to_rfc3339() });
+        told.add_event("prod", &other);
         let gone: Vec<_> = told.gone((&HashSet::from(["a".to_owned()]), at(61)), at(0)).collect();
         let [pod] = gone[..] else { panic!("{gone:?}") };
         let said = (pod.pod.as_str(), pod.node.as_deref(), pod.first, pod.last, pod.reason.as_str());

@@ -4,7 +4,7 @@
 use super::{exposition::write_value, verdict::Judge};
 use crate::{
     bundle::{Judged, Verdict},
-    plan::{AnsweredBy, Request},
+    plan::{LocalSource, Request},
     profile::QueryRule,
     promql::{Labels, Millis, Query, Samples, Value},
 };
@@ -28,7 +28,7 @@ pub struct LocalAnswer {
     /// Time of the last sample, at which the query was evaluated.
     pub last: DateTime<Utc>,
     /// Where the samples came from.
-    pub by: AnsweredBy,
+    pub source: LocalSource,
 }
 
 /// The value of a query at a time; `None` if it has none.

@@ -73,8 +73,8 @@ pub struct AllObjectSeries {
 impl AllObjectSeries {
     /// Adds the series that `read` gives, unless there is no room for more.
     pub fn add(&mut self, read: impl FnOnce() -> ObjectSeries) {
-        self.is_cut |= self.count >= MOST;
-        if self.is_cut {
+        if self.count >= MOST {
+            self.is_cut = true;
             return;
         }
         let series = read();
@@ -84,10 +84,11 @@ impl AllObjectSeries {
         }
     }
 
-    /// Adds the series of a list, and notes whether all of the list was read.
+    /// Adds the series of a list as far as there is room, and notes whether all of the list was read.
     pub fn join(&mut self, list: Self, is_whole: bool) {
-        self.is_cut |= list.is_cut || !is_whole && !list.objects.is_empty();
-        self.objects.extend(list.objects);
+        let is_part = list.is_cut || !is_whole && !list.objects.is_empty();
+        list.objects.into_iter().for_each(|series| self.add(|| series));
+        self.is_cut |= is_part;
     }
 }
 

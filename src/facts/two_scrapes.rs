@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     bundle::Reading,
-    plan::{self, AnsweredBy, Known, Request, TwoScrapes},
+    plan::{self, Known, LocalSource, Request, TwoScrapes},
     profile::QueryRule,
     promql::{Labels, Millis, NAME, Point, Query, Samples, stale},
 };
@@ -144,8 +144,8 @@ impl<'a> Pairs<'a> {
         verdict.of_scrapes = true;
         verdict.since_start = asked.since_start.as_ref().and_then(|query| self.since_start(&samples, query, at));
         let TwoScrapes { rule, question: query, since_start } = asked;
-        let (first, last, by) = (self.first, self.last, AnsweredBy::Scrapes);
-        Some(LocalAnswer { rule, query, since_start, values, verdict, first, last, by })
+        let (first, last, source) = (self.first, self.last, LocalSource::Scrapes);
+        Some(LocalAnswer { rule, query, since_start, values, verdict, first, last, source })
     }
 
     /// The greatest value over the counters since they started.

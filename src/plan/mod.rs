@@ -19,8 +19,8 @@ pub use planner::{
 };
 pub use pods::{Container, ContainerRun, Pod, Runs, taken};
 pub use query::{
-    About, AnsweredBy, CLUSTERS, FindTask, Known, Narrowing, Narrowings, QueryTask, Question, RANGE, SamplesTask,
-    TwoScrapes, answered, of_objects, of_profile, of_two_scrapes, questions, samples, whom,
+    About, AnsweredBy, CLUSTERS, FindTask, Known, LocalSource, Narrowing, Narrowings, QueryTask, Question, RANGE,
+    SamplesTask, TwoScrapes, answered, of_objects, of_profile, of_two_scrapes, questions, samples, whom,
 };
 pub use related::{Neighbours, Related};
 pub use request::{Place, PrometheusChoice, Request, Scope};

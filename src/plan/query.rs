@@ -117,6 +117,13 @@ pub struct QueryTask {
 pub enum AnsweredBy {
     /// The Prometheus, by a request.
     Prometheus,
+    /// This program, over samples that were collected.
+    Local(LocalSource),
+}
+
+/// Where the samples come from that this program evaluates a query over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalSource {
     /// Two scrapes that were made.
     Scrapes,
     /// Objects that were listed.
@@ -302,14 +309,14 @@ pub fn answered(
     rule: &QueryRule,
     question: &Query,
     (first, last): (DateTime<Utc>, DateTime<Utc>),
-    by: AnsweredBy,
+    source: LocalSource,
 ) -> QueryTask {
     QueryTask {
         id: rule.id.clone(),
         question: Question { expr: question.to_string(), end: last, range: Some((first, last - first)) },
         rule: Some(Box::new(rule.clone())),
         is_narrowed: true,
-        by,
+        by: AnsweredBy::Local(source),
     }
 }
 

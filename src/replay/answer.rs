@@ -32,8 +32,9 @@ impl Answer {
         Self { status: StatusCode::OK, body: body.into(), content: "text/plain" }
     }
 
-    pub(super) fn with_status(self, status: StatusCode) -> Self {
-        Self { status, ..self }
+    /// The same with this status; a number that is none becomes 500.
+    pub(super) fn with_status(self, code: u16) -> Self {
+        Self { status: StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), ..self }
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
@@ -79,7 +80,6 @@ impl Refusal {
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": message, "reason": reason, "code": code,
         });
-        let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Answer::json(status.to_string().into()).with_status(code).into_response()
     }
 }
@@ -99,9 +99,16 @@ pub(super) fn refusal(records: &[&TaskRecord], what: &str, is_served: bool) -> R
     if records.iter().all(|record| record.outcome == Outcome::Absent) {
         return Refusal::not_found(&first.causes.join(": "));
     }
-    let refusal = match records.iter().any(|record| record.outcome == Outcome::Forbidden) {
-        true => Refusal::new(403, "Forbidden", &message),
-        false => Refusal::not_found(&message),
+    let any = |outcomes: &[Outcome]| records.iter().any(|record| outcomes.contains(&record.outcome));
+    let refusal = if any(&[Outcome::Forbidden]) {
+        Refusal::new(403, "Forbidden", &message)
+    } else if any(&[Outcome::TimedOut]) {
+        Refusal::new(504, "Timeout", &message)
+    } else if any(&[Outcome::Failed, Outcome::Cancelled]) {
+        // It may well exist.
+        Refusal::new(500, "InternalError", &message)
+    } else {
+        Refusal::not_found(&message)
     };
     refusal.missing(&lines.join("; "))
 }

@@ -17,8 +17,8 @@ struct ListTask {
 #[derive(Default)]
 pub(super) struct Index {
     lists: HashMap<(String, String), Vec<ListTask>>,
-    /// By the path of the request, without its query.
-    paths: HashMap<String, usize>,
+    /// All other tasks with their query, by the path of the request.
+    paths: HashMap<String, Vec<(String, usize)>>,
     /// By namespace, pod, container, and whether it is the previous log.
     logs: HashMap<(String, String, String, bool), usize>,
     version: Option<(usize, Option<String>)>,
@@ -37,6 +37,7 @@ impl Index {
             }
             let Some(request) = task.request.strip_prefix("GET ") else { continue };
             let (path, query) = request.split_once('?').unwrap_or((request, ""));
+            let asked = query;
             let query: HashMap<String, String> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
             match task.kind.as_str() {
                 "version" => index.version = Some((at, task.entries.first().cloned())),
@@ -60,7 +61,7 @@ impl Index {
                         let name = name.to_owned();
                         index.all.push((at, place, Some(name)));
                     }
-                    index.paths.insert(path.to_owned(), at);
+                    index.paths.entry(path.to_owned()).or_default().push((asked.to_owned(), at));
                 }
             }
         }
@@ -107,9 +108,12 @@ impl Index {
         }
     }
 
-    /// The task that sent a request to this path, without its query.
-    pub(super) fn by_path(&self, path: &str) -> Option<usize> {
-        self.paths.get(path).copied()
+    /// The last task with this request, or, where all tasks with its path had the same query, with that one.
+    pub(super) fn by_path(&self, path: &str, query: &str) -> Option<usize> {
+        let tasks = self.paths.get(path)?;
+        let same = tasks.iter().rfind(|(asked, _)| asked == query);
+        let last = tasks.last().filter(|(asked, _)| tasks.iter().all(|(other, _)| other == asked));
+        same.or(last).map(|(_, task)| *task)
     }
 
     /// The task that asked for a log.

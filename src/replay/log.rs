@@ -1,7 +1,7 @@
 //! Owns the answer to a request for a log: the lines of it that the request asks for.
 
 use super::{
-    answer::{Answer, Refusal, outcome_line, refusal},
+    answer::{Answer, Refusal, refusal},
     index::Index,
 };
 use crate::{
@@ -39,12 +39,7 @@ pub(super) fn answer(
             let message = format!("{what} is not available: {}", record.causes.join(": "));
             Err(Refusal::new(400, "BadRequest", &message))
         }
-        (None, Outcome::Forbidden) => {
-            Err(Refusal::new(403, "Forbidden", &format!("{what} was not collected: {}", outcome_line(record)))
-                .missing(&outcome_line(record)))
-        }
-        (None, _) => Err(Refusal::not_found(&format!("{what} was not collected: {}", outcome_line(record)))
-            .missing(&outcome_line(record))),
+        (None, _) => Err(refusal(&[record], &what, true)),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Owns evidence as a read-only Kubernetes API: a tower service without a socket, under a `kube::Client`.
 //!
 //! What was collected is answered as the API server answered it: version and discovery, objects, lists with selectors
-//! and in pages, tables, logs, scrapes. What was not collected is refused with a Status that says why, never with an
-//! empty list.
+//! and in pages, tables, logs, scrapes, and any other request that a task recorded. What was not collected is refused
+//! with a Status that says why, never with an empty list. The status is 404 only if the cluster does not have it, or if
+//! no task requested it.
 //!
 //! It does not know whether the evidence lies in a bundle or in a collection that still runs: it reads both through
 //! [`Evidence`].

@@ -41,18 +41,6 @@ impl Place {
         }
     }
 
-    /// The path of a request for it, or for the object of this name.
-    pub(super) fn path(&self, name: Option<&str>) -> String {
-        let root = if self.group.is_empty() {
-            format!("/api/{}", self.version)
-        } else {
-            format!("/apis/{}/{}", self.group, self.version)
-        };
-        let within = self.namespace.as_deref().map(|name| format!("/namespaces/{name}")).unwrap_or_default();
-        let name = name.map(|name| format!("/{name}")).unwrap_or_default();
-        format!("{root}{within}/{}{name}", self.plural)
-    }
-
     /// As kubectl names it: `deployments.apps`.
     pub(super) fn resource(&self) -> String {
         if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// A request that evidence can answer.
 #[derive(Debug)]
 pub(super) enum ApiRequest {
-    /// `/version`, a document of discovery, or a health endpoint such as `/readyz`.
+    /// Any other path: `/version`, a document of discovery, a health endpoint such as `/readyz`, or a subresource.
     Document(String),
     Log {
         namespace: String,

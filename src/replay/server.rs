@@ -15,7 +15,7 @@ use crate::{
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use kube::client::Body;
 use serde_json::Value;
 use std::{
@@ -76,22 +76,24 @@ impl Server {
     fn find(self: &Arc<Self>, asked: &ApiRequest, request: &Request<Body>) -> Result<Answer, Refusal> {
         let accept = request.headers().get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
         let accept = accept.unwrap_or_default();
+        let uri = request.uri();
+        let task = self.index.by_path(uri.path(), uri.query().unwrap_or_default());
         match asked {
-            ApiRequest::Document(path) => self.document(path),
+            ApiRequest::Document(path) => task.map_or_else(|| self.document(path), |task| self.recorded(task, path)),
             ApiRequest::Log { namespace, pod, query } => {
                 log::answer(&*self.evidence, &self.index, (namespace, pod), query)
             }
-            ApiRequest::Proxy(path) => self.scrape(path),
-            ApiRequest::Get { place, name } => self.get(place, name, accept),
-            ApiRequest::List { place, query } => self.list(place, query, accept),
+            ApiRequest::Proxy(path) => self.scrape(task, path),
+            ApiRequest::Get { place, name } => self.get(task, place, name, accept),
+            ApiRequest::List { place, query } => match task.filter(|_| self.index.covering(place, query).is_empty()) {
+                Some(task) => self.recorded(task, uri.path()),
+                None => self.list(place, query, accept),
+            },
         }
     }
 
-    /// Version, discovery and the API server's health, as it answered.
+    /// Version and discovery, as the API server answered them.
     fn document(&self, path: &str) -> Result<Answer, Refusal> {
-        if let Some(task) = self.index.by_path(path) {
-            return self.health(task, path);
-        }
         let Some((task, entry)) = self.index.document(path) else {
             return Err(Refusal::not_found(&format!("{path} was not collected")));
         };
@@ -101,21 +103,34 @@ impl Server {
         }
     }
 
-    fn health(&self, task: usize, path: &str) -> Result<Answer, Refusal> {
+    /// The answer to a task of any kind, or why there is none.
+    fn recorded(&self, task: usize, path: &str) -> Result<Answer, Refusal> {
         let record = &self.evidence.tasks()[task];
-        let Some(entry) = record.entries.first() else { return Err(self.refusal(&[task], path)) };
-        let text = Answer::text(self.read(entry)?);
-        // A collected answer with a cause is one that an unhealthy server gave.
-        Ok(if record.causes.is_empty() { text } else { text.with_status(StatusCode::INTERNAL_SERVER_ERROR) })
+        match self.first_entry(record)? {
+            Some(answer) => Ok(answer),
+            None if record.outcome == Outcome::Empty => Ok(Answer::text(Bytes::new())),
+            None => Err(self.refusal(&[task], path)),
+        }
     }
 
-    fn scrape(&self, path: &str) -> Result<Answer, Refusal> {
-        let Some(task) = self.index.by_path(path) else {
+    /// A task's first entry, with the status of the answer that it is from; `None` if the task has no entry.
+    fn first_entry(&self, record: &TaskRecord) -> Result<Option<Answer>, Refusal> {
+        let Some(entry) = record.entries.first() else { return Ok(None) };
+        let body = self.read(entry)?;
+        // A bundle may be older than the recorded status: an API server answers 500 if a check failed.
+        let has_failed = || record.kind == "health" && String::from_utf8_lossy(&body).lines().any(is_failed_check);
+        let status = record.http_status.unwrap_or_else(|| if has_failed() { 500 } else { 200 });
+        let answer = if entry.ends_with(".json") { Answer::json(body) } else { Answer::text(body) };
+        Ok(Some(answer.with_status(status)))
+    }
+
+    fn scrape(&self, task: Option<usize>, path: &str) -> Result<Answer, Refusal> {
+        let Some(task) = task else {
             return Err(Refusal::new(503, "ServiceUnavailable", &format!("{path} was not collected")).missing(path));
         };
         let record = &self.evidence.tasks()[task];
-        match record.entries.first() {
-            Some(entry) => Ok(Answer::text(self.read(entry)?)),
+        match self.first_entry(record)? {
+            Some(answer) => Ok(answer),
             // The proxy's own words for a pod without an address, and for a port that nobody listens on.
             None if record.outcome == Outcome::Absent && !record.causes.concat().contains("connection refused") => {
                 Err(Refusal::new(400, "BadRequest", &format!("address not allowed: {}", record.causes.join(": "))))
@@ -126,16 +141,16 @@ impl Server {
         }
     }
 
-    fn get(&self, place: &Place, name: &str, accept: &str) -> Result<Answer, Refusal> {
+    fn get(&self, task: Option<usize>, place: &Place, name: &str, accept: &str) -> Result<Answer, Refusal> {
         let metadata_only = accept.contains("as=PartialObjectMetadata");
-        if let Some(task) = self.index.by_path(&place.path(Some(name))) {
-            let Some(entry) = self.evidence.tasks()[task].entries.iter().find(|path| path.ends_with(".yaml")) else {
-                let record = &self.evidence.tasks()[task];
-                return Err(match record.outcome {
+        if let Some(task) = task {
+            let record = &self.evidence.tasks()[task];
+            let Some(entry) = record.entries.iter().find(|path| path.ends_with(".yaml")) else {
+                return match record.outcome {
                     // In the API server's own words.
-                    Outcome::Absent => Refusal::not_found(&format!("{} \"{name}\" not found", place.resource())),
-                    _ => self.refusal(&[task], &place.named(name)),
-                });
+                    Outcome::Absent => Err(Refusal::not_found(&format!("{} \"{name}\" not found", place.resource()))),
+                    _ => self.recorded(task, &place.named(name)),
+                };
             };
             let text = self.read(entry)?;
             let object: Value = yaml::from_str(&String::from_utf8_lossy(&text))
@@ -255,6 +270,11 @@ impl Server {
         let is_served = kinds.is_empty() || kinds.contains_key(&(place.group.clone(), place.plural.clone()));
         answer::refusal(&records, &place.words(), is_served)
     }
+}
+
+/// Whether a line of the API server's health says that a check failed.
+fn is_failed_check(line: &str) -> bool {
+    line.starts_with("[-]")
 }
 
 /// Whether the evidence says what a task asked for, even if that is nothing.

@@ -8,7 +8,7 @@ use std::{error::Error, time::Duration};
 /// Why a request to an API server, or reading an answer, failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The API server answered with an error status.
+    /// The answer has an error status, or is not what was requested.
     #[error("the API server answered {code}{}: {message}", if reason.is_empty() { String::new() } else { format!(" {reason}") })]
     Status {
         /// HTTP status code.

@@ -3,7 +3,7 @@
 use kubectl_escalate::{
     facts::{
         exposition::parse_sample,
-        object_series::{CPU, MEMORY, ObjectSeries, of_object},
+        object_series::{AllObjectSeries, CPU, MEMORY, ObjectSeries, of_object},
     },
     plan::RANGE,
     profile::Profile,
@@ -219,4 +219,29 @@ proptest! {
         let stated: Found = of_object("", "pods", &redacted).series().collect();
         prop_assert!(stated.iter().any(|(labels, _)| labels.get("container") == name), "{:?}", stated);
     }
+}
+
+#[test]
+fn all_lists_together_have_one_limit() {
+    let container = |n: usize| json!({"name": format!("c{n}"), "usage": {"cpu": "1", "memory": "1Mi"}});
+    let containers: Vec<Value> = (0..1000).map(container).collect();
+    let usage = json!({"metadata": {"namespace": "tdd-one", "name": "server-1"}, "containers": containers});
+    let series = of_object("metrics.k8s.io", "pods", &clean(usage));
+    assert_eq!(series.len(), 2000);
+    let list = |objects: usize| {
+        let mut list = AllObjectSeries::default();
+        (0..objects).for_each(|_| list.add(|| series.clone()));
+        list
+    };
+    let held = |all: &AllObjectSeries| all.objects.iter().map(ObjectSeries::len).sum::<usize>();
+    let mut all = AllObjectSeries::default();
+    all.join(list(1), false);
+    assert!(all.is_cut, "the rest of a list is missing");
+    all.join(list(20), true);
+    assert_eq!(held(&all), 42_000, "a list that broke off does not keep out the others");
+    let mut all = AllObjectSeries::default();
+    (0..2).for_each(|_| all.join(list(15), true));
+    assert_eq!((held(&all), all.is_cut), (60_000, false));
+    all.join(list(15), true);
+    assert_eq!((held(&all), all.is_cut), (60_000, true));
 }

@@ -62,6 +62,10 @@ fn evidence() -> Fake {
     fake.table("/api/v1/namespaces/one/services", "namespaces/one/services.json", &[]);
     fake.add(list_task("/api/v1/namespaces/one/configmaps", Outcome::Forbidden, "needs list configmaps"));
     fake.add(list_task("/api/v1/namespaces/one/leases", Outcome::TimedOut, "took too long"));
+    fake.add(list_task("/api/v1/namespaces/one/endpoints", Outcome::Failed, "connection reset"));
+    fake.add(list_task("/api/v1/namespaces/one/limitranges", Outcome::Cancelled, "interrupted by the user"));
+    fake.add(list_task("/api/v1/namespaces/one/podtemplates", Outcome::Skipped, "left out by --skip"));
+    fake.add(task("log", "/api/v1/namespaces/one/pods/b/log?container=d", Outcome::TimedOut, "no data arrived"));
     fake.add(list_task(
         "/apis/metrics.k8s.io/v1beta1/namespaces/one/pods",
         Outcome::Absent,
@@ -203,7 +207,12 @@ fn what_was_not_collected_is_refused_with_its_outcome_and_never_empty() {
     for (path, status, said) in [
         ("/api/v1/namespaces/one/configmaps", 403, "needs list configmaps"),
         ("/api/v1/namespaces/one/configmaps/x", 403, "needs list configmaps"),
-        ("/api/v1/namespaces/one/leases", 404, "took too long"),
+        ("/api/v1/namespaces/one/leases", 504, "took too long"),
+        ("/api/v1/namespaces/one/leases/x", 504, "took too long"),
+        ("/api/v1/namespaces/one/endpoints", 500, "connection reset"),
+        ("/api/v1/namespaces/one/limitranges", 500, "interrupted by the user"),
+        ("/api/v1/namespaces/one/podtemplates", 404, "left out by --skip"),
+        ("/api/v1/namespaces/one/pods/b/log?container=d", 504, "no data arrived"),
         ("/api/v1/namespaces/one/secrets", 404, "no task asked for it"),
         ("/api/v1/namespaces/three/pods", 404, "no task asked for it"),
         ("/api/v1/namespaces/one/pods/b/log?container=c", 404, "no task asked for it"),
@@ -234,14 +243,58 @@ fn logs_are_cut_as_asked() {
 }
 
 #[test]
-fn a_server_that_was_not_ready_says_so_with_its_status() {
-    let replay = replay();
-    let (status, text) = ask_text(&replay, "/livez?verbose", "*/*");
-    assert_eq!((status, text.as_str()), (200, "[+]ping ok\nlivez check passed\n"));
-    let (status, text) = ask_text(&replay, "/readyz?verbose", "*/*");
-    assert_eq!((status, text.as_str()), (500, "[-]etcd failed\nreadyz check failed\n"));
-    let nothing = Replay::new(Arc::new(Fake::default()), "prod");
-    assert_eq!(ask_text(&nothing, "/readyz?verbose", "*/*").0, 404);
+fn the_health_comes_back_with_the_status_that_it_had() {
+    let ask_readyz = |status, causes: &[&str], body: &str| {
+        let mut health = task("health", "/readyz?verbose", Outcome::Collected, "");
+        health.causes = causes.iter().map(|&cause| cause.to_owned()).collect();
+        health.http_status = status;
+        let mut fake = Fake::default();
+        fake.file(health, "api/readyz.txt", body.as_bytes().to_vec());
+        ask_text(&Replay::new(Arc::new(fake), "prod"), "/readyz?verbose", "*/*")
+    };
+    let (well, ill) = ("[+]ping ok\nreadyz check passed\n", "[-]etcd failed\nreadyz check failed\n");
+    // As a bundle has it that completed another one, and was refused the second answer.
+    let kept = ["collected at 2026-11-22T15:00:00Z; the later attempt failed: forbidden"];
+    assert_eq!(ask_readyz(Some(200), &kept, well), (200, well.to_owned()));
+    assert_eq!(ask_readyz(Some(503), &["a check failed"], ill), (503, ill.to_owned()));
+    // Without a recorded status, the checks tell it.
+    assert_eq!(ask_readyz(None, &kept, well).0, 200);
+    assert_eq!(ask_readyz(None, &[], ill).0, 500);
+    assert_eq!(ask_text(&Replay::new(Arc::new(Fake::default()), "prod"), "/readyz?verbose", "*/*").0, 404);
+}
+
+#[test]
+fn what_a_collector_recorded_comes_back_whatever_it_is() {
+    let mut fake = evidence();
+    let (issuer, widgets) = ("/.well-known/openid-configuration", "/apis/example.com/v1/widgets");
+    let (config, node, graph) = ("/api/v1/nodes/n1/configz", "/apis/example.com/v1/nodes/n1", "/graph?depth=1");
+    for (path, file, body) in [
+        (issuer, "api/issuer.json", r#"{"issuer":"https://issuer.example"}"#),
+        (widgets, "widgets.json", r#"{"items":["a widget"]}"#),
+        (config, "nodes/n1.configz.json", r#"{"kubeletconfig":{}}"#),
+        (node, "nodes/n1.usage.json", r#"{"usage":{"cpu":"1"}}"#),
+        (graph, "graph.json", r#"{"depth":1}"#),
+        ("/graph?depth=2", "deeper.json", r#"{"depth":2}"#),
+    ] {
+        fake.file(task("anything", path, Outcome::Collected, ""), file, body.as_bytes().to_vec());
+    }
+    fake.add(task("anything", "/nothing", Outcome::Empty, ""));
+    fake.add(task("anything", "/slow", Outcome::TimedOut, "took too long"));
+    fake.add(task("anything", "/apis/example.com/v1/gadgets", Outcome::Failed, "connection reset"));
+    fake.add(task("anything", "/apis/example.com/v1/gadgets/g", Outcome::Forbidden, "needs get gadgets"));
+    let replay = Replay::new(Arc::new(fake), "prod");
+    assert_eq!(ask(&replay, issuer, JSON), (200, json!({ "issuer": "https://issuer.example" })));
+    assert_eq!(ask(&replay, widgets, JSON), (200, json!({ "items": ["a widget"] })));
+    assert_eq!(ask(&replay, &format!("{widgets}?limit=500"), JSON).1["items"], json!(["a widget"]));
+    assert_eq!(ask(&replay, config, JSON), (200, json!({ "kubeletconfig": {} })));
+    assert_eq!(ask(&replay, node, JSON), (200, json!({ "usage": { "cpu": "1" } })));
+    assert_eq!(ask(&replay, graph, JSON).1["depth"], 1);
+    assert_eq!(ask(&replay, "/graph?depth=2", JSON).1["depth"], 2);
+    assert_eq!(ask(&replay, "/graph?depth=3", JSON).0, 404, "another question has another answer");
+    assert_eq!(ask_text(&replay, "/nothing", "*/*"), (200, String::new()));
+    assert!(ask(&replay, "/slow", JSON).0 == 504 && replay.take_refused()[0].contains("took too long"));
+    assert_eq!(ask(&replay, "/apis/example.com/v1/gadgets", JSON).0, 500);
+    assert_eq!(ask(&replay, "/apis/example.com/v1/gadgets/g", JSON).0, 403);
 }
 
 #[test]

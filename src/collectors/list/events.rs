@@ -6,6 +6,7 @@ use crate::{
     facts::{
         coverage::{self, Events},
         gone::MentionedPods,
+        objects::EventTimes,
     },
     plan::ListTask,
 };
@@ -43,15 +44,13 @@ impl EventsReach {
     /// An event that the server still has, whoever's it is: of one that is not ours, its time is all
     /// that is looked at.
     pub(super) fn see(&mut self, event: &Value) {
-        self.oldest = [self.oldest, last_time(event)].into_iter().flatten().min();
+        self.oldest = [self.oldest, EventTimes::of(event).map(|times| times.written)].into_iter().flatten().min();
     }
 
     /// One that goes into the bundle.
     pub(super) fn keep(&mut self, cluster: &str, namespace: &str, event: &Value) {
-        let at = last_time(event);
-        if let Some(at) = at {
-            self.told.add_event(cluster, event, at);
-        }
+        let at = EventTimes::of(event).map(|times| times.last);
+        self.told.add_event(cluster, event);
         let kept = self.kept.entry(namespace.to_owned()).or_default();
         kept.first = [kept.first, at].into_iter().flatten().min();
         kept.last = [kept.last, at].into_iter().flatten().max();
@@ -76,16 +75,4 @@ impl EventsReach {
             entry.coverage = Some(coverage::of_events(window, &events));
         }
     }
-}
-
-/// When an event was last seen, or written: the API server keeps it for a time from then on.
-pub(in crate::collectors) fn last_time(event: &Value) -> Option<DateTime<Utc>> {
-    let times = [
-        &event["lastTimestamp"],
-        &event["series"]["lastObservedTime"],
-        &event["eventTime"],
-        &event["metadata"]["creationTimestamp"],
-    ];
-    let time = |time: &Value| DateTime::parse_from_rfc3339(time.as_str()?).ok();
-    times.into_iter().filter_map(time).map(|time| time.with_timezone(&Utc)).max()
 }

@@ -22,7 +22,6 @@ use crate::{
     source::kubernetes::{ListHead, ListedObject, Row, Rows, SourceError},
 };
 use events::EventsReach;
-pub(super) use events::last_time;
 use serde_json::Value;
 use std::time::Duration;
 use write::Pipe;

@@ -1,6 +1,9 @@
 //! Owns the facts about an event, in either of its two API versions.
 
-use super::read::{count, text, time};
+use super::{
+    event_times::EventTimes,
+    read::{count, text},
+};
 use crate::bundle::facts::EventFacts;
 use serde_json::Value;
 
@@ -38,12 +41,8 @@ pub(super) fn read(event: &Value) -> Option<EventFacts> {
         return None;
     }
     let about = about(event);
-    let series = &event["series"];
-    let counts = [&event["count"], &event["deprecatedCount"], &series["count"]];
-    let begun = [&event["firstTimestamp"], &event["deprecatedFirstTimestamp"], &event["eventTime"]];
-    let seen =
-        [&event["lastTimestamp"], &event["deprecatedLastTimestamp"], &series["lastObservedTime"], &event["eventTime"]];
-    let made = time(&event["metadata"]["creationTimestamp"]);
+    let counts = [&event["count"], &event["deprecatedCount"], &event["series"]["count"]];
+    let times = EventTimes::of(event);
     let note = if event["message"].is_string() { &event["message"] } else { &event["note"] };
     Some(EventFacts {
         namespace: text(&event["metadata"]["namespace"]),
@@ -52,8 +51,8 @@ pub(super) fn read(event: &Value) -> Option<EventFacts> {
         reason,
         note: text(note),
         count: counts.into_iter().map(count).max().unwrap_or_default().max(1),
-        first: begun.into_iter().filter_map(time).min().or(made),
-        last: seen.into_iter().filter_map(time).max().or(made),
+        first: times.map(|times| times.first),
+        last: times.map(|times| times.last),
         ..EventFacts::default()
     })
 }

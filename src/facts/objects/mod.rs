@@ -6,6 +6,7 @@
 
 mod best;
 mod changes;
+mod event_times;
 mod events;
 mod pods;
 mod read;
@@ -13,6 +14,7 @@ mod rollout;
 mod workloads;
 
 pub use changes::CHANGED_WITHIN;
+pub use event_times::EventTimes;
 
 use crate::{
     bundle::{

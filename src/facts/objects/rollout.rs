@@ -112,7 +112,7 @@ impl ReplicaSet {
         if found.is_empty() {
             let is_restart = self.restarted != before.restarted && !self.restarted.is_empty();
             found.push(if is_restart {
-                "its pods were restarted by hand".to_owned()
+                "someone or something ran kubectl rollout restart, or the like".to_owned()
             } else {
                 "neither images, variables nor resources differ".to_owned()
             });
@@ -218,10 +218,11 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_by_hand_is_told_as_one() {
+    fn a_restart_says_only_what_the_annotation_shows() {
+        const RESTARTED: &str = "revision 2 replaced 1: someone or something ran kubectl rollout restart, or the like";
         let container = || server("server:1", json!([]), json!({}));
         let (was, is) = (set("a", "1", "", container(), ""), set("b", "2", "", container(), "2026-11-22T15:00:00Z"));
-        assert!(is.description([&was, &is].into_iter()).ends_with("its pods were restarted by hand"));
+        assert!(is.description([&was, &is].into_iter()).ends_with(RESTARTED));
         assert!(ReplicaSet::read(&json!({ "metadata": { "creationTimestamp": "2026-11-22T15:00:00Z" } })).is_none());
     }
 }

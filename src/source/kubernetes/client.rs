@@ -1,16 +1,14 @@
 //! Owns the client of one API server: timeouts, retries, and the number of requests at once.
 //!
-//! A request is given up after the idle time without a byte. It is sent again if the server is overloaded (429, 503,
-//! 504), if the connection broke before an answer came, and if a body that is read as a whole broke. All requests to one
-//! cluster share one budget of waiting.
+//! A request is given up after the idle time without a byte. `retry.rs` says which failures are retried.
 
+use super::retry::Failure;
 use crate::source::{BodyStream, SourceError, Stop, causes};
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, Request, StatusCode, header, response::Parts};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 use std::{
-    io,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,11 +16,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// Attempts of a request that got no answer, including the first. A load balancer that changes its backend, or an API
-/// server that restarts, resets a few connections; `kubectl get` sends such a request again, too:
-/// <https://github.com/kubernetes/client-go/blob/v0.34.4/rest/request.go> (`isErrRetryableFunc`).
-const UNANSWERED: u32 = 4;
 
 /// Timeouts, retries and concurrency of a client.
 #[derive(Clone, Copy, Debug)]
@@ -101,47 +94,11 @@ impl Kubernetes {
     async fn request(&self, path: &str, accept: &str, range: Option<&str>) -> Result<Answer, SourceError> {
         let mut attempt = 1;
         loop {
-            let Failure { error, again } = match self.try_get(path, accept, range).await {
+            match self.try_get(path, accept, range).await {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
-            };
-            let (attempts, wait) = match again {
-                Again::Never => return Err(error),
-                Again::Unanswered => (UNANSWERED, None),
-                // An overloaded server says how long to wait; an unreachable one does not.
-                Again::Overloaded { wait } if wait.is_some() || error.code() == Some(429) => {
-                    (self.limits.attempts, wait)
-                }
-                Again::Overloaded { .. } => (2, None),
-            };
-            if attempt >= attempts || !self.wait(attempt, wait).await? {
-                return Err(error);
+                Err(failure) => self.wait_to_retry(&mut attempt, failure).await?,
             }
-            attempt += 1;
         }
-    }
-
-    /// Waits before the next attempt: as long as the server said, otherwise longer each time. False, without a wait, if
-    /// the budget does not allow it.
-    async fn wait(&self, attempt: u32, said: Option<Duration>) -> Result<bool, SourceError> {
-        let wait = said.unwrap_or_else(|| backoff(attempt));
-        if !self.take_wait(wait) {
-            return Ok(false);
-        }
-        tokio::select! {
-            reason = self.stop.stopped() => Err(SourceError::Stopped(reason)),
-            () = tokio::time::sleep(wait) => Ok(true),
-        }
-    }
-
-    /// Counts an attempt whose body broke, and waits before the next one. False if there should be none.
-    ///
-    /// # Errors
-    /// If the run is told to end meanwhile.
-    pub async fn another_attempt(&self, attempt: &mut u32) -> Result<bool, SourceError> {
-        let is_next = *attempt < UNANSWERED && self.wait(*attempt, None).await?;
-        *attempt += 1;
-        Ok(is_next)
     }
 
     async fn try_get(&self, path: &str, accept: &str, range: Option<&str>) -> Result<Answer, Failure> {
@@ -150,62 +107,68 @@ impl Kubernetes {
             request = request.header(header::RANGE, range);
         }
         let (asked, clock) = (Utc::now(), Instant::now());
-        let (head, body) = self.send(request, self.limits.idle).await.map_err(|error| {
-            let again = if is_unanswered(&error) { Again::Unanswered } else { Again::Never };
-            Failure { error, again }
-        })?;
+        let (head, body) = self.send(request, self.limits.idle).await.map_err(Failure::without_answer)?;
         let middle = asked + clock.elapsed() / 2;
-        let status = head.status;
-        let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-        let date = header(header::DATE).and_then(|text| DateTime::parse_from_rfc2822(text).ok());
+        let date =
+            head.headers.get(header::DATE).and_then(|date| DateTime::parse_from_rfc2822(date.to_str().ok()?).ok());
         let skew = date.map(|date| date.with_timezone(&Utc) + Duration::from_millis(500) - middle);
-        if status.is_success() {
-            return Ok(Answer { status: status.as_u16(), skew, body });
+        if head.status.is_success() {
+            return Ok(Answer { status: head.status.as_u16(), skew, body });
         }
-        let wait = header(header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
-        let error = refusal(status, body).await.unwrap_or_else(|stopped| stopped);
-        // Behind the API server's proxy, these mean that nothing is there, not that it is overloaded.
-        let is_proxied = path.contains("/proxy/");
-        let again = match status {
-            _ if matches!(error, SourceError::Stopped(_)) => Again::Never,
-            StatusCode::TOO_MANY_REQUESTS => Again::Overloaded { wait },
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT if !is_proxied => Again::Overloaded { wait },
-            _ => Again::Never,
-        };
-        Err(Failure { error, again })
+        match refusal(head.status, body).await {
+            Ok(error) => Err(Failure::refused(&head, error, path)),
+            Err(stopped) => Err(Failure::final_one(stopped)),
+        }
     }
 
-    /// GETs a path whose answer counts whatever its status. A refusal is an error all the same.
+    /// GETs a path whose answer counts whatever its status, if `is_answer` recognises the body: then it is not retried.
+    /// Any other answer is a refusal, even one with status 200.
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub async fn get_whatever_status(&self, path: &str) -> Result<(u16, Vec<u8>), SourceError> {
+    pub async fn get_whatever_status(
+        &self,
+        path: &str,
+        is_answer: fn(&[u8]) -> bool,
+    ) -> Result<(u16, Vec<u8>), SourceError> {
         let mut attempt = 1;
         loop {
-            match self.try_whatever_status(path).await {
-                Err(error) if is_unanswered(&error) || matches!(error, SourceError::Broken(_)) => {
-                    if !self.another_attempt(&mut attempt).await? {
-                        return Err(error);
-                    }
-                }
-                answer => return answer,
+            match self.try_whatever_status(path, is_answer).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => self.wait_to_retry(&mut attempt, failure).await?,
             }
         }
     }
 
-    async fn try_whatever_status(&self, path: &str) -> Result<(u16, Vec<u8>), SourceError> {
+    async fn try_whatever_status(&self, path: &str, is_answer: fn(&[u8]) -> bool) -> Result<(u16, Vec<u8>), Failure> {
         const LIMIT: usize = 1 << 20;
         let request = Request::get(path).header(header::ACCEPT, "*/*");
-        let (head, body) = self.send(request, self.limits.idle).await?;
-        if head.status.is_client_error() {
-            return Err(refusal(head.status, body).await?);
+        let (head, body) = self.send(request, self.limits.idle).await.map_err(Failure::without_answer)?;
+        let whole = body.whole(LIMIT).await.map_err(Failure::of_body)?;
+        match is_answer(&whole) {
+            true => Ok((head.status.as_u16(), whole)),
+            false => Err(Failure::refused(&head, error_of(head.status, &whole), path)),
         }
-        let whole = body.whole(LIMIT).await?;
-        let code = head.status.as_u16();
-        match SourceError::from_status(code, &whole).filter(|_| !head.status.is_success()) {
-            Some(refused) => Err(refused),
-            None => Ok((code, whole)),
+    }
+
+    /// Waits until the next attempt, and counts it. The failure's error is returned if there is no further attempt.
+    async fn wait_to_retry(&self, attempt: &mut u32, failure: Failure) -> Result<(), SourceError> {
+        let Some(wait) = failure.wait(*attempt, self.limits.attempts).filter(|wait| self.take_wait(*wait)) else {
+            return Err(failure.error);
+        };
+        *attempt += 1;
+        tokio::select! {
+            reason = self.stop.stopped() => Err(SourceError::Stopped(reason)),
+            () = tokio::time::sleep(wait) => Ok(()),
         }
+    }
+
+    /// Waits until the next attempt for a body that broke, and counts it.
+    ///
+    /// # Errors
+    /// `error` if there is no further attempt, and if the run is told to end.
+    pub async fn wait_after_break(&self, attempt: &mut u32, error: SourceError) -> Result<(), SourceError> {
+        self.wait_to_retry(attempt, Failure::broken(error)).await
     }
 
     /// GETs a path behind the API server's proxy, once, and waits this long for the first byte. Whatever the status, the
@@ -273,11 +236,7 @@ impl Kubernetes {
         loop {
             let Answer { body, skew, .. } = self.get(path, accept).await?;
             match body.whole(limit).await {
-                Err(error @ SourceError::Broken(_)) => {
-                    if !self.another_attempt(&mut attempt).await? {
-                        return Err(error);
-                    }
-                }
+                Err(error @ SourceError::Broken(_)) => self.wait_after_break(&mut attempt, error).await?,
                 whole => return whole.map(|whole| (whole, skew)),
             }
         }
@@ -315,55 +274,6 @@ impl Kubernetes {
     }
 }
 
-/// A failed attempt, and whether another one may succeed.
-struct Failure {
-    error: SourceError,
-    again: Again,
-}
-
-enum Again {
-    Never,
-    /// The server had no time for it, and may have said how long to wait.
-    Overloaded {
-        wait: Option<Duration>,
-    },
-    /// The connection failed before an answer came.
-    Unanswered,
-}
-
-/// A quarter of a second, then twice as long each time; up to half of it is left to chance, so that clients which failed
-/// together do not come back together.
-fn backoff(attempt: u32) -> Duration {
-    let longest = Duration::from_millis(500 << attempt.clamp(1, 7).saturating_sub(1));
-    // Without chance, it is the longest wait.
-    let share = getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX));
-    longest.mul_f64(0.5 + share / 2.0)
-}
-
-/// Whether a connection failed in a way that another one may not: it was refused, reset or closed. A certificate that is
-/// not trusted, or a name that does not exist, stays so.
-fn is_unanswered(error: &SourceError) -> bool {
-    let mut cause = match error {
-        SourceError::Unreachable(error) => Some(&**error as &(dyn std::error::Error + 'static)),
-        _ => None,
-    };
-    while let Some(error) = cause {
-        let of_http = error.downcast_ref::<hyper::Error>();
-        if of_http.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed()) {
-            return true;
-        }
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, UnexpectedEof};
-            let kinds = [BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, UnexpectedEof];
-            if kinds.contains(&error.kind()) {
-                return true;
-            }
-        }
-        cause = error.source();
-    }
-    false
-}
-
 /// What was wrong with the credentials, if they are the cause. They are checked when a client is made, and again by its
 /// layers when they are renewed.
 fn credentials(error: &kube::Error) -> Option<String> {
@@ -379,16 +289,19 @@ fn credentials(error: &kube::Error) -> Option<String> {
 
 /// The error that a refusal's body describes: a `Status` object, or the start of any other text.
 pub(super) async fn refusal(status: StatusCode, body: BodyStream) -> Result<SourceError, SourceError> {
+    match body.whole(64 << 10).await {
+        Ok(whole) => Ok(error_of(status, &whole)),
+        Err(stopped @ SourceError::Stopped(_)) => Err(stopped),
+        Err(_) => Ok(error_of(status, &[])),
+    }
+}
+
+fn error_of(status: StatusCode, body: &[u8]) -> SourceError {
     let code = status.as_u16();
-    let whole = match body.whole(64 << 10).await {
-        Ok(whole) => whole,
-        Err(stopped @ SourceError::Stopped(_)) => return Err(stopped),
-        Err(_) => Vec::new(),
-    };
-    Ok(SourceError::from_status(code, &whole).unwrap_or_else(|| {
-        let text = String::from_utf8_lossy(&whole[..whole.len().min(300)]).trim().to_owned();
+    SourceError::from_status(code, body).unwrap_or_else(|| {
+        let text = String::from_utf8_lossy(&body[..body.len().min(300)]).trim().to_owned();
         let phrase = status.canonical_reason().unwrap_or_default();
         let message = if text.is_empty() { phrase.to_owned() } else { format!("{phrase}: {text}") };
         SourceError::Status { code, reason: String::new(), message }
-    }))
+    })
 }

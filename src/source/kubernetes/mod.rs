@@ -7,6 +7,7 @@ mod connect;
 mod discovery;
 mod forward;
 mod listed;
+mod retry;
 mod table;
 mod well_known;
 

@@ -127,9 +127,7 @@ impl Kubernetes {
                     ahead.spawn(request(limit, &token));
                 }
                 Err(error @ (SourceError::Broken(_) | SourceError::Status { code: 500, .. })) => {
-                    if !self.another_attempt(&mut attempt).await? {
-                        return Err(error);
-                    }
+                    self.wait_after_break(&mut attempt, error).await?;
                     ahead = JoinSet::new();
                     ahead.spawn(request(limit, &token));
                 }

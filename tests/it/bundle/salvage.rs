@@ -42,6 +42,7 @@ fn task(entry: &str) -> TaskRecord {
         hint: None,
         started: None,
         duration_ms: 0,
+        http_status: None,
         entries: vec![entry.into(), "gone.txt".into()],
     }
 }

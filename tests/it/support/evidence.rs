@@ -64,6 +64,7 @@ pub(crate) fn task(kind: &str, request: &str, outcome: Outcome, cause: &str) -> 
         hint: None,
         started: None,
         duration_ms: 0,
+        http_status: None,
         entries: Vec::new(),
     }
 }
