@@ -57,6 +57,12 @@ impl Near {
         Self { from: from.timestamp_millis(), to: to.timestamp_millis() }
     }
 
+    /// A single moment.
+    #[cfg(test)]
+    pub(super) fn at(moment: chrono::DateTime<chrono::Utc>) -> Self {
+        Self { from: moment.timestamp_millis(), to: moment.timestamp_millis() }
+    }
+
     /// Within the incident, its two ends are the nearest. All of it is nearer than anything outside.
     pub(super) fn distance(self, at: i64) -> u64 {
         let within = (at - self.from).min(self.to - at);
