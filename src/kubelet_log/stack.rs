@@ -62,7 +62,6 @@ fn is_register(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::kubelet_log::{
         Level::{Error, Fatal, Info},
         continues, level,

@@ -105,6 +105,10 @@ impl Bands {
 
     /// The rank below which lines take about `size` bytes, if the lines of a band are evenly spread over it.
     pub(super) fn cut(&self, size: u64) -> Rank {
+        if size == 0 {
+            // The estimate of some lines may be no byte at all, but they take some.
+            return Rank::NONE;
+        }
         let mut left = size;
         for (level, bands) in self.bytes.iter().enumerate() {
             for (band, bytes) in bands.iter().enumerate() {

@@ -7,7 +7,10 @@
 //! Kept lines that follow a marker are held back, up to [`HELD`] bytes and [`SPAN`] of time, so that the same marker
 //! can also count the lines missing between them. A log that loses every other line therefore has one marker a minute.
 
-use super::bands::{Bands, LEVELS, Near, Rank};
+use super::{
+    bands::{Bands, LEVELS, Near, Rank},
+    search::Edges,
+};
 use crate::{
     bundle::{
         compress::{Compressed, Compressor, CountingSink, Sink},
@@ -199,6 +202,7 @@ pub(super) struct Thinned {
     /// Lines that are still there, without markers.
     pub(super) kept: u64,
     pub(super) left_out: LeftOut,
+    pub(super) edges: Edges,
     /// When the first and the last line that are still there were written.
     pub(super) first: Option<DateTime<Utc>>,
     pub(super) last: Option<DateTime<Utc>>,
@@ -225,6 +229,7 @@ pub(super) struct Thinner<S> {
     held: Vec<u8>,
     kept: u64,
     left_out: LeftOut,
+    edges: Edges,
     first: Option<DateTime<Utc>>,
     last: Option<DateTime<Utc>>,
 }
@@ -239,6 +244,7 @@ impl<S: Sink> Thinner<S> {
             held: Vec::new(),
             kept: 0,
             left_out: LeftOut::default(),
+            edges: Edges::default(),
             first: None,
             last: None,
         }
@@ -250,6 +256,7 @@ impl<S: Sink> Thinner<S> {
             return Ok(());
         }
         let at = line.stamp.map(Stamp::at);
+        self.edges.keep(line.rank);
         self.kept += 1;
         self.first = self.first.or(at);
         self.last = at.or(self.last);
@@ -265,6 +272,7 @@ impl<S: Sink> Thinner<S> {
     }
 
     fn leave_out(&mut self, line: &Line<'_>) {
+        self.edges.leave_out(line.rank);
         self.left_out.add(line.level);
         let stamp = line.stamp.map(Stamp::text);
         let gap = self.gap.get_or_insert_with(|| {
@@ -289,9 +297,9 @@ impl<S: Sink> Thinner<S> {
 
     pub(super) fn finish(mut self, time: DosTime) -> io::Result<(S, Thinned)> {
         self.close()?;
-        let Self { compressor, kept, left_out, first, last, .. } = self;
+        let Self { compressor, kept, left_out, edges, first, last, .. } = self;
         let Compressed { sink, header, sha256 } = compressor.finish(time)?;
-        Ok((sink, Thinned { header, sha256, kept, left_out, first, last }))
+        Ok((sink, Thinned { header, sha256, kept, left_out, edges, first, last }))
     }
 }
 
