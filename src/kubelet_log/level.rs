@@ -113,6 +113,9 @@ pub fn level_word(word: &[u8]) -> Option<Level> {
         (b"pani", Level::Fatal),
     ];
     let letters = word.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(word.len());
+    if !(3..=13).contains(&letters) {
+        return None;
+    }
     let (name, rest) = word.split_at(letters);
     let is_step = match rest {
         [] => true,
@@ -147,7 +150,9 @@ fn of_object(text: &[u8]) -> Level {
 
 /// Whether a member or a key names a level. Those in short are zap's in development, and Serilog's.
 fn is_name(key: &[u8]) -> bool {
-    NAMES.iter().any(|name| key.eq_ignore_ascii_case(name)) || key == b"L" || key == b"@l"
+    // Few members begin like this, so the others are soon done with.
+    matches!(key.first(), Some(b'l' | b'L' | b's' | b'S' | b'@'))
+        && (NAMES.iter().any(|name| key.eq_ignore_ascii_case(name)) || key == b"L" || key == b"@l")
 }
 
 /// The level that a JSON value names: a word, or a number as bunyan and pino write it.
@@ -205,16 +210,19 @@ fn of_console(text: &[u8]) -> Option<Level> {
             continue;
         }
         let (word, behind) = first_word(rest);
-        if let Some(level) = of_word(word, behind, is_behind_time).or_else(|| klog(word, behind)) {
-            return Some(level);
-        }
-        if has_key(word) {
-            return of_pairs(rest);
-        }
+        let is_behind = is_behind_time;
         is_behind_time = is_time(word);
         has_time |= is_behind_time;
-        if !is_behind_time && !is_before_level(word, behind, has_time) {
-            return None;
+        if !is_behind_time {
+            if let Some(level) = klog(word, behind).or_else(|| of_word(word, behind, is_behind)) {
+                return Some(level);
+            }
+            if has_key(word) {
+                return of_pairs(rest);
+            }
+            if !is_before_level(word, behind, has_time) {
+                return None;
+            }
         }
         rest = behind;
     }

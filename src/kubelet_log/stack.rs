@@ -24,7 +24,8 @@ const STACK: [&[u8]; 6] = [b"created by ", b"[signal ", b"runtime stack:", b"exi
 /// that follow it belong to it.
 #[must_use]
 pub fn is_last_words(text: &[u8]) -> bool {
-    LAST_WORDS.iter().any(|start| text.starts_with(start)) || is_goroutine_start(text)
+    matches!(text.first(), Some(b'p' | b'f' | b'r' | b'u' | b'S' | b'g'))
+        && (LAST_WORDS.iter().any(|start| text.starts_with(start)) || is_goroutine_start(text))
 }
 
 /// Whether a line without a level continues the line before: it is indented, begins with a closing bracket, or is a

@@ -71,29 +71,34 @@ pub(super) fn make(
         }
     }
     let least = contents.last_files(source, words).total;
-    if max < least + 2 * SPARE {
-        let least = smallest_request(contents.clone(), |contents| contents.last_files(source, words).total);
-        if max < least {
-            return Err(BundleError::TooSmall { path: source.path().to_owned(), max, least });
-        }
+    if least > max {
+        // A copy also says of each log what it lacks, so it may be smaller with small logs as a whole.
+        let whole = Contents { thinned: HashMap::new(), ..contents.clone() };
+        let total = |contents: &Contents<'_>, max| Contents { max, ..contents.clone() }.last_files(source, words).total;
+        let least = smallest_request(|max| total(&contents, max).min(total(&whole, max)));
+        return Err(BundleError::TooSmall { path: source.path().to_owned(), max, least });
     }
     maker.search(to, &contents, &logs, &bands, least)
 }
 
 /// More than the number of bytes by which another limit changes the compressed size of the few files that name it.
-const SPARE: u64 = 64;
+const SPARE: u64 = 32;
 
-/// The smallest limit that a copy can have. The copy contains the limit, and its size changes by some bytes with it. A
-/// few extra bytes ensure that every larger limit is also enough.
-fn smallest_request(mut contents: Contents<'_>, total: impl Fn(&Contents<'_>) -> u64) -> u64 {
-    contents.max = 0;
+/// The smallest limit from which on a copy fits. The copy contains the limit, and its `total` size changes by some bytes
+/// with it, so a limit that is enough is found first, and then those below it are tried.
+fn smallest_request(total: impl Fn(u64) -> u64) -> u64 {
+    let mut max = 0;
     loop {
-        let least = total(&contents);
-        if least <= contents.max {
-            return contents.max;
+        let least = total(max);
+        if least <= max {
+            break;
         }
-        contents.max = least + SPARE;
+        max = least + SPARE;
     }
+    while total(max) <= max {
+        max -= 1;
+    }
+    max + 1
 }
 
 /// Leaves out as few files as necessary: descriptions before objects, and the largest of each first. Returns false if

@@ -105,7 +105,7 @@ mod tests {
 
     const LEVELS: [Level; 4] = [Level::Error, Level::Warn, Level::Info, Level::Debug];
 
-    /// Runs the search over these lines, of which each takes so many bytes and all of a copy so many more. Returns how
+    /// Runs the search over lines of these sizes. `more` is what a copy of this many lines takes besides. Returns how
     /// many lines each copy kept, and the number of lines of the last one that fits.
     fn run(
         lines: &[(Rank, u64)],
