@@ -1,6 +1,13 @@
 //! Owns the level of a line, read from its bytes without parsing it, and whether a line continues the one before.
+//!
+//! A level counts only where a logger puts it: in a member of a JSON object, in a `level=` pair, or before the message,
+//! behind nothing but times, brackets and the like. The words of a message never count.
 
-use super::Members;
+use super::{
+    Members,
+    members::string,
+    stack::{is_continuation, is_goroutine_start, is_last_words},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -25,16 +32,26 @@ pub enum Level {
 
 /// What some editors put before a text.
 const BOM: &[u8] = b"\xef\xbb\xbf";
-/// So much of a line that is not JSON may stand before its level (bytes).
-const HEAD: usize = 160;
-/// Most words of such a line up to its level: a date, a time, a zone, a thread, the level.
-const WORDS: usize = 5;
-/// The members of a JSON line that name its level, in any case.
-const NAMES: [&[u8]; 5] = [b"level", b"severity", b"lvl", b"levelname", b"log.level"];
-/// What the last words of a Go program begin with.
-const LAST_WORDS: [&[u8]; 2] = [b"panic: ", b"fatal error: "];
-/// What other lines of a stack begin with.
-const STACK: [&[u8]; 6] = [b"created by ", b"[signal ", b"runtime stack:", b"exit status ", b"Caused by: ", b"..."];
+/// How much of a line decides its level (bytes).
+const LOOK: usize = 4096;
+/// The longest group in brackets that may stand before a level (bytes).
+const GROUP: usize = 160;
+/// Most words of a line for a console up to its level: a date, a time, a zone, a thread, the level, and what separates
+/// them.
+const WORDS: usize = 10;
+/// The members of a JSON line, and the keys of pairs, that name its level, in any case.
+const NAMES: [&[u8]; 10] = [
+    b"level",
+    b"severity",
+    b"lvl",
+    b"levelname",
+    b"level_name",
+    b"loglevel",
+    b"log.level",
+    b"@level",
+    b"severity_text",
+    b"severityText",
+];
 
 /// A text without a byte order mark before it.
 #[must_use]
@@ -42,22 +59,25 @@ pub fn without_bom(text: &[u8]) -> &[u8] {
     text.strip_prefix(BOM).unwrap_or(text)
 }
 
-/// The level of a line without its timestamp. The first four KiB of it are enough for nearly all.
+/// The level of a line without its timestamp. Only its first four KiB are read.
 #[must_use]
 pub fn level(text: &[u8]) -> Level {
     let text = without_bom(text);
+    let text = text.get(..LOOK).unwrap_or(text);
     match text.first() {
         Some(b'{') => of_object(text),
         // A part of something: `  "error": "refused"` says no level.
         None | Some(b' ' | b'\t' | b'"') => Level::None,
+        Some(_) if is_last_words(text) => Level::Fatal,
+        Some(b'<') => of_priority(text).or_else(|| of_console(text)).unwrap_or(Level::None),
         Some(_) => of_console(text).unwrap_or(Level::None),
     }
 }
 
-/// The level that a word names, in any case.
+/// The level that a word names, in any case: `error`, `ERR`; slog's `WARN+2`; PostgreSQL's `DEBUG1`.
 #[must_use]
 pub fn level_word(word: &[u8]) -> Option<Level> {
-    const WORDS: [(&[u8], Level); 26] = [
+    const WORDS: [(&[u8], Level); 32] = [
         (b"info", Level::Info),
         (b"debug", Level::Debug),
         (b"error", Level::Error),
@@ -84,8 +104,27 @@ pub fn level_word(word: &[u8]) -> Option<Level> {
         (b"pnc", Level::Fatal),
         (b"trc", Level::Debug),
         (b"verbose", Level::Debug),
+        (b"silly", Level::Debug),
+        // logrus cuts them in colour.
+        (b"erro", Level::Error),
+        (b"debu", Level::Debug),
+        (b"trac", Level::Debug),
+        (b"fata", Level::Fatal),
+        (b"pani", Level::Fatal),
     ];
-    WORDS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, level)| *level)
+    let letters = word.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(word.len());
+    if !(3..=13).contains(&letters) {
+        return None;
+    }
+    let (name, rest) = word.split_at(letters);
+    let is_step = match rest {
+        [] => true,
+        [b'+' | b'-', steps @ ..] => !steps.is_empty() && steps.iter().all(u8::is_ascii_digit),
+        [b'1'..=b'5'] => name.eq_ignore_ascii_case(b"debug"),
+        _ => false,
+    };
+    let level = WORDS.iter().find(|(word, _)| is_step && name.eq_ignore_ascii_case(word));
+    level.map(|(_, level)| *level)
 }
 
 fn of_object(text: &[u8]) -> Level {
@@ -97,9 +136,7 @@ fn of_object(text: &[u8]) -> Level {
     let (mut is_event, mut severity) = (false, None);
     for (key, value) in Members::of(text) {
         let (key, value) = (text.get(key).unwrap_or_default(), text.get(value).unwrap_or_default());
-        let is_level = NAMES.iter().any(|name| key.eq_ignore_ascii_case(name));
-        let value_text = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).filter(|_| is_level);
-        if let Some(level) = value_text.and_then(level_word) {
+        if let Some(level) = is_name(key).then(|| of_value(value)).flatten() {
             return level;
         }
         is_event |= key == b"class_uid";
@@ -109,6 +146,26 @@ fn of_object(text: &[u8]) -> Level {
         }
     }
     Level::None
+}
+
+/// Whether a member or a key names a level. Those in short are zap's in development, and Serilog's.
+fn is_name(key: &[u8]) -> bool {
+    // Few members begin like this, so the others are soon done with.
+    matches!(key.first(), Some(b'l' | b'L' | b's' | b'S' | b'@'))
+        && (NAMES.iter().any(|name| key.eq_ignore_ascii_case(name)) || key == b"L" || key == b"@l")
+}
+
+/// The level that a JSON value names: a word, or a number as bunyan and pino write it.
+fn of_value(value: &[u8]) -> Option<Level> {
+    match value {
+        [b'"', word @ .., b'"'] => level_word(word),
+        [b'1' | b'2', b'0'..=b'9'] => Some(Level::Debug),
+        [b'3', b'0'..=b'9'] => Some(Level::Info),
+        [b'4', b'0'..=b'9'] => Some(Level::Warn),
+        [b'5', b'0'..=b'9'] => Some(Level::Error),
+        [b'6', b'0'..=b'9'] => Some(Level::Fatal),
+        _ => None,
+    }
 }
 
 /// The level of an OCSF event: https://schema.ocsf.io.
@@ -122,55 +179,157 @@ fn of_event(severity: &[u8]) -> Level {
     }
 }
 
+/// The level of a line with a priority, as systemd and syslog have it: `<3>`, or with a facility, `<27>`.
+fn of_priority(text: &[u8]) -> Option<Level> {
+    let end = text.iter().take(5).position(|byte| *byte == b'>')?;
+    let priority: u8 = std::str::from_utf8(text.get(1..end)?).ok()?.parse().ok()?;
+    Some(match priority % 8 {
+        0..=2 => Level::Fatal,
+        3 => Level::Error,
+        4 => Level::Warn,
+        5 | 6 => Level::Info,
+        _ => Level::Debug,
+    })
+}
+
+/// The level of a line for a console.
 fn of_console(text: &[u8]) -> Option<Level> {
-    if LAST_WORDS.iter().any(|start| text.starts_with(start)) || is_goroutine_start(text) {
-        return Some(Level::Fatal);
-    }
-    if let [level, m, d, a, y, b' ', ..] = text
-        && [m, d, a, y].iter().all(|byte| byte.is_ascii_digit())
-        && let Some(at) = b"IWEF".iter().position(|letter| letter == level)
-    {
-        return [Level::Info, Level::Warn, Level::Error, Level::Fatal].get(at).copied();
-    }
-    let head = without_colors(text.get(..HEAD).unwrap_or(text));
-    let mut is_behind_time = false;
-    let mut rest = &*head;
+    let text = without_colors(text);
+    let (mut rest, mut is_behind_time, mut has_time) = (&*text, false, false);
     for _ in 0..WORDS {
         rest = rest.trim_ascii_start();
-        let end = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
-        let (whole, behind) = rest.split_at(end);
-        let bare = trim(whole);
-        let is_set_off = bare.len() < whole.len() || behind.first() == Some(&b'\t');
-        let is_capital = bare.iter().all(u8::is_ascii_uppercase);
-        if let Some(level) = level_word(bare).filter(|_| is_capital || is_set_off || is_behind_time) {
-            return Some(level);
+        if rest.starts_with(b"{") {
+            return Some(of_object(rest));
         }
-        let pair = whole.iter().position(|byte| *byte == b'=').map(|at| whole.split_at(at));
-        if let Some((b"level" | b"lvl" | b"severity", value)) = pair {
-            return level_word(trim(value));
+        if let Some((group, behind)) = group(rest) {
+            let last = group.rsplit(|byte| *byte == b':').next().unwrap_or_default();
+            if let Some(level) = level_word(last).or_else(|| of_group(group)) {
+                return Some(level);
+            }
+            (is_behind_time, has_time, rest) = (false, has_time || is_time(group), behind);
+            continue;
         }
-        is_behind_time = is_time(bare);
-        let is_bracketed = whole.starts_with(b"[") && whole.ends_with(b"]");
-        if !is_behind_time && !is_bracketed && pair.is_none() {
-            break;
+        let (word, behind) = first_word(rest);
+        let is_behind = is_behind_time;
+        is_behind_time = is_time(word);
+        has_time |= is_behind_time;
+        if !is_behind_time {
+            if let Some(level) = klog(word, behind).or_else(|| of_word(word, behind, is_behind)) {
+                return Some(level);
+            }
+            if has_key(word) {
+                return of_pairs(rest);
+            }
+            if !is_before_level(word, behind, has_time) {
+                return None;
+            }
         }
         rest = behind;
     }
     None
 }
 
+/// What stands in the brackets that `text` begins with, and what follows them. A list in JSON is no such group.
+fn group(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let inner = text.strip_prefix(b"[")?;
+    let end = memchr::memchr3(b']', b'{', b'"', inner.get(..GROUP).unwrap_or(inner))?;
+    let (group, behind) = inner.split_at(end);
+    Some((group, behind.strip_prefix(b"]")?))
+}
+
+/// The level in a group of several words, behind a time: `[2026-11-26T15:04:05Z ERROR app]`.
+fn of_group(group: &[u8]) -> Option<Level> {
+    let (mut rest, mut is_behind_time) = (group.trim_ascii_start(), false);
+    while !rest.is_empty() {
+        let (word, behind) = first_word(rest);
+        if let Some(level) = of_word(word, behind, is_behind_time) {
+            return Some(level);
+        }
+        is_behind_time = is_time(trim(word));
+        if !is_behind_time {
+            return None;
+        }
+        rest = behind.trim_ascii_start();
+    }
+    None
+}
+
+fn first_word(text: &[u8]) -> (&[u8], &[u8]) {
+    text.split_at(text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len()))
+}
+
+/// The level that a word names in this place: in capitals, behind a time, or set off by what follows it.
+fn of_word(word: &[u8], behind: &[u8], is_behind_time: bool) -> Option<Level> {
+    if word == b"LOG:" {
+        // PostgreSQL's word for info.
+        return Some(Level::Info);
+    }
+    let is_set_off = matches!(word.last(), Some(b':' | b')' | b'>' | b'|')) || behind.starts_with(b"\t");
+    let bare = trim(word);
+    let is_capital = bare.iter().all(|byte| !byte.is_ascii_lowercase());
+    if let Some(level) = level_word(bare).filter(|_| is_capital || is_set_off || is_behind_time) {
+        return Some(level);
+    }
+    // With more behind it: `ERROR:root:x`, `ERROR/MainProcess`, `ERRO[0012]`.
+    let end = word.iter().position(|byte| !byte.is_ascii_uppercase())?;
+    let is_end = matches!(word.get(end), Some(b':' | b'/' | b'['));
+    word.get(..end).filter(|_| is_end).and_then(level_word)
+}
+
+/// The level of a line as klog and glog begin it: `E1126 15:04:05.123456`, `E20261126 15:04:05.123456`.
+fn klog(word: &[u8], behind: &[u8]) -> Option<Level> {
+    let (letter, date) = word.split_first()?;
+    let is_date = matches!(date.len(), 4 | 8) && date.iter().all(u8::is_ascii_digit) && behind.get(3) == Some(&b':');
+    let at = b"IWEF".iter().position(|it| it == letter).filter(|_| is_date)?;
+    [Level::Info, Level::Warn, Level::Error, Level::Fatal].get(at).copied()
+}
+
+/// Whether a word is a `key=value` pair, or the beginning of one whose value is quoted.
+fn has_key(word: &[u8]) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-@/".contains(byte);
+    word.iter().position(|byte| *byte == b'=').is_some_and(|at| at > 0 && word.iter().take(at).all(is_part))
+}
+
+/// The level of a line of `key=value` pairs. Values may be quoted. Whatever is no pair ends them.
+fn of_pairs(mut rest: &[u8]) -> Option<Level> {
+    loop {
+        rest = rest.trim_ascii_start();
+        let at = memchr::memchr3(b'=', b' ', b'"', rest).filter(|at| rest.get(*at) == Some(&b'='))?;
+        let (key, value) = (rest.get(..at)?, rest.get(at + 1..)?);
+        let end = if value.starts_with(b"\"") { string(value)? } else { first_word(value).0.len() };
+        if is_name(key) {
+            return level_word(trim(value.get(..end)?));
+        }
+        rest = value.get(end..)?;
+    }
+}
+
+/// Whether a word may stand before a level, though it is no time: the stream and the flag of a container runtime, a
+/// number or a user behind a time, a dash or bar, and a name between dashes.
+fn is_before_level(word: &[u8], behind: &[u8], has_time: bool) -> bool {
+    let is_separated = || behind.starts_with(b" - ") || behind.starts_with(b" | ");
+    match word {
+        b"-" | b"|" => true,
+        b"stdout" | b"stderr" | b"F" | b"P" => has_time,
+        _ => has_time && (word.iter().all(u8::is_ascii_digit) || word.contains(&b'@') || is_separated()),
+    }
+}
+
 /// A word without what sets it off.
 fn trim(word: &[u8]) -> &[u8] {
-    let is_sign = |byte: &u8| b"[](){}<>|:;,=\"'-".contains(byte);
+    let is_sign = |byte: &u8| b"[](){}<>|:;,=\"'".contains(byte);
     let from = word.iter().position(|byte| !is_sign(byte)).unwrap_or(word.len());
     let to = word.iter().rposition(|byte| !is_sign(byte)).map_or(from, |at| at + 1);
     word.get(from..to).unwrap_or_default()
 }
 
-/// Whether a word is a date, a time or a zone, judged by its letters alone.
+/// Whether a word is a date, a time or a zone, judged by its letters alone. An address is none.
 fn is_time(word: &[u8]) -> bool {
-    let is_part = |byte: &u8| byte.is_ascii_digit() || b":-/.,+TZAPM".contains(byte);
-    word == b"UTC" || word.first().is_some_and(u8::is_ascii_digit) && word.len() >= 5 && word.iter().all(is_part)
+    let is_part = |byte: &u8| byte.is_ascii_digit() || b":-/.,+TZAPM ".contains(byte);
+    let has_month = || word.get(2) == Some(&b'-') && word.get(6) == Some(&b'-');
+    let is_address = || word.iter().filter(|byte| **byte == b'.').count() > 2;
+    let begins = word.first().is_some_and(u8::is_ascii_digit) && word.len() >= 5;
+    word == b"UTC" || word == b"GMT" || begins && (has_month() || word.iter().all(is_part)) && !is_address()
 }
 
 /// Text without the codes that colour it.
@@ -203,30 +362,9 @@ pub fn continues(text: &[u8], level: Level, before: Level) -> bool {
     match level {
         Level::None => is_continuation(text),
         // The stack of a panic, and not the first sign of one.
-        _ => before <= Level::Warn && is_goroutine_start(text),
+        _ if is_goroutine_start(text) => before <= Level::Warn,
+        _ => before == Level::Fatal && text.starts_with(b"runtime: "),
     }
-}
-
-fn is_continuation(text: &[u8]) -> bool {
-    let is_inner = matches!(text.first(), None | Some(b' ' | b'\t' | b'}' | b')' | b']'));
-    is_inner || STACK.iter().any(|start| text.starts_with(start)) || is_frame(text)
-}
-
-/// Whether a line begins the stack of a goroutine: `goroutine 7 [running]:`.
-fn is_goroutine_start(text: &[u8]) -> bool {
-    let behind = text.strip_prefix(b"goroutine ").map(|text| text.trim_ascii_start());
-    let digits = behind.map_or(0, |text| text.iter().take_while(|byte| byte.is_ascii_digit()).count());
-    digits > 0 && behind.and_then(|text| text.get(digits..)).is_some_and(|text| text.starts_with(b" ["))
-}
-
-/// Whether it is a function of a Go stack: `main.(*server).run(0x1, {0x2, 0x3})`, or without arguments.
-fn is_frame(text: &[u8]) -> bool {
-    let name = text.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./*()[]{}-@%,?~\xc2\xb7".contains(byte);
-    let has_package = name.iter().position(|byte| *byte == b'.').is_some_and(|at| at > 0 && at + 1 < name.len());
-    has_package
-        && name.iter().all(is_part)
-        && (name.len() == text.len() || text.ends_with(b")") && name.contains(&b'('))
 }
 
 #[cfg(test)]
@@ -316,31 +454,5 @@ mod tests {
         are(Error, &[r#"{"class_uid":3002,"severity_id":4}"#]);
         are(Fatal, &[r#"{"class_uid":3002,"severity_id":5}"#, r#"{"class_uid":3002,"severity_id": 6 }"#]);
         are(None, &[r#"{"severity_id":4}"#, r#"{"class_uid":1,"severity_id":99}"#, r#"{"class_uid":1}"#]);
-    }
-
-    #[test]
-    fn lines_of_a_stack_continue_the_line_before() {
-        let lines = [
-            "",
-            "\t/src/main.go:12 +0x1d",
-            "  \"seq\": 5,",
-            "}",
-            "main.main()",
-            "main.(*ingest).run",
-            "runtime.goexit({})",
-            "net/http.(*conn).serve(0xc000, {0x1, 0x2})",
-            "created by main.run in goroutine 1",
-            "exit status 2",
-            "goroutine 1 [running]:",
-            "github.com/a/b-c/v2.Run[...](0x1)",
-            "[signal SIGSEGV: segmentation violation]",
-        ];
-        for line in lines {
-            assert!(continues(line.as_bytes(), super::level(line.as_bytes()), Error), "{line}");
-        }
-        for line in ["Starting the server", "{\"level\":\"info\"}", "done.", "see example.org for more (really)", "x"] {
-            assert!(!continues(line.as_bytes(), super::level(line.as_bytes()), Error), "{line}");
-        }
-        assert!(!continues(b"goroutine 1 [running]:", Fatal, Info));
     }
 }

@@ -47,7 +47,7 @@ impl Members<'_> {
 const FEW: usize = 24;
 
 /// The length of the string, with its quotes, that `text` begins with.
-fn string(text: &[u8]) -> Option<usize> {
+pub(super) fn string(text: &[u8]) -> Option<usize> {
     let mut at = 1;
     text.strip_prefix(b"\"")?;
     loop {

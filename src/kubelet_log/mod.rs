@@ -7,9 +7,11 @@
 mod level;
 mod lines;
 mod members;
+mod stack;
 mod stamp;
 
 pub use level::{Level, continues, level, level_word, without_bom, without_colors};
 pub use lines::{Block, LinePart, LineSplitter};
 pub use members::Members;
+pub use stack::is_last_words;
 pub use stamp::{STAMP, Stamp, split};

@@ -12,6 +12,7 @@ mod describe;
 mod exit;
 mod exposition;
 mod findings;
+mod kubelet_log;
 mod language;
 mod log_facts;
 mod object_series;

@@ -57,6 +57,12 @@ impl Near {
         Self { from: from.timestamp_millis(), to: to.timestamp_millis() }
     }
 
+    /// A single moment.
+    #[cfg(test)]
+    pub(super) fn at(moment: chrono::DateTime<chrono::Utc>) -> Self {
+        Self { from: moment.timestamp_millis(), to: moment.timestamp_millis() }
+    }
+
     /// Within the incident, its two ends are the nearest. All of it is nearer than anything outside.
     pub(super) fn distance(self, at: i64) -> u64 {
         let within = (at - self.from).min(self.to - at);
@@ -99,6 +105,10 @@ impl Bands {
 
     /// The rank below which lines take about `size` bytes, if the lines of a band are evenly spread over it.
     pub(super) fn cut(&self, size: u64) -> Rank {
+        if size == 0 {
+            // The estimate of some lines may be no byte at all, but they take some.
+            return Rank::NONE;
+        }
         let mut left = size;
         for (level, bands) in self.bytes.iter().enumerate() {
             for (band, bytes) in bands.iter().enumerate() {

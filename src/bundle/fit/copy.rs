@@ -1,14 +1,15 @@
-//! Owns the making of a copy: which files it leaves out, and, if that is not enough, the search for the rank from which
-//! lines are left out.
+//! Owns the making of a copy: which files it leaves out, and, if that is not enough, the writing of copies whose lines
+//! are left out from one rank on.
 //!
 //! All logs are cut at one rank. It is estimated from the sizes of the lines, and the copy is written. Only then is its
-//! size known exactly. A copy that is too large, or leaves much room, is discarded and written once more with a better
-//! estimate.
+//! size known exactly. If it is too large, or leaves much room, another is written with a better estimate. The largest
+//! copy that fits waits on the disk meanwhile, so none is written twice.
 
 use super::{
-    bands::{Bands, Near, Rank, scaled},
+    bands::{Bands, Near, Rank},
     lines::{Lines, Sizes, Thinned, Thinner},
     manifest::{Contents, LastFiles, Words},
+    search::{Edges, Search},
     source::{Piece, Role, Source},
 };
 use crate::{
@@ -37,15 +38,6 @@ use std::{
 
 /// A log that compresses to only this many bytes more than its marker is kept whole.
 const WORTH: u64 = 256;
-/// How much of the room the first guess is for, in hundredths, …
-const FIRST_AIM: u64 = 95;
-/// … each later one, …
-const AIM: u64 = 97;
-/// … and how much of it a copy has to use.
-const ENOUGH: u64 = 90;
-/// How many copies are written to use that much.
-const TRIES: u32 = 4;
-
 /// Writes the copy of at most `max` bytes.
 pub(super) fn make(
     source: &Source<'_>,
@@ -56,12 +48,12 @@ pub(super) fn make(
     let (pieces, remarks) = source.pieces()?;
     let mut contents = Contents { max, kept: Vec::new(), given_up: Vec::new(), thinned: HashMap::new(), remarks };
     let is_enough = give_up_files(&mut contents, &pieces, |contents| contents.last_files(source, words).total <= max);
-    let maker = Maker { source, to, words, near: Near::of(source.manifest()), start: source.manifest().window_start };
+    let maker = Maker { source, words, near: Near::of(source.manifest()), start: source.manifest().window_start };
     let bytes: u64 = contents.kept.iter().map(|piece| piece.info.bytes).sum();
     if is_enough {
         source.watch().expect(bytes);
         contents.kept.iter().try_for_each(|piece| maker.check(piece))?;
-        return maker.write(contents, &HashMap::new(), Rank::LONG)?.finish(source);
+        return maker.write(to, contents, &HashMap::new(), Rank::LONG)?.0.finish(source);
     }
     let of_logs = contents.kept.iter().filter(|piece| piece.role == Role::Log).map(|piece| piece.info.bytes);
     source.watch().expect(bytes + of_logs.sum::<u64>());
@@ -80,26 +72,33 @@ pub(super) fn make(
     }
     let least = contents.last_files(source, words).total;
     if least > max {
-        let least = smallest_request(contents, |contents| contents.last_files(source, words).total);
+        // A copy also says of each log what it lacks, so it may be smaller with small logs as a whole.
+        let whole = Contents { thinned: HashMap::new(), ..contents.clone() };
+        let total = |contents: &Contents<'_>, max| Contents { max, ..contents.clone() }.last_files(source, words).total;
+        let least = smallest_request(|max| total(&contents, max).min(total(&whole, max)));
         return Err(BundleError::TooSmall { path: source.path().to_owned(), max, least });
     }
-    maker.search(&contents, &logs, &bands, max - least)
+    maker.search(to, &contents, &logs, &bands, least)
 }
 
-/// More than the number of bytes by which a written number changes the compressed size of what contains it.
-const DIGITS: u64 = 16;
+/// More than the number of bytes by which another limit changes the compressed size of the few files that name it.
+const SPARE: u64 = 32;
 
-/// The smallest limit that a copy can have. The copy contains the limit, and its size changes by some bytes with it. A
-/// few extra bytes ensure that every larger limit is also enough.
-fn smallest_request(mut contents: Contents<'_>, total: impl Fn(&Contents<'_>) -> u64) -> u64 {
-    contents.max = 0;
+/// The smallest limit from which on a copy fits. The copy contains the limit, and its `total` size changes by some bytes
+/// with it, so a limit that is enough is found first, and then those below it are tried.
+fn smallest_request(total: impl Fn(u64) -> u64) -> u64 {
+    let mut max = 0;
     loop {
-        let least = total(&contents);
-        if least <= contents.max {
-            return contents.max;
+        let least = total(max);
+        if least <= max {
+            break;
         }
-        contents.max = least + DIGITS;
+        max = least + SPARE;
     }
+    while total(max) <= max {
+        max -= 1;
+    }
+    max + 1
 }
 
 /// Leaves out as few files as necessary: descriptions before objects, and the largest of each first. Returns false if
@@ -132,7 +131,6 @@ fn give_up_files<'a>(
 /// What every attempt at a copy is made from.
 struct Maker<'a> {
     source: &'a Source<'a>,
-    to: &'a Destination,
     words: &'a Words<'a>,
     near: Near,
     /// The window's start.
@@ -174,54 +172,56 @@ impl<'a> Maker<'a> {
         DosTime::of(self.source.manifest().started)
     }
 
-    /// Finds the rank at which to cut `logs`. `contents` has the logs without lines; the rest of the limit is for
-    /// lines.
+    /// Finds the rank at which to cut `logs`. `contents` has the logs without lines, and takes `least` bytes; the rest
+    /// of the limit is for lines.
     fn search(
         &self,
+        to: &Destination,
         contents: &Contents<'a>,
         logs: &HashMap<&'a str, Rank>,
         bands: &Bands,
-        room: u64,
+        least: u64,
     ) -> Result<(Finished, Fitted), BundleError> {
-        // The lower of these two guesses fits, and the higher is too large.
-        let (mut low, mut high) = (0, bands.total() + 1);
-        let mut guess = scaled(room, FIRST_AIM, 100).min(bands.total());
-        let mut tries = 1;
+        let last = logs.values().copied().max().unwrap_or(Rank::NONE);
+        let mut search = Search::new(bands, contents.max.saturating_sub(least), last);
+        let mut best: Option<Copy> = None;
         loop {
-            let copy = self.write(contents.clone(), logs, bands.cut(guess))?;
-            let left = contents.max.checked_sub(copy.last.total);
-            let took = room.saturating_add(copy.last.total).saturating_sub(contents.max);
-            if left.is_some() && (tries >= TRIES || took >= scaled(room, ENOUGH, 100)) {
-                return copy.finish(self.source);
-            }
-            copy.writer.abandon();
-            if left.is_some() {
-                low = guess
-            } else {
-                high = guess
-            }
-            let better = scaled(guess, scaled(room, AIM, 100), took);
-            guess = match tries {
-                TRIES.. if low > 0 => low,
-                // The last guess leaves out all lines, which always fits.
-                TRIES.. => guess / 2,
-                _ if better > low && better < high => better,
-                _ => low.midpoint(high),
+            let to = match to {
+                // The file's own partial file is the best copy so far.
+                Destination::File(file) if best.is_some() => &Destination::Next(file.clone()),
+                to => to,
             };
-            tries += 1;
+            let (copy, edges) = match self.write(to, contents.clone(), logs, search.cut()) {
+                Ok(written) => written,
+                // There may be no room for another beside the best one.
+                Err(error) => {
+                    let best = best.filter(|_| error.is_disk_full());
+                    return best.map_or(Err(error), |best| best.finish(self.source));
+                }
+            };
+            let goes_on = search.goes_on(copy.last.total.saturating_sub(least), edges);
+            if copy.last.total <= contents.max || best.is_none() && !goes_on {
+                best = Some(copy);
+            }
+            if let Some(best) = best.take_if(|_| !goes_on) {
+                return best.finish(self.source);
+            }
         }
     }
 
     /// Writes a copy whose logs are cut at `cut`, except for its end. `logs` has the rank of the line of each that is
-    /// left out first.
-    fn write(&self, mut contents: Contents<'a>, logs: &HashMap<&'a str, Rank>, cut: Rank) -> Result<Copy, BundleError> {
-        let writer = BundleWriter::create(self.to, self.source.manifest().started)?;
-        if let Err(error) = self.write_entries(&writer, &mut contents, logs, cut) {
-            writer.abandon();
-            return Err(error);
-        }
+    /// left out first. Also returns the lines on both sides of the cut.
+    fn write(
+        &self,
+        to: &Destination,
+        mut contents: Contents<'a>,
+        logs: &HashMap<&'a str, Rank>,
+        cut: Rank,
+    ) -> Result<(Copy, Edges), BundleError> {
+        let unfinished = Unfinished(BundleWriter::create(to, self.source.manifest().started)?);
+        let edges = self.write_entries(&unfinished.0, &mut contents, logs, cut)?;
         let last = contents.last_files(self.source, self.words);
-        Ok(Copy { writer, max: contents.max, last })
+        Ok((Copy { unfinished, max: contents.max, last }, edges))
     }
 
     fn write_entries(
@@ -230,21 +230,27 @@ impl<'a> Maker<'a> {
         contents: &mut Contents<'a>,
         logs: &HashMap<&'a str, Rank>,
         cut: Rank,
-    ) -> Result<(), BundleError> {
+    ) -> Result<Edges, BundleError> {
+        let mut edges = Edges::default();
         for piece in contents.kept.clone() {
-            if logs.get(piece.path()).is_some_and(|last| *last >= cut) {
-                let (spool, thinned) = self.thin(writer.spool(), piece, cut)?;
-                if thinned.header.compressed < piece.size {
-                    append(writer, piece, spool, thinned.header, thinned.sha256.clone())?;
-                    contents.thinned.insert(piece.path(), thinned);
-                    continue;
+            match logs.get(piece.path()) {
+                Some(last) if *last >= cut => {
+                    let (spool, thinned) = self.thin(writer.spool(), piece, cut)?;
+                    edges.add(thinned.edges);
+                    if thinned.header.compressed < piece.size {
+                        append(writer, piece, spool, thinned.header, thinned.sha256.clone())?;
+                        contents.thinned.insert(piece.path(), thinned);
+                        continue;
+                    }
+                    // The markers take more bytes than the lines.
                 }
-                // The markers take more bytes than the lines.
+                Some(last) => edges.keep(*last),
+                None => {}
             }
             contents.thinned.remove(piece.path());
             self.copy(writer, piece)?;
         }
-        Ok(())
+        Ok(edges)
     }
 
     fn thin(&self, spool: Spool, piece: &Piece<'_>, cut: Rank) -> Result<(Spool, Thinned), BundleError> {
@@ -288,26 +294,26 @@ fn written(piece: &Piece<'_>, header: EntryHeader, sha256: String) -> Written {
     Written { path: piece.entry.clone(), bytes: header.bytes, compressed: header.compressed, sha256 }
 }
 
+/// A copy that is removed unless it is finished: the full bundle has everything.
+struct Unfinished(BundleWriter);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        self.0.clone().abandon();
+    }
+}
+
 /// A copy without its end.
 struct Copy {
-    writer: BundleWriter,
+    unfinished: Unfinished,
     max: u64,
     last: LastFiles,
 }
 
 impl Copy {
-    /// Ends the copy. If that fails, no part of it remains: the full bundle has everything.
     fn finish(self, source: &Source<'_>) -> Result<(Finished, Fitted), BundleError> {
-        let writer = self.writer.clone();
-        let made = self.end(source);
-        if made.is_err() {
-            writer.abandon();
-        }
-        made
-    }
-
-    fn end(self, source: &Source<'_>) -> Result<(Finished, Fitted), BundleError> {
-        let Self { writer, max, last } = self;
+        let Self { unfinished, max, last } = self;
+        let writer = unfinished.0.clone();
         let too_small = |least| BundleError::TooSmall { path: source.path().to_owned(), max, least };
         if last.total > max {
             return Err(too_small(last.total));

@@ -7,22 +7,25 @@
 //! Kept lines that follow a marker are held back, up to [`HELD`] bytes and [`SPAN`] of time, so that the same marker
 //! can also count the lines missing between them. A log that loses every other line therefore has one marker a minute.
 
-use super::bands::{Bands, LEVELS, Near, Rank};
+use super::{
+    bands::{Bands, LEVELS, Near, Rank},
+    search::Edges,
+};
 use crate::{
     bundle::{
         compress::{Compressed, Compressor, CountingSink, Sink},
         fitted::LeftOut,
         zip_headers::{DosTime, EntryHeader},
     },
-    kubelet_log::{Level, LinePart, LineSplitter, Stamp, level, split},
+    kubelet_log::{Level, LinePart, LineSplitter, Stamp, continues, is_last_words, level, split},
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::io;
 
 /// A line of more bytes is too long: a single one may exceed the limit.
 const LONG: usize = 1 << 20;
-/// How much of a line decides its level, in bytes.
-const LOOK: usize = 4096;
+/// How much is kept of a line that is too long: enough for its level, in bytes.
+const BEGINNING: usize = 8192;
 /// Most bytes of kept lines that one marker spans.
 const HELD: usize = 64 * 1024;
 /// Longest time between the first line that a marker counts and a kept line that it still spans, in milliseconds.
@@ -58,7 +61,9 @@ struct Ranking {
     /// The parts so far of a line that arrives in parts.
     held: Vec<u8>,
     is_long: bool,
+    /// Whether a Go program is printing its last words, and whether the line before was blank.
     in_panic: bool,
+    is_behind_blank: bool,
     /// Those of the last line that had a timestamp.
     at: i64,
     level: Level,
@@ -70,7 +75,8 @@ impl Lines {
     pub(super) fn new(near: Near, start: DateTime<Utc>) -> Self {
         let (at, level) = (start.timestamp_millis(), Level::None);
         let rank = Rank::new(level, near.distance(at));
-        let ranking = Ranking { near, held: Vec::new(), is_long: false, in_panic: false, at, level, rank };
+        let (is_long, in_panic, is_behind_blank) = (false, false, false);
+        let ranking = Ranking { near, held: Vec::new(), is_long, in_panic, is_behind_blank, at, level, rank };
         Self { splitter: LineSplitter::new(0), ranking }
     }
 
@@ -93,7 +99,7 @@ impl Ranking {
             return self.line(part.bytes, take);
         }
         self.is_long |= self.held.len() + part.bytes.len() > LONG;
-        if !self.is_long || self.held.len() < LOOK {
+        if !self.is_long || self.held.len() < BEGINNING {
             self.held.extend_from_slice(part.bytes);
         }
         if part.is_end() { self.held(take) } else { Ok(()) }
@@ -111,15 +117,8 @@ impl Ranking {
     fn line(&mut self, bytes: &[u8], take: &mut impl FnMut(&Line<'_>) -> io::Result<()>) -> io::Result<()> {
         let (stamp, text) = split(bytes);
         if let Some(stamp) = stamp {
-            let text = text.get(..LOOK).unwrap_or(text).trim_ascii_end();
-            let said = level(text);
-            // The last lines of a dying process have no level of their own.
-            self.in_panic = match said {
-                Level::Fatal => !text.starts_with(b"{"),
-                Level::None => self.in_panic,
-                _ => false,
-            };
-            self.level = if said == Level::None && self.in_panic { Level::Error } else { said };
+            let text = text.trim_ascii_end();
+            self.level = self.level_of(text);
             self.at = stamp.at().timestamp_millis();
             self.rank = Rank::new(self.level, self.near.distance(self.at));
         }
@@ -127,6 +126,16 @@ impl Ranking {
             self.rank = Rank::LONG;
         }
         take(&Line { bytes, stamp, at: self.at, level: self.level, rank: self.rank })
+    }
+
+    /// The level of a line with a timestamp. The last words of a Go program have no level of their own. They end at a
+    /// line with a level, or at a line behind a blank one that is not part of a stack.
+    fn level_of(&mut self, text: &[u8]) -> Level {
+        let said = level(text);
+        let is_other = said != Level::None || self.is_behind_blank && !continues(text, said, self.level);
+        self.in_panic = is_last_words(text) || self.in_panic && !is_other;
+        self.is_behind_blank = text.is_empty();
+        if said == Level::None && self.in_panic { Level::Error } else { said }
     }
 }
 
@@ -193,6 +202,7 @@ pub(super) struct Thinned {
     /// Lines that are still there, without markers.
     pub(super) kept: u64,
     pub(super) left_out: LeftOut,
+    pub(super) edges: Edges,
     /// When the first and the last line that are still there were written.
     pub(super) first: Option<DateTime<Utc>>,
     pub(super) last: Option<DateTime<Utc>>,
@@ -219,6 +229,7 @@ pub(super) struct Thinner<S> {
     held: Vec<u8>,
     kept: u64,
     left_out: LeftOut,
+    edges: Edges,
     first: Option<DateTime<Utc>>,
     last: Option<DateTime<Utc>>,
 }
@@ -233,6 +244,7 @@ impl<S: Sink> Thinner<S> {
             held: Vec::new(),
             kept: 0,
             left_out: LeftOut::default(),
+            edges: Edges::default(),
             first: None,
             last: None,
         }
@@ -244,6 +256,7 @@ impl<S: Sink> Thinner<S> {
             return Ok(());
         }
         let at = line.stamp.map(Stamp::at);
+        self.edges.keep(line.rank);
         self.kept += 1;
         self.first = self.first.or(at);
         self.last = at.or(self.last);
@@ -259,6 +272,7 @@ impl<S: Sink> Thinner<S> {
     }
 
     fn leave_out(&mut self, line: &Line<'_>) {
+        self.edges.leave_out(line.rank);
         self.left_out.add(line.level);
         let stamp = line.stamp.map(Stamp::text);
         let gap = self.gap.get_or_insert_with(|| {
@@ -283,9 +297,9 @@ impl<S: Sink> Thinner<S> {
 
     pub(super) fn finish(mut self, time: DosTime) -> io::Result<(S, Thinned)> {
         self.close()?;
-        let Self { compressor, kept, left_out, first, last, .. } = self;
+        let Self { compressor, kept, left_out, edges, first, last, .. } = self;
         let Compressed { sink, header, sha256 } = compressor.finish(time)?;
-        Ok((sink, Thinned { header, sha256, kept, left_out, first, last }))
+        Ok((sink, Thinned { header, sha256, kept, left_out, edges, first, last }))
     }
 }
 
@@ -299,5 +313,87 @@ impl Gap {
         let counts: String = counts.map(|(level, lines)| format!(",\"{level}\":{lines}")).collect();
         let [first, last] = [&self.first, &self.last].map(|stamp| String::from_utf8_lossy(stamp));
         format!("{first} {{\"kubectl-escalate\":\"lines left out\"{counts},\"until\":\"{last}\"}}\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The level of each of these lines, a second apart.
+    fn levels(text: &str) -> Vec<Level> {
+        let start = DateTime::UNIX_EPOCH;
+        let mut lines = Lines::new(Near::at(start), start);
+        let mut levels = Vec::new();
+        let mut take = |line: &Line<'_>| {
+            levels.push(line.level);
+            Ok(())
+        };
+        for (n, line) in text.lines().enumerate() {
+            lines.push(format!("2026-11-22T15:42:{:02}Z {line}\n", n % 60).as_bytes(), &mut take).expect("lines");
+        }
+        lines.finish(take).expect("lines");
+        levels
+    }
+
+    /// That of such a text, followed by lines without a level, all lines but those count as errors.
+    #[track_caller]
+    fn is_all_of_a_panic(text: &str) {
+        let lines = text.lines().count();
+        for after in ["\nstarting again\n\nready", "\nlistening on :8443\nready", "INFO starting again\nready"] {
+            let levels = levels(&format!("before\n{text}\n{after}"));
+            let of_panic = levels.get(1..=lines).expect("lines");
+            assert!(of_panic.iter().all(|level| *level <= Level::Error), "{of_panic:?} of {text}");
+            let others: Vec<&Level> = levels.iter().take(1).chain(levels.iter().skip(lines + 2)).collect();
+            assert!(others.iter().all(|level| **level == Level::None), "{others:?} around {text}");
+        }
+    }
+
+    #[test]
+    fn the_last_words_of_a_go_program_are_errors_up_to_what_another_writes() {
+        for text in [
+            "panic: two\n\tlines: x\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:20 +0x705\nexit status 2",
+            "panic: once [recovered]\n\tpanic: again: once\n\ngoroutine 1 [running]:\nmain.main.func2()\n\
+             \t/app/main.go:49 +0x5b\npanic({0x4e7780?, 0x515ee8?})\n\t/usr/local/go/src/runtime/panic.go:860 +0x13a",
+            "panic: runtime error: invalid memory address or nil pointer dereference\n\
+             [signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x4da1eb]\n\n\
+             goroutine 1 gp=0x1a999357e1e0 m=0 mp=0x5f9e80 [running]:\nruntime.panicmem(...)\n\
+             \t/usr/local/go/src/runtime/panic.go:336",
+            "runtime: goroutine stack exceeds 65536-byte limit\n\
+             runtime: sp=0x3605e243e390 stack=[0x3605e243e000, 0x3605e244e000]\nfatal error: stack overflow\n\n\
+             runtime stack:\nruntime.throw({0x50bf71?, 0x200000008?})\n\t/usr/local/go/src/runtime/panic.go:1229 +0x48\n\n\
+             goroutine 1 gp=0x3605e23901e0 m=0 mp=0x5f9e80 [running]:\nmain.deep(...)\n\t/app/main.go:15\n\
+             ...17 frames elided...\ncreated by main.main in goroutine 1\n\t/app/main.go:30 +0x765",
+            "fatal error: concurrent map writes\n\ngoroutine 25 [running]:\n\
+             internal/runtime/maps.fatal({0x50da7d?, 0x0?})\n\t/usr/local/go/src/runtime/panic.go:1181 +0x18\n\n\
+             goroutine 1 [sleep]:\ntime.Sleep(0x3b9aca00)\n\t/usr/local/go/src/runtime/time.go:363 +0x165",
+            "unexpected fault address 0x7f217f22e000\nfatal error: fault\n\
+             [signal SIGSEGV: segmentation violation code=0x2 addr=0x7f217f22e000 pc=0x4da779]\n\n\
+             goroutine 2 gp=0x9eafd6b0780 m=nil [force gc (idle)]:\nruntime.goexit({})",
+            "SIGQUIT: quit\nPC=0x408b0e m=0 sigcode=0\n\ngoroutine 1 gp=0xf9bcef1a1e0 m=0 mp=0x5f9e80 [running]:\n\
+             syscall.Kill(0x27?, 0x0?)\n\t/usr/local/go/src/syscall/zsyscall_linux_amd64.go:611 +0x25\n\n\
+             rax    0x0\nrbx    0x5f9e80\nrflags 0x246",
+            "SIGSEGV: segmentation violation\nPC=0x7f1 m=3 sigcode=1 addr=0x0\nsignal arrived during cgo execution\n\n\
+             goroutine 1 [syscall]:\nruntime.cgocall(0x49b7a0, 0xc00)",
+        ] {
+            is_all_of_a_panic(text);
+        }
+    }
+
+    #[test]
+    fn what_follows_another_fatal_line_is_no_error() {
+        for (text, after) in [
+            (
+                "2026-11-22 15:42:00.000 UTC [71] FATAL:  password authentication failed for user \"app\"",
+                "2026-11-22 15:42:00.000 UTC [71] DETAIL:  Role \"app\" does not exist.",
+            ),
+            ("2026/11/22 15:42:00 [crit] 29#29: *1 SSL_do_handshake() failed", "10.0.0.1 - - \"GET / HTTP/1.1\" 200"),
+            ("2026/11/22 15:42:00 [emerg] 1#1: host not found in upstream \"app\"", "nginx: configuration file failed"),
+            ("{\"level\":\"panic\",\"msg\":\"x\"}", "listening"),
+            ("F1122 15:42:00.000000 1 main.go:7] x", "listening"),
+            ("<2>kernel: Out of memory", "listening"),
+        ] {
+            assert_eq!(levels(&format!("{text}\n{after}\nmore")), [Level::Fatal, Level::None, Level::None], "{text}");
+        }
     }
 }

@@ -85,7 +85,7 @@ impl Contents<'_> {
         for record in &mut manifest.entries {
             record.compressed = sizes.get(record.path.as_str()).copied().unwrap_or(record.compressed);
             if let Some(thinned) = self.thinned.get(record.path.as_str()) {
-                thin(record, thinned, fitted.max_bytes);
+                thin(record, thinned);
             }
         }
         self.thin_containers(&mut manifest, source.manifest());
@@ -180,16 +180,13 @@ impl Contents<'_> {
 }
 
 /// Updates the record of a log. What it lacked before, it still lacks.
-fn thin(record: &mut EntryRecord, thinned: &Thinned, max: u64) {
+fn thin(record: &mut EntryRecord, thinned: &Thinned) {
     record.bytes = thinned.header.bytes;
     record.compressed = thinned.header.compressed;
     record.sha256.clone_from(&thinned.sha256);
     let coverage = record.coverage.take().unwrap_or_default();
-    let mut gap = format!("{} lines were left out to fit {max} bytes", thinned.left_out.words());
-    if let Some(before) = &coverage.gap {
-        gap.push_str(&format!("; {before}"));
-    }
     let left_out = format!("{} lines were left out of this copy", thinned.left_out.words());
+    let gap = coverage.gap.as_ref().map_or_else(|| left_out.clone(), |before| format!("{left_out}; {before}"));
     // A run that ended before the window has no lines in it, so its log lacks none, however many are kept.
     let is_outside = coverage.covered.is_empty() && !coverage.gaps.is_empty();
     let gaps = with_gaps(coverage.gaps, &coverage.covered, &left_out);

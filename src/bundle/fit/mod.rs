@@ -3,14 +3,15 @@
 //!
 //! docs/BUNDLE.md gives the order: first the files that can be generated again from the others, then lines of logs, the
 //! least important first. `source` reads the full bundle, which is not changed. `bands` orders lines and adds up their
-//! sizes, `lines` reads and thins a log, `copy` searches for the cut and writes, and `manifest` records what was left
-//! out. A copy contains only bytes of the bundle, markers made of numbers and timestamps, and two files that the caller
+//! sizes, `lines` reads and thins a log, `search` finds the cut, `copy` writes, and `manifest` records what was left out.
+//! A copy contains only bytes of the bundle, markers made of numbers and timestamps, and two files that the caller
 //! makes as [`Clean`](crate::redact::Clean).
 
 mod bands;
 mod copy;
 mod lines;
 mod manifest;
+mod search;
 mod source;
 mod unknown;
 

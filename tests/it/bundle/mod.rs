@@ -13,6 +13,7 @@ use std::{path::Path, sync::LazyLock};
 mod faults;
 mod fit;
 mod fit_odd;
+mod fit_random;
 mod fit_speed;
 mod fit_support;
 mod paths;
