@@ -5,7 +5,8 @@ use kubectl_escalate::{
     bundle::{
         ClusterInfo, Ended, Judged, Manifest, Outcome, QueryRecord, Reading, TaskRecord, Verdict,
         facts::{
-            Condition, ContainerFacts, CustomResourceFacts, EventFacts, Facts, LogFacts, PodFacts, ReadyState, RunState, WorkloadFacts,
+            Condition, ContainerFacts, CustomResourceFacts, EventFacts, Facts, LogFacts, PodFacts, ReadyState,
+            RunState, WorkloadFacts,
         },
         findings::{Findings, Severity},
     },
@@ -248,7 +249,9 @@ impl Case {
             LazyLock::new(|| Arc::new(Patterns::new(findings::patterns(&servers()))));
         static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&Key::random()));
         let mut extractor = LogExtractor::new(&PATTERNS, None);
-        extractor.push(&REDACTOR.text(format!("{} {line}\n", ago(20).to_rfc3339_opts(SecondsFormat::Nanos, true)).as_bytes()).0);
+        extractor.push(
+            &REDACTOR.text(format!("{} {line}\n", ago(20).to_rfc3339_opts(SecondsFormat::Nanos, true)).as_bytes()).0,
+        );
         let read = extractor.finish();
         let log = self.facts.logs.first_mut().expect("a log");
         for (level, count) in read.levels {

@@ -187,10 +187,7 @@ fn all() -> Vec<Incident> {
             c.prints(90, console);
             c.prints(90, "  \"error\": \"rpc error: code = Unavailable desc = connection error\"");
             c.prints(90, r#"{"class_uid":3002,"severity_id":1,"status_id":1}"#);
-            c.prints(
-                90,
-                "2026-11-22T15:42:00.000Z\t\u{1b}[33mWARN\u{1b}[0m\tserver.configWatcher\tx\t{\"seq\": 1}",
-            );
+            c.prints(90, "2026-11-22T15:42:00.000Z\t\u{1b}[33mWARN\u{1b}[0m\tserver.configWatcher\tx\t{\"seq\": 1}");
             c
         }),
         ("init-fails", ["init-fails", "init-fails", "", "init-fails"], |c| {
