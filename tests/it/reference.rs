@@ -46,7 +46,8 @@ fn every_rule_of_redaction_is_in_the_documentation() {
 
 /// The page with this text between two marks.
 fn between(page: &str, marks: [&str; 2], text: &str) -> String {
-    let [begin, end] = marks.map(|mark| page.split_once(mark).unwrap_or_else(|| panic!("the page lost its mark {mark}")));
+    let [begin, end] =
+        marks.map(|mark| page.split_once(mark).unwrap_or_else(|| panic!("the page lost its mark {mark}")));
     format!("{}{}{text}{}{}", begin.0, marks[0], marks[1], end.1)
 }
 

@@ -136,7 +136,8 @@ const CLUSTER_WIDE: [&str; 3] = ["nodes", "resourceslices", "customresourcedefin
 fn rights_lie_in_the_namespace_asked_for() {
     let roles = roles_of(&["-n", NAMESPACE, "--user", "jane", "--name", "reader"], World::one());
     for (namespace, rule) in rules(&roles) {
-        let resources: Vec<&str> = rule["resources"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let resources: Vec<&str> =
+            rule["resources"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let (is_open, list) = match namespace.as_deref() {
             Some(namespace) => (namespace == NAMESPACE || OTHER_NAMESPACES.contains(&namespace), "OTHER_NAMESPACES"),
             None => (resources.iter().all(|resource| CLUSTER_WIDE.contains(resource)), "CLUSTER_WIDE"),
