@@ -82,20 +82,20 @@ fn narrows(expr: &Query, by: NarrowedBy, labels: &MetricLabels) -> Result<(), St
     };
     if let Some(metric) = metrics.iter().find(|metric| begins(metric, &OF_CLUSTER)) {
         return Err(format!(
-            "`{metric}` is about the whole cluster, so it has no label of the workload, and the query would never have a \
-             value; add `narrowedBy: cluster`"
+            "`{metric}` is about the whole cluster, so it has no label of the workload, and narrowing leaves nothing of it; \
+             add `narrowedBy: cluster`"
         ));
     }
     let own = labels.iter().find(|label| by == NarrowedBy::Identity && **label != NAMESPACE);
     if let (Some(metric), Some(label)) = (metrics.iter().find(|metric| begins(metric, &OF_OBJECTS)), own) {
         return Err(format!(
-            "`{metric}` has no label `{label}`, so the query would never have a value; add `narrowedBy: namespace`"
+            "`{metric}` has no label `{label}`, so narrowing by it leaves nothing; add `narrowedBy: namespace`"
         ));
     }
     match labels.iter().find(|label| expr.excludes(label)) {
         Some(label) => Err(format!(
-            "this selects series without the label `{label}`, but the query is narrowed by this label, so it would never \
-             have a value; remove the matcher, or change `narrowedBy`"
+            "this selects series without the label `{label}`, so narrowing by it leaves nothing; remove the matcher, or \
+             change `narrowedBy`"
         )),
         None => Ok(()),
     }
