@@ -27,7 +27,7 @@ const LIMIT: u64 = 1 << 30;
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "samples",
-    purpose: "the samples behind the answers, in the form that promtool loads",
+    purpose: "the samples behind the answers, in the format that promtool loads",
     is_optional: false,
     plan,
     collect: |context, task| task.spec().map(|samples| collect(context, samples).boxed()),

@@ -21,7 +21,7 @@ const ACCEPT: &str = "text/plain;version=0.0.4";
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "scrapes",
-    purpose: "metrics endpoints of the workload's pods, twice where no Prometheus has their samples",
+    purpose: "metrics endpoints of the workload's pods, twice if no Prometheus has their samples",
     is_optional: false,
     plan,
     collect: |context, task| task.spec().map(|scrape| collect(context, task, scrape).boxed()),

@@ -5,7 +5,7 @@ use super::verdict;
 use crate::{
     bundle::{Backend, ClusterInfo, IdentityClaim, IdentityKind, QueryRecord},
     plan::{self, Known, Narrowings, Question, RANGE, Request},
-    profile::QueryRule,
+    profile::{NarrowedBy, QueryRule},
     text::utc,
 };
 use chrono::{DateTime, Utc};
@@ -77,7 +77,7 @@ pub fn text(
         window.incident.map(|incident| format!(", incident {}", utc(incident.start))).unwrap_or_default(),
         line(&capital(&asked)),
     );
-    let Narrowings { identity, namespace } = Narrowings::of(request, &known);
+    let Narrowings { identity, namespace, .. } = Narrowings::of(request, &known);
     let others = namespace.iter().filter(|it| !identity.contains(it));
     for (label, values) in identity.iter().chain(others) {
         text.push_str(&match values.is_empty() {
@@ -111,7 +111,7 @@ pub fn text(
 
 /// A query's id, meaning, unit and bounds.
 fn about(rule: &QueryRule) -> String {
-    let QueryRule { id, measures, unit, healthy, alert, lookback, .. } = rule;
+    let QueryRule { id, measures, unit, healthy, alert, lookback, narrowed_by, .. } = rule;
     let mut about = format!("{id}: {measures}; {}", unit.words());
     for (what, bound) in [("healthy", healthy), ("alert", alert)] {
         if let Some(bound) = bound {
@@ -120,6 +120,9 @@ fn about(rule: &QueryRule) -> String {
     }
     if let Some(lookback) = lookback {
         about.push_str(&format!("; look back {lookback}"));
+    }
+    if *narrowed_by == NarrowedBy::Cluster {
+        about.push_str("; of the whole cluster");
     }
     about
 }

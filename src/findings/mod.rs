@@ -104,7 +104,7 @@ fn finding(context: &EvalContext<'_>, rule: &FindingRule, evidence: Evidence) ->
         scenario: rule.scenario.clone(),
         title: rule.title.clone(),
         means: rule.means.clone(),
-        next: steps::filled(context, &rule.next, &evidence),
+        next: steps::filled(context, rule, &evidence),
         since: evidence.since,
         until: evidence.until,
         pods: evidence.pods.into_iter().collect(),

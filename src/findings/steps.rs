@@ -3,20 +3,20 @@
 use super::{answers, context::EvalContext, evidence::Evidence};
 use crate::{
     bundle::{BundleName, NamePart, findings::Step},
-    profile::rules::{COMMAND_VARIABLES, NextStep},
+    profile::rules::{COMMAND_VARIABLES, FindingRule, NextStep},
 };
 
 /// The steps of a rule, filled in from the evidence that matched.
-pub(super) fn filled(context: &EvalContext<'_>, steps: &[NextStep], evidence: &Evidence) -> Vec<Step> {
+pub(super) fn filled(context: &EvalContext<'_>, rule: &FindingRule, evidence: &Evidence) -> Vec<Step> {
     let step = |step: &NextStep| Step {
         text: step.text.clone(),
-        command: step.command.as_ref().and_then(|command| fill(context, command, evidence)),
+        command: step.command.as_ref().and_then(|command| fill(context, rule, command, evidence)),
     };
-    steps.iter().map(step).collect()
+    rule.next.iter().map(step).collect()
 }
 
 /// A command with its variables filled in; `None` if it needs a query that was not sent.
-fn fill(context: &EvalContext<'_>, command: &str, evidence: &Evidence) -> Option<String> {
+fn fill(context: &EvalContext<'_>, rule: &FindingRule, command: &str, evidence: &Evidence) -> Option<String> {
     let mut out = String::with_capacity(command.len());
     let mut rest = command;
     while let Some((before, after)) = rest.split_once('$') {
@@ -29,7 +29,7 @@ fn fill(context: &EvalContext<'_>, command: &str, evidence: &Evidence) -> Option
             continue;
         };
         rest = after.get(name.len()..).unwrap_or_default();
-        match (value(context, name, evidence), *name) {
+        match (value(context, rule, name, evidence), *name) {
             (Some(value), _) => out.push_str(&quoted(&value)),
             (None, "QUERY") => return None,
             // Without `--context CONTEXT`, kubectl uses the current one.
@@ -46,7 +46,7 @@ fn fill(context: &EvalContext<'_>, command: &str, evidence: &Evidence) -> Option
     Some(out)
 }
 
-fn value(context: &EvalContext<'_>, name: &str, evidence: &Evidence) -> Option<String> {
+fn value(context: &EvalContext<'_>, rule: &FindingRule, name: &str, evidence: &Evidence) -> Option<String> {
     let manifest = context.manifest;
     let place: Vec<&str> = match &evidence.container {
         Some((pod, _)) => Some(pod),
@@ -79,8 +79,9 @@ fn value(context: &EvalContext<'_>, name: &str, evidence: &Evidence) -> Option<S
         "BUNDLE" => Some(format!("{}.zip", bundle_name(context))),
         "QUERY" => {
             let asked = evidence.shown.iter().find_map(|shown| shown.expr.clone());
-            let of_minting = || context.profile.minting.iter().find_map(|id| answers::records(context, id).next());
-            asked.or_else(|| of_minting().map(|record| record.expr.clone()))
+            // Log lines may show it while no query does.
+            let of_rule = || rule.queries().find_map(|query| answers::records(context, &query.id).next());
+            asked.or_else(|| of_rule().map(|record| record.expr.clone()))
         }
         _ => None,
     }

@@ -197,6 +197,8 @@ pub struct Narrowings {
     pub identity: Narrowing,
     /// For metrics that only have its namespace.
     pub namespace: Narrowing,
+    /// For metrics of its cluster.
+    pub cluster: Narrowing,
 }
 
 impl Narrowings {
@@ -212,15 +214,24 @@ impl Narrowings {
             // Other workloads may claim the same deployment.
             known.is_by_namespace.then(|| namespace.clone()),
         ];
-        let cluster = || known.cluster_labels.iter().map(|(label, value)| (label.clone(), vec![value.clone()]));
-        let identity = identity.into_iter().flatten().chain(cluster()).collect();
-        Self { identity, namespace: [namespace].into_iter().chain(cluster()).collect() }
+        let cluster = known.cluster_labels.iter().map(|(label, value)| (label.clone(), vec![value.clone()]));
+        let cluster: Narrowing = cluster.collect();
+        let with_cluster = |mut labels: Narrowing| {
+            labels.extend_from_slice(&cluster);
+            labels
+        };
+        Self {
+            identity: with_cluster(identity.into_iter().flatten().collect()),
+            namespace: with_cluster(vec![namespace]),
+            cluster,
+        }
     }
 
     fn by(&self, rule: &QueryRule) -> &Narrowing {
         match rule.narrowed_by {
             NarrowedBy::Identity => &self.identity,
             NarrowedBy::Namespace => &self.namespace,
+            NarrowedBy::Cluster => &self.cluster,
         }
     }
 }
@@ -239,6 +250,8 @@ pub fn of_profile<'a>(request: &'a Request, known: &Known, now: DateTime<Utc>) -
                 known.is_by_namespace || !known.trust_domains.is_empty() || !known.deployments.is_empty()
             }
             NarrowedBy::Namespace => !known.namespaces.is_empty(),
+            // A Prometheus that does not know our servers may be another cluster's.
+            NarrowedBy::Cluster => !known.is_without_servers,
         };
         let is_narrowed = is_narrowed && !known.is_mixed;
         Some((rule, over(request, expr, lookback, time(&rule.step), now), is_narrowed))

@@ -327,7 +327,7 @@ pub struct QueryRule {
     /// What its metrics depend on, in a line. It is shown when there is no data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
-    /// By which labels its metrics are narrowed to the workload.
+    /// By which labels its metrics are narrowed to the workload. Series without these labels are left out.
     #[serde(default, skip_serializing_if = "is_default")]
     pub narrowed_by: NarrowedBy,
     /// The PromQL. `$range` is the time over which rates are computed.
@@ -429,6 +429,9 @@ pub enum NarrowedBy {
     /// By the namespaces of the pods, for kube-state-metrics, cAdvisor, and metrics that get a namespace label only
     /// from the scrape.
     Namespace,
+    /// Only by the label of the cluster, if the Prometheus has several clusters: for metrics without a namespace, such
+    /// as those of nodes. The answer is about the whole cluster.
+    Cluster,
 }
 
 fn metrics_path() -> String {

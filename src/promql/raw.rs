@@ -2,7 +2,7 @@
 
 use super::{narrow, query::Query, samples::LOOKBACK};
 use promql_parser::{
-    label::{Matcher, Matchers},
+    label::{MatchOp, Matcher, Matchers},
     parser::{Expr, Offset, VectorSelector},
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -23,6 +23,19 @@ impl Query {
         let mut found = Vec::new();
         narrow::selectors(&mut self.expr.clone(), &mut |selector, _| found.extend(selector.name.clone()));
         found
+    }
+
+    /// Whether one of its selectors only selects series without this label.
+    #[must_use]
+    pub fn excludes(&self, label: &str) -> bool {
+        let mut excludes = false;
+        let is_empty = |matcher: &Matcher| {
+            matcher.name == label && matcher.value.is_empty() && matches!(matcher.op, MatchOp::Equal)
+        };
+        narrow::selectors(&mut self.expr.clone(), &mut |selector, _| {
+            excludes |= selector.matchers.matchers.iter().any(is_empty);
+        });
+        excludes
     }
 }
 

@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duratio
 use tempfile::TempDir;
 
 /// Each incident that the servers' own metrics can show, with the queries that show it; others may, too.
-const SHOWN: [(&str, &[&str]); 19] = [
+const SHOWN: &[(&str, &[&str])] = &[
     ("healthy", &[]),
     ("idle", &[]),
     ("mint-attestation-failed", &["mint-success", "mint-failures"]),
@@ -62,7 +62,7 @@ fn each_incident_is_shown_by_the_prometheus_that_is_found() {
         let at = format!("service {}/{SERVICE}:9090", scraping.namespace);
         assert_eq!(cluster["prometheus"]["at"], at, "{incident}: {cluster:#}");
         let alerts = that_are(&bundle, "alert");
-        for id in shown {
+        for id in *shown {
             assert!(alerts.contains(id), "{incident} is not shown by {id}: {:#}", bundle.manifest["queries"]);
         }
         // Whatever else it is, these two are well.

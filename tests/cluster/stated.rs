@@ -8,7 +8,7 @@ use crate::{
 use std::time::Duration;
 
 /// Each incident that objects can show, with the queries that show it; others may, too.
-const SHOWN: [(&str, &[&str]); 13] = [
+const SHOWN: &[(&str, &[&str])] = &[
     ("healthy", &[]),
     ("idle", &[]),
     ("memory-oom", &["oom-killed", "restarts"]),

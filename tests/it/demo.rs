@@ -89,6 +89,23 @@ fn masked(text: &str) -> Vec<String> {
     text.trim().lines().map(line).collect()
 }
 
+/// Where the lines of a part of the README begin among those that are printed; or else the README's first line that
+/// differs, with the printed one.
+fn place<'a>(part: &'a [String], printed: &'a [String], is_first: bool) -> Result<usize, (&'a str, &'a str)> {
+    let are_equal = |at: usize| part.iter().zip(&printed[at..]).map(|(one, other)| one == other);
+    let equal_lines = |at: &usize| {
+        let leading = are_equal(*at).take_while(|is_equal| *is_equal).count();
+        (leading, are_equal(*at).filter(|is_equal| *is_equal).count(), std::cmp::Reverse(*at))
+    };
+    let places = if is_first { 0..1 } else { 0..printed.len().max(1) };
+    let at = places.max_by_key(equal_lines).unwrap_or_default();
+    let same = equal_lines(&at).0;
+    match part.get(same) {
+        None => Ok(at),
+        Some(line) => Err((line, printed.get(at + same).map_or("(nothing more)", String::as_str))),
+    }
+}
+
 /// A line of dots in the README stands for lines that are left out.
 #[test]
 fn the_readme_shows_what_demo_prints() {
@@ -97,15 +114,30 @@ fn the_readme_shows_what_demo_prints() {
     let (_, block) = readme.split_once("$ kubectl escalate demo\n").expect("a run");
     let (block, _) = block.split_once("```").expect("its end");
     let path = std::path::Path::new(ended.stdout.trim()).file_name().expect("a name").to_string_lossy().into_owned();
-    let printed = format!("{}\n./{path}", ended.stderr.trim());
-    let (shown, printed_lines) = (masked(block), masked(&printed));
-    let mut rest = printed_lines.as_slice();
-    let parts: Vec<&[String]> = shown.split(|line| line.trim() == "...").collect();
-    for (number, part) in parts.iter().enumerate() {
-        let at = rest.windows(part.len()).position(|window| window == *part);
-        let at = at.unwrap_or_else(|| panic!("demo does not print:\n{}\n\nbut:\n{printed}", part.join("\n")));
-        assert!(number > 0 || at == 0, "demo prints more before:\n{printed}");
-        rest = &rest[at + part.len()..];
+    let printed = masked(&format!("{}\n./{path}", ended.stderr.trim()));
+    let shown = masked(block);
+    let mut rest = printed.as_slice();
+    for (number, part) in shown.split(|line| line.trim() == "...").enumerate() {
+        match place(part, rest, number == 0) {
+            Ok(at) => rest = &rest[at + part.len()..],
+            Err((line, instead)) => panic!(
+                "under `kubectl escalate demo`, README.md has the line\n{line}\nbut now demo prints\n{instead}\n\
+                 Change README.md to what `cargo run --locked -- demo` prints."
+            ),
+        }
     }
-    assert!(rest.is_empty(), "demo prints more at the end:\n{printed}");
+    assert!(rest.is_empty(), "add to README.md, at the end of what demo prints:\n{}", rest.join("\n"));
+}
+
+#[test]
+fn the_first_line_of_the_readme_that_differs_is_named() {
+    let lines = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let printed = lines("a b c d e");
+    assert_eq!(place(&lines("a b"), &printed, true), Ok(0));
+    assert_eq!(place(&lines("d e"), &printed, false), Ok(3));
+    assert_eq!(place(&lines("b c"), &printed, true), Err(("b", "a")));
+    assert_eq!(place(&lines("a x c"), &printed, true), Err(("x", "b")));
+    assert_eq!(place(&lines("c x e"), &printed, false), Err(("x", "d")));
+    assert_eq!(place(&lines("x d e"), &printed, false), Err(("x", "c")));
+    assert_eq!(place(&lines("d e f"), &printed, false), Err(("f", "(nothing more)")));
 }

@@ -224,6 +224,39 @@ fn mistakes_are_told_with_line_and_column() {
 }
 
 #[test]
+fn a_query_that_its_narrowing_leaves_nothing_is_refused() {
+    let with = |expr: &str, rest: &str| {
+        format!(
+            "{HEAD}objects: [{{resource: pods}}]\nidentity: {{metricLabels: {{trustDomain: td}}}}\n\
+             queries: [{{id: a, scenario: s, measures: m, unit: count, expr: '{expr}'{rest}}}]\n"
+        )
+    };
+    let namespace = ", narrowedBy: namespace";
+    for (expr, rest, expected) in [
+        ("sum(kube_node_info)", namespace, "`kube_node_info` is about the whole cluster"),
+        ("up + on(node) node_load1", "", "`node_load1` is about the whole cluster"),
+        ("kube_pod_info", "", "`kube_pod_info` has no label `td`"),
+        ("rate(container_cpu_usage_seconds_total[5m])", "", "add `narrowedBy: namespace`"),
+        ("up{namespace=\"\"}", namespace, "this selects series without the label `namespace`"),
+        ("up{td=\"\"}", "", "this selects series without the label `td`"),
+        ("up", ", fromObjects: kube_node_info", "no listed object states `kube_node_info`"),
+    ] {
+        let message = refused(&with(expr, rest));
+        assert!(message.starts_with("x.yaml:7:") && message.contains(expected), "{expr}{rest}: {message}");
+    }
+    for (expr, rest) in [
+        ("kube_node_info", ", narrowedBy: cluster"),
+        ("kube_pod_info{node!=\"\"}", namespace),
+        ("up{namespace!=\"\", td=\"x\"}", ""),
+        // What a recording rule makes of its series is not known.
+        ("node_load1:avg{x=\"\"} + kube_pod_info:sum", ""),
+    ] {
+        let profile = with(expr, rest);
+        Profile::parse("x.yaml", &profile, &kubectl_escalate::collectors::optional()).expect(expr);
+    }
+}
+
+#[test]
 fn selections_that_mean_too_much_or_nothing_are_refused() {
     let with = |select: &str| format!("name: x\nversion: 1\nobjects: [{{resource: pods}}]\nselect: {select}\n");
     for (select, expected) in [

@@ -1,7 +1,7 @@
 //! PromQL without a Prometheus: what is refused, and that nothing panics. That its answers are those of
 //! Prometheus is tested against one, in tests/cluster/promql.rs.
 
-use crate::support::{Run, World};
+use crate::support::{Run, World, prometheus};
 use kubectl_escalate::promql::{
     EvalError, Labels, Point, Query, QueryError, Samples, Value, duration, raw_selectors, stale,
 };
@@ -176,7 +176,7 @@ fn a_bundle_has_the_queries_filled_in() {
         assert!(text.contains(said), "{said} in\n{text}");
     }
     let blocks: Vec<&str> = text.split("\n\n").filter(|block| !block.starts_with("##")).skip(1).collect();
-    assert_eq!(blocks.len(), 19, "{text}");
+    assert_eq!(blocks.len(), prometheus::queries_of_profile(), "{text}");
     for block in blocks {
         assert!(block.starts_with("# "), "{block}");
         let expr: Vec<&str> = block.lines().skip_while(|line| line.starts_with("# ")).collect();

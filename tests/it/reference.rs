@@ -1,8 +1,9 @@
 //! Owns the parts of the documentation that are generated: docs/REFERENCE.md from the command line, the table of rules
-//! in docs/SECURITY.md from the redaction rules, and the tables of keys in docs/PROFILES.md from the types of a
-//! profile.
+//! in docs/SECURITY.md from the redaction rules, and in docs/PROFILES.md the tables of keys from the types of a profile
+//! and that of the collectors from their list.
 
 use clap::{Arg, ArgAction, Command};
+use kubectl_escalate::collectors::{COLLECTORS, Collector};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
 
@@ -15,6 +16,7 @@ keeps it up to date; to generate it again: `UPDATE=1 cargo test --test it refere
 Installed as a kubectl plugin, the program is called `kubectl escalate`; otherwise `kubectl-escalate`.
 ";
 
+const LISTED: [&str; 2] = ["<!-- collectors: made by tests/it/reference.rs -->\n", "<!-- end of collectors -->"];
 const RULES: [&str; 2] = ["<!-- rules: made by tests/it/reference.rs -->\n", "<!-- end of rules -->"];
 
 #[test]
@@ -39,20 +41,34 @@ fn every_rule_of_redaction_is_in_the_documentation() {
     for rule in kubectl_escalate::redact::rules() {
         table.push_str(&format!("| `<{}:…>` | {} |\n", rule.id, cell(rule.replaces)));
     }
-    hold("docs/SECURITY.md", |page| {
-        let [begin, end] =
-            RULES.map(|mark| page.split_once(mark).unwrap_or_else(|| panic!("docs/SECURITY.md lost its mark {mark}")));
-        format!("{}{}{table}{}{}", begin.0, RULES[0], RULES[1], end.1)
-    });
+    hold("docs/SECURITY.md", |page| between(page, RULES, &table));
+}
+
+/// The page with this text between two marks.
+fn between(page: &str, marks: [&str; 2], text: &str) -> String {
+    let [begin, end] =
+        marks.map(|mark| page.split_once(mark).unwrap_or_else(|| panic!("the page lost its mark {mark}")));
+    format!("{}{}{text}{}{}", begin.0, marks[0], marks[1], end.1)
 }
 
 /// What stands before and behind the table of a part of the profile: `<!-- keys of NAME: … -->`.
 const KEYS: [&str; 3] = ["<!-- keys of ", ": made by tests/it/reference.rs -->\n", "<!-- end of keys -->"];
 
+/// The table of all collectors.
+fn collectors() -> String {
+    let mut table = "| collector | collects | optional |\n|---|---|---|\n".to_owned();
+    for Collector { name, purpose, is_optional, .. } in COLLECTORS {
+        let _ = writeln!(table, "| `{name}` | {purpose} | {} |", if *is_optional { "yes" } else { "no" });
+    }
+    table
+}
+
 #[test]
-fn every_key_of_a_profile_is_in_the_documentation() {
+fn every_key_of_a_profile_and_every_collector_is_in_the_documentation() {
     let schema = serde_json::to_value(kubectl_escalate::profile::schema()).expect("a schema");
+    // One test writes the page, because tests run at the same time.
     hold("docs/PROFILES.md", |page| {
+        let page = between(page, LISTED, &collectors());
         let parts: Vec<&str> = page.split(KEYS[0]).collect();
         let names: Vec<&str> = parts.iter().skip(1).filter_map(|part| part.split(KEYS[1]).next()).collect();
         assert!(names.contains(&"Profile"), "docs/PROFILES.md lost the mark of the profile's own keys");

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "logs",
-    purpose: "container logs of the window, of the runs before the last restart too",
+    purpose: "container logs of the window, also of previous runs",
     is_optional: false,
     plan,
     collect: |context, task| task.spec().map(|log| collect(context, task, log).boxed()),

@@ -21,7 +21,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 pub(in crate::collectors) const COLLECTOR: Collector = Collector {
     name: "orphaned-logs",
-    purpose: "logs that nodes still have of pods that were deleted, with --rotated-logs",
+    purpose: "logs that nodes still have of pods that were deleted, with `--rotated-logs`",
     is_optional: false,
     plan,
     collect: |context, task| task.spec().map(|orphaned| find(context, task, orphaned).boxed()),

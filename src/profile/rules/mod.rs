@@ -54,6 +54,11 @@ impl FindingRule {
     pub fn matchers(&self) -> impl Iterator<Item = &Matcher> {
         self.all.iter().chain(&self.any).chain(&self.unless)
     }
+
+    /// The queries whose answers can show what the rule finds.
+    pub fn queries(&self) -> impl Iterator<Item = &QueryMatch> {
+        self.all.iter().chain(&self.any).filter_map(|matcher| matcher.query.as_ref())
+    }
 }
 
 /// What a rule says about the minting of SVIDs.
@@ -77,8 +82,10 @@ pub struct NextStep {
     /// What to do, in a sentence.
     pub text: String,
     /// The command for it. `$CONTEXT`, `$NAMESPACE`, `$POD`, `$CONTAINER`, `$BUNDLE` and `$QUERY` are filled in from
-    /// the evidence, each quoted for a shell. Other variables, quotes around a variable, backslashes and backticks are
-    /// refused.
+    /// the evidence, each quoted for a shell. `$QUERY` is the PromQL, as it was sent, of the query that shows the
+    /// finding, or else of the first `query` of the rule that was sent; if none was, the step has no command. Refused
+    /// are other variables, `$QUERY` in a rule without a `query` in `all` or `any`, quotes around a variable,
+    /// backslashes and backticks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
 }

@@ -40,6 +40,10 @@ pub(super) fn rules(problems: &mut Problems, spec: &Spec) {
             if let Some(command) = &step.command {
                 next.lines(problems, [("command", command)]);
                 problems.require_ok(check_command(command), &next.key("command"));
+                problems.require(!command.contains("$QUERY") || rule.queries().next().is_some(), &next.key("command"), || {
+                    "the rule has no `query` that `$QUERY` could be; add one to `any` or `all`, or write the PromQL here"
+                        .to_owned()
+                });
             }
         }
         problems.require(!(rule.all.is_empty() && rule.any.is_empty()), &here.path, || {

@@ -2,10 +2,11 @@
 //! material.
 
 mod findings;
+mod queries;
 
 use super::{
     label_selector::{self, is_label_key},
-    model::{EXAMPLE_RANGE, GroupRule, Identity, ObjectRule, QueryRule, Scope, Scrape, Select, Spec},
+    model::{GroupRule, Identity, ObjectRule, Scope, Scrape, Select, Spec},
     name::{is_dns_label, is_metric, is_metric_label, is_object_name, is_path, is_subdomain},
     pattern,
     problem::Problems,
@@ -37,7 +38,7 @@ pub(super) fn spec(problems: &mut Problems, spec: &Spec, known: &[&str]) {
     custom_resources(problems, &spec.custom_resources);
     collectors(problems, &spec.collectors, known);
     scrapes(problems, &spec.scrapes);
-    queries(problems, &spec.queries);
+    queries::rules(problems, spec);
     findings::rules(problems, spec);
 }
 
@@ -212,25 +213,6 @@ fn scrapes(problems: &mut Problems, scrapes: &[Scrape]) {
                 format!("`{container}` is not a container name; use lower-case letters, digits and `-`")
             });
         }
-    }
-}
-
-fn queries(problems: &mut Problems, queries: &[QueryRule]) {
-    let mut seen = HashSet::new();
-    for (item, query) in queries.iter().enumerate() {
-        let at = |key| [Step::Key("queries"), Step::Item(item), Step::Key(key)];
-        problems.require_name(&at("id"), &query.id, "query", seen.insert(&query.id));
-        for (key, text) in [("scenario", &query.scenario), ("measures", &query.measures)] {
-            problems.require_line(&at(key), text);
-        }
-        query.needs.iter().for_each(|text| problems.require_line(&at("needs"), text));
-        problems.require_threshold(&at("healthy"), query.healthy.as_ref());
-        problems.require_threshold(&at("alert"), query.alert.as_ref());
-        problems.require_duration(&at("lookback"), query.lookback.as_ref());
-        problems.require_duration(&at("step"), query.step.as_ref());
-        problems.require_ok(query.query(EXAMPLE_RANGE).map_err(|error| error.to_string()), &at("expr"));
-        let of_objects = query.query_of_objects(EXAMPLE_RANGE).map_err(|error| error.to_string());
-        problems.require_ok(of_objects, &at("fromObjects"));
     }
 }
 

@@ -1,8 +1,9 @@
 //! `rbac`: the least rights, and never one too many.
 
 use crate::support::{Asked, Run, World, prometheus, world::NAMESPACE};
-use kubectl_escalate::profile;
+use kubectl_escalate::profile::{self, Profile};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// The documents that `rbac` prints.
 pub(super) fn roles(run: Run) -> Vec<Value> {
@@ -126,17 +127,26 @@ fn every_request_of_a_collection_is_granted() {
     }
 }
 
+/// The namespaces in which a collection takes rights, beside that of the servers: what is about their nodes is there.
+const OTHER_NAMESPACES: [&str; 2] = ["default", "kube-node-lease"];
+/// The resources of which it takes rights in a ClusterRole, beside paths.
+const CLUSTER_WIDE: [&str; 3] = ["nodes", "resourceslices", "customresourcedefinitions"];
+
 #[test]
 fn rights_lie_in_the_namespace_asked_for() {
     let roles = roles_of(&["-n", NAMESPACE, "--user", "jane", "--name", "reader"], World::one());
     for (namespace, rule) in rules(&roles) {
-        let is_open = namespace
-            .as_deref()
-            .is_some_and(|namespace| [NAMESPACE, "default", "kube-node-lease"].contains(&namespace));
-        let is_global = rule["nonResourceURLs"].is_array()
-            || has(&rule["resources"], "nodes")
-            || has(&rule["resources"], "customresourcedefinitions");
-        assert!(is_open || (namespace.is_none() && is_global), "{namespace:?} {rule}");
+        let resources: Vec<&str> =
+            rule["resources"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let (is_open, list) = match namespace.as_deref() {
+            Some(namespace) => (namespace == NAMESPACE || OTHER_NAMESPACES.contains(&namespace), "OTHER_NAMESPACES"),
+            None => (resources.iter().all(|resource| CLUSTER_WIDE.contains(resource)), "CLUSTER_WIDE"),
+        };
+        assert!(
+            is_open,
+            "{rule} in {namespace:?} reaches further than the servers' namespace: if a collector cannot do with less, \
+             add it to {list} in tests/it/cli/rights.rs and to the Rights in docs/SECURITY.md"
+        );
     }
     let bindings: Vec<_> =
         roles.iter().filter(|role| role["kind"].as_str().is_some_and(|kind| kind.ends_with("Binding"))).collect();
@@ -164,4 +174,55 @@ fn a_prometheus_is_asked_with_what_naming_it_adds() {
             assert!(rule["resourceNames"].is_array() && has(&rule["verbs"], "get"), "{rule}");
         }
     }
+}
+
+/// The rights that `rbac` prints with these arguments and that are more than to list the profile's objects, each in the
+/// words of docs/SECURITY.md.
+fn special(arguments: &[&str], profile: &Profile, world: World) -> BTreeSet<String> {
+    let mut special = BTreeSet::new();
+    for (namespace, rule) in rules(&roles_of(arguments, world)) {
+        let texts = |key: &str| -> Vec<String> {
+            rule[key].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        special.extend(texts("nonResourceURLs"));
+        let group = texts("apiGroups").concat();
+        for (verb, resource) in
+            texts("verbs").iter().flat_map(|verb| texts("resources").into_iter().map(move |of| (verb.clone(), of)))
+        {
+            let is_of_profile = profile.objects.iter().any(|rule| rule.resource.is(&resource, &group))
+                || profile.custom_resources.iter().any(|rule| rule.group == group);
+            if !(is_of_profile && verb == "list" && namespace.is_some()) {
+                special.insert(format!("{verb} {resource}"));
+            }
+        }
+    }
+    special
+}
+
+#[test]
+fn each_right_is_in_the_documentation() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/SECURITY.md")).expect("the page");
+    let (_, rights) = page.split_once("\n## Rights\n").expect("a section");
+    let rights = rights.split("\n## ").next().unwrap_or_default();
+    let mut needed = BTreeSet::new();
+    for (name, _) in profile::embedded() {
+        let profile = Profile::load(name, &kubectl_escalate::collectors::optional()).expect("a profile");
+        for arguments in [
+            &["-n", NAMESPACE, "--rotated-logs", "--node-neighbours"][..],
+            &["-n", NAMESPACE, "--prometheus", "monitoring/prometheus"],
+            &["-n", "shared"],
+            &[],
+        ] {
+            let arguments = [&["--profile", name][..], arguments].concat();
+            needed.extend(special(&arguments, &profile, World::one()));
+        }
+    }
+    let servers = Profile::load("trust-domain-server", &kubectl_escalate::collectors::optional()).expect("a profile");
+    needed.extend(special(&["-A"], &servers, World::one()));
+    let missing: Vec<_> = needed.iter().filter(|right| !rights.contains(&format!("`{right}`"))).collect();
+    assert!(
+        missing.is_empty(),
+        "add a row for each of these to a table under Rights in docs/SECURITY.md, with what it is for, the right \
+         between backquotes: {missing:#?}"
+    );
 }

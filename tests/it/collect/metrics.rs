@@ -58,7 +58,8 @@ fn what_it_answered_is_in_the_bundle_with_what_that_says() {
     );
     let (state, detail, command) = check(&bundle);
     assert_eq!((state, command), (CheckState::Yes, None), "{detail}");
-    assert!(detail.contains("19 of 19 queries answered"), "{detail}");
+    let all = prometheus::queries_of_profile();
+    assert!(detail.contains(&format!("{all} of {all} queries answered")), "{detail}");
     // Only what is about the workload.
     let alerts = bundle.text(&metrics("alerts.json"));
     assert!(alerts.contains("MintErrors") && !alerts.contains("SomebodyElses"), "{alerts}");
@@ -76,7 +77,7 @@ fn it_is_asked_for_all_of_it_and_for_no_cached_and_shifted_answer() {
     let (api, prometheus) = (World::one().serve(), prometheus::serve());
     run(&api, &prometheus).finish().exits(0);
     let ranges: Vec<_> = prometheus.asked().into_iter().filter(|it| it.path == "/api/v1/query_range").collect();
-    assert_eq!(ranges.len(), 19);
+    assert_eq!(ranges.len(), prometheus::queries_of_profile());
     for asked in ranges {
         let sent =
             ["nocache", "partial_response", "deny_partial_response"].map(|name| asked.parameter(name).to_owned());

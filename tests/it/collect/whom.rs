@@ -73,6 +73,39 @@ fn of_several_clusters_only_ours_is_asked_for() {
     assert!(text.contains("distinguished from other clusters by cluster=ours"), "{text}");
 }
 
+/// The servers' profile with a query about nodes.
+fn asks_about_nodes(run: Run) -> Run {
+    let (_, profile) =
+        kubectl_escalate::profile::embedded().iter().find(|(name, _)| *name == "trust-domain-server").expect("it");
+    let node = "queries:\n  - {id: node-disk, scenario: nodes, measures: nodes under disk pressure, unit: count, alert: '> 0', \
+                narrowedBy: cluster, twoScrapes: none, \
+                expr: 'max by (node) (kube_node_status_condition{condition=\"DiskPressure\"})'}\n";
+    let path = run.file("mine.yaml", profile.replacen("queries:\n", node, 1));
+    run.args(["--profile".as_ref(), path.as_os_str()])
+}
+
+#[test]
+fn a_query_about_nodes_is_narrowed_by_the_cluster_alone() {
+    let (api, server) = shared(true);
+    let bundle = asks_about_nodes(run(&api, &server)).finish().bundle();
+    let record = query(&bundle, "node-disk");
+    assert!(!record.expr.contains("namespace") && !record.expr.contains("spirl_trust_domain"), "{}", record.expr);
+    assert!(record.expr.contains("cluster=\"ours\"") && record.narrowed, "{record:?}");
+    assert!(bundle.text(&metrics("queries.txt")).contains("of the whole cluster"));
+    // In a Prometheus of one cluster, all nodes are ours.
+    let (api, server) = (World::one().serve(), prometheus::serve());
+    let bundle = asks_about_nodes(run(&api, &server)).finish().bundle();
+    assert!(query(&bundle, "node-disk").narrowed);
+    // One that has no samples of our servers may be another cluster's.
+    server.on(|asked| {
+        let is_of_servers = asked.parameter("query").contains("spirl_application_info");
+        is_of_servers.then(|| Reply::json(&has(&[])))
+    });
+    let bundle = asks_about_nodes(run(&api, &server)).finish().bundle();
+    let record = query(&bundle, "node-disk");
+    assert_eq!((record.answer.verdict, record.narrowed), (Judged::Value, false));
+}
+
 #[test]
 fn where_nothing_tells_them_apart_nothing_is_said_of_ours() {
     let (api, server) = shared(false);

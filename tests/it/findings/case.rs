@@ -1,21 +1,25 @@
 //! A case to be judged: log lines, pods, objects and answers, put together by hand as a collection gives them.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use kubectl_escalate::{
     bundle::{
         ClusterInfo, Ended, Judged, Manifest, Outcome, QueryRecord, Reading, TaskRecord, Verdict,
         facts::{
-            Condition, ContainerFacts, CustomResourceFacts, EventFacts, Facts, Hit, Level, Line, LogFacts, PodFacts,
-            ReadyState, RunState, WorkloadFacts,
+            Condition, ContainerFacts, CustomResourceFacts, EventFacts, Facts, LogFacts, PodFacts, ReadyState,
+            RunState, WorkloadFacts,
         },
         findings::{Findings, Severity},
     },
-    facts::logs::Pattern,
+    facts::logs::{LogExtractor, Patterns},
     findings,
     profile::Profile,
+    redact::{Key, Redactor},
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock, OnceLock},
+};
 
 pub(super) const NAMESPACE: &str = "tdd-one";
 pub(super) const POD: &str = "tdd-one-spirl-server-6f84f6f48f-aaaaa";
@@ -123,6 +127,7 @@ impl Case {
             ("mint-latency", "0.004"),
             ("cpu", "0.1"),
             ("memory", "0.2"),
+            ("replicas-missing", "0"),
         ] {
             self = self.query(id, Judged::Healthy, value, &[]);
         }
@@ -132,7 +137,7 @@ impl Case {
         for id in ["api-errors", "mint-failures", "control-plane-events-errors", "control-plane-calls-errors"] {
             self = self.query(id, Judged::NoData, "", &[]);
         }
-        for id in ["oom-kills", "oom-killed", "restarts", "not-ready"] {
+        for id in ["oom-kills", "oom-killed", "restarts", "not-ready", "autoscaler-at-maximum"] {
             self = self.query(id, Judged::NoData, "", &[]);
         }
         self
@@ -234,27 +239,30 @@ impl Case {
         for (key, value) in fields.as_object().expect("fields") {
             line[key] = value.clone();
         }
-        self.prints(times, level, &line.to_string());
+        self.prints(times, &line.to_string());
         self
     }
 
-    /// Lines that are as they are.
-    pub(super) fn prints(&mut self, times: u64, level: &str, line: &str) {
-        static PATTERNS: OnceLock<Vec<Pattern>> = OnceLock::new();
-        let patterns = PATTERNS.get_or_init(|| findings::patterns(&servers()));
-        let level: Level = serde_json::from_value(json!(level)).expect("a level");
+    /// So many times this line, read as a collection reads it.
+    pub(super) fn prints(&mut self, times: u64, line: &str) {
+        static PATTERNS: LazyLock<Arc<Patterns>> =
+            LazyLock::new(|| Arc::new(Patterns::new(findings::patterns(&servers()))));
+        static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&Key::random()));
+        let mut extractor = LogExtractor::new(&PATTERNS, None);
+        extractor.push(
+            &REDACTOR.text(format!("{} {line}\n", ago(20).to_rfc3339_opts(SecondsFormat::Nanos, true)).as_bytes()).0,
+        );
+        let read = extractor.finish();
         let log = self.facts.logs.first_mut().expect("a log");
-        *log.levels.entry(level).or_default() += times;
-        let of = Line { at: ago(20), text: line.to_owned() };
-        for pattern in patterns.iter().filter(|pattern| matches(pattern, level, line)) {
-            match log.hits.iter_mut().find(|hit| hit.pattern == pattern.id) {
-                Some(hit) => hit.count += times,
-                None => log.hits.push(Hit {
-                    pattern: pattern.id.clone(),
-                    count: times,
-                    first: vec![of.clone()],
-                    last: Line { at: ago(1), ..of.clone() },
-                }),
+        for (level, count) in read.levels {
+            *log.levels.entry(level).or_default() += count * times;
+        }
+        for mut hit in read.hits {
+            hit.count *= times;
+            hit.last.at = ago(1);
+            match log.hits.iter_mut().find(|held| held.pattern == hit.pattern) {
+                Some(held) => held.count += hit.count,
+                None => log.hits.push(hit),
             }
         }
     }
@@ -373,18 +381,4 @@ pub(super) fn pod() -> PodFacts {
         }],
         ..PodFacts::default()
     }
-}
-
-/// Whether a line is one that a pattern means, as whoever reads logs decides it.
-fn matches(pattern: &Pattern, level: Level, line: &str) -> bool {
-    let lower = line.to_lowercase();
-    let fields: Value = serde_json::from_str(line).unwrap_or_default();
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let has = |(field, regex): &(String, regex_automata::meta::Regex)| {
-        fields.get(field).is_some_and(|value| regex.is_match(&text(value)))
-    };
-    pattern.contains.iter().any(|word| lower.contains(&word.to_lowercase()))
-        && pattern.level.is_none_or(|least| level <= least)
-        && pattern.fields.iter().all(has)
-        && pattern.text.as_ref().is_none_or(|text| text.is_match(line))
 }

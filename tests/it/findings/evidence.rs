@@ -63,6 +63,14 @@ fn commands_are_filled_in_and_quoted() {
     assert!(ask.contains("query='1 - (sum(rate(spirl_server_mint_svid_total"), "{ask}");
     let log = steps[1].command.as_ref().expect("a command");
     assert!(log.starts_with(&format!("kubectl -n {NAMESPACE} logs ")), "kubectl's own context: {log}");
+    // Of lines alone, it is the rule's own query, if that was sent, and never that of another rule.
+    let fields = json!({ "svid_type": "x509", "took": 1.1 });
+    let case = Case::well().says(300, "warn", "server.agentServer", fields);
+    let command = |case: &Case| of(&case.judge(), "mints-slow").next[0].command.clone();
+    assert!(command(&case).is_some_and(|it| it.contains("spirl_server_mint_svid_duration_seconds_bucket")));
+    let mut case = case;
+    case.manifest.queries.retain(|record| record.id != "mint-latency");
+    assert_eq!(command(&case), None);
     // What comes from a cluster is one word, whatever is in it.
     let mut case = Case::well().ended("OOMKilled", 137, 3);
     case.facts.pods[0].pod = "x; rm -rf $HOME '".to_owned();

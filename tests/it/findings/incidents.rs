@@ -184,14 +184,10 @@ fn all() -> Vec<Incident> {
         ("non-utf8", same(""), |c| c.says(90, "warn", "server.agentServer", json!({ "attribute": "caf\u{fffd}" }))),
         ("mixed-log", same(""), |mut c| {
             let console = "2026-11-22T15:42:00.000Z\tERROR\tserver.ingestServiceSink\tx\t{";
-            c.prints(90, "error", console);
-            c.prints(90, "none", "  \"error\": \"rpc error: code = Unavailable desc = connection error\"");
-            c.prints(90, "none", r#"{"class_uid":3002,"severity_id":1,"status_id":1}"#);
-            c.prints(
-                90,
-                "warn",
-                "2026-11-22T15:42:00.000Z\t\u{1b}[33mWARN\u{1b}[0m\tserver.configWatcher\tx\t{\"seq\": 1}",
-            );
+            c.prints(90, console);
+            c.prints(90, "  \"error\": \"rpc error: code = Unavailable desc = connection error\"");
+            c.prints(90, r#"{"class_uid":3002,"severity_id":1,"status_id":1}"#);
+            c.prints(90, "2026-11-22T15:42:00.000Z\t\u{1b}[33mWARN\u{1b}[0m\tserver.configWatcher\tx\t{\"seq\": 1}");
             c
         }),
         ("init-fails", ["init-fails", "init-fails", "", "init-fails"], |c| {
@@ -286,7 +282,7 @@ fn config_error(c: Case, code: i64) -> Case {
 
 pub(super) fn panicked(c: Case) -> Case {
     let mut c = c.says(1, "error", "server.agentServer.session", json!({ "session_count": -1 }));
-    c.prints(1, "fatal", "panic: assignment to entry in nil map");
+    c.prints(1, "panic: assignment to entry in nil map");
     c
 }
 

@@ -46,6 +46,10 @@ fn rules_that_mean_nothing_are_refused_with_their_place() {
             "any: [{scrape: {closed: true}}], next: [{text: x, command: 'ls \"$POD\"'}]",
             "remove the quotes around `$POD`",
         ),
+        (
+            "any: [{scrape: {closed: true}}], unless: [{query: {id: q}}], next: [{text: x, command: 'curl $QUERY'}]",
+            "the rule has no `query` that `$QUERY` could be",
+        ),
         ("any: [{scrape: {closed: true}}], next: [{text: x, command: 'ls \"x'}]", "the command ends inside quotes"),
         ("any: [{scrape: {closed: true}}], next: [{text: x, command: 'ls `x`'}]", "a command cannot contain"),
     ] {

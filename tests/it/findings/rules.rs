@@ -102,6 +102,17 @@ fn each_rule_is_met_by_something_and_not_by_a_server_that_is_well() {
 }
 
 #[test]
+fn a_server_that_is_well_has_an_answer_to_each_query() {
+    let well = Case::well();
+    let is_missing = |id: &&String| !well.manifest.queries.iter().any(|record| record.id == **id);
+    let missing: Vec<&String> = well.profile.queries.iter().map(|rule| &rule.id).filter(is_missing).collect();
+    assert!(
+        missing.is_empty(),
+        "add what a healthy server answers to {missing:?} to `Case::prometheus` in tests/it/findings/case.rs"
+    );
+}
+
+#[test]
 fn what_is_not_of_the_incident_or_not_of_a_server_meets_nothing() {
     // A run that ended days ago, a pod of a job, an autoscaler that may have one number of pods only.
     let long_ago = Case::well().ended("OOMKilled", 137, 3).container(|of| {

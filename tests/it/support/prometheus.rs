@@ -2,12 +2,19 @@
 //! fake API server.
 
 use super::{Api, Asked, Reply, World};
+use kubectl_escalate::profile::Profile;
 use serde_json::{Value, json};
 
 /// The window of [`super::run::INCIDENT`], in seconds since 1970, and its incident.
 pub(crate) const START: i64 = 1_709_646_600;
 pub(crate) const INCIDENT: i64 = START + 15 * 60;
 pub(crate) const END: i64 = START + 30 * 60;
+
+/// How many queries the default profile has.
+pub(crate) fn queries_of_profile() -> usize {
+    let profile = Profile::load("trust-domain-server", &kubectl_escalate::collectors::optional());
+    profile.expect("the profile").queries.len()
+}
 
 /// What it answers, but for what a test has it answer otherwise.
 pub(crate) fn answer(asked: &Asked) -> Option<Reply> {

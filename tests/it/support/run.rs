@@ -242,7 +242,7 @@ impl Running {
         let status = self.child.wait().expect("its end");
         let (stdout, stderr) = streams.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let took = self.began.elapsed();
-        Ended { code: status.code(), stdout, stderr, took, home: self.home }
+        Ended { code: status.code(), stdout, stderr, took, home: Arc::new(self.home) }
     }
 }
 
@@ -253,7 +253,7 @@ pub(crate) struct Ended {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     pub(crate) took: Duration,
-    home: TempDir,
+    home: Arc<TempDir>,
 }
 
 impl Ended {
@@ -284,7 +284,7 @@ impl Ended {
     #[track_caller]
     pub(crate) fn bundle(&self) -> Bundle {
         let path = self.stdout.strip_suffix('\n').unwrap_or_else(|| panic!("no bundle was named: {}", self.stderr));
-        Bundle::open(Path::new(path))
+        Bundle { _home: Some(Arc::clone(&self.home)), ..Bundle::open(Path::new(path)) }
     }
 }
 
@@ -300,6 +300,8 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
 /// A bundle, opened.
 pub(crate) struct Bundle {
     pub(crate) reader: BundleReader,
+    /// The run's folder, which is removed with the last of the run and its bundles.
+    _home: Option<Arc<TempDir>>,
 }
 
 impl Bundle {
@@ -308,7 +310,7 @@ impl Bundle {
     pub(crate) fn open(path: &Path) -> Self {
         let report = verify(path).expect("a bundle");
         assert!(report.is_sound(), "{:#?}", report.problems);
-        Self { reader: BundleReader::open(path).expect("a bundle") }
+        Self { reader: BundleReader::open(path).expect("a bundle"), _home: None }
     }
 
     pub(crate) fn manifest(&self) -> &Manifest {

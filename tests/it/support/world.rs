@@ -24,6 +24,7 @@ const KINDS: &[Kind] = &[
     ("batch", "v1", "jobs", "Job", true),
     ("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", true),
     ("coordination.k8s.io", "v1", "leases", "Lease", true),
+    ("resource.k8s.io", "v1", "resourceslices", "ResourceSlice", false),
     ("data.spirl.com", "v1", "serverconfigs", "ServerConfig", true),
 ];
 
