@@ -3,6 +3,7 @@
 //! A request is given up after the idle time without a byte. Statuses 429, 503 and 504 are retried, within a budget of
 //! waiting that all requests to one cluster share.
 
+use super::credentials::CredentialError;
 use crate::source::{BodyStream, SourceError, Stop, causes};
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, Request, StatusCode, header, response::Parts};
@@ -254,7 +255,7 @@ impl Kubernetes {
 fn credentials(error: &kube::Error) -> Option<String> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<kube::client::AuthError>() {
+        if let Some(error) = error.downcast_ref::<CredentialError>() {
             return Some(causes(error).join(": "));
         }
         cause = error.source();

@@ -4,10 +4,13 @@
 
 mod client;
 mod connect;
+mod credentials;
 mod discovery;
 mod forward;
+pub mod kubeconfig;
 mod listed;
 mod table;
+mod transport;
 
 pub use super::error::{SourceError, causes};
 pub use client::{Answer, Kubernetes, RequestLimits};
@@ -15,3 +18,4 @@ pub use connect::{ConnectError, Connection, Target, connect};
 pub use discovery::{Discovery, Document};
 pub use listed::ListedObject;
 pub use table::{ListHead, Object, Row, Rows};
+pub use transport::environment;
