@@ -14,6 +14,7 @@ mod exposition;
 mod findings;
 mod language;
 mod log_facts;
+mod login;
 mod object_series;
 mod objects;
 mod plan;

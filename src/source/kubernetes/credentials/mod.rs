@@ -41,6 +41,10 @@ impl Credential {
         Ok(Self { authorization: Some(value), ..Self::default() })
     }
 
+    fn has_expired(&self) -> bool {
+        self.expires.is_some_and(|expires| expires <= Utc::now())
+    }
+
     fn is_like(&self, other: &Self) -> bool {
         self.authorization == other.authorization && self.identity == other.identity
     }
@@ -70,6 +74,8 @@ struct Known {
     credential: Option<Arc<Credential>>,
     /// When it was last obtained, or found to be still the same.
     at: Option<Instant>,
+    /// When a renewal has brought what the API server had refused already.
+    useless: Option<Instant>,
     /// The last failure, and when it was.
     failure: Option<(Instant, CredentialError)>,
 }
@@ -99,17 +105,25 @@ impl Credentials {
         self: &Arc<Self>,
         refused: &Arc<Credential>,
     ) -> Result<Option<Arc<Credential>>, CredentialError> {
-        let is_new = match self.source {
-            Source::Exec(_) | Source::Oidc(_) => self.known().at.is_some_and(|at| at.elapsed() < PAUSE),
-            Source::TokenFile(..) => false,
-            _ => true,
+        let is_recent = |at: Option<Instant>| at.is_some_and(|at| at.elapsed() < PAUSE);
+        let can_renew = match self.source {
+            Source::Exec(_) | Source::Oidc(_) => {
+                let known = self.known();
+                !is_recent(known.useless) && (refused.has_expired() || !is_recent(known.at))
+            }
+            Source::TokenFile(..) => true,
+            _ => false,
         };
         let is_held = self.known().credential.as_ref().is_some_and(|held| Arc::ptr_eq(held, refused));
-        if is_new && is_held {
+        if is_held && !can_renew {
             return Ok(None);
         }
         let other = self.renew(Some(refused.clone())).await?;
-        Ok((!other.is_like(refused)).then_some(other))
+        if other.is_like(refused) {
+            self.known().useless = Some(Instant::now());
+            return Ok(None);
+        }
+        Ok(Some(other))
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -122,9 +136,7 @@ impl Credentials {
         let (credential, age) = (known.credential.as_ref()?, known.at?.elapsed());
         let counts = match self.source {
             Source::TokenFile(..) => age < TOKEN_FILE,
-            Source::Exec(_) | Source::Oidc(_) => {
-                age < PAUSE || credential.expires.is_none_or(|expires| Utc::now() < expires)
-            }
+            Source::Exec(_) | Source::Oidc(_) => age < PAUSE || !credential.has_expired(),
             _ => true,
         };
         counts.then(|| credential.clone())

@@ -15,7 +15,7 @@ use serde_json::Value;
 pub struct Login {
     /// The context's name.
     pub context: String,
-    /// The user's name; empty if the context has none.
+    /// The user's name; `nobody` if the context has none.
     pub user_name: String,
     /// The context's namespace.
     pub namespace: Option<String>,
@@ -103,6 +103,7 @@ impl Kubeconfig {
             user =
                 Ok(user.unwrap_or_default().map(|user| User { impersonation: user.impersonation, ..User::default() }));
         }
+        let user_name = if user_name.is_empty() { "nobody".to_owned() } else { user_name };
         let namespace = fields.namespace.filter(|namespace| !namespace.is_empty());
         Ok(Login { context: context.to_owned(), user: user?.unwrap_or_default(), user_name, namespace, cluster })
     }

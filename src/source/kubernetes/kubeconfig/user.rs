@@ -138,6 +138,11 @@ impl User {
             groups: fields.as_groups.clone().unwrap_or_default(),
             extra: fields.as_user_extra.clone().unwrap_or_default(),
         };
+        let has_more =
+            impersonation.uid.is_some() || !impersonation.groups.is_empty() || !impersonation.extra.is_empty();
+        if impersonation.user.is_none() && has_more {
+            return Err(wrong("it names groups, a UID or more to act as, and no user in `as`".to_owned()));
+        }
         let certificate = certificate(&fields, &entry.folder).map_err(wrong)?;
         let credential = credential(fields, entry, certificate.is_some()).map_err(wrong)?;
         Ok(Self { certificate, credential, impersonation })
