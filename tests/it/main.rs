@@ -14,6 +14,7 @@ mod exposition;
 mod findings;
 mod language;
 mod log_facts;
+#[cfg(unix)]
 mod login;
 mod object_series;
 mod objects;

@@ -1,11 +1,11 @@
 //! The differential test: each login that works for kubectl works for us.
 
 use super::{case::Case, rows};
-use crate::support::needs;
+use crate::support::{needs, say};
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Output,
     sync::{
         Mutex,
@@ -14,6 +14,9 @@ use std::{
     thread,
     time::Instant,
 };
+
+/// What the rows are made with.
+const PROGRAMS: needs::Programs = &[("openssl", "openssl")];
 
 /// What is expected of kubectl, and of us if we do otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +36,9 @@ pub(super) struct Row {
     pub(super) case: Box<dyn Fn() -> Case + Send + Sync>,
 }
 
+/// Whether kubectl and we got to the pods, and what was said.
 struct Done {
-    kubectl: bool,
+    kubectl: Option<bool>,
     ours: bool,
     words: String,
 }
@@ -52,67 +56,92 @@ fn words(what: &str, output: &Output) -> String {
     format!("    {what} ended with {}: {last}\n", output.status)
 }
 
-fn run(row: &Row) -> Done {
-    let kubectl = (row.case)().kubectl(&kubectl());
-    let ours = (row.case)().ours();
-    let words = [words("kubectl", &kubectl), words("ours", &ours)].concat();
-    Done { kubectl: kubectl.status.success(), ours: ours.status.success(), words }
-}
-
-#[test]
-#[ignore = "needs kubectl, openssl and a minute; tests/run runs it"]
-fn each_login_that_works_for_kubectl_works_for_us() {
-    if !needs::programs(&[("openssl", "openssl"), ("unshare", "util-linux")]) {
-        return;
-    }
+/// Runs all rows, or those that `ESCALATE_TEST_ROWS` names, with kubectl or without.
+fn run(kubectl: Option<&Path>) -> (Vec<Row>, Vec<Done>) {
     let only = std::env::var("ESCALATE_TEST_ROWS").unwrap_or_default();
     let rows: Vec<_> =
         rows::all().into_iter().filter(|row| format!("{}: {}", row.kind, row.name).contains(&only)).collect();
-    let began = Instant::now();
+    assert!(!only.is_empty() || rows.len() >= 150, "only {} logins", rows.len());
     let next = AtomicUsize::new(0);
     let done: Mutex<BTreeMap<usize, Done>> = Mutex::default();
     thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let at = rows.iter().position(|other| std::ptr::eq(other, row)).expect("its place");
-                    let result = run(row);
-                    done.lock().expect("the table").insert(at, result);
-                }
-            });
-        }
+        let work = || {
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(row) = rows.get(at) else { return };
+                let theirs = kubectl.map(|kubectl| (row.case)().kubectl(kubectl));
+                let ours = (row.case)().ours();
+                let said = theirs.as_ref().map(|theirs| words("kubectl", theirs)).unwrap_or_default();
+                let result = Done {
+                    kubectl: theirs.map(|theirs| theirs.status.success()),
+                    ours: ours.status.success(),
+                    words: said + &words("ours", &ours),
+                };
+                done.lock().expect("the table").insert(at, result);
+            }
+        };
+        (0..4).for_each(|_| drop(scope.spawn(work)));
     });
-    let done = done.into_inner().expect("the table");
-    let (mut table, mut faults, mut counts) = (String::new(), String::new(), BTreeMap::<_, [usize; 4]>::new());
-    for (row, done) in rows.iter().zip(done.values()) {
-        let mark = |works| if works { "works" } else { "fails" };
-        let wanted = match row.wanted {
+    let done = done.into_inner().expect("the table").into_values().collect();
+    (rows, done)
+}
+
+fn line(row: &Row, done: &Done) -> String {
+    let mark = |works| if works { "works" } else { "fails" };
+    let note = match row.wanted {
+        Wanted::OnlyOurs(why) => format!("  ({why})"),
+        _ => String::new(),
+    };
+    format!("{:<22} {:<62} {:<8} {}{note}\n", row.kind, row.name, done.kubectl.map_or("", mark), mark(done.ours))
+}
+
+/// Panics unless each row ended as wanted.
+fn judge(rows: &[Row], done: &[Done]) {
+    let mut faults = String::new();
+    for (row, done) in rows.iter().zip(done) {
+        let (kubectl, ours) = match row.wanted {
             Wanted::Works => (true, true),
             Wanted::Fails => (false, false),
             Wanted::OnlyOurs(_) => (false, true),
         };
-        let note = match row.wanted {
-            Wanted::OnlyOurs(why) => format!("  ({why})"),
-            _ => String::new(),
-        };
-        let count = counts.entry(row.kind).or_default();
-        count[0] += 1;
-        count[1] += usize::from(done.kubectl);
-        count[2] += usize::from(done.ours);
-        count[3] += usize::from(done.kubectl && !done.ours);
-        let line = format!("{:<22} {:<62} {:<8} {}{note}\n", row.kind, row.name, mark(done.kubectl), mark(done.ours));
-        table.push_str(&line);
-        if (done.kubectl, done.ours) != wanted {
-            let _ = write!(faults, "  {line}{}", done.words);
+        if done.kubectl.unwrap_or(kubectl) != kubectl || done.ours != ours {
+            let _ = write!(faults, "  {}{}", line(row, done), done.words);
         }
     }
-    let mut summary = format!("{:<22} {:>6} {:>8} {:>6} {:>13}\n", "kind", "logins", "kubectl", "ours", "only kubectl");
-    for (kind, [all, kubectl, ours, only_kubectl]) in &counts {
-        let _ = writeln!(summary, "{kind:<22} {all:>6} {kubectl:>8} {ours:>6} {only_kubectl:>13}");
-    }
-    let took = began.elapsed().as_secs();
-    let heads = format!("{:<22} {:<62} {:<8} ours\n", "kind", "login", "kubectl");
-    crate::support::say(&format!("{heads}{table}\n{summary}{} logins in {took} s\n", rows.len()));
     assert!(faults.is_empty(), "not as wanted:\n{faults}");
-    assert!(!only.is_empty() || rows.len() >= 150, "only {} logins", rows.len());
+}
+
+#[test]
+fn each_login_ends_as_wanted() {
+    if needs::programs(PROGRAMS) {
+        let (rows, done) = run(None);
+        judge(&rows, &done);
+    }
+}
+
+#[test]
+#[ignore = "needs kubectl and a minute; tests/run runs it"]
+fn each_login_that_works_for_kubectl_works_for_us() {
+    if !needs::programs(PROGRAMS) {
+        return;
+    }
+    let began = Instant::now();
+    let (rows, done) = run(Some(&kubectl()));
+    let mut counts = BTreeMap::<_, [usize; 4]>::new();
+    let mut text = format!("{:<22} {:<62} {:<8} ours\n", "kind", "login", "kubectl");
+    for (row, done) in rows.iter().zip(&done) {
+        let kubectl = done.kubectl == Some(true);
+        let count = counts.entry(row.kind).or_default();
+        count[0] += 1;
+        count[1] += usize::from(kubectl);
+        count[2] += usize::from(done.ours);
+        count[3] += usize::from(kubectl && !done.ours);
+        text.push_str(&line(row, done));
+    }
+    let _ = writeln!(text, "\n{:<22} {:>6} {:>8} {:>6} {:>13}", "kind", "logins", "kubectl", "ours", "only kubectl");
+    for (kind, [all, kubectl, ours, only_kubectl]) in &counts {
+        let _ = writeln!(text, "{kind:<22} {all:>6} {kubectl:>8} {ours:>6} {only_kubectl:>13}");
+    }
+    say(&format!("{text}{} logins in {} s\n", rows.len(), began.elapsed().as_secs()));
+    judge(&rows, &done);
 }

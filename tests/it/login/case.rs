@@ -219,7 +219,35 @@ impl Case {
         )
     }
 
+    /// Runs our `collect` into the folder `out`.
+    pub(super) fn collect(&self, arguments: &[&str]) -> Output {
+        self.collecting(arguments).output().expect("the program runs")
+    }
+
+    pub(super) fn collecting(&self, arguments: &[&str]) -> Command {
+        std::fs::create_dir_all(self.path("out")).expect("a folder");
+        let program = Path::new(env!("CARGO_BIN_EXE_kubectl-escalate"));
+        let usual = [
+            "collect",
+            "--prometheus",
+            "none",
+            "--scrape-gap",
+            "0s",
+            "--to",
+            "out",
+            "-n",
+            NAMESPACE,
+            "--incident-time",
+            INCIDENT,
+        ];
+        self.command(program, &[&usual[..], arguments].concat())
+    }
+
     fn run(&self, program: &Path, arguments: &[&str]) -> Output {
+        self.command(program, arguments).output().expect("the program runs")
+    }
+
+    fn command(&self, program: &Path, arguments: &[&str]) -> Command {
         if !self.without {
             self.file("config", self.text.clone().unwrap_or_else(|| self.config().to_string()));
         }
@@ -237,7 +265,7 @@ impl Case {
             command.env("KUBECONFIG", self.path("config"));
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.output().expect("the program runs")
+        command
     }
 }
 

@@ -2,4 +2,7 @@
 
 mod as_kubectl;
 mod case;
+mod environment;
+mod failures;
+mod renewal;
 mod rows;

@@ -10,12 +10,10 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 use std::{
+    collections::BTreeSet,
     future::Future,
     net::{IpAddr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
     thread,
 };
 use tokio::{
@@ -28,8 +26,8 @@ use tokio_rustls::TlsAcceptor;
 /// Something that listens. It ends when it is dropped.
 pub(crate) struct Front {
     pub(crate) address: SocketAddr,
-    /// How many connections came so far.
-    connections: Arc<AtomicUsize>,
+    /// The client certificates that were shown.
+    clients: Arc<Mutex<BTreeSet<Vec<u8>>>>,
     _over: oneshot::Sender<()>,
 }
 
@@ -50,16 +48,27 @@ impl Front {
     /// A server of TLS before this one.
     pub(crate) fn tls(ip: IpAddr, tls: &Tls, behind: SocketAddr) -> Self {
         let acceptor = tls.acceptor();
-        Self::listen(ip, move |stream| {
-            let acceptor = acceptor.clone();
+        let clients = Arc::<Mutex<BTreeSet<_>>>::default();
+        let shown = clients.clone();
+        let front = Self::listen(ip, move |stream| {
+            let (acceptor, shown) = (acceptor.clone(), shown.clone());
             async move {
                 let stream = acceptor.accept(stream).await.ok()?;
+                if let Some([first, ..]) = stream.get_ref().1.peer_certificates() {
+                    shown.lock().ok()?.insert(first.to_vec());
+                }
                 match stream.get_ref().1.alpn_protocol() {
                     Some(b"h2") => http2(stream, behind).await,
                     _ => pass(stream, behind).await,
                 }
             }
-        })
+        });
+        Self { clients, ..front }
+    }
+
+    /// How many client certificates were shown.
+    pub(crate) fn clients(&self) -> usize {
+        self.clients.lock().expect("the certificates").len()
     }
 
     /// A proxy that speaks HTTP, over TLS if there is any, and brings every request to `behind`, whatever it names.
@@ -84,10 +93,6 @@ impl Front {
         Self::listen(ip, move |stream| socks(stream, login.clone(), behind))
     }
 
-    pub(crate) fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
-    }
-
     fn listen<F>(ip: IpAddr, serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
     where
         F: Future<Output = Option<()>> + Send + 'static,
@@ -95,16 +100,13 @@ impl Front {
         let listener = std::net::TcpListener::bind((ip, 0)).expect("a port");
         let address = listener.local_addr().expect("an address");
         listener.set_nonblocking(true).expect("a socket");
-        let connections = Arc::new(AtomicUsize::new(0));
         let (over, is_over) = oneshot::channel::<()>();
-        let counted = connections.clone();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).expect("a listener");
                 let accepting = async {
                     while let Ok((stream, _)) = listener.accept().await {
-                        counted.fetch_add(1, Ordering::Relaxed);
                         tokio::spawn(serve(stream));
                     }
                 };
@@ -114,7 +116,7 @@ impl Front {
                 }
             });
         });
-        Self { address, connections, _over: over }
+        Self { address, clients: Arc::default(), _over: over }
     }
 }
 

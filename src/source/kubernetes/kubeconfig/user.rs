@@ -194,7 +194,8 @@ fn plugin(mut exec: Exec, folder: &Path) -> Result<Exec, Fault> {
     }
     // A bare name is looked up in PATH.
     if exec.command.contains(std::path::MAIN_SEPARATOR) {
-        exec.command = folder.join(&exec.command).to_string_lossy().into_owned();
+        let path: PathBuf = folder.join(&exec.command).components().collect();
+        exec.command = path.to_string_lossy().into_owned();
     }
     Ok(exec)
 }

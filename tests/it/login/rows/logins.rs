@@ -65,6 +65,15 @@ fn refreshed(takes: &'static str, brings: Value, old: Option<i64>) -> Case {
     case
 }
 
+fn brings() -> Value {
+    json!({ "id_token": id_token(LATE), "access_token": "a", "token_type": "Bearer", "refresh_token": "r1" })
+}
+
+/// A login whose old token has expired.
+pub(super) fn expired() -> Case {
+    refreshed("any", brings(), Some(1))
+}
+
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = Rows::new("tokens");
     rows.works("token", Case::new);
@@ -109,8 +118,6 @@ pub(super) fn rows() -> Vec<Row> {
     rows.fails("and a token", || Case::new().user(json!({ "token": TOKEN, "username": "jane", "password": "open" })));
 
     rows.kind = "OpenID Connect";
-    let brings =
-        || json!({ "id_token": id_token(LATE), "access_token": "a", "token_type": "Bearer", "refresh_token": "r1" });
     rows.works("a token that counts", || {
         oidc(json!({ "idp-issuer-url": "https://issuer.test", "client-id": "client", "id-token": id_token(LATE) }))
     });

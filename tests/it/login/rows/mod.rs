@@ -41,6 +41,11 @@ impl Rows {
     }
 }
 
+/// A login by OpenID Connect, whose old token has expired.
+pub(super) fn refreshed() -> Case {
+    logins::expired()
+}
+
 pub(super) fn all() -> Vec<Row> {
     let parts = [trust::rows, clients::rows, logins::rows, plugins::rows, files::rows, servers::rows, proxies::rows];
     parts.iter().flat_map(|rows| rows()).collect()
