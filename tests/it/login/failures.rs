@@ -68,7 +68,8 @@ fn the_words_of_a_plugin_that_fails_are_shown_and_bounded() {
         plugin("yes noise | head -c 5000000 >&2; printf '\\nlog in \\033[31mfirst\\n\\n' >&2; exit 3").collect(&[]);
     let said = said(&done);
     assert_eq!(done.status.code(), Some(4));
-    assert!(said.contains("plugin ended with exit code 3: noise; noise; log in [31mfirst"), "{said}");
+    assert!(said.contains("plugin ended with exit code 3: noise; "), "{said}");
+    assert!(said.contains("; log in [31mfirst"), "{said}");
     assert!(said.len() < 2000, "{said}");
     let done = plugin("exit 3").collect(&[]);
     assert!(self::said(&done).contains("ended with exit code 3 and printed no error"), "{}", self::said(&done));

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
     io::{ErrorKind, IsTerminal as _},
+    path::PathBuf,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -54,7 +55,7 @@ pub(super) async fn run(exec: &Exec, cluster: &Cluster) -> Result<Credential, Cr
         None | Some("IfAvailable" | "Always") => has_terminal,
         Some(mode) => return Err(failed(format!("has the unknown interactiveMode \"{mode}\""))),
     };
-    let mut command = Command::new(name);
+    let mut command = Command::new(found(name));
     command
         .args(exec.args.iter().flatten())
         .env("KUBERNETES_EXEC_INFO", info(exec, cluster, is_interactive).to_string());
@@ -83,6 +84,14 @@ pub(super) async fn run(exec: &Exec, cluster: &Cluster) -> Result<Credential, Cr
         Ok(Ok(None)) => Err(failed(format!("printed more than {MOST} bytes"))),
         _ => Err(failed("has left a process that holds its standard output".to_owned())),
     }
+}
+
+/// Where a program is by our own `PATH`. The system would look it up by the one that the plugin gets.
+fn found(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_bare = cfg!(unix) && !name.contains(std::path::MAIN_SEPARATOR);
+    let mut places = std::env::split_paths(&path).map(|folder| folder.join(name));
+    is_bare.then(|| places.find(|place| place.is_file())).flatten().unwrap_or_else(|| name.into())
 }
 
 /// A child that is killed when this is dropped, with all that it has started if it has a group of its own.
@@ -114,7 +123,7 @@ fn info(exec: &Exec, cluster: &Cluster, is_interactive: bool) -> Value {
 
 fn told(cluster: &Cluster) -> Value {
     use base64::Engine as _;
-    let mut told = json!({ "server": cluster.server.url.to_string() });
+    let mut told = json!({ "server": cluster.server.written });
     let authority = cluster.authority.as_ref().and_then(|authority| authority.read().ok());
     let packed = authority.map(|bytes| base64::engine::general_purpose::STANDARD.encode(bytes));
     let proxy = cluster.proxy.as_ref().map(|proxy| proxy.with_user());

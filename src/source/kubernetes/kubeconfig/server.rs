@@ -12,6 +12,8 @@ pub struct Server {
     pub url: http::Uri,
     /// User and password that the address names.
     pub basic: Option<(String, String)>,
+    /// The address as the kubeconfig has it, for credential plugins. It may contain a password.
+    pub written: String,
 }
 
 /// What a proxy speaks.
@@ -61,7 +63,7 @@ impl Server {
         url.set_query(None);
         url.set_fragment(None);
         let url = url.as_str().parse().map_err(|why: http::uri::InvalidUri| wrong(&why.to_string()))?;
-        Ok(Self { url, basic })
+        Ok(Self { url, basic, written: text.to_owned() })
     }
 
     /// Whether it is reached over TLS. kubectl sends no credentials otherwise.

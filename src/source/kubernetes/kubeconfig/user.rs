@@ -218,7 +218,8 @@ fn oidc(provider: Provider, entry: &Entry) -> Result<Oidc, Fault> {
         secret: field("client-secret").unwrap_or_default(),
         id_token: field("id-token"),
         refresh_token: field("refresh-token"),
-        authority: data_or_file(("idp-certificate-authority-data", data.as_ref()), file.as_ref(), &entry.folder)?,
+        // Unlike other files, kubectl looks for this one in the current folder.
+        authority: data_or_file(("idp-certificate-authority-data", data.as_ref()), file.as_ref(), Path::new(""))?,
         file: entry.file.clone(),
     })
 }

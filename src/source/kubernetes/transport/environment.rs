@@ -19,7 +19,14 @@ pub fn proxy(server: &Server, variable: impl Fn(&str) -> Option<String>) -> Resu
     if is_direct(server, &either("NO_PROXY").unwrap_or_default()) {
         return Ok(None);
     }
-    Proxy::read(&address).map(Some).map_err(|why| format!("{name}: {why}"))
+    match Proxy::read(&address) {
+        Ok(proxy) if !address.starts_with(char::is_whitespace) => Ok(Some(proxy)),
+        Err(why) if address.starts_with(|first: char| first.is_ascii_alphabetic()) && address.contains("://") => {
+            Err(format!("{name}: {why}"))
+        }
+        // Go passes over a text that is no address.
+        _ => Ok(None),
+    }
 }
 
 /// Whether a server is reached without a proxy.

@@ -7,6 +7,8 @@
 mod dial;
 pub mod environment;
 mod pem;
+#[cfg(target_os = "linux")]
+mod system;
 mod tls;
 mod verifier;
 

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 
-/// The blocks of a text: their label and their bytes. Blocks with headers, such as encrypted keys, are left out.
+/// The blocks of a text: their label and their bytes. Headers within a block are passed over.
 pub(super) fn blocks(text: &[u8]) -> Vec<(String, Vec<u8>)> {
     let text = String::from_utf8_lossy(text);
     let mut found = Vec::new();
@@ -17,9 +17,14 @@ pub(super) fn blocks(text: &[u8]) -> Vec<(String, Vec<u8>)> {
                 .filter(|(begun, _)| *begun == ended)
                 .and_then(|(_, body)| base64::engine::general_purpose::STANDARD.decode(body).ok());
             found.extend(decoded.map(|bytes| (ended, bytes)));
-        } else if let Some((_, body)) = &mut block {
+        } else if let Some((_, body)) = block.as_mut().filter(|_| !line.contains(':')) {
             body.extend(line.split_whitespace());
         }
     }
     found
+}
+
+/// The certificates of a text.
+pub(super) fn certificates(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    blocks(text).into_iter().filter(|(label, _)| label == "CERTIFICATE").map(|(_, bytes)| bytes)
 }

@@ -58,17 +58,9 @@ fn verifier(material: &Material, provider: &Arc<CryptoProvider>) -> Result<Arc<d
     Ok(Arc::new(AsGo::new(authorities, provider.clone())))
 }
 
-/// Go on Linux reads the folders also if `SSL_CERT_FILE` names a file.
 #[cfg(target_os = "linux")]
 fn system(provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, String> {
-    use std::path::Path;
-    let mut loaded = rustls_native_certs::load_native_certs().certs;
-    if std::env::var_os("SSL_CERT_FILE").is_some() && std::env::var_os("SSL_CERT_DIR").is_none() {
-        for folder in ["/etc/ssl/certs", "/etc/pki/tls/certs"] {
-            loaded.extend(rustls_native_certs::load_certs_from_paths(None, Some(Path::new(folder))).certs);
-        }
-    }
-    Ok(Arc::new(AsGo::new(loaded, provider)))
+    Ok(Arc::new(AsGo::new(super::system::authorities(), provider)))
 }
 
 /// The system's own verifier, which knows what its user trusts.
@@ -80,8 +72,7 @@ fn system(provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, 
 }
 
 fn certificates(text: &[u8]) -> Vec<CertificateDer<'static>> {
-    let blocks = pem::blocks(text).into_iter();
-    blocks.filter(|(label, _)| label == "CERTIFICATE").map(|(_, bytes)| bytes.into()).collect()
+    pem::certificates(text).map(Into::into).collect()
 }
 
 fn identity(certificate: &[u8], key: &[u8], provider: &CryptoProvider) -> Result<CertifiedKey, String> {

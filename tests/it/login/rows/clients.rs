@@ -95,6 +95,13 @@ pub(super) fn rows() -> Vec<Row> {
     rows.works("SEC 1 that is called PKCS#8", move || {
         with_key(|key| traditional(key).replace("EC PRIVATE KEY", "PRIVATE KEY"))
     });
+    rows.works("a key without its public half, SEC 1", || with_key(|key| openssl(&["ec", "-no_public"], key)));
+    rows.works("a key without its public half, PKCS#8", || {
+        with_key(|key| openssl(&["pkcs8", "-topk8", "-nocrypt"], &openssl(&["ec", "-no_public"], key)))
+    });
+    rows.works("a header within the key", || {
+        with_key(|key| key.replace("-----BEGIN PRIVATE KEY-----\n", "-----BEGIN PRIVATE KEY-----\nComment: mine\n\n"))
+    });
     rows.works("with an intermediate", || {
         let middle = KEYS.authority.intermediate("middle");
         let own = middle.client("jane", &rcgen::PKCS_ECDSA_P256_SHA256);

@@ -105,6 +105,24 @@ pub(super) fn rows() -> Vec<Row> {
         let case = with(case, "a/user", &json!({ "users": [{ "name": "u", "user": { "tokenFile": "token" } }] }));
         list(case, "a/user:config")
     });
+    rows.works("a relative name in KUBECONFIG", || {
+        let case = Case::new().user(json!({ "tokenFile": "token" })).env("KUBECONFIG", "a/../a/config");
+        case.file("a/token", TOKEN);
+        case.file("a/config", whole(&case));
+        case
+    });
+    rows.works("a link to the file, and paths from where the link is", || {
+        let case = Case::new().user(json!({ "tokenFile": "token" }));
+        case.file("b/real", whole(&case));
+        case.file("a/token", TOKEN);
+        std::os::unix::fs::symlink("../b/real", case.path("a/config")).expect("a link");
+        list(case, "a/config")
+    });
+    rows.fails("a folder instead of a file", || {
+        let case = Case::new();
+        case.file("a/b", "");
+        list(case, "a:config")
+    });
     rows.works("context by flag", || {
         let mut case = Case::new();
         case.arguments = ["--context", "x"].map(str::to_owned).to_vec();
@@ -163,6 +181,14 @@ pub(super) fn rows() -> Vec<Row> {
     rows.works("YAML", || in_yaml(|text| text));
     rows.works("CRLF", || in_yaml(|text| text.replace('\n', "\r\n")));
     rows.works("a byte order mark", || in_yaml(|text| format!("\u{feff}{text}")));
+    rows.works("UTF-16", || {
+        let case = Case::new();
+        let text = yaml(&case, &data());
+        let bytes: Vec<u8> =
+            "\u{feff}".chars().chain(text.chars()).flat_map(|letter| (letter as u16).to_le_bytes()).collect();
+        case.file("wide", bytes);
+        list(case, "wide")
+    });
     rows.works("a key twice", || in_yaml(|text| format!("{text}kind: Config\n")));
     rows.works("a key twice, the last wins", || {
         in_yaml(|text| text.replace("    server: ", "    server: https://127.0.0.1:1\n    server: "))

@@ -85,6 +85,19 @@ pub(super) fn rows() -> Vec<Row> {
         let path = format!("{}:{}", case.folder.path().display(), std::env::var("PATH").unwrap_or_default());
         case.env("PATH", path)
     });
+    rows.works("a name in our PATH, and another PATH for the plugin", || {
+        let more = json!({ "command": "plugin", "env": [{ "name": "PATH", "value": "/usr/bin:/bin" }] });
+        let case = plugin(Case::new(), V1, &token(V1), more);
+        let path = format!("{}:{}", case.folder.path().display(), std::env::var("PATH").unwrap_or_default());
+        case.env("PATH", path)
+    });
+    rows.works("null for lists", || plugin(Case::new(), V1, &token(V1), json!({ "args": null, "env": null })));
+    rows.works("told the server as it is written", || {
+        let case = Case::new();
+        let address = format!("https://LOCALHOST:{}", case.port());
+        let what = format!("*'\"server\":\"{address}\"'*");
+        plugin(case.cluster("server", address), V1, &told(&what), json!({ "provideClusterInfo": true }))
+    });
     rows.fails("a name that is not in PATH", || plugin(Case::new(), V1, "", json!({ "command": "no-such-plugin" })));
     rows.fails("no command", || plugin(Case::new(), V1, "", json!({ "command": "" })));
     for (name, expires) in [

@@ -83,6 +83,18 @@ pub(super) fn rows() -> Vec<Row> {
     rows.works("HTTPS_PROXY before https_proxy", || {
         by_environment("HTTPS_PROXY", "http://", Kind::Http).env("https_proxy", DEAD)
     });
+    rows.works("a name with a dot at the end", || {
+        by_environment("HTTPS_PROXY", "http://", Kind::Http).cluster("server", format!("https://{FAR}.:6443"))
+    });
+    rows.works("a name with an underscore", || {
+        let authority = &KEYS.authority;
+        let server = authority.server(&["api_1.far.test"], &rcgen::PKCS_ECDSA_P256_SHA256);
+        let mut case = Case::with_tls(&Tls::new(&server.certificate, &server.key));
+        let proxy = Front::http_proxy(HERE, None, None, case.front());
+        let address = proxy.address;
+        case.fronts.push(proxy);
+        case.cluster("server", "https://api_1.far.test:6443").env("HTTPS_PROXY", address)
+    });
     rows.works("no port", || {
         let (case, proxy) = far(Kind::Http, None);
         case.cluster("server", format!("https://{FAR}")).env("HTTPS_PROXY", format!("http://{proxy}"))
@@ -197,6 +209,11 @@ pub(super) fn rows() -> Vec<Row> {
         rows.works("NO_PROXY names a wide network", move || only_if(ip, move |_, _| format!("{a}.0.0.0/8")));
         rows.works("NO_PROXY names all networks", move || only_if(ip, |_, _| "0.0.0.0/0".to_owned()));
         rows.fails("NO_PROXY names another network", move || only_if(ip, |_, _| "198.51.100.0/24".to_owned()));
+        for text in ["a b:80", " http://127.0.0.1:1", "%zz"] {
+            rows.works(format!("HTTPS_PROXY={text:?} is no address and does not count"), move || {
+                Case::listening(&Tls::new(&KEYS.server.certificate, &KEYS.server.key), ip).env("HTTPS_PROXY", text)
+            });
+        }
         rows.works("HTTP_PROXY and ALL_PROXY do not count", move || {
             let case = Case::listening(&Tls::new(&KEYS.server.certificate, &KEYS.server.key), ip);
             case.env("HTTP_PROXY", DEAD).env("ALL_PROXY", DEAD).env("all_proxy", DEAD)

@@ -118,6 +118,18 @@ pub(super) fn rows() -> Vec<Row> {
         let path = case.file("system.crt", &KEYS.server.certificate);
         case.env("SSL_CERT_FILE", path.display())
     });
+    rows.works("none, but in a folder of the system", move || {
+        let case = without_authority(Case::new());
+        case.file("folder/any name.txt", own());
+        let folders = format!("/nowhere:{}", case.path("folder").display());
+        case.env("SSL_CERT_DIR", folders)
+    });
+    rows.works("two begin lines", move || {
+        Case::new().cluster(DATA, packed(format!("-----BEGIN CERTIFICATE-----\n{}", own())))
+    });
+    rows.works("spaces within PEM", move || Case::new().cluster(DATA, packed(own().replace("\nM", "\n M"))));
+    rows.works("no line break at the end of PEM", move || Case::new().cluster(DATA, packed(own().trim_end())));
+    rows.fails("PEM that is indented", move || Case::new().cluster(DATA, packed(own().replace("-----B", "  -----B"))));
     rows.works("not checked", || without_authority(Case::new()).cluster("insecure-skip-tls-verify", true));
     rows.works("not checked, other host", || {
         let alone = Pair::alone(&["elsewhere.test"], false);
