@@ -68,6 +68,14 @@ pub enum ConnectError {
         /// The contexts that the kubeconfig has.
         known: String,
     },
+    /// Certificates, a proxy or the user to act as cannot be used.
+    #[error("the context \"{context}\" cannot be used: {why}")]
+    Unusable {
+        /// The context's name.
+        context: String,
+        /// The cause.
+        why: String,
+    },
     /// The credentials could not be obtained.
     #[error("the credentials of context \"{context}\" could not be obtained: {why}")]
     Credentials {
@@ -79,6 +87,15 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// The error as a bundle may have it, without paths of this machine and words of a plugin.
+    #[must_use]
+    pub fn in_bundle(&self) -> &'static str {
+        match self {
+            Self::Credentials { .. } => "its credentials could not be obtained",
+            _ => "its kubeconfig could not be used",
+        }
+    }
+
     /// Whether the user's flags or kubeconfig are wrong (exit code 2), rather than the cluster or its credentials.
     #[must_use]
     pub fn is_usage(&self) -> bool {
@@ -92,7 +109,7 @@ impl ConnectError {
 /// If the kubeconfig, the context or its credentials cannot be used.
 pub async fn connect(target: &Target, limits: RequestLimits, stop: Stop) -> Result<Connection, ConnectError> {
     let Login { context, user_name, namespace, cluster, mut user } = load(target)?;
-    let failed = |why: String| ConnectError::Credentials { context: context.clone(), why };
+    let unusable = |why: String| ConnectError::Unusable { context: context.clone(), why };
     if target.impersonate.is_some() {
         user.impersonation.user.clone_from(&target.impersonate);
     }
@@ -104,16 +121,19 @@ pub async fn connect(target: &Target, limits: RequestLimits, stop: Stop) -> Resu
     }
     let proxy = match &cluster.proxy {
         Some(proxy) => Some(proxy.clone()),
-        None => environment::proxy(&cluster.server, |name| std::env::var(name).ok()).map_err(failed)?,
+        None => environment::proxy(&cluster.server, |name| std::env::var(name).ok()).map_err(unusable)?,
     };
     let mut config = Config::new(cluster.server.url.clone());
     config.auth_info.impersonate = user.impersonation.user.take();
     config.auth_info.impersonate_uid = user.impersonation.uid.take();
     config.auth_info.impersonate_groups = Some(std::mem::take(&mut user.impersonation.groups));
     config.auth_info.impersonate_user_extra = Some(std::mem::take(&mut user.impersonation.extra).into_iter().collect());
-    let headers = config.extra_headers_layer().map_err(|why| failed(causes(&why).join(": ")))?;
+    let headers = config.extra_headers_layer().map_err(|why| unusable(causes(&why).join(": ")))?;
     let unpacking = DecompressionLayer::new().gzip(!cluster.plain_answers);
-    let transport = Transport::new(cluster, user, proxy, stop.clone()).await.map_err(|why| failed(why.to_string()))?;
+    let transport = Transport::new(cluster, user, proxy, stop.clone());
+    let credential = transport.log_in().await;
+    let credential = credential.map_err(|why| ConnectError::Credentials { context: context.clone(), why: why.0 })?;
+    transport.check(&credential).map_err(unusable)?;
     let service =
         ServiceBuilder::new().layer(config.base_uri_layer()).layer(unpacking).layer(headers).service(transport);
     let kubernetes = Kubernetes::new(Client::new(service, "default"), limits, stop);

@@ -10,18 +10,20 @@ use std::{
     io::{ErrorKind, IsTerminal as _},
     path::PathBuf,
     process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
     process::{Child, Command},
+    task::JoinHandle,
 };
 
 /// Most bytes of a credential.
-const MOST: usize = 1 << 20;
+const MOST: usize = 4 << 20;
 /// How much of the end of standard error is kept.
 const WORDS: usize = 2 << 10;
-/// How long a stream may stay open after the plugin has ended, because a process that it started holds it.
+/// How long is waited for the end of a stream after the plugin has ended: a process that it started may hold it.
 const REST: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
@@ -70,19 +72,76 @@ pub(super) async fn run(exec: &Exec, cluster: &Cluster) -> Result<Credential, Cr
     }
     let mut child =
         Ended { child: command.spawn().map_err(|why| failed(missing(&why, exec)))?, has_group: !has_terminal };
-    let (stdout, stderr) = (child.child.stdout.take(), child.child.stderr.take());
-    let stdout = tokio::spawn(async move { whole(stdout).await });
-    let stderr = tokio::spawn(async move { end(stderr).await });
+    let mut stdout = Printed::read(child.child.stdout.take(), |held| held.len() <= MOST);
+    let mut stderr = Printed::read(child.child.stderr.take(), |held| {
+        held.drain(..held.len().saturating_sub(WORDS));
+        true
+    });
     let status = child.child.wait().await.map_err(|why| failed(format!("was lost: {why}")))?;
-    let stdout = tokio::time::timeout(REST, stdout).await;
     if !status.success() {
-        let words = tokio::time::timeout(REST, stderr).await.ok().and_then(Result::ok).unwrap_or_default();
-        return Err(failed(ended(status, &words)));
+        stderr.wait().await;
+        return Err(failed(ended(status, &stderr.now())));
     }
-    match stdout {
-        Ok(Ok(Some(bytes))) => read(&bytes, exec).map_err(failed),
-        Ok(Ok(None)) => Err(failed(format!("printed more than {MOST} bytes"))),
-        _ => Err(failed("has left a process that holds its standard output".to_owned())),
+    if !stdout.wait().await
+        && let Ok(credential) = read(&stdout.now(), exec)
+    {
+        return Ok(credential);
+    }
+    stdout.end().await;
+    let bytes = stdout.now();
+    if bytes.len() > MOST {
+        return Err(failed(format!("printed more than {MOST} bytes")));
+    }
+    read(&bytes, exec).map_err(failed)
+}
+
+/// What a plugin prints, while it prints.
+struct Printed {
+    held: Arc<Mutex<Vec<u8>>>,
+    reading: JoinHandle<()>,
+}
+
+impl Printed {
+    /// Reads until the end, or as long as `goes_on` says so. What is not read then, the plugin cannot print.
+    fn read(
+        stream: Option<impl AsyncRead + Send + Unpin + 'static>,
+        goes_on: impl Fn(&mut Vec<u8>) -> bool + Send + 'static,
+    ) -> Self {
+        let held = Arc::<Mutex<Vec<u8>>>::default();
+        let filled = held.clone();
+        let reading = tokio::spawn(async move {
+            let Some(mut stream) = stream else { return };
+            let mut chunk = [0; 4096];
+            while let Ok(read @ 1..) = stream.read(&mut chunk).await {
+                let mut held = filled.lock().unwrap_or_else(PoisonError::into_inner);
+                held.extend_from_slice(&chunk[..read]);
+                if !goes_on(&mut held) {
+                    return;
+                }
+            }
+        });
+        Self { held, reading }
+    }
+
+    fn now(&self) -> Vec<u8> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for the end, but not long; false if a process that the plugin started holds the stream.
+    async fn wait(&mut self) -> bool {
+        tokio::time::timeout(REST, self.end()).await.is_ok()
+    }
+
+    async fn end(&mut self) {
+        if !self.reading.is_finished() {
+            let _ = (&mut self.reading).await;
+        }
+    }
+}
+
+impl Drop for Printed {
+    fn drop(&mut self) {
+        self.reading.abort();
     }
 }
 
@@ -169,26 +228,6 @@ fn shown(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let last = lines[lines.len().saturating_sub(3)..].join("; ");
     last.chars().filter(|letter| !letter.is_control()).collect()
-}
-
-/// All that is printed; `None` if it is too much.
-async fn whole(stream: Option<impl AsyncRead + Unpin>) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let stream = stream?;
-    stream.take(MOST as u64 + 1).read_to_end(&mut bytes).await.ok()?;
-    (bytes.len() <= MOST).then_some(bytes)
-}
-
-/// The end of what is printed.
-async fn end(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
-    let mut kept = Vec::new();
-    let Some(mut stream) = stream else { return kept };
-    let mut chunk = [0; 4096];
-    while let Ok(read @ 1..) = stream.read(&mut chunk).await {
-        kept.extend_from_slice(&chunk[..read]);
-        kept.drain(..kept.len().saturating_sub(WORDS));
-    }
-    kept
 }
 
 /// Reads what a plugin has printed: JSON, or YAML. No error contains what was printed.

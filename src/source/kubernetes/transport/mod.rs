@@ -64,15 +64,10 @@ struct Connections {
 }
 
 impl Transport {
-    /// Gets the credential, which may run a plugin, and reads the certificates. Sends nothing to the API server.
-    pub(super) async fn new(
-        cluster: Cluster,
-        user: User,
-        proxy: Option<Proxy>,
-        stop: Stop,
-    ) -> Result<Self, CredentialError> {
+    /// Does nothing yet.
+    pub(super) fn new(cluster: Cluster, user: User, proxy: Option<Proxy>, stop: Stop) -> Self {
         let credentials = Credentials::new(user.credential, cluster.clone(), stop);
-        let transport = Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             cluster,
             certificate: user.certificate,
             proxy: proxy.map(Arc::new),
@@ -80,10 +75,17 @@ impl Transport {
             connections: Mutex::default(),
             is_http2: AtomicBool::new(false),
             has_answered: AtomicBool::new(false),
-        }));
-        let credential = transport.0.credentials.get().await?;
-        transport.0.client(&credential)?;
-        Ok(transport)
+        }))
+    }
+
+    /// Gets the first credential, which may run a plugin.
+    pub(super) async fn log_in(&self) -> Result<Arc<Credential>, CredentialError> {
+        self.0.credentials.get().await
+    }
+
+    /// Reads the certificates and keys.
+    pub(super) fn check(&self, credential: &Credential) -> Result<(), String> {
+        self.0.client(credential).map(drop)
     }
 }
 
@@ -130,7 +132,7 @@ impl Inner {
     }
 
     /// The client whose connections have the certificates of now, and what a proxy wants to see in each request.
-    fn client(&self, credential: &Credential) -> Result<(Client<Dialer, Body>, Option<HeaderValue>), CredentialError> {
+    fn client(&self, credential: &Credential) -> Result<(Client<Dialer, Body>, Option<HeaderValue>), String> {
         let mut held = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = |it: &Connections| {
             let identity = credential.identity.is_none() || it.material.identity == credential.identity;
@@ -146,7 +148,7 @@ impl Inner {
         Ok((client, for_proxy))
     }
 
-    fn connections(&self, credential: &Credential, old: Option<Connections>) -> Result<Connections, CredentialError> {
+    fn connections(&self, credential: &Credential, old: Option<Connections>) -> Result<Connections, String> {
         let material = match (self.material(credential), old) {
             (Ok(material), Some(old)) if old.material == material => {
                 return Ok(Connections { read: Instant::now(), ..old });
@@ -154,10 +156,10 @@ impl Inner {
             (Ok(material), _) => material,
             // Certificates that are just being replaced must not end a run.
             (Err(_), Some(old)) => return Ok(Connections { read: Instant::now(), ..old }),
-            (Err(why), None) => return Err(CredentialError(why)),
+            (Err(why), None) => return Err(why),
         };
         let is_http2 = self.is_http2.load(Ordering::Relaxed);
-        let tls = tls::configuration(&material, if is_http2 { "h2" } else { "http/1.1" }).map_err(CredentialError)?;
+        let tls = tls::configuration(&material, if is_http2 { "h2" } else { "http/1.1" })?;
         let dialer = Dialer {
             server: Arc::new(self.cluster.server.clone()),
             proxy: self.proxy.clone(),

@@ -114,6 +114,10 @@ pub(super) fn rows() -> Vec<Row> {
     rows.works("much on standard error", || wants(&format!("yes noise | head -c 3000000 >&2\n{}", token(V1))));
     rows.works("much white space on standard output", || wants(&format!("yes '' | head -c 300000\n{}", token(V1))));
     rows.works("leaves a process behind", || wants(&format!("sleep 3 >/dev/null 2>&1 &\n{}", token(V1))));
+    rows.works("leaves a process behind that holds its streams", || wants(&format!("sleep 3 &\n{}", token(V1))));
+    rows.works("prints after it has ended", || {
+        wants(&format!("(sleep 2; {}) &", token(V1).replace("\nEND", "\nEND\n")))
+    });
     rows.works("YAML", || wants(&format!("echo 'apiVersion: {V1}\nkind: ExecCredential\nstatus:\n  token: {TOKEN}'")));
     rows.fails("no ExecCredential", || wants("echo hello"));
     rows.fails("nothing", || wants("true"));
