@@ -1,11 +1,6 @@
 //! The API server's client: what is sent, discovery old and new, and the limits on waiting.
 
-use crate::support::{
-    Api, Reply, Run, World,
-    certificates::Pair,
-    front::{Front, Tls},
-    world::legacy,
-};
+use crate::support::{Api, Reply, Run, World, world::legacy};
 use kubectl_escalate::bundle::Outcome;
 
 fn collect(api: &Api) -> crate::support::Ended {
@@ -113,6 +108,10 @@ fn who_may_not_ask_for_the_version_may_still_collect() {
 #[cfg(target_os = "linux")]
 #[test]
 fn words_of_a_login_program_that_fails_later_stay_out_of_the_bundle() {
+    use crate::support::{
+        certificates::Pair,
+        front::{Front, Tls},
+    };
     /// Works once, for a token that has expired already and is refused, as when a session ends meanwhile.
     const LOGIN: &str = r#"[ -e "$0.done" ] && { echo "the session of jane-corp ended" >&2; exit 1; }
 touch "$0.done"

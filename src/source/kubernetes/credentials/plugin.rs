@@ -58,20 +58,19 @@ pub(super) async fn run(exec: &Exec, cluster: &Cluster) -> Result<Credential, Cr
         Some(mode) => return Err(failed(format!("has the unknown interactiveMode \"{mode}\""))),
     };
     let mut command = Command::new(found(name));
-    command
-        .args(exec.args.iter().flatten())
-        .env("KUBERNETES_EXEC_INFO", info(exec, cluster, is_interactive).to_string());
+    command.args(exec.args.iter().flatten());
     command.envs(exec.env.iter().flatten().map(|variable| (&variable.name, &variable.value)));
+    command.env("KUBERNETES_EXEC_INFO", info(exec, cluster, is_interactive).to_string());
     command.stdin(if is_interactive { Stdio::inherit() } else { Stdio::null() }).stdout(Stdio::piped());
     // At a terminal, its user has to see what it asks for.
     command.stderr(if has_terminal { Stdio::inherit() } else { Stdio::piped() }).kill_on_drop(true);
     // So that what it has started is ended with it. At a terminal, Ctrl-C and its input must reach it.
+    let has_group = cfg!(unix) && !has_terminal;
     #[cfg(unix)]
-    if !has_terminal {
+    if has_group {
         command.process_group(0);
     }
-    let mut child =
-        Ended { child: command.spawn().map_err(|why| failed(missing(&why, exec)))?, has_group: !has_terminal };
+    let mut child = Ended { child: command.spawn().map_err(|why| failed(missing(&why, exec)))?, has_group };
     let mut stdout = Printed::read(child.child.stdout.take(), |held| held.len() <= MOST);
     let mut stderr = Printed::read(child.child.stderr.take(), |held| {
         held.drain(..held.len().saturating_sub(WORDS));
@@ -161,15 +160,24 @@ struct Ended {
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        #[cfg(unix)]
-        if let (true, Some(id)) = (self.has_group, self.child.id().and_then(|id| i32::try_from(id).ok()))
-            && let Some(id) = rustix::process::Pid::from_raw(id)
-        {
-            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
+        // A child that has ended has no id any more, and what it left behind is left alone.
+        let id = self.child.id().filter(|_| self.has_group).and_then(|id| i32::try_from(id).ok());
+        if let Some(id) = id {
+            end_group(id);
         }
         let _ = self.child.start_kill();
     }
 }
+
+#[cfg(unix)]
+fn end_group(id: i32) {
+    if let Some(id) = rustix::process::Pid::from_raw(id) {
+        let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
+    }
+}
+
+#[cfg(not(unix))]
+fn end_group(_: i32) {}
 
 /// What the plugin is told.
 fn info(exec: &Exec, cluster: &Cluster, is_interactive: bool) -> Value {

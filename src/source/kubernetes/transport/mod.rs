@@ -119,16 +119,28 @@ impl Inner {
         }
         let sent = client.request(Request::from_parts(head.clone(), body)).await;
         let sent = match sent {
-            Err(why) if !self.has_answered.load(Ordering::Relaxed) && speaks_only_http2(&why) => {
-                self.is_http2.store(true, Ordering::Relaxed);
-                *self.connections.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            Err(why) if self.may_need_http2() && speaks_only_http2(&why) => {
+                self.speak_http2(true);
                 let (client, _) = self.client(credential)?;
-                client.request(Request::from_parts(head, Body::empty())).await
+                let again = client.request(Request::from_parts(head, Body::empty())).await;
+                again.map_err(|_| {
+                    self.speak_http2(false);
+                    why
+                })
             }
             sent => sent,
         };
         self.has_answered.fetch_or(sent.is_ok(), Ordering::Relaxed);
         Ok(sent?)
+    }
+
+    fn may_need_http2(&self) -> bool {
+        self.cluster.server.is_tls() && !self.has_answered.load(Ordering::Relaxed)
+    }
+
+    fn speak_http2(&self, is_http2: bool) {
+        self.is_http2.store(is_http2, Ordering::Relaxed);
+        *self.connections.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The client whose connections have the certificates of now, and what a proxy wants to see in each request.

@@ -207,6 +207,22 @@ pub(super) fn rows() -> Vec<Row> {
                 .replace("    cluster: c\n", "    cluster: d\n")
         })
     });
+    rows.works("keys that are no texts", || {
+        in_yaml(|text| format!("{text}preferences:\n  1: a\n  true: b\n  2.5: c\nextensions:\n- name: x\n  extension: {{7: [1, 0x1f], on: off}}\n"))
+    });
+    rows.works("tags", || in_yaml(|text| text.replace(TOKEN, &format!("!!str {TOKEN}"))));
+    rows.works("a number that is tagged as a text", || {
+        let case = Case::new();
+        let text = yaml(&case, &data()).replace("name: u\n", "name: !!str 7\n").replace("user: u\n", "user: \"7\"\n");
+        case.text(text)
+    });
+    rows.works("a date where nobody looks", || in_yaml(|text| format!("{text}made: 2026-11-30\nat: 12:30:45\n")));
+    rows.works("names in other scripts", || {
+        in_yaml(|text| {
+            text.replace("name: x\n", "name: früh-北\n")
+                .replace("current-context: x\n", "current-context: \"fr\\u00fch-北\"\n")
+        })
+    });
     rows.works("JSON with tabs", || {
         let case = Case::new();
         let text = whole(&case).replace(",\"", ",\n\t\"");

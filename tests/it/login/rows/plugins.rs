@@ -91,6 +91,14 @@ pub(super) fn rows() -> Vec<Row> {
         let path = format!("{}:{}", case.folder.path().display(), std::env::var("PATH").unwrap_or_default());
         case.env("PATH", path)
     });
+    rows.works("told by us, whatever its environment says", || {
+        plugin(
+            Case::new(),
+            V1,
+            &told("*ExecCredential*"),
+            json!({ "env": [{ "name": "KUBERNETES_EXEC_INFO", "value": "x" }] }),
+        )
+    });
     rows.works("null for lists", || plugin(Case::new(), V1, &token(V1), json!({ "args": null, "env": null })));
     rows.works("told the server as it is written", || {
         let case = Case::new();
