@@ -5,7 +5,7 @@ mod plugin;
 mod token_file;
 
 use super::kubeconfig::{Cluster, Credential as Source};
-use crate::source::Stop;
+use crate::source::{SourceError, Stop};
 use base64::Engine as _;
 use chrono::{DateTime, Utc};
 use http::HeaderValue;
@@ -199,7 +199,9 @@ impl Credentials {
         tokio::select! {
             biased;
             obtained = obtaining => obtained,
-            _ = self.stop.stopped() => Err(CredentialError(format!("{what} was ended with the run"))),
+            reason = self.stop.stopped() => {
+                Err(CredentialError(format!("{what} was ended before it answered: {}", SourceError::Stopped(reason))))
+            }
             () = tokio::time::sleep(LONGEST) => {
                 Err(CredentialError(format!("{what} was ended, because it took longer than {} s", LONGEST.as_secs())))
             }
