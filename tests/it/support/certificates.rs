@@ -52,6 +52,14 @@ impl Pair {
         self.signed(params, ExtendedKeyUsagePurpose::ServerAuth, &rcgen::PKCS_ECDSA_P256_SHA256)
     }
 
+    /// The same, long ago.
+    pub(crate) fn expired(&self, hosts: &[&str]) -> Self {
+        let mut params = params("server", hosts);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        self.signed(params, ExtendedKeyUsagePurpose::ServerAuth, &rcgen::PKCS_ECDSA_P256_SHA256)
+    }
+
     /// A client's certificate, signed by this authority.
     pub(crate) fn client(&self, name: &str, algorithm: &'static SignatureAlgorithm) -> Self {
         self.signed(params(name, &[]), ExtendedKeyUsagePurpose::ClientAuth, algorithm)

@@ -42,12 +42,15 @@ pub(crate) struct Tls {
     pub(crate) clients: Option<String>,
     /// What it speaks; none: it ignores what the client says that it speaks.
     pub(crate) protocols: Vec<&'static str>,
+    /// Whether it speaks HTTP/2 also if nothing was agreed, as a server with OpenSSL does that knows nothing else.
+    pub(crate) insists: bool,
 }
 
 impl Front {
     /// A server of TLS before this one.
     pub(crate) fn tls(ip: IpAddr, tls: &Tls, behind: SocketAddr) -> Self {
         let acceptor = tls.acceptor();
+        let insists = tls.insists;
         let clients = Arc::<Mutex<BTreeSet<_>>>::default();
         let shown = clients.clone();
         let front = Self::listen(ip, move |stream| {
@@ -59,6 +62,7 @@ impl Front {
                 }
                 match stream.get_ref().1.alpn_protocol() {
                     Some(b"h2") => http2(stream, behind).await,
+                    None if insists => http2(stream, behind).await,
                     _ => pass(stream, behind).await,
                 }
             }
@@ -123,7 +127,13 @@ impl Front {
 impl Tls {
     /// With a certificate, and without client certificates.
     pub(crate) fn new(chain: &str, key: &str) -> Self {
-        Self { chain: chain.to_owned(), key: key.to_owned(), clients: None, protocols: vec!["http/1.1"] }
+        Self {
+            chain: chain.to_owned(),
+            key: key.to_owned(),
+            clients: None,
+            protocols: vec!["http/1.1"],
+            insists: false,
+        }
     }
 
     fn acceptor(&self) -> TlsAcceptor {

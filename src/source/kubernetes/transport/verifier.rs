@@ -14,12 +14,14 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
 };
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 use webpki::EndEntityCert;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// A chain with more authorities is refused.
 const LONGEST: usize = 8;
+/// Most signatures that are checked for one server, which may send certificates that lead in circles.
+const MOST_SIGNATURES: usize = 100;
 
 /// Trusts these authorities as Go does.
 #[derive(Debug)]
@@ -41,36 +43,33 @@ impl AsGo {
 
     fn is_trusted(&self, leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>], now: UnixTime) -> Option<()> {
         let (_, parsed) = X509Certificate::from_der(leaf).ok()?;
-        let is_for_servers =
-            parsed.extended_key_usage().ok()?.is_none_or(|usage| usage.value.server_auth || usage.value.any);
-        if !is_for_servers || !is_usable(&parsed, now) {
-            return None;
-        }
-        self.chain(leaf, others, now, 0)
+        is_usable(&parsed, now).then_some(())?;
+        self.chain((leaf, 0), others, now, &Cell::new(MOST_SIGNATURES))
     }
 
     /// Whether a chain of authorities leads from this certificate to one that is trusted.
     fn chain(
         &self,
-        certificate: &CertificateDer<'_>,
+        (certificate, below): (&CertificateDer<'_>, usize),
         others: &[CertificateDer<'_>],
         now: UnixTime,
-        above: usize,
+        left: &Cell<usize>,
     ) -> Option<()> {
         if self.authorities.contains(certificate) {
             return Some(());
         }
-        if above == LONGEST {
+        if below == LONGEST {
             return None;
         }
         let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
         self.authorities.iter().chain(others).find_map(|issuer| {
             let (_, authority) = X509Certificate::from_der(issuer).ok()?;
             let is_issuer = authority.subject().as_raw() == parsed.issuer().as_raw()
-                && is_authority(&authority, above)
+                && is_authority(&authority, below)
                 && is_usable(&authority, now)
+                && left.replace(left.get().saturating_sub(1)) > 0
                 && self.has_signed(issuer, &parsed);
-            if is_issuer { self.chain(issuer, others, now, above + 1) } else { None }
+            if is_issuer { self.chain((issuer, below + 1), others, now, left) } else { None }
         })
     }
 
@@ -82,7 +81,7 @@ impl AsGo {
     }
 }
 
-/// Whether it is within its time and has no critical extension that is not looked at here.
+/// Whether it is for servers, within its time, and has no critical extension that is not looked at here.
 fn is_usable(certificate: &X509Certificate<'_>, now: UnixTime) -> bool {
     use x509_parser::extensions::ParsedExtension as Parsed;
     let Ok(now) = i64::try_from(now.as_secs()) else { return false };
@@ -96,7 +95,10 @@ fn is_usable(certificate: &X509Certificate<'_>, now: UnixTime) -> bool {
                 | Parsed::SubjectAlternativeName(_)
         )
     };
-    (validity.not_before.timestamp()..=validity.not_after.timestamp()).contains(&now)
+    let usage = certificate.extended_key_usage();
+    let is_for_servers = usage.is_ok_and(|usage| usage.is_none_or(|usage| usage.value.server_auth || usage.value.any));
+    is_for_servers
+        && (validity.not_before.timestamp()..=validity.not_after.timestamp()).contains(&now)
         && certificate
             .extensions()
             .iter()

@@ -96,6 +96,14 @@ pub(super) fn rows() -> Vec<Row> {
         let chain = format!("{}{}", server.certificate, middle.certificate);
         Case::with_tls(&Tls::new(&chain, &server.key))
     });
+    rows.fails("an authority as server, whose time is over", || {
+        vouched(&KEYS.authority.expired(&["127.0.0.1"]), &KEYS.authority.certificate)
+    });
+    rows.fails("the server's own certificate, whose time is over", || {
+        let server = KEYS.authority.expired(&["127.0.0.1"]);
+        vouched(&server, &server.certificate)
+    });
+    rows.fails("a client's certificate, vouched for", || vouched(&KEYS.client, &KEYS.client.certificate));
     let middle = |chained: bool, vouched_for: bool| {
         let middle = KEYS.authority.intermediate("middle");
         let server = middle.server(&["127.0.0.1"], &rcgen::PKCS_ECDSA_P256_SHA256);
@@ -171,5 +179,10 @@ pub(super) fn rows() -> Vec<Row> {
     rows.works("HTTP/2 only", move || speaks(&["h2"]));
     rows.works("HTTP/2 and HTTP/1.1", move || speaks(&["h2", "http/1.1"]));
     rows.works("no word about protocols", move || speaks(&[]));
+    rows.ours("as a server with OpenSSL does to who offers only HTTP/1.1", "HTTP/2 without a word", || {
+        let mut tls = Tls::new(&KEYS.server.certificate, &KEYS.server.key);
+        (tls.protocols, tls.insists) = (Vec::new(), true);
+        Case::with_tls(&tls)
+    });
     rows.rows
 }
