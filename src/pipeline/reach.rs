@@ -146,10 +146,9 @@ pub async fn reach(
             };
             let answered = match connection {
                 // The message may contain a path of this machine, so the bundle states only that it happened.
-                Err(error) => Err(Trouble::Unreached {
-                    why: error.to_string(),
-                    causes: vec!["its credentials could not be obtained".to_owned()],
-                }),
+                Err(error) => {
+                    Err(Trouble::Unreached { why: error.to_string(), causes: vec![error.in_bundle().to_owned()] })
+                }
                 Ok(connection) => ask(targets, profile, connection, info.clone(), observer).await,
             };
             (info, answered)

@@ -15,6 +15,8 @@ mod findings;
 mod kubelet_log;
 mod language;
 mod log_facts;
+#[cfg(unix)]
+mod login;
 mod object_series;
 mod objects;
 mod plan;

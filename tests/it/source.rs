@@ -106,17 +106,28 @@ fn who_may_not_ask_for_the_version_may_still_collect() {
     bundle.outcome("version", Outcome::Forbidden);
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn words_of_a_login_program_that_fails_later_stay_out_of_the_bundle() {
-    /// Works once, for a token that has expired already, as when a session ends meanwhile.
+    use crate::support::{
+        certificates::Pair,
+        front::{Front, Tls},
+    };
+    /// Works once, for a token that has expired already and is refused, as when a session ends meanwhile.
     const LOGIN: &str = r#"[ -e "$0.done" ] && { echo "the session of jane-corp ended" >&2; exit 1; }
 touch "$0.done"
 echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",
 "status":{"token":"t0","expirationTimestamp":"2020-01-01T00:00:00Z"}}'
 "#;
     let (first, second) = (World::one().serve(), World::one().serve());
-    let run = Run::collect(&first).context("other", &second.url()).login(LOGIN);
+    first.on(|_| Some(Reply::status(401, "Unauthorized", "Unauthorized")));
+    // Only a server with TLS is logged in to.
+    let authority = Pair::authority("authority", &rcgen::PKCS_ECDSA_P256_SHA256);
+    let server = authority.server(&["127.0.0.1"], &rcgen::PKCS_ECDSA_P256_SHA256);
+    let front = Front::tls([127, 0, 0, 1].into(), &Tls::new(&server.certificate, &server.key), first.address());
+    let run = Run::collect_at(&format!("https://{}", front.address)).context("other", &second.url()).login(LOGIN);
+    let trusted = run.file("authority.crt", authority.certificate);
+    let run = run.env("SSL_CERT_FILE", trusted);
     let ended = run.args(["--context", "prod", "--context", "other"]).finish().exits(3);
     assert!(ended.stderr.contains("credentials could not be obtained"), "{}", ended.stderr);
     let bundle = ended.bundle();

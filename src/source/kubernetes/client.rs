@@ -2,7 +2,7 @@
 //!
 //! A request is given up after the idle time without a byte. `retry.rs` says which failures are retried.
 
-use super::retry::Failure;
+use super::{credentials::CredentialError, retry::Failure};
 use crate::source::{BodyStream, SourceError, Stop, causes};
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, Request, StatusCode, header, response::Parts};
@@ -279,7 +279,7 @@ impl Kubernetes {
 fn credentials(error: &kube::Error) -> Option<String> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<kube::client::AuthError>() {
+        if let Some(error) = error.downcast_ref::<CredentialError>() {
             return Some(causes(error).join(": "));
         }
         cause = error.source();

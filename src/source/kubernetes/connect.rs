@@ -1,19 +1,15 @@
-//! Owns the way from a kubeconfig context to a client: kubectl's rules for the file and the context, our timeouts, and
-//! impersonation.
+//! Owns the way from a kubeconfig context to a client: which context counts, which proxy, whom the user acts as.
 
-use super::client::{Kubernetes, RequestLimits};
-use crate::source::{Stop, causes};
-use hyper_util::client::proxy::matcher::Matcher;
-use kube::{
-    Client, Config,
-    client::ClientBuilder,
-    config::{KubeConfigOptions, Kubeconfig},
+use super::{
+    client::{Kubernetes, RequestLimits},
+    kubeconfig::{self, Credential, Kubeconfig, Login},
+    transport::{Transport, environment},
 };
-use std::{path::PathBuf, time::Duration};
-
-/// Time limit of a credential plugin, which may ask the user to log in.
-const CREDENTIALS: Duration = Duration::from_secs(120);
-const CONNECT: Duration = Duration::from_secs(10);
+use crate::source::{Stop, causes};
+use kube::{Client, Config, client::ConfigExt as _};
+use std::path::PathBuf;
+use tower::ServiceBuilder;
+use tower_http::decompression::DecompressionLayer;
 
 /// The cluster and the identity that the user requested, as kubectl's flags name them.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +68,14 @@ pub enum ConnectError {
         /// The contexts that the kubeconfig has.
         known: String,
     },
+    /// Certificates, a proxy or the user to act as cannot be used.
+    #[error("the context \"{context}\" cannot be used: {why}")]
+    Unusable {
+        /// The context's name.
+        context: String,
+        /// The cause.
+        why: String,
+    },
     /// The credentials could not be obtained.
     #[error("the credentials of context \"{context}\" could not be obtained: {why}")]
     Credentials {
@@ -83,6 +87,15 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// The error as a bundle may have it, without paths of this machine and words of a plugin.
+    #[must_use]
+    pub fn in_bundle(&self) -> &'static str {
+        match self {
+            Self::Credentials { .. } => "its credentials could not be obtained",
+            _ => "its kubeconfig could not be used",
+        }
+    }
+
     /// Whether the user's flags or kubeconfig are wrong (exit code 2), rather than the cluster or its credentials.
     #[must_use]
     pub fn is_usage(&self) -> bool {
@@ -95,85 +108,59 @@ impl ConnectError {
 /// # Errors
 /// If the kubeconfig, the context or its credentials cannot be used.
 pub async fn connect(target: &Target, limits: RequestLimits, stop: Stop) -> Result<Connection, ConnectError> {
-    let (mut config, context, user, namespace) = load(target).await?;
-    config.connect_timeout = Some(CONNECT);
-    // Each body has its own timeouts, which tell a slow stream from a stalled one.
-    config.read_timeout = None;
-    // Our own retries are bounded; those of the library are not.
-    config.default_retry = false;
+    let Login { context, user_name, namespace, cluster, mut user } = load(target)?;
+    let unusable = |why: String| ConnectError::Unusable { context: context.clone(), why };
     if target.impersonate.is_some() {
-        config.auth_info.impersonate.clone_from(&target.impersonate);
+        user.impersonation.user.clone_from(&target.impersonate);
     }
     if !target.impersonate_groups.is_empty() {
-        config.auth_info.impersonate_groups = Some(target.impersonate_groups.clone());
+        user.impersonation.groups.clone_from(&target.impersonate_groups);
     }
-    let server = config.cluster_url.to_string();
-    let failed = |why: String| ConnectError::Credentials { context: context.clone(), why };
-    // The builder blocks while a credential plugin runs, and needs the runtime's handle.
-    let handle = tokio::runtime::Handle::current();
-    let building = tokio::task::spawn_blocking(move || {
-        let _entered = handle.enter();
-        ClientBuilder::try_from(config).map(ClientBuilder::build)
-    });
-    let client: Client = match tokio::time::timeout(CREDENTIALS, building).await {
-        Err(_) => {
-            return Err(failed(format!("the credential plugin did not answer within {} s", CREDENTIALS.as_secs())));
-        }
-        Ok(Err(panic)) => return Err(failed(panic.to_string())),
-        Ok(Ok(Err(error))) => return Err(failed(causes(&error).join(": "))),
-        Ok(Ok(Ok(client))) => client,
+    if let (Credential::None, Some((name, password))) = (&user.credential, &cluster.server.basic) {
+        user.credential = Credential::Basic(name.clone(), password.clone());
+    }
+    let proxy = match &cluster.proxy {
+        Some(proxy) => Some(proxy.clone()),
+        None => environment::proxy(&cluster.server, |name| std::env::var(name).ok()).map_err(unusable)?,
     };
-    let kubernetes = Kubernetes::new(client, limits, stop);
-    Ok(Connection { kubernetes, context, user, namespace, server })
+    let mut config = Config::new(cluster.server.url.clone());
+    config.auth_info.impersonate = user.impersonation.user.take();
+    config.auth_info.impersonate_uid = user.impersonation.uid.take();
+    config.auth_info.impersonate_groups = Some(std::mem::take(&mut user.impersonation.groups));
+    config.auth_info.impersonate_user_extra = Some(std::mem::take(&mut user.impersonation.extra).into_iter().collect());
+    let headers = config.extra_headers_layer().map_err(|why| unusable(causes(&why).join(": ")))?;
+    let unpacking = DecompressionLayer::new().gzip(!cluster.plain_answers);
+    let transport = Transport::new(cluster, user, proxy, stop.clone());
+    let credential = transport.log_in().await;
+    let credential = credential.map_err(|why| ConnectError::Credentials { context: context.clone(), why: why.0 })?;
+    transport.check(&credential).map_err(unusable)?;
+    let service =
+        ServiceBuilder::new().layer(config.base_uri_layer()).layer(unpacking).layer(headers).service(transport);
+    let kubernetes = Kubernetes::new(Client::new(service, "default"), limits, stop);
+    Ok(Connection { kubernetes, context, user: user_name, namespace, server: config.cluster_url.to_string() })
 }
 
-async fn load(target: &Target) -> Result<(Config, String, String, Option<String>), ConnectError> {
-    let (kubeconfig, path) = match &target.kubeconfig {
-        Some(path) => (Kubeconfig::read_from(path), path.display().to_string()),
-        None => {
-            let named = std::env::var("KUBECONFIG").ok().filter(|path| !path.is_empty());
-            (Kubeconfig::read(), named.unwrap_or_else(|| "of the home directory".to_owned()))
-        }
-    };
-    let kubeconfig = match kubeconfig {
-        Ok(kubeconfig) => kubeconfig,
-        // Only if no file was named. Otherwise this would silently collect another cluster.
-        Err(error) if target.kubeconfig.is_none() && std::env::var_os("KUBECONFIG").is_none() => {
-            let why = causes(&error).join(": ");
-            let config = Config::incluster().map_err(|_| ConnectError::NoConfig(why))?;
-            let namespace = config.default_namespace.clone();
-            return Ok((config, "in-cluster".to_owned(), "the pod's service account".to_owned(), Some(namespace)));
-        }
-        Err(error) => return Err(ConnectError::BadConfig { path, why: causes(&error).join(": ") }),
-    };
-    let known = || {
-        let names: Vec<_> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
-        if names.is_empty() { "it has none".to_owned() } else { names.join(", ") }
-    };
-    let name = target.context.clone().or_else(|| kubeconfig.current_context.clone()).filter(|name| !name.is_empty());
-    let Some(name) = name else {
-        return Err(ConnectError::NoCurrent { known: known() });
-    };
-    let Some(context) = kubeconfig.contexts.iter().find(|context| context.name == name) else {
-        return Err(ConnectError::NoContext { known: known(), name });
-    };
-    let (user, namespace) = context
-        .context
-        .as_ref()
-        .map(|context| (context.user.clone().unwrap_or_default(), context.namespace.clone()))
-        .unwrap_or_default();
-    let cluster_of =
-        |context: &kube::config::NamedContext| context.context.as_ref().map(|context| context.cluster.clone());
-    let cluster = kubeconfig.clusters.iter().find(|cluster| Some(&cluster.name) == cluster_of(context).as_ref());
-    let names_proxy =
-        cluster.and_then(|cluster| cluster.cluster.as_ref()?.proxy_url.as_ref()).is_some_and(|url| !url.is_empty());
-    let options = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };
-    let mut config = Config::from_custom_kubeconfig(kubeconfig.clone(), &options)
-        .await
-        .map_err(|error| ConnectError::Credentials { context: name.clone(), why: causes(&error).join(": ") })?;
-    // kube 5.0 checks NO_PROXY against the proxy's address instead of the cluster's.
-    if !names_proxy && Matcher::from_env().intercept(&config.cluster_url).is_none() {
-        config.proxy_url = None;
+fn load(target: &Target) -> Result<Login, ConnectError> {
+    let bad = |path: String, why: String| ConnectError::BadConfig { path, why };
+    let kubeconfig = Kubeconfig::find(target.kubeconfig.as_deref())
+        .map_err(|file| bad(file.path.display().to_string(), file.why))?;
+    let names: Vec<_> = kubeconfig.contexts().collect();
+    let known = if names.is_empty() { "it has none".to_owned() } else { names.join(", ") };
+    let files = kubeconfig.files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    if let Some(name) = target.context.clone().filter(|name| !name.is_empty()).or_else(|| kubeconfig.current.clone()) {
+        return match kubeconfig.login(&name) {
+            Some(login) => login.map_err(|why| bad(files, why)),
+            None => Err(ConnectError::NoContext { name, known }),
+        };
     }
-    Ok((config, name, user, namespace))
+    // kubectl looks there whenever the files say nothing.
+    if let Some(login) = kubeconfig::service_account().or_else(kubeconfig::without_kubeconfig) {
+        return login.map_err(|why| bad("of the environment".to_owned(), why));
+    }
+    if !names.is_empty() {
+        return Err(ConnectError::NoCurrent { known });
+    }
+    let missing = kubeconfig.missing.iter().map(|path| format!("{} does not exist", path.display()));
+    let empty = kubeconfig.files.iter().map(|path| format!("{} has no context", path.display()));
+    Err(ConnectError::NoConfig(missing.chain(empty).collect::<Vec<_>>().join(", ")))
 }

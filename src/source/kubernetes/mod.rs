@@ -4,11 +4,14 @@
 
 mod client;
 mod connect;
+mod credentials;
 mod discovery;
 mod forward;
+pub mod kubeconfig;
 mod listed;
 mod retry;
 mod table;
+mod transport;
 mod well_known;
 
 pub use super::error::{SourceError, causes};
@@ -17,3 +20,4 @@ pub use connect::{ConnectError, Connection, Target, connect};
 pub use discovery::{Discovery, Document};
 pub use listed::ListedObject;
 pub use table::{ListHead, Object, Row, Rows};
+pub use transport::environment;

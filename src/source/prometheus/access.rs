@@ -120,7 +120,7 @@ impl Access {
 
     pub(super) fn client(&self) -> Result<Client, AccessError> {
         // Fails only if it was done before.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let here = |attempt: redirect::Attempt<'_>| {
             let is_here = attempt.previous().first().is_some_and(|from| {
                 let to = attempt.url();

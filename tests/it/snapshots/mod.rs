@@ -154,7 +154,7 @@ fn what_is_in_the_way_is_named_as_ever() {
     forbidden.on(|_| Some(Reply::forbidden()));
     add("nothing is allowed", &collect(&forbidden.url()));
     let ended =
-        Run::new(COMMAND.split(' ')).context("prod", "http://127.0.0.1:1").login("echo no >&2; exit 1").finish();
+        Run::new(COMMAND.split(' ')).context("prod", "https://127.0.0.1:1").login("echo no >&2; exit 1").finish();
     add("the login fails", &ended);
     let empty = World::default().serve();
     add("there is no such namespace", &collect(&empty.url()));

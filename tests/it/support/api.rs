@@ -231,6 +231,10 @@ impl Api {
         });
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -380,6 +384,11 @@ fn read_head(input: &mut BufReader<TcpStream>) -> Option<Asked> {
     // No request of ours has a body; one that has is read, so that the next is found.
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     input.take(length).read_to_end(&mut Vec::new()).ok()?;
+    // A proxy that is sent the requests themselves is sent whole addresses.
+    let target = match target.strip_prefix("http://").and_then(|rest| rest.find('/').map(|at| &rest[at..])) {
+        Some(path) => path.to_owned(),
+        None => target,
+    };
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let path = path.to_owned();

@@ -32,6 +32,16 @@ fn leave_out(what: &str) {
     let _ = writeln!(std::io::stderr(), "LEFT OUT: {test} needs {what}");
 }
 
+/// Whether a process may have mounts of its own, which nobody else sees.
+pub(crate) fn mounts() -> bool {
+    let tried = Command::new("unshare").args(["-Urm", "mount", "-t", "tmpfs", "tmpfs", "/run"]).output();
+    let can_mount = tried.is_ok_and(|out| out.status.success());
+    if !can_mount {
+        leave_out("mounts of its own (unshare -Urm)");
+    }
+    can_mount
+}
+
 /// A disk of 20 MiB in memory, mounted on a folder for as long as this lives.
 pub(crate) struct SmallDisk(PathBuf);
 

@@ -39,7 +39,16 @@ impl Run {
 
     /// `collect` of another incident.
     pub(crate) fn collect_of(api: &Api, incident: &str) -> Self {
-        let run = Self::new(["collect", "--incident-time", incident]).context("prod", &api.url());
+        Self::collecting(&api.url(), incident)
+    }
+
+    /// `collect` of the incident from an address.
+    pub(crate) fn collect_at(url: &str) -> Self {
+        Self::collecting(url, INCIDENT)
+    }
+
+    fn collecting(url: &str, incident: &str) -> Self {
+        let run = Self::new(["collect", "--incident-time", incident]).context("prod", url);
         let out = run.out();
         run.args(["--to".as_ref(), out.as_os_str()])
     }
@@ -98,6 +107,11 @@ impl Run {
         shell.current_dir(self.home.path()).env_clear();
         shell.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         self.command = shell;
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(name, value);
         self
     }
 

@@ -121,7 +121,7 @@ impl World {
         Api::new(move |asked| self.answer(asked))
     }
 
-    fn answer(&self, asked: &Asked) -> Option<Reply> {
+    pub(crate) fn answer(&self, asked: &Asked) -> Option<Reply> {
         match asked.path.as_str() {
             "/version" => return Some(Reply::json(&json!({ "major": "1", "minor": "34", "gitVersion": "v1.34.4" }))),
             "/api" => return Some(Reply::json(&aggregated(|group| group.is_empty()))),
