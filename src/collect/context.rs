@@ -27,6 +27,10 @@ pub trait Progress: Send + Sync {
     fn planned(&self, _count: usize) {}
     /// All but a second scrape has ended.
     fn waits(&self) {}
+    /// The log of a container is followed from now on.
+    fn follow_begins(&self, _what: &ClusterTask<'_>) {}
+    /// That log has ended, or the window has.
+    fn follow_ended(&self, _what: &ClusterTask<'_>) {}
 }
 
 /// A task, as progress shows it.

@@ -119,6 +119,7 @@ async fn complete(run: &Session, made: &Made) -> Result<Made, PipelineError> {
     let bundle = BundleWriter::create(&Destination::Next(first.clone()), run.request.started)?;
     let mut pass = run.pass(bundle, Some(Arc::new(earlier)));
     pass.followed = collectors::follow(&mut pass.contexts, &run.control.stop).await;
+    run.observer.following_ended();
     pass.asked = Utc::now();
     let deadline = run.control.end_after(run.request.limits.deadline);
     let completed = run.run(pass).await;

@@ -186,6 +186,7 @@ fn times_that_cannot_be_meant_are_refused() {
     );
     assert!(refused("14:05/17:00", NOW).starts_with("2026-11-22T16:00:00Z is in the future, 60 min from now"));
     assert!(refused("2027-11-22T15:00:00Z/", NOW).contains("in the future, 365 d from now"));
+    assert!(refused("2999-01-01T00:00:00Z", NOW).contains("in the future, 972 years from now"));
     assert_eq!(
         refused("-10m/-20m", NOW),
         "the incident ends at 2026-11-22T14:40:00Z, before it starts at 2026-11-22T14:50:00Z"

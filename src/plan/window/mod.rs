@@ -3,7 +3,7 @@
 //! Pure. The time and the zone are arguments, so every rule here can be tested at any time and in any zone, including
 //! days on which clocks change.
 
-use crate::text::utc;
+use crate::text::{duration, utc};
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, TimeDelta, TimeZone, Utc};
 
 mod text;
@@ -179,7 +179,7 @@ impl Window {
         };
         let short = sides.into_iter().filter(|(.., had)| *had < RECOMMENDED);
         let warning = |(side, what, had)| {
-            format!("only {} {side} {what}; support asks for at least 15 min (--{side} 15m)", words(had))
+            format!("only {} {side} {what}; support asks for at least 15 min (--{side} 15m)", duration(had))
         };
         short.map(warning).collect()
     }
@@ -194,7 +194,7 @@ impl Window {
         if self.end <= now {
             return waits.then(|| "the window has ended, so there is nothing to wait for".to_owned());
         }
-        Some(format!("the window ends in {}, at {}; {what}", words(self.end - now), utc(self.end)))
+        Some(format!("the window ends in {}, at {}; {what}", duration(self.end - now), utc(self.end)))
     }
 }
 
@@ -217,7 +217,7 @@ fn check(incident: &Incident, now: DateTime<Utc>) -> Result<(), WindowError> {
             return Err(WindowError::TooOld { at });
         }
         if at - now > CLOCKS_DIFFER {
-            return Err(WindowError::Future { at, ahead: words(at - now) });
+            return Err(WindowError::Future { at, ahead: duration(at - now) });
         }
     }
     if end < start {
@@ -241,20 +241,7 @@ fn checked(what: &str, length: Option<TimeDelta>) -> Result<Option<TimeDelta>, W
 fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     match now - at {
         zero if zero.num_seconds() == 0 => "now".to_owned(),
-        past if past > TimeDelta::zero() => format!("{} ago", words(past)),
-        future => format!("in {}", words(-future)),
-    }
-}
-
-/// A length as people say it: seconds, then minutes up to two hours, then hours, then days.
-fn words(length: TimeDelta) -> String {
-    let with = |whole: i64, unit: &str, rest: i64, small: &str| {
-        if rest == 0 { format!("{whole} {unit}") } else { format!("{whole} {unit} {rest} {small}") }
-    };
-    match length.num_seconds() {
-        seconds if seconds < 120 => format!("{seconds} s"),
-        seconds if seconds < 2 * 3600 => format!("{} min", seconds / 60),
-        seconds if seconds < 2 * 86400 => with(seconds / 3600, "h", seconds % 3600 / 60, "min"),
-        seconds => with(seconds / 86400, "d", seconds % 86400 / 3600, "h"),
+        past if past > TimeDelta::zero() => format!("{} ago", duration(past)),
+        future => format!("in {}", duration(-future)),
     }
 }
