@@ -1,4 +1,4 @@
-//! Owns the forms in which every room writes a time, a duration, a count and a hash.
+//! Owns the forms in which every room writes a time, a duration, a count, a hash and a word of a command.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
@@ -33,6 +33,16 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(digits).map(char::from).collect()
 }
 
+/// A word quoted for a shell, whatever it contains.
+pub(crate) fn quoted(word: &str) -> String {
+    let word = word.replace(char::is_control, " ");
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./:@%+=,".contains(char);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word;
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +56,20 @@ mod tests {
         let expected = ["119 s", "2 min", "2 h", "2 h 1 min", "2 d 2 h", "2 years", "972 years"];
         assert_eq!(durations.map(duration), expected);
         assert_eq!(hex(&[0, 0x0f, 0xa0, 0xff]), "000fa0ff");
+    }
+
+    #[test]
+    fn a_shell_takes_every_word_for_one() {
+        for (word, text) in [
+            ("tdd-one", "tdd-one"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("a'b;$(c)", r"'a'\''b;$(c)'"),
+            ("~", "'~'"),
+            ("a\nb", "'a b'"),
+            ("app=a,tier=b", "app=a,tier=b"),
+        ] {
+            assert_eq!(quoted(word), text);
+        }
     }
 }

@@ -36,7 +36,8 @@ impl Bar {
 
     /// For a smaller copy; about `bytes` bytes will be read.
     pub(super) fn of_copy(bytes: u64) -> Self {
-        let bar = Self::new(style("{spinner} making a smaller copy · {decimal_bytes}/{decimal_total_bytes} · {elapsed}"));
+        let bar =
+            Self::new(style("{spinner} making a smaller copy · {decimal_bytes}/{decimal_total_bytes} · {elapsed}"));
         bar.bar.set_length(bytes);
         bar
     }

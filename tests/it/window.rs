@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, FixedOffset, MappedLocalTime, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use kubectl_escalate::plan::window::{
-    Incident, LONGEST, Window, WindowError, parse_duration, parse_incident, seconds_floor,
+    Incident, LONGEST, Window, WindowError, format_duration, parse_duration, parse_incident, seconds_floor,
 };
 use proptest::prelude::*;
 
@@ -400,6 +400,14 @@ proptest! {
                     Err(error) => prop_assert_eq!(error.to_string().lines().count(), 1),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_duration_is_read_as_it_was_written(nanos in 0_i64..i64::MAX) {
+        for nanos in [nanos, nanos / 1_000_000 * 1_000_000, nanos / 1_000_000_000_000 * 1_000_000_000] {
+            let length = TimeDelta::nanoseconds(nanos);
+            prop_assert_eq!(parse_duration(&format_duration(length)), Ok(length));
         }
     }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, TimeDelta, TimeZone, U
 
 mod text;
 
-pub use text::{parse_duration, parse_incident};
+pub use text::{format_duration, parse_duration, parse_incident};
 
 /// What Defakto's support asks for on either side of an incident.
 pub const RECOMMENDED: TimeDelta = TimeDelta::minutes(15);
@@ -76,7 +76,7 @@ pub enum WindowError {
     /// The incident has not happened yet.
     #[error("{} is in the future, {} from now; an incident must have started; START/ means until now", utc(*.at), .ahead)]
     Future {
-        /// The time asked for.
+        /// The time that was given.
         at: DateTime<Utc>,
         /// How far ahead it is, in words.
         ahead: String,
@@ -84,15 +84,15 @@ pub enum WindowError {
     /// The incident is before Kubernetes existed.
     #[error("{} is too long ago; give the year in full, as in 2026-11-22T14:05:00Z", utc(*.at))]
     TooOld {
-        /// The time asked for.
+        /// The time that was given.
         at: DateTime<Utc>,
     },
     /// The interval ends before it starts.
     #[error("the incident ends at {}, before it starts at {}", utc(*.end), utc(*.start))]
     Backwards {
-        /// The start asked for.
+        /// The start that was given.
         start: DateTime<Utc>,
-        /// The end asked for.
+        /// The end that was given.
         end: DateTime<Utc>,
     },
     /// It is more time than a bundle may cover.
@@ -101,7 +101,7 @@ pub enum WindowError {
         /// As the message names it.
         what: String,
     },
-    /// There is nothing that `--after` could come after.
+    /// `--after` was given without an incident.
     #[error("--after needs an incident time; also give --incident-time")]
     NothingToFollow,
 }
