@@ -3,7 +3,8 @@
 //! A request is given up after the idle time without a byte. Statuses 429, 503 and 504 are retried, within a budget of
 //! waiting that all requests to one cluster share.
 
-use crate::source::{BodyStream, SourceError, Stop, causes};
+use super::login::{self, Login};
+use crate::source::{BodyStream, SourceError, Stop};
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, Request, StatusCode, header, response::Parts};
 use http_body_util::BodyExt as _;
@@ -45,6 +46,8 @@ pub struct Kubernetes {
     /// Milliseconds waited before retries so far.
     waited: Arc<AtomicU64>,
     slots: Arc<Semaphore>,
+    /// The command that gets its credentials.
+    login: Option<Arc<Login>>,
 }
 
 /// A successful answer. Its body is still to be read.
@@ -62,7 +65,12 @@ impl Kubernetes {
     #[must_use]
     pub fn new(client: kube::Client, limits: RequestLimits, stop: Stop) -> Self {
         let slots = Arc::new(Semaphore::new(limits.requests));
-        Self { client, limits, stop, waited: Arc::default(), slots }
+        Self { client, limits, stop, waited: Arc::default(), slots, login: None }
+    }
+
+    /// Names the command that gets the client's credentials.
+    pub(super) fn with_login(self, login: Option<Login>) -> Self {
+        Self { login: login.map(Arc::new), ..self }
     }
 
     /// GETs a path (with its query), accepting these media types.
@@ -206,7 +214,7 @@ impl Kubernetes {
         };
         match sent {
             Err(_) => Err(SourceError::TimedOut { what: "waiting for the API server's answer", after: wait }),
-            Ok(Err(error)) => Err(match credentials(&error) {
+            Ok(Err(error)) => Err(match login::explain(&error, self.login.as_deref()) {
                 Some(detail) => SourceError::Credentials { detail },
                 None => SourceError::Unreachable(Box::new(error)),
             }),
@@ -247,19 +255,6 @@ impl Kubernetes {
         let spend = |spent: u64| spent.checked_add(wait).filter(|spent| *spent <= budget);
         self.waited.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).is_ok()
     }
-}
-
-/// What was wrong with the credentials, if they are the cause. They are checked when a client is made, and again by its
-/// layers when they are renewed.
-fn credentials(error: &kube::Error) -> Option<String> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<kube::client::AuthError>() {
-            return Some(causes(error).join(": "));
-        }
-        cause = error.source();
-    }
-    None
 }
 
 /// The error that a refusal's body describes: a `Status` object, or the start of any other text.

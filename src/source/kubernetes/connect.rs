@@ -1,7 +1,10 @@
 //! Owns the way from a kubeconfig context to a client: kubectl's rules for the file and the context, our timeouts, and
 //! impersonation.
 
-use super::client::{Kubernetes, RequestLimits};
+use super::{
+    client::{Kubernetes, RequestLimits},
+    login::{self, Login},
+};
 use crate::source::{Stop, causes};
 use hyper_util::client::proxy::matcher::Matcher;
 use kube::{
@@ -109,21 +112,34 @@ pub async fn connect(target: &Target, limits: RequestLimits, stop: Stop) -> Resu
     }
     let server = config.cluster_url.to_string();
     let failed = |why: String| ConnectError::Credentials { context: context.clone(), why };
+    let login = config.auth_info.exec.as_ref().map(Login::of);
     // The builder blocks while a credential plugin runs, and needs the runtime's handle.
     let handle = tokio::runtime::Handle::current();
     let building = tokio::task::spawn_blocking(move || {
         let _entered = handle.enter();
         ClientBuilder::try_from(config).map(ClientBuilder::build)
     });
-    let client: Client = match tokio::time::timeout(CREDENTIALS, building).await {
+    let built = tokio::select! {
+        built = tokio::time::timeout(CREDENTIALS, building) => built,
+        reason = stop.stopped() => {
+            let running = login.map(|login| login.is_stopped(reason));
+            return Err(failed(running.unwrap_or_else(|| "the run was told to end".to_owned())));
+        }
+    };
+    let client: Client = match built {
         Err(_) => {
-            return Err(failed(format!("the credential plugin did not answer within {} s", CREDENTIALS.as_secs())));
+            let slow = login.map(|login| login.is_slow(CREDENTIALS));
+            let took = || format!("this took longer than {} s", CREDENTIALS.as_secs());
+            return Err(failed(slow.unwrap_or_else(took)));
         }
         Ok(Err(panic)) => return Err(failed(panic.to_string())),
-        Ok(Ok(Err(error))) => return Err(failed(causes(&error).join(": "))),
+        Ok(Ok(Err(error))) => {
+            let why = login::explain(&error, login.as_ref()).unwrap_or_else(|| causes(&error).join(": "));
+            return Err(failed(why));
+        }
         Ok(Ok(Ok(client))) => client,
     };
-    let kubernetes = Kubernetes::new(client, limits, stop);
+    let kubernetes = Kubernetes::new(client, limits, stop).with_login(login);
     Ok(Connection { kubernetes, context, user, namespace, server })
 }
 

@@ -7,6 +7,7 @@ mod connect;
 mod discovery;
 mod forward;
 mod listed;
+mod login;
 mod table;
 
 pub use super::error::{SourceError, causes};

@@ -27,8 +27,8 @@ pub(crate) struct Run {
     command: Command,
     home: TempDir,
     contexts: Vec<Context>,
-    /// The script that the first context logs in by.
-    login: Option<PathBuf>,
+    /// How the first context logs in: `exec` of the kubeconfig.
+    login: Option<Value>,
     /// Whether standard output and standard error are a terminal; if so, the text after which it goes away.
     terminal: Option<Option<&'static str>>,
 }
@@ -120,8 +120,17 @@ impl Run {
     }
 
     /// Logs in to the first context by a script of sh.
-    pub(crate) fn login(mut self, script: &str) -> Self {
-        self.login = Some(self.file("login.sh", script));
+    pub(crate) fn login(self, script: &str) -> Self {
+        let script = self.file("login.sh", script);
+        self.login_command(&["/bin/sh", &script.to_string_lossy(), "--profile=jane-corp"])
+    }
+
+    /// Logs in to the first context by any command.
+    pub(crate) fn login_command(mut self, words: &[&str]) -> Self {
+        self.login = Some(json!({
+            "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
+            "command": words[0], "args": words[1..],
+        }));
         self
     }
 
@@ -139,12 +148,9 @@ impl Run {
     pub(crate) fn spawn(mut self) -> Running {
         if !self.contexts.is_empty() {
             let mut config = kubeconfig(&self.contexts);
-            if let Some(script) = &self.login {
+            if let Some(exec) = &self.login {
                 config["contexts"][0]["context"]["user"] = "login".into();
-                config["users"][1] = json!({ "name": "login", "user": { "exec": {
-                    "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
-                    "command": "/bin/sh", "args": [script, "--profile=jane-corp"],
-                } } });
+                config["users"][1] = json!({ "name": "login", "user": { "exec": exec } });
             }
             std::fs::write(self.home.path().join("kubeconfig"), config.to_string()).expect("a kubeconfig");
         }
