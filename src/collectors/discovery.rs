@@ -10,7 +10,7 @@ use futures_util::future::FutureExt as _;
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "discovery",
-    purpose: "the resources that the API server serves, by which a bundle answers as it did",
+    purpose: "the resources that the API server serves, so that a replayed bundle gives the same answers",
     is_optional: false,
     plan,
     collect: |context, task| task.spec::<DiscoveryTask>().map(|_| collect(context, task).boxed()),

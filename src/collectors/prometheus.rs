@@ -28,7 +28,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(240);
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "prometheus",
-    purpose: "which Prometheus has samples of the workload, and why it is the one that is asked",
+    purpose: "which Prometheus has samples of the workload, and why it is queried",
     is_optional: false,
     plan,
     collect: |context, task| task.spec().map(|find| collect(context, task, find).boxed()),

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "queries",
-    purpose: "answers of a Prometheus to the questions of the profile and of the user, each with what it says",
+    purpose: "the answers of a Prometheus to the queries of the profile and the user, each with its verdict",
     is_optional: false,
     plan,
     collect: |context, task| task.spec().map(|query| collect(context, task, query).boxed()),

@@ -78,8 +78,8 @@ impl FollowedLogs for Followed {
     }
 }
 
-/// Follows the logs of every cluster until the window ends or the run is told to stop. Leaves what came in each [`ClusterContext`],
-/// and returns all containers as they were last listed.
+/// Follows the logs of every cluster until the window ends or the run is told to stop. Puts what arrived into each
+/// [`ClusterContext`], and returns all containers as they were last listed.
 pub async fn follow(contexts: &mut [ClusterContext], stop: &Stop) -> Vec<Container> {
     let each = contexts.iter_mut().map(|context| async {
         let (followed, containers) = of_cluster(context, stop).await;

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 pub(super) const COLLECTOR: Collector = Collector {
     name: "logs",
-    purpose: "container logs of the window, of the runs before the last restart too",
+    purpose: "container logs of the window, also of the runs before the last restart",
     is_optional: false,
     plan,
     collect: |context, task| task.spec().map(|log| collect(context, task, log).boxed()),
@@ -140,7 +140,7 @@ pub(super) fn plan(planning: &Planning<'_>) -> Vec<Planned> {
     plan
 }
 
-/// Gets one log, in the best way that there is.
+/// Gets one log in the best way available.
 async fn collect(context: &ClusterContext, task: &Task, log: &LogTask) -> TaskResult {
     if let Some(result) = context.followed.as_ref().and_then(|followed| followed.finish(context, task, log)) {
         return result.await;
