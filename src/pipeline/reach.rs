@@ -94,7 +94,7 @@ pub async fn connect_all(
     Ok(connections)
 }
 
-/// Without the secrets that a login command may have been called with, or may have printed.
+/// Without the secrets that a login program may have been called with, or may have printed.
 fn redacted(error: ConnectError) -> ConnectError {
     match error {
         ConnectError::Credentials { context, why } => ConnectError::Credentials { context, why: words(&why) },

@@ -141,7 +141,7 @@ fn a_login_that_fails_is_explained() {
     let (before, after) = said.split_once("token=").expect("the last line");
     assert_eq!(
         before,
-        "the login command `/bin/sh HOME/login.sh --profile=jane-corp` ended with exit code 7: line 2 / line 3 / "
+        "the login program `/bin/sh HOME/login.sh --profile=jane-corp` ended with exit code 7: line 2 / line 3 / "
     );
     assert!(after.starts_with('<') && after.ends_with(">; run it by hand, and log in again if it asks for that"));
 
@@ -151,7 +151,7 @@ fn a_login_that_fails_is_explained() {
     let said = said_of_login(|run| run.login_command(&["no-such-login", "--role", "a b"]));
     assert_eq!(
         said,
-        "the login command `no-such-login --role 'a b'` cannot be run: No such file or directory (os error 2); \
+        "the login program `no-such-login --role 'a b'` cannot be run: No such file or directory (os error 2); \
          install it, or correct the command of this user in the kubeconfig"
     );
 

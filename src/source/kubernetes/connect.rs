@@ -122,13 +122,13 @@ pub async fn connect(target: &Target, limits: RequestLimits, stop: Stop) -> Resu
     let built = tokio::select! {
         built = tokio::time::timeout(CREDENTIALS, building) => built,
         reason = stop.stopped() => {
-            let running = login.map(|login| login.is_stopped(reason));
+            let running = login.map(|login| login.stopped(reason));
             return Err(failed(running.unwrap_or_else(|| "the run was told to end".to_owned())));
         }
     };
     let client: Client = match built {
         Err(_) => {
-            let slow = login.map(|login| login.is_slow(CREDENTIALS));
+            let slow = login.map(|login| login.slow(CREDENTIALS));
             let took = || format!("this took longer than {} s", CREDENTIALS.as_secs());
             return Err(failed(slow.unwrap_or_else(took)));
         }

@@ -1,10 +1,13 @@
-//! Owns the login command of a kubeconfig, its credential plugin, and what is said when it fails.
+//! Owns the login program of a kubeconfig, which Kubernetes calls a credential plugin, and the error when it fails.
 
 use crate::{
     source::{StopReason, causes, text::first_words},
     text::quoted,
 };
-use kube::{client::AuthError, config::ExecConfig, config::ExecInteractiveMode};
+use kube::{
+    client::AuthError,
+    config::{ExecConfig, ExecInteractiveMode},
+};
 use std::{error::Error, process::Output, time::Duration};
 
 /// How many of the last lines of its standard error are shown, and how many characters of each.
@@ -13,7 +16,7 @@ const LINE: usize = 200;
 /// How many characters of the command are shown.
 const COMMAND: usize = 300;
 
-/// A login command, as the kubeconfig has it.
+/// A login program, as the kubeconfig names it.
 #[derive(Clone)]
 pub(super) struct Login {
     command: String,
@@ -31,13 +34,13 @@ impl Login {
         }
     }
 
-    /// What is said when it has run for this long.
-    pub(super) fn is_slow(&self, after: Duration) -> String {
+    /// The error when it has run for this long.
+    pub(super) fn slow(&self, after: Duration) -> String {
         format!("{} did not end within {} s; {BY_HAND}", self.name(), after.as_secs())
     }
 
-    /// What is said when the run ends while it is running.
-    pub(super) fn is_stopped(&self, reason: StopReason) -> String {
+    /// The error when the run ends first.
+    pub(super) fn stopped(&self, reason: StopReason) -> String {
         let when = match reason {
             StopReason::Interrupted => "the run was interrupted",
             StopReason::Deadline => "the deadline of the run passed",
@@ -47,7 +50,7 @@ impl Login {
     }
 
     fn name(&self) -> String {
-        format!("the login command `{}`", self.command)
+        format!("the login program `{}`", self.command)
     }
 
     fn failed(&self, output: &Output) -> String {
@@ -108,7 +111,7 @@ fn of_auth(error: &AuthError, login: Option<&Login>) -> String {
             login.name()
         ),
         // Its text has all that the command printed.
-        (AuthError::AuthExecRun { .. } | AuthError::AuthExecParse(_), None) => "the login command failed".to_owned(),
+        (AuthError::AuthExecRun { .. } | AuthError::AuthExecParse(_), None) => "the login program failed".to_owned(),
         (error, _) => causes(error).join(": "),
     }
 }
