@@ -105,7 +105,8 @@ fn edges(text: &str) -> (&str, &str, &str) {
 pub fn prose(text: &str, most: usize) -> String {
     let text = line(text, most);
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
-    let parts = words.chunk_by(|one, other| is_plain(one) == is_plain(other) && !one.ends_with(';'));
+    let is_one = |one: &str, other: &str| !one.ends_with(';') && !other.starts_with('(');
+    let parts = words.chunk_by(|one, other| is_plain(one) == is_plain(other) && is_one(one, other));
     let part = |words: &[&str]| {
         let joined = words.join(" ");
         if words.iter().all(|word| is_plain(word)) {
