@@ -19,6 +19,7 @@ use super::{
     writer::BundleWriter,
     zip_headers::{DosTime, EntryHeader, LOCAL_FIXED, LOCAL_MARK, LocalHeader},
 };
+use crate::text::counted;
 use chrono::{DateTime, Utc};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -151,7 +152,7 @@ impl<'a> Source<'a> {
                             self.end = self.end.max(data + entry.compressed);
                             continue;
                         }
-                        Ok(_) => "its SHA-256 is not the one acknowledged".to_owned(),
+                        Ok(_) => "its SHA-256 differs from that in the journal".to_owned(),
                         Err(why) => why,
                     };
                     self.lost.push((entry.path, why));
@@ -350,8 +351,8 @@ fn last_files(mut base: Manifest, settled: &FinalPaths, lost: &[(String, String)
 fn readme(base: &Manifest) -> String {
     let remarks = base.remarks.join("\n\n");
     format!(
-        "This bundle was salvaged.\n\n{remarks}\n\nIt has {} files besides this one and \
+        "This bundle was salvaged.\n\n{remarks}\n\nIt has {} besides this one and \
          manifest.json, which lists them.\n",
-        base.entries.len()
+        counted(base.entries.len() as u64, "file")
     )
 }

@@ -4,6 +4,7 @@ use super::{failure::Failure, terminal::Terminal};
 use crate::{
     bundle::{self, BundleError, Destination},
     exit::Exit,
+    text::counted,
 };
 use clap::Args;
 use std::path::PathBuf;
@@ -32,9 +33,9 @@ pub(super) fn verify(arguments: &Verify, terminal: &Terminal) -> Result<Exit, Fa
     })?;
     let bytes = bytesize::ByteSize(report.bytes).display().si();
     let mut text = format!(
-        "{}: {} files, {bytes}, {}\n",
+        "{}: {}, {bytes}, {}\n",
         report.path.display(),
-        report.entries,
+        counted(report.entries as u64, "file"),
         if report.complete { "the run finished" } else { "the run was cut short" }
     );
     report.problems.iter().for_each(|problem| text.push_str(&format!("{problem}\n")));

@@ -13,7 +13,7 @@ use crate::{
     collect::{Attachment, Concurrency, Earlier},
     collectors,
     exit::Exit,
-    pipeline::{self, CollectRequest, Collected, Control, Limits, RepeatFlags, quoted},
+    pipeline::{self, CollectRequest, Collected, Control, Limits},
     plan::{
         self, Request,
         window::{self, Window},
@@ -21,6 +21,7 @@ use crate::{
     profile::Profile,
     redact::Key,
     report,
+    text::quoted,
 };
 use chrono::{DateTime, Local, Utc};
 use clap::Args;
@@ -29,8 +30,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-
-const DEFAULT_PROFILE: &str = "trust-domain-server";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -230,7 +229,6 @@ impl Arguments {
             wait: self.wait,
             notes: self.note.clone(),
             ticket: self.ticket.clone(),
-            repeat: self.repeat(),
             ..CollectRequest::of(evidence, now)
         })
     }
@@ -241,7 +239,7 @@ impl Arguments {
         let profile = match (&self.profile, earlier) {
             (Some(named), _) => Profile::load(named, &collectors),
             (None, Some(earlier)) => Profile::built_in(&earlier.profile, &collectors),
-            (None, None) => Profile::built_in(DEFAULT_PROFILE, &collectors),
+            (None, None) => Profile::built_in(Profile::DEFAULT, &collectors),
         };
         let profile = profile.map_err(Failure::usage)?;
         let duration =
@@ -307,37 +305,5 @@ impl Arguments {
             .map_err(|why| Failure::usage(format!("cannot read the redaction key {}: {why}", path.display())))?;
         Key::from_bytes(&bytes)
             .map_err(|why| Failure::usage(format!("the redaction key {} cannot be used: {why}", path.display())))
-    }
-    /// The flags that repeat this request, ready to paste into a shell. Paths of this machine are left out, because
-    /// others read them.
-    fn repeat(&self) -> RepeatFlags {
-        RepeatFlags { evidence: self.which_evidence(), around: self.around(), prometheus: self.metrics.repeat() }
-    }
-
-    /// The flags that say which evidence of which pods.
-    fn which_evidence(&self) -> String {
-        let mut flags = String::new();
-        let mut add = |flag: &str, value: &str| flags.push_str(&format!(" {flag} {}", quoted(value)));
-        if let Some(selector) = &self.connection.selector {
-            add("-l", selector);
-        }
-        if let Some(profile) = self.profile.as_ref().filter(|name| !name.contains(['/', '\\', '.'])) {
-            add("--profile", profile);
-        }
-        self.skip.iter().for_each(|kind| add("--skip", kind));
-        let given = [
-            (" -A", self.connection.all_namespaces),
-            (" --node-neighbours", self.node_neighbours),
-            (" --rotated-logs", self.rotated_logs),
-        ];
-        flags.extend(given.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag));
-        flags
-    }
-
-    /// The flags that say how much time around the incident to collect.
-    fn around(&self) -> String {
-        let given = [("--before", &self.before), ("--after", &self.after)];
-        let given = given.into_iter().filter_map(|(flag, value)| Some(format!(" {flag} {}", quoted(value.as_ref()?))));
-        given.collect()
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     bundle::{BundleError, Destination, Fit},
     exit::Exit,
     pipeline,
+    text::counted,
 };
 use bytesize::ByteSize;
 use clap::Args;
@@ -51,7 +52,7 @@ pub(super) fn told(copy: &Fit, max: u64) -> String {
             )
         }
         Fit::Made { finished, fitted } => {
-            let files = (!fitted.files.is_empty()).then(|| format!("{} files", fitted.files.len()));
+            let files = (!fitted.files.is_empty()).then(|| counted(fitted.files.len() as u64, "file"));
             let lines = (fitted.logs > 0).then(|| format!("{} lines", fitted.lines.words()));
             let given_up: Vec<String> = files.into_iter().chain(lines).collect();
             let given_up = if given_up.is_empty() { "nothing".to_owned() } else { given_up.join(", ") };

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use crate::{
     collect::Named,
-    pipeline::{PrometheusAccess, quoted},
+    pipeline::PrometheusAccess,
     plan::PrometheusChoice,
     profile::{Profile, is_dns_label, is_subdomain},
     source::prometheus::{self, Access},
@@ -106,26 +106,7 @@ impl Flags {
         Ok(PrometheusAccess::Address(Box::new(access)))
     }
 
-    /// The flags that say which Prometheus is queried, if any were given.
-    pub(super) fn repeat(&self) -> String {
-        let mut flags = match self.ask() {
-            Ok(PrometheusChoice::At(at)) => format!(" --prometheus {}", quoted(&at)),
-            Ok(PrometheusChoice::Nobody) => " --prometheus none".to_owned(),
-            Ok(PrometheusChoice::Find) | Err(_) => String::new(),
-        };
-        for flag in self.credentials() {
-            let file = if flag == "--prometheus-header" { "@FILE" } else { "FILE" };
-            flags.push_str(&format!(" {flag} {file}"));
-        }
-        flags
-    }
-
-    /// The flags with which credentials were given.
-    fn credentials(&self) -> impl Iterator<Item = &'static str> {
-        self.files().chain((!self.prometheus_header.is_empty()).then_some("--prometheus-header"))
-    }
-
-    /// Those of them that name a file.
+    /// The flags that were given and name a file with credentials.
     fn files(&self) -> impl Iterator<Item = &'static str> {
         let given = [
             ("--prometheus-bearer", &self.prometheus_bearer),

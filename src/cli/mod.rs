@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Verb::Report(arguments) => report::run(&arguments, &terminal),
         Verb::Fit(arguments) => block_on(async { fit::run(&arguments, &terminal) }),
         Verb::Verify(arguments) => bundles::verify(&arguments, &terminal),
-        Verb::Salvage(arguments) => bundles::salvage(&arguments, &terminal),
+        Verb::Salvage(arguments) => block_on(async { bundles::salvage(&arguments, &terminal) }),
         Verb::Profiles(arguments) => profiles::run(&arguments, &terminal),
     };
     terminal.exit(ended.unwrap_or_else(|Failure { exit, text }| {
@@ -77,11 +77,15 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     }))
 }
 
+/// Runs a verb that asks a cluster, or writes a bundle: it finishes also without its terminal.
 fn block_on(verb: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Failure::no_bundle(format!("the program could not start its threads: {error}")))?;
-    let ended = runtime.block_on(verb);
+    let ended = runtime.block_on(async {
+        signal::outlive_terminal();
+        verb.await
+    });
     // A credential plugin or a name lookup may still hang in a thread of its own.
     runtime.shutdown_background();
     ended

@@ -1,35 +1,54 @@
-//! Owns the progress bar: the running tasks, bytes and time, or the progress of a copy.
+//! Owns the progress bar: the running tasks, bytes and time, the logs that are followed, or the progress of a copy.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::{collections::BTreeSet, time::Duration};
+use crate::text::{counted, duration, utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::{fmt::Write, time::Duration};
 
-/// The progress of a run's tasks, or of a smaller copy.
+/// The progress of a run's tasks, of logs that are followed, or of a smaller copy.
 pub(super) struct Bar {
     bar: ProgressBar,
     /// Bytes of evidence that have arrived.
     bytes: u64,
-    under_way: BTreeSet<String>,
+    /// The tasks that are running, or the logs that are followed, the oldest first.
+    under_way: Vec<String>,
 }
 
 impl Bar {
     /// For the tasks of a run.
     pub(super) fn of_tasks() -> Self {
-        Self::new("{spinner} {pos}/{len} · {prefix} · {elapsed} · {wide_msg}")
+        Self::new(style("{spinner} {pos}/{len} · {prefix} · {elapsed} · {wide_msg}"))
+    }
+
+    /// For logs that are followed until this time.
+    pub(super) fn of_follow(until: DateTime<Utc>) -> Self {
+        let style = style("{spinner} following {logs} until {until} · {prefix} · {wide_msg}")
+            .with_key("logs", |state: &ProgressState, out: &mut dyn Write| {
+                let count = state.len().unwrap_or_default().saturating_sub(state.pos());
+                let _ = out.write_str(&counted(count, "log"));
+            })
+            .with_key("until", move |_: &ProgressState, out: &mut dyn Write| {
+                let left = (until - Utc::now()).max(TimeDelta::zero());
+                let _ = write!(out, "{}, {} left", utc(until), duration(left));
+            });
+        Self::new(style)
     }
 
     /// For a smaller copy; about `bytes` bytes will be read.
     pub(super) fn of_copy(bytes: u64) -> Self {
-        let bar = Self::new("{spinner} making a smaller copy · {decimal_bytes}/{decimal_total_bytes} · {elapsed}");
+        let bar =
+            Self::new(style("{spinner} making a smaller copy · {decimal_bytes}/{decimal_total_bytes} · {elapsed}"));
         bar.bar.set_length(bytes);
         bar
     }
 
     /// If drawing on standard error fails, it is given up silently.
-    fn new(template: &str) -> Self {
+    fn new(style: ProgressStyle) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(style);
+        bar.set_prefix("0 B");
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self { bar, bytes: 0, under_way: BTreeSet::new() }
+        Self { bar, bytes: 0, under_way: Vec::new() }
     }
 
     /// Hides the bar while something else is written.
@@ -37,20 +56,22 @@ impl Bar {
         self.bar.suspend(write);
     }
 
-    /// Adds `count` planned tasks.
+    /// Adds `count` planned tasks, or followed logs.
     pub(super) fn plans(&self, count: usize) {
         self.bar.inc_length(count as u64);
     }
 
     /// A task begins.
     pub(super) fn begins(&mut self, task: String) {
-        self.under_way.insert(task);
+        self.under_way.push(task);
         self.show_names();
     }
 
     /// A task has ended.
     pub(super) fn ends(&mut self, task: &str) {
-        self.under_way.remove(task);
+        if let Some(at) = self.under_way.iter().position(|name| name == task) {
+            self.under_way.remove(at);
+        }
         self.show_names();
         self.bar.inc(1);
     }
@@ -70,6 +91,10 @@ impl Bar {
         let names: Vec<&str> = self.under_way.iter().take(3).map(String::as_str).collect();
         self.bar.set_message(names.join(", "));
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 impl Drop for Bar {

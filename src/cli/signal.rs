@@ -1,4 +1,4 @@
-//! Owns what Ctrl-C and SIGTERM do to a run.
+//! Owns what Ctrl-C, SIGTERM and a terminal that goes away do to a run.
 
 use super::terminal::Terminal;
 use crate::{exit::Exit, pipeline::Control};
@@ -38,6 +38,14 @@ pub(super) fn on_interrupt<T>(work: impl FnOnce(&Control) -> T) -> T {
     let done = tokio::task::block_in_place(|| work(&control));
     listening.abort();
     done
+}
+
+/// From now on, the program does not end when its terminal goes away (SIGHUP), as that of a lost SSH connection does:
+/// evidence may be gone before someone can log in again. Needs a runtime of tokio.
+pub(super) fn outlive_terminal() {
+    // Once tokio has a handler for a signal, it keeps it.
+    #[cfg(unix)]
+    let _ = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
 }
 
 /// Waits for Ctrl-C or SIGTERM.

@@ -121,6 +121,19 @@ impl Progress for Terminal {
             self.say("waiting for the second scrape of the servers; Ctrl-C skips it");
         }
     }
+
+    fn follow_begins(&self, what: &ClusterTask<'_>) {
+        if let Some(bar) = &mut *self.bar() {
+            bar.plans(1);
+            bar.begins(what.task.target());
+        }
+    }
+
+    fn follow_ended(&self, what: &ClusterTask<'_>) {
+        if let Some(bar) = &mut *self.bar() {
+            bar.ends(&what.task.target());
+        }
+    }
 }
 
 impl Observer for Terminal {
@@ -129,6 +142,15 @@ impl Observer for Terminal {
             Notice::Unreached { .. } | Notice::NotCompleted { .. } => self.error(notice),
             _ => self.say(notice),
         }
+        if let Notice::Following { until, .. } = notice
+            && is_watched()
+        {
+            *self.bar() = Some(Bar::of_follow(*until));
+        }
+    }
+
+    fn following_ended(&self) {
+        *self.bar() = None;
     }
 
     fn tasks_ended(&self) {

@@ -15,7 +15,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-/// Who is shown how it goes.
+/// Receives the progress of a run's tasks.
 pub trait Progress: Send + Sync {
     /// A task begins.
     fn begins(&self, _what: &ClusterTask<'_>) {}
@@ -27,6 +27,10 @@ pub trait Progress: Send + Sync {
     fn planned(&self, _count: usize) {}
     /// All but a second scrape has ended.
     fn waits(&self) {}
+    /// The log of a container is followed from now on.
+    fn follow_begins(&self, _what: &ClusterTask<'_>) {}
+    /// That log has ended, or the window has.
+    fn follow_ended(&self, _what: &ClusterTask<'_>) {}
 }
 
 /// A task, as progress shows it.
@@ -63,7 +67,7 @@ pub struct Searches {
     pub env: BTreeSet<String>,
     /// What the profile's rules look for in logs.
     pub patterns: Arc<Patterns>,
-    /// Metrics that two scrapes may answer questions by.
+    /// Metrics from which two scrapes can answer queries.
     pub metrics: Arc<BTreeSet<String>>,
 }
 
@@ -81,9 +85,9 @@ pub struct RunContext {
     pub searches: Searches,
     /// Bytes of a container's log that are read at most.
     pub log_limit: u64,
-    /// How the Prometheus to ask is reached.
+    /// How the Prometheus is reached.
     pub reach: PrometheusRoute,
-    /// Who is shown how it goes.
+    /// Receives the progress.
     pub progress: Arc<dyn Progress>,
     /// How the wait between two scrapes is ended.
     pub skip: Skip,
@@ -98,7 +102,7 @@ pub struct Learned {
     pub(super) images: OnceLock<BTreeSet<String>>,
     /// When these pods were requested, by the API server's clock: their status is as of that time.
     pub(crate) seen: OnceLock<DateTime<Utc>>,
-    /// The Prometheus that is asked.
+    /// The Prometheus that is queried.
     prometheus: OnceLock<Prometheus>,
     /// The numbers that its objects state, once they are listed.
     object_series: Mutex<AllObjectSeries>,

@@ -9,6 +9,7 @@ use crate::{
     bundle::facts::{Hit, LogFacts, Minute, ReadyState},
     facts::logs::Pattern,
     profile::rules::{LinesMatch, LogMatch, ReadyMatch},
+    text::{counted, hex},
 };
 use regex_automata::meta::Regex;
 use sha2::{Digest, Sha256};
@@ -32,7 +33,7 @@ fn id(log: &LogMatch) -> String {
     let what = serde_json::to_vec(&(contains, level, fields, text)).unwrap_or_default();
     let first: String =
         contains.iter().flat_map(|word| word.chars()).filter(char::is_ascii_alphanumeric).take(24).collect();
-    Sha256::digest(&what).iter().take(6).fold(format!("{first}-"), |id, byte| format!("{id}{byte:02x}"))
+    format!("{first}-{}", hex(&Sha256::digest(&what)[..6]))
 }
 
 /// Whether the logs have enough lines that match a pattern.
@@ -94,7 +95,7 @@ pub(super) fn lines(context: &EvalContext<'_>, wanted: &LinesMatch) -> MatchResu
         let (first, last) = (of.minutes.iter().find(has), of.minutes.iter().rev().find(has));
         let level = serde_json::to_value(wanted.level).ok();
         let level = level.as_ref().and_then(|level| level.as_str()).unwrap_or_default();
-        let quote = format!("{} lines of level {level}", count(of));
+        let quote = format!("{} of level {level}", counted(count(of), "line"));
         Evidence {
             shown: vec![shown(&quote, &of.entry, None, 1)],
             since: first.map(|minute| minute.at),

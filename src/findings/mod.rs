@@ -15,8 +15,6 @@ mod order;
 mod pods;
 mod steps;
 
-pub(crate) use steps::quoted;
-
 use crate::{
     bundle::{
         Manifest,
@@ -128,7 +126,10 @@ fn issuance(context: &EvalContext<'_>, findings: &[Finding]) -> Issuance {
         return Issuance { state: IssuanceState::Affected, why: first.title.clone(), shown_by };
     }
     let asked: Vec<_> = context.profile.minting.iter().map(|id| answers::healthy(context, id)).collect();
-    let missing: Vec<String> = asked.iter().filter_map(|asked| asked.as_ref().err().cloned()).collect();
+    // Most often, all queries lack an answer for the same reason.
+    let mut seen = BTreeSet::new();
+    let missing = asked.iter().filter_map(|asked| asked.as_ref().err());
+    let missing: Vec<&str> = missing.map(String::as_str).filter(|why| seen.insert(*why)).collect();
     match (asked.is_empty(), missing.is_empty()) {
         (true, _) => Issuance {
             state: IssuanceState::NotChecked,

@@ -236,7 +236,7 @@ pub(super) fn versions(context: &EvalContext<'_>) -> MatchResult {
     }
     let found = images.into_iter().filter(|(_, by_image)| by_image.len() > 1).map(|((_, _, container), by_image)| {
         let each: Vec<String> =
-            by_image.iter().map(|(image, pods)| format!("{image} in {} pods", pods.len())).collect();
+            by_image.iter().map(|(image, pods)| format!("{image} in {}", counted(pods.len() as u64, "pod"))).collect();
         let words = format!("container {container}: {}", each.join(", "));
         let entry = by_image.values().flatten().next().map_or("", |pod| pod.entry.as_str());
         let created = by_image.values().filter_map(|pods| pods.iter().filter_map(|pod| pod.created).min());

@@ -4,6 +4,7 @@ use super::{answers, context::EvalContext, evidence::Evidence};
 use crate::{
     bundle::{BundleName, NamePart, findings::Step},
     profile::rules::{COMMAND_VARIABLES, FindingRule, NextStep},
+    text::quoted,
 };
 
 /// The steps of a rule, filled in from the evidence that matched.
@@ -99,34 +100,4 @@ fn bundle_name(context: &EvalContext<'_>) -> BundleName {
         NamePart::of(value.iter().flat_map(|value| value.split(", ")), unknown)
     };
     BundleName::new(&part(&manifest.trust_domain, namespace), &part(&manifest.region, None), manifest.started)
-}
-
-/// A word quoted for a shell, whatever it contains.
-pub(crate) fn quoted(word: &str) -> String {
-    let word = word.replace(char::is_control, " ");
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./:@%+=,".contains(char);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word;
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_shell_takes_every_word_for_one() {
-        for (word, text) in [
-            ("tdd-one", "tdd-one"),
-            ("", "''"),
-            ("a b", "'a b'"),
-            ("a'b;$(c)", r"'a'\''b;$(c)'"),
-            ("~", "'~'"),
-            ("a\nb", "'a b'"),
-            ("app=a,tier=b", "app=a,tier=b"),
-        ] {
-            assert_eq!(quoted(word), text);
-        }
-    }
 }

@@ -42,7 +42,7 @@ impl Collected {
     /// Makes a copy of at most `max` bytes beside the bundle, unless that is small enough. Blocks the thread.
     ///
     /// # Errors
-    /// As those of [`fit`](super::fit).
+    /// The same as for [`fit`](super::fit).
     pub fn fit(&self, max: u64, observer: &dyn Observer, control: &Control) -> Result<Fit, BundleError> {
         let to = Destination::of_copy(&self.finished.path, None)?;
         fit::fit_with(&self.redactor, &self.finished.path, &to, max, observer, control)
@@ -119,6 +119,7 @@ async fn complete(run: &Session, made: &Made) -> Result<Made, PipelineError> {
     let bundle = BundleWriter::create(&Destination::Next(first.clone()), run.request.started)?;
     let mut pass = run.pass(bundle, Some(Arc::new(earlier)));
     pass.followed = collectors::follow(&mut pass.contexts, &run.control.stop).await;
+    run.observer.following_ended();
     pass.asked = Utc::now();
     let deadline = run.control.end_after(run.request.limits.deadline);
     let completed = run.run(pass).await;

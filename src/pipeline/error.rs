@@ -34,7 +34,7 @@ pub enum PipelineError {
     /// The bundle could not be created or written.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// The writer of the bundle did not ask for its manifest.
+    /// The bundle was written without a manifest.
     #[error("internal error: the bundle has no manifest, because its writer did not ask for one; please report this")]
     NoManifest,
     /// No cluster answered. The observer was told the reason for each.
@@ -49,7 +49,7 @@ pub enum PipelineError {
 #[derive(Debug, thiserror::Error)]
 #[error("{}{error}{}", cluster.as_ref().map(|name| format!("{name}: ")).unwrap_or_default(), commands(context.as_deref(), error))]
 pub struct NoPlace {
-    /// The cluster's name in the bundle, where several are asked.
+    /// The cluster's name in the bundle, if there are several.
     pub cluster: Option<String>,
     /// The context, where the user named one.
     pub context: Option<String>,

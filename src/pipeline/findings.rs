@@ -5,6 +5,7 @@ use crate::{
     bundle::{BundleError, BundleReader, facts::Facts, findings::Findings, layout},
     findings,
     profile::{Profile, ProfileError},
+    text::quoted,
 };
 use std::path::{Path, PathBuf};
 
@@ -28,7 +29,7 @@ pub enum ReportError {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// It has no facts.
-    #[error("{path} has no facts.json: it was made by a version that wrote none, or its run was cut short; collect again, or complete it with `kubectl escalate collect --into {path}`", path = .0.display())]
+    #[error("{} has no facts.json, which findings are made from: its run was killed, or it is a recording; `kubectl escalate demo --bundle {path}` makes a full bundle of its evidence without a cluster, and `kubectl escalate collect --into {path}` completes it from the cluster", .0.display(), path = quoted(&.0.to_string_lossy()))]
     NoFacts(PathBuf),
     /// Its facts are not as they were written.
     #[error("cannot read facts.json of {path}: {why}; `kubectl escalate verify {path}` shows whether the bundle is damaged", path = .path.display())]

@@ -16,6 +16,7 @@ mod pass;
 mod place;
 mod reach;
 mod recording;
+mod repeat;
 mod request;
 mod search;
 mod window;
@@ -30,7 +31,5 @@ pub use observer::{Notice, Observer, Silent};
 pub use place::{Found, PlaceError, Places, find};
 pub use reach::{Cluster, Reached, connect_all, reach};
 pub use recording::{RecordingError, request_of};
-pub use request::{Clusters, CollectRequest, Limits, PrometheusAccess, RepeatFlags, Targets};
+pub use request::{Clusters, CollectRequest, Limits, PrometheusAccess, Targets};
 pub use window::{ManifestWindowError, window_of};
-
-pub(crate) use crate::findings::quoted;

@@ -11,6 +11,8 @@ pub trait Observer: Progress {
     fn notice(&self, _notice: &Notice<'_>) {}
     /// All tasks have ended. What follows shows no progress.
     fn tasks_ended(&self) {}
+    /// The logs are no longer followed. The tasks that complete the bundle are next.
+    fn following_ended(&self) {}
     /// A smaller copy is started: about this many bytes will be read.
     fn copy_begins(&self, _bytes: u64) {}
     /// This many more bytes were read for the copy.

@@ -7,6 +7,7 @@ use super::{
     last_files::{Lost, Sources, last_files, minimal},
     observer::Observer,
     reach::{Cluster, Reached},
+    repeat,
     request::CollectRequest,
 };
 use crate::{
@@ -16,13 +17,13 @@ use crate::{
     },
     collectors,
     facts::{identity::IdentityNames, logs::Patterns, two_scrapes},
-    findings::{self, quoted},
+    findings,
     plan::Request,
     redact::Redactor,
     source::StopReason,
 };
 use chrono::{DateTime, Utc};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// A run that has a place to write to and clusters to collect from.
 pub(super) struct Session {
@@ -140,7 +141,7 @@ impl Session {
                     ledger.remarks.push(note("not every object is described", &error));
                 }
             }
-            Some(_) => ledger.remarks.push("objects are not described, for the run was cut short".to_owned()),
+            Some(_) => ledger.remarks.push("objects are not described, because the run was cut short".to_owned()),
         }
         let mut has_all = true;
         if let Some(earlier) = earlier {
@@ -211,29 +212,14 @@ impl Session {
             finished: None,
             ended: Ended::Interrupted,
             ticket: self.request.ticket.clone().or(was.and_then(|was| was.ticket.clone())),
-            command: self.command(&clusters),
-            around: self.request.repeat.around.clone(),
-            asking: self.request.repeat.prometheus.clone(),
+            command: repeat::command(&self.request, &clusters),
+            around: repeat::around(&self.evidence.window),
+            asking: repeat::prometheus(&self.request),
             redaction_key_id: self.request.key.id(),
             clusters,
             remarks: Vec::new(),
             notes,
             earlier: None,
         }
-    }
-
-    /// The command that collects the same from these clusters again, without the incident's time. Contexts that have
-    /// another name in the bundle are left out of it.
-    fn command(&self, clusters: &[ClusterInfo]) -> String {
-        let mut command = "kubectl-escalate collect".to_owned();
-        let mut add = |flag: &str, value: &str| command.push_str(&format!(" {flag} {}", quoted(value)));
-        for context in clusters.iter().filter_map(|cluster| cluster.context.as_deref()) {
-            add("--context", context);
-        }
-        if !self.request.targets.places.all {
-            let namespaces: BTreeSet<&String> = clusters.iter().flat_map(|cluster| &cluster.namespaces).collect();
-            namespaces.into_iter().for_each(|namespace| add("-n", namespace));
-        }
-        command + &self.request.repeat.evidence
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     bundle::{BundleReader, ClusterInfo},
     plan::{Basis, Request},
     profile::Profile,
+    redact::{Key, Redactor},
     replay::Replay,
     source::{
         Stop,
@@ -84,12 +85,25 @@ pub async fn connect_all(
             Err(error) if error.is_usage() => return Err(error.into()),
             Ok(connection) => connections.push((connection.context.clone(), Ok(connection))),
             Err(error) => {
+                let error = redacted(error);
                 let context = target.context.clone().unwrap_or_else(|| "current".to_owned());
                 connections.push((context, Err(error)));
             }
         }
     }
     Ok(connections)
+}
+
+/// Without the secrets that a credential plugin may have been called with, or may have printed.
+fn redacted(error: ConnectError) -> ConnectError {
+    match error {
+        ConnectError::Credentials { context, why } => ConnectError::Credentials { context, why: words(&why) },
+        error => error,
+    }
+}
+
+fn words(text: &str) -> String {
+    Redactor::new(&Key::random()).string(text).0
 }
 
 /// A connection to each cluster of a recording, by its name there.
@@ -207,7 +221,7 @@ async fn ask(
         let causes = error.causes();
         let mut said = causes.join(": ");
         if let SourceError::Credentials { detail } = &error {
-            said.push_str(&format!(": {detail}"));
+            said.push_str(&format!(": {}", words(detail)));
         }
         let Connection { context, server, .. } = &connection;
         let why = format!(

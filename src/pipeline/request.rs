@@ -24,7 +24,7 @@ pub struct CollectRequest {
     pub evidence: plan::Request,
     /// When the request was made. It is part of the bundle's name.
     pub started: DateTime<Utc>,
-    /// Which clusters are asked, and where the workload is looked for in them.
+    /// The clusters to collect from, and where to look for the workload in them.
     pub targets: Targets,
     /// How the Prometheus that `evidence.prometheus` names is reached.
     pub prometheus: PrometheusAccess,
@@ -37,7 +37,7 @@ pub struct CollectRequest {
     pub earlier: Option<Earlier>,
     /// Whether to follow the logs until the window ends, and then replace the bundle.
     pub wait: bool,
-    /// The key that secrets are turned into tokens with.
+    /// The key that turns secrets into tokens.
     pub key: Key,
     /// Notes for support.
     pub notes: Vec<String>,
@@ -45,18 +45,16 @@ pub struct CollectRequest {
     pub attachments: Vec<Attachment>,
     /// The number of the support ticket.
     pub ticket: Option<String>,
-    /// Flags of `collect` that repeat this request, for the commands that the checklist prints.
-    pub repeat: RepeatFlags,
 }
 
-/// Which clusters are asked, and where the workload is looked for in them.
+/// The clusters to collect from, and where to look for the workload in them.
 #[derive(Clone, Default)]
 pub struct Targets {
     /// By their contexts, or a recording that answers for them.
     pub clusters: Clusters,
-    /// The namespaces; of [`Places::context`] that of each context is taken.
+    /// The namespaces. [`Places::context`] is ignored: each context has its own.
     pub places: Places,
-    /// Names of clusters in the bundle, in place of those of their contexts: a context and a name each.
+    /// Names of clusters in the bundle that differ from those of their contexts: pairs of context and name.
     pub names: Vec<(String, String)>,
     /// Timeouts, retries and requests at once, for each cluster.
     pub requests: RequestLimits,
@@ -73,7 +71,7 @@ impl Targets {
     }
 }
 
-/// The clusters that are asked.
+/// The clusters to collect from.
 #[derive(Clone)]
 pub enum Clusters {
     /// Those of kubeconfig contexts, all at once.
@@ -105,7 +103,7 @@ pub struct Limits {
     pub deadline: Duration,
     /// The most bytes of one container's log.
     pub log: u64,
-    /// The time between two scrapes where no Prometheus answers; zero makes one scrape alone.
+    /// The time between two scrapes where no Prometheus answers; zero scrapes once.
     pub scrape_gap: Duration,
     /// How many requests run at once.
     pub streams: Concurrency,
@@ -120,18 +118,6 @@ impl Default for Limits {
             streams: Concurrency { cluster: 32, node: 16 },
         }
     }
-}
-
-/// Flags of `collect`, as a shell takes them, each with a blank before it. Contexts and namespaces are not among
-/// them: the run knows those it reached. Nor are paths of this machine.
-#[derive(Clone, Debug, Default)]
-pub struct RepeatFlags {
-    /// Those that say which evidence.
-    pub evidence: String,
-    /// Those that say how much time around the incident.
-    pub around: String,
-    /// Those that say which Prometheus.
-    pub prometheus: String,
 }
 
 impl CollectRequest {
@@ -169,7 +155,6 @@ impl CollectRequest {
             notes: Vec::new(),
             attachments: Vec::new(),
             ticket: None,
-            repeat: RepeatFlags::default(),
         }
     }
 }

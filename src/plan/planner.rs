@@ -10,6 +10,7 @@ use super::{
     resource::{Resource, UnknownGroup},
     task::{LeftOut, Planned, Preset, Role, Task},
 };
+use crate::text::counted;
 use chrono::{DateTime, Utc};
 use std::{
     collections::{BTreeSet, HashSet},
@@ -23,7 +24,7 @@ pub const KINDS: [&str; 4] = ["logs", "previous-logs", "scrapes", "descriptions"
 /// What is known about one cluster before any evidence is requested.
 #[derive(Clone, Debug)]
 pub struct Basis {
-    /// What the run was asked to collect.
+    /// What the run collects.
     pub request: Arc<Request>,
     /// What the API server serves.
     pub served: Arc<Vec<Resource>>,
@@ -313,9 +314,9 @@ impl Planner {
         let mut plan = Vec::new();
         if taken.len() < all.len() {
             let cause = format!(
-                "the profile collects {} pods, unhealthy ones first; {} more are only listed",
-                taken.len(),
-                all.len() - taken.len()
+                "the profile collects {}, unhealthy ones first; only listed: {}",
+                counted(taken.len() as u64, "pod"),
+                counted((all.len() - taken.len()) as u64, "further pod")
             );
             let task = Task::new(LeftOut("further pods".to_owned()));
             plan.push(Planned { task, preset: Some(Preset::Skipped(cause)) });

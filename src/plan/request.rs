@@ -1,10 +1,10 @@
-//! Owns what a run is asked to collect, and where the workload is.
+//! Owns what a run collects, and where the workload is.
 
 use super::{related::Related, resource::Resource, window::Window};
 use crate::profile::Profile;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What this run was asked to collect, as far as planning needs it.
+/// What this run collects, as far as planning needs it.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// What evidence the workload needs.
@@ -28,7 +28,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// How many queries there are to a Prometheus of each cluster.
+    /// How many queries the Prometheus of each cluster gets.
     #[must_use]
     pub fn questions(&self) -> usize {
         self.profile.queries.len() + self.queries.len()

@@ -41,6 +41,9 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// The name of the profile that `collect` uses if none is given.
+    pub const DEFAULT: &str = "trust-domain-server";
+
     /// Loads an embedded profile by its name, or one from a file. A value that contains a `/`, or ends in `.yaml` or
     /// `.yml`, is the path of a file. `collectors` are the names that its key `collectors` may list.
     ///
@@ -86,6 +89,12 @@ impl Profile {
     /// The SHA-256 of the profile's text, in lower-case hexadecimal.
     pub fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    /// Whether it comes with the program, so that its name is enough to load it.
+    pub fn is_built_in(&self) -> bool {
+        let sha256 = |text: &str| hex(&Sha256::digest(text.as_bytes()));
+        EMBEDDED.iter().any(|(name, text)| *name == self.spec.name && sha256(text) == self.sha256)
     }
 
     /// Where the text came from, for errors on this machine. It can be a local path, so it never goes into a bundle.

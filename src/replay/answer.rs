@@ -90,7 +90,7 @@ pub(super) fn refusal(records: &[&TaskRecord], what: &str, is_served: bool) -> R
         return Refusal::not_found("the server could not find the requested resource");
     }
     let Some(first) = records.first() else {
-        let message = format!("{what} was not collected: no task asked for it");
+        let message = format!("{what} was not collected: no task requested it");
         return Refusal::not_found(&message).missing(&message);
     };
     let lines: Vec<String> = records.iter().map(|record| outcome_line(record)).collect();

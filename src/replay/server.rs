@@ -154,7 +154,7 @@ impl Server {
             };
             let text = self.read(entry)?;
             let object: Value = yaml::from_str(&String::from_utf8_lossy(&text))
-                .map_err(|error| Refusal::broken(&format!("{entry} is no YAML: {error}")))?;
+                .map_err(|error| Refusal::broken(&format!("{entry} is not YAML: {error}")))?;
             return Ok(answer::object(
                 serde_json::to_vec(&object).unwrap_or_default().into(),
                 place,
@@ -232,7 +232,7 @@ impl Server {
         let is_for_nodes = are_pods && is_of_namespace == Some(false) && namespace_of(entry, place).is_some();
         let read = || {
             let table = Table::read(&self.read(entry)?, if are_pods { Keep::PodsWithSummary } else { self.keep });
-            table.map_err(|error| Refusal::broken(&format!("{entry} is no table: {error}")))
+            table.map_err(|error| Refusal::broken(&format!("{entry} is not a table: {error}")))
         };
         let keep_it = |tables: &Mutex<Tables>, table| {
             tables.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), table);

@@ -7,7 +7,7 @@ use crate::{
         facts::Facts,
         findings::{Finding, Findings},
     },
-    text::utc,
+    text::{counted, utc},
 };
 
 /// The most characters of the whole report.
@@ -64,7 +64,10 @@ pub fn markdown(manifest: &Manifest, findings: &Findings, facts: &Facts) -> Stri
     }
     page.push_all(&found, 2000, |more| format!("\nAnd {more} more, in `report.html`.\n"));
     if !findings.not_checked.is_empty() {
-        page.push(&format!("\nNot checked: {} rules, see `report.html`.\n", findings.not_checked.len()), 0);
+        page.push(
+            &format!("\nNot checked: {}, see `report.html`.\n", counted(findings.not_checked.len() as u64, "rule")),
+            0,
+        );
     }
 
     page.push("\n## What support asks for\n\n", 0);

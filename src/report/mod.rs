@@ -150,8 +150,9 @@ fn contents(manifest: &Manifest) -> String {
     let lines: u64 = entries.filter_map(|entry| entry.coverage.as_ref()).map(|coverage| coverage.lines).sum();
     let bytes: u64 = manifest.entries.iter().map(|entry| entry.bytes).sum();
     format!(
-        "{} ({lines} lines), {} of objects and events, {}, {}; {} uncompressed",
+        "{} ({}), {} of objects and events, {}, {}; {} uncompressed",
         counted(of_logs().map(|task| task.entries.len() as u64).sum(), "log"),
+        counted(lines, "line"),
         counted(count(&["list", "object"]), "file"),
         counted(count(&["scrape", "second-scrape"]), "scrape"),
         counted(count(&["query"]), "query answer"),

@@ -81,15 +81,39 @@ fn is_plain(word: &str) -> bool {
     is_number && !is_marker || begins && !is_marker && !is_reference && inner.chars().all(is_inside)
 }
 
+/// The punctuation around words that become code: an opening parenthesis before, and what ends a sentence or a part of
+/// one behind. A parenthesis that is closed inside belongs to the words.
+fn edges(text: &str) -> (&str, &str, &str) {
+    let has_open = |text: &str| text.matches('(').count() > text.matches(')').count();
+    let has_closed = |text: &str| text.matches('(').count() < text.matches(')').count();
+    let mut inner = text;
+    while inner.ends_with(['.', ',', ';', ':', '?']) || inner.ends_with(')') && has_closed(inner) {
+        inner = &inner[..inner.len() - 1];
+    }
+    let end = inner.len();
+    while inner.starts_with('(') && has_open(inner) {
+        inner = &inner[1..];
+    }
+    match inner {
+        "" => ("", text, ""),
+        _ => (&text[..end - inner.len()], inner, &text[end..]),
+    }
+}
+
 /// Text as Markdown prose: words that could act as Markdown become code spans.
 #[must_use]
 pub fn prose(text: &str, most: usize) -> String {
     let text = line(text, most);
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
-    let parts = words.chunk_by(|one, other| is_plain(one) == is_plain(other));
+    let is_one = |one: &str, other: &str| !one.ends_with(';') && !other.starts_with('(');
+    let parts = words.chunk_by(|one, other| is_plain(one) == is_plain(other) && is_one(one, other));
     let part = |words: &[&str]| {
         let joined = words.join(" ");
-        if words.iter().all(|word| is_plain(word)) { joined } else { code(&joined, usize::MAX) }
+        if words.iter().all(|word| is_plain(word)) {
+            return joined;
+        }
+        let (before, inner, after) = edges(&joined);
+        format!("{before}{}{after}", code(inner, usize::MAX))
     };
     parts.map(part).collect::<Vec<_>>().join(" ")
 }
@@ -120,10 +144,15 @@ mod tests {
         for (text, markdown) in [
             (
                 "Minting fails with auth_failed on 3 pods, since 99.5 %.",
-                "Minting fails with `auth_failed` on 3 pods, since 99.5 `%.`",
+                "Minting fails with `auth_failed` on 3 pods, since 99.5 `%`.",
             ),
             ("ask @all of #12 at https://a.example", "ask `@all` of `#12` at `https://a.example`"),
             ("<b>bold</b> *star* [x](y)", "`<b>bold</b> *star* [x](y)`"),
+            (
+                "set it with --region; worst_of (> 0), max_of(x); a.b",
+                "set it with `--region`; `worst_of` (`>` 0), `max_of(x)`; `a.b`",
+            ),
+            ("in (a_b) and (a_b c_d): ()", "in `(a_b)` and `(a_b c_d)`: `()`"),
             ("a ` b `` c", "a ``` ` ``` b ``` `` ``` c"),
             ("1. - + GH-12 a.example", "`1. - + GH-12 a.example`"),
             ("", ""),

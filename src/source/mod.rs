@@ -7,6 +7,7 @@ pub mod kubernetes;
 pub mod prometheus;
 mod rows;
 mod stop;
+mod text;
 
 pub use body::BodyStream;
 pub use error::{SourceError, causes};

@@ -245,7 +245,7 @@ fn of_many_agents_the_unhealthy_are_taken_first() {
     assert_eq!(logs.len(), 20);
     assert!(logs.contains("log/spirl-system/agent-24/server"));
     let Some(Preset::Skipped(cause)) = &find(&plan, "kind/further pods").preset else { panic!("a word of the rest") };
-    assert!(cause.contains("5 more"), "{cause}");
+    assert!(cause.contains("only listed: 5 further pods"), "{cause}");
 }
 
 // ---- A shared namespace ----

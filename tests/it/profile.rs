@@ -190,7 +190,7 @@ fn mistakes_are_told_with_line_and_column() {
         ),
         (
             "objects: [{resource: pods}]\ncollectors: [weather]\n",
-            "x.yaml:6:14: no collector is called `weather`; there is ",
+            "x.yaml:6:14: there is no collector `weather`; a profile can name ",
         ),
         ("objects: [{resource: nodes}]\n", "x.yaml:5:22: `nodes` selects every node of the cluster; add `scope: used`"),
         ("objects: [{resource: pods}, {resource: pods}]\n", "x.yaml:5:40: `pods` is listed twice"),

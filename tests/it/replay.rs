@@ -213,9 +213,9 @@ fn what_was_not_collected_is_refused_with_its_outcome_and_never_empty() {
         ("/api/v1/namespaces/one/limitranges", 500, "interrupted by the user"),
         ("/api/v1/namespaces/one/podtemplates", 404, "left out by --skip"),
         ("/api/v1/namespaces/one/pods/b/log?container=d", 504, "no data arrived"),
-        ("/api/v1/namespaces/one/secrets", 404, "no task asked for it"),
-        ("/api/v1/namespaces/three/pods", 404, "no task asked for it"),
-        ("/api/v1/namespaces/one/pods/b/log?container=c", 404, "no task asked for it"),
+        ("/api/v1/namespaces/one/secrets", 404, "no task requested it"),
+        ("/api/v1/namespaces/three/pods", 404, "no task requested it"),
+        ("/api/v1/namespaces/one/pods/b/log?container=c", 404, "no task requested it"),
     ] {
         let (code, answer) = ask(&replay, path, JSON);
         assert_eq!((code, &answer["kind"], &answer["code"]), (status, &json!("Status"), &json!(status)), "{path}");

@@ -108,7 +108,7 @@ fn who_may_not_ask_for_the_version_may_still_collect() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn words_of_a_login_program_that_fails_later_stay_out_of_the_bundle() {
+fn words_of_a_credential_plugin_that_fails_later_stay_out_of_the_bundle() {
     use crate::support::{
         certificates::Pair,
         front::{Front, Tls},
@@ -132,7 +132,53 @@ echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",
     assert!(ended.stderr.contains("credentials could not be obtained"), "{}", ended.stderr);
     let bundle = ended.bundle();
     assert!(bundle.manifest().clusters.iter().any(|cluster| cluster.error.is_some()));
-    assert!(!bundle.holds("jane-corp"), "what the login program was called with, or said");
+    assert!(!bundle.holds("jane-corp"), "what the plugin was called with, or said");
+}
+
+/// What is said of a login that fails, without what stands around it.
+#[cfg(unix)]
+fn said_of_login(run: impl FnOnce(Run) -> Run) -> String {
+    let ended = run(Run::new(["collect"]).context("prod", "https://127.0.0.1:1")).finish().exits(4);
+    let line = ended.stderr.lines().find(|line| line.contains("could not be obtained")).expect("a line");
+    let why = line.split_once("the credentials of context \"prod\" could not be obtained: ").expect("a reason").1;
+    why.replace(&ended.out().parent().expect("a home").display().to_string(), "HOME")
+}
+
+#[cfg(unix)]
+#[test]
+fn a_login_that_fails_is_explained() {
+    let token = ["ghp_", &"x1Y2".repeat(9)].concat();
+    let fails = format!("echo first; for n in 1 2 3; do echo line $n >&2; done; echo token={token} >&2; echo; exit 7");
+    let said = said_of_login(|run| run.login(&fails));
+    let (before, after) = said.split_once("token=").expect("the last line");
+    assert_eq!(
+        before,
+        "the credential plugin `/bin/sh HOME/login.sh --profile=jane-corp` ended with exit code 7: line 2 / line 3 / "
+    );
+    assert!(after.starts_with('<') && after.ends_with(">; run it by hand, and log in again if it asks for that"));
+
+    let said = said_of_login(|run| run.login("kill -9 $$"));
+    assert!(said.contains(" ended with signal: 9 (SIGKILL) and printed no error; run it by hand"), "{said}");
+
+    let said = said_of_login(|run| run.login_command(&["no-such-login", "--role", "a b"]));
+    assert_eq!(
+        said,
+        "the credential plugin `no-such-login --role 'a b'` is not installed, or not in PATH; \
+         install it, or correct the command of this user in the kubeconfig"
+    );
+
+    for prints in [format!("echo token {token}"), "echo '{\"kind\":\"ExecCredential\"}'".to_owned(), String::new()] {
+        let said = said_of_login(|run| run.login(&prints));
+        assert!(said.contains(" printed ") && said.ends_with("; run it by hand to see what it prints"), "{said}");
+        assert!(!said.contains("x1Y2"), "{said}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_login_that_hangs_ends_with_the_run() {
+    let said = said_of_login(|run| run.login("sleep 60").args(["--deadline", "1s"]));
+    assert!(said.contains(" was ended before it answered: the run's deadline passed"), "{said}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, FixedOffset, MappedLocalTime, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use kubectl_escalate::plan::window::{
-    Incident, LONGEST, Window, WindowError, parse_duration, parse_incident, seconds_floor,
+    Incident, LONGEST, Window, WindowError, format_duration, parse_duration, parse_incident, seconds_floor,
 };
 use proptest::prelude::*;
 
@@ -186,6 +186,7 @@ fn times_that_cannot_be_meant_are_refused() {
     );
     assert!(refused("14:05/17:00", NOW).starts_with("2026-11-22T16:00:00Z is in the future, 60 min from now"));
     assert!(refused("2027-11-22T15:00:00Z/", NOW).contains("in the future, 365 d from now"));
+    assert!(refused("2999-01-01T00:00:00Z", NOW).contains("in the future, 972 years from now"));
     assert_eq!(
         refused("-10m/-20m", NOW),
         "the incident ends at 2026-11-22T14:40:00Z, before it starts at 2026-11-22T14:50:00Z"
@@ -399,6 +400,14 @@ proptest! {
                     Err(error) => prop_assert_eq!(error.to_string().lines().count(), 1),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_duration_is_read_as_it_was_written(nanos in 0_i64..i64::MAX) {
+        for nanos in [nanos, nanos / 1_000_000 * 1_000_000, nanos / 1_000_000_000_000 * 1_000_000_000] {
+            let length = TimeDelta::nanoseconds(nanos);
+            prop_assert_eq!(parse_duration(&format_duration(length)), Ok(length));
         }
     }
 

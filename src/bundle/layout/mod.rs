@@ -94,7 +94,7 @@ impl EntryPath {
             return Err(refuse("it is empty"));
         }
         if path.len() > MAX_RAW {
-            return Err(refuse("it is longer than any name of a Kubernetes object makes it"));
+            return Err(refuse("it is longer than any path made of Kubernetes names"));
         }
         for part in path.split('/') {
             if let Some(why) = super::names::unsafe_because(part) {

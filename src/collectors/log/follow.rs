@@ -6,7 +6,7 @@ use super::{
     pod_watch::{PodList, PodLists, RunId, RunState},
 };
 use crate::{
-    collect::{ClusterContext, Container, FollowedLogs, TaskResult},
+    collect::{ClusterContext, ClusterTask, Container, FollowedLogs, TaskResult},
     collectors::{look::look, objects},
     plan::{self, LogTask, Planning, Pod, Role, Stage, Task},
     source::{Stop, kubernetes::SourceError},
@@ -78,8 +78,8 @@ impl FollowedLogs for Followed {
     }
 }
 
-/// Follows the logs of every cluster until the window ends or the run is told to stop. Leaves what came in each [`ClusterContext`],
-/// and returns all containers as they were last listed.
+/// Follows the logs of every cluster until the window ends or the run is told to stop. Puts what arrived into each
+/// [`ClusterContext`], and returns all containers as they were last listed.
 pub async fn follow(contexts: &mut [ClusterContext], stop: &Stop) -> Vec<Container> {
     let each = contexts.iter_mut().map(|context| async {
         let (followed, containers) = of_cluster(context, stop).await;
@@ -110,7 +110,7 @@ async fn of_cluster(context: &ClusterContext, stop: &Stop) -> (Followed, Vec<Con
             for (log, run) in logs(context, &pods) {
                 if known.insert(run.clone()) {
                     let state = now.state(&run);
-                    let follower = Follower::follow(context.clone(), log, run.clone(), state, pod_lists.clone());
+                    let follower = shown(context.clone(), log, run.clone(), state, pod_lists.clone());
                     followers.spawn(async move { (run, follower.await) });
                 }
             }
@@ -147,6 +147,17 @@ async fn of_cluster(context: &ClusterContext, stop: &Stop) -> (Followed, Vec<Con
     };
     let containers = last.values().flat_map(|(_, pod, seen)| pod.runs().map(|runs| container(*seen, runs))).collect();
     (followed, containers)
+}
+
+/// Follows a run, and reports when this begins and ends.
+async fn shown(context: ClusterContext, log: LogTask, run: RunId, state: RunState, lists: PodLists) -> Follower {
+    let task = Task::new(log.clone());
+    let (progress, cluster) = (context.run.progress.clone(), context.cluster.clone());
+    let what = ClusterTask { cluster: &cluster, task: &task };
+    progress.follow_begins(&what);
+    let follower = Follower::follow(context, log, run, state, lists).await;
+    progress.follow_ended(&what);
+    follower
 }
 
 /// The logs of the listed runs that can have lines in the window.

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 /// How often a node's files are looked at.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How often they are tried in vain.
+/// How many attempts to read them may fail.
 const ATTEMPTS: usize = 5;
 /// The kubelet checks every ten seconds whether a log is to be rotated, and rotates those of 10 MiB.
 const ROTATION: Duration = Duration::from_secs(10);

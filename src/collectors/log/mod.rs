@@ -140,7 +140,7 @@ pub(super) fn plan(planning: &Planning<'_>) -> Vec<Planned> {
     plan
 }
 
-/// Gets one log, in the best way that there is.
+/// Gets one log in the best way available.
 async fn collect(context: &ClusterContext, task: &Task, log: &LogTask) -> TaskResult {
     if let Some(result) = context.followed.as_ref().and_then(|followed| followed.finish(context, task, log)) {
         return result.await;

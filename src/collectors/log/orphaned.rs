@@ -15,6 +15,7 @@ use crate::{
     },
     profile::is_subdomain,
     source::kubernetes::SourceError,
+    text::counted,
 };
 use futures_util::future::FutureExt as _;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -81,8 +82,8 @@ fn plan(planning: &Planning<'_>) -> Vec<Planned> {
     let further = (!further.is_empty()).then(|| Planned {
         task: Task::new(LeftOut("logs of deleted pods on further nodes".to_owned())),
         preset: Some(Preset::Skipped(format!(
-            "{} more nodes that had pods of the workload, by their events, were not searched; at most {MOST_NAMED} are",
-            further.len()
+            "not searched: {} more that had pods of the workload, by their events; at most {MOST_NAMED} are searched",
+            counted(further.len() as u64, "node")
         ))),
     });
     let task = |node: &str| {
@@ -125,7 +126,10 @@ async fn find(context: &ClusterContext, task: &Task, orphaned: &OrphanedLogsTask
     match result.shown.found.len() {
         0 if !result.causes.is_empty() => {}
         0 => result.causes.push("the node has no logs of deleted pods".to_owned()),
-        found => result.causes.insert(0, format!("the node has {found} logs of deleted pods; each has its own task")),
+        found => result.causes.insert(
+            0,
+            format!("the node has {} of deleted pods, each with its own task", counted(found as u64, "log")),
+        ),
     }
     result
 }

@@ -184,7 +184,7 @@ impl LogPipeline {
             }
         }
         if ends_within_key(&end) {
-            return broken("it ends within a key, of which the rest may follow".into());
+            return broken("it ends within a key, whose rest may follow".into());
         }
         self.before = earlier.coverage().clone();
         self.continues = Some(earlier.path().to_owned());

@@ -24,6 +24,7 @@ use crate::{
     },
     plan::{Place, Request, Resource},
     redact::CleanJson,
+    text::counted,
 };
 use best::Best;
 use changes::{ChangeReader, named};
@@ -171,7 +172,7 @@ impl ObjectReader {
                 let read = workloads::autoscaler(object);
                 let autoscaler = AutoscalerFacts { entry: entry.clone(), cluster: cluster.clone(), ..read };
                 if let Some(at) = autoscaler.last_scaled.filter(|at| *at >= self.context.since) {
-                    let what = format!("scaled to {} pods", autoscaler.desired);
+                    let what = format!("scaled to {}", counted(autoscaler.desired, "pod"));
                     facts
                         .scaled
                         .add(id.clone(), scaling(&cluster, at, named(resource, &namespace, &name), what, &entry));

@@ -3,12 +3,12 @@
 //! Pure. The time and the zone are arguments, so every rule here can be tested at any time and in any zone, including
 //! days on which clocks change.
 
-use crate::text::utc;
+use crate::text::{duration, utc};
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, TimeDelta, TimeZone, Utc};
 
 mod text;
 
-pub use text::{parse_duration, parse_incident};
+pub use text::{format_duration, parse_duration, parse_incident};
 
 /// What Defakto's support asks for on either side of an incident.
 pub const RECOMMENDED: TimeDelta = TimeDelta::minutes(15);
@@ -76,7 +76,7 @@ pub enum WindowError {
     /// The incident has not happened yet.
     #[error("{} is in the future, {} from now; an incident must have started; START/ means until now", utc(*.at), .ahead)]
     Future {
-        /// The time asked for.
+        /// The time that was given.
         at: DateTime<Utc>,
         /// How far ahead it is, in words.
         ahead: String,
@@ -84,15 +84,15 @@ pub enum WindowError {
     /// The incident is before Kubernetes existed.
     #[error("{} is too long ago; give the year in full, as in 2026-11-22T14:05:00Z", utc(*.at))]
     TooOld {
-        /// The time asked for.
+        /// The time that was given.
         at: DateTime<Utc>,
     },
     /// The interval ends before it starts.
     #[error("the incident ends at {}, before it starts at {}", utc(*.end), utc(*.start))]
     Backwards {
-        /// The start asked for.
+        /// The start that was given.
         start: DateTime<Utc>,
-        /// The end asked for.
+        /// The end that was given.
         end: DateTime<Utc>,
     },
     /// It is more time than a bundle may cover.
@@ -101,7 +101,7 @@ pub enum WindowError {
         /// As the message names it.
         what: String,
     },
-    /// There is nothing that `--after` could come after.
+    /// `--after` was given without an incident.
     #[error("--after needs an incident time; also give --incident-time")]
     NothingToFollow,
 }
@@ -179,7 +179,7 @@ impl Window {
         };
         let short = sides.into_iter().filter(|(.., had)| *had < RECOMMENDED);
         let warning = |(side, what, had)| {
-            format!("only {} {side} {what}; support asks for at least 15 min (--{side} 15m)", words(had))
+            format!("only {} {side} {what}; support asks for at least 15 min (--{side} 15m)", duration(had))
         };
         short.map(warning).collect()
     }
@@ -194,7 +194,7 @@ impl Window {
         if self.end <= now {
             return waits.then(|| "the window has ended, so there is nothing to wait for".to_owned());
         }
-        Some(format!("the window ends in {}, at {}; {what}", words(self.end - now), utc(self.end)))
+        Some(format!("the window ends in {}, at {}; {what}", duration(self.end - now), utc(self.end)))
     }
 }
 
@@ -217,7 +217,7 @@ fn check(incident: &Incident, now: DateTime<Utc>) -> Result<(), WindowError> {
             return Err(WindowError::TooOld { at });
         }
         if at - now > CLOCKS_DIFFER {
-            return Err(WindowError::Future { at, ahead: words(at - now) });
+            return Err(WindowError::Future { at, ahead: duration(at - now) });
         }
     }
     if end < start {
@@ -241,20 +241,7 @@ fn checked(what: &str, length: Option<TimeDelta>) -> Result<Option<TimeDelta>, W
 fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     match now - at {
         zero if zero.num_seconds() == 0 => "now".to_owned(),
-        past if past > TimeDelta::zero() => format!("{} ago", words(past)),
-        future => format!("in {}", words(-future)),
-    }
-}
-
-/// A length as people say it: seconds, then minutes up to two hours, then hours, then days.
-fn words(length: TimeDelta) -> String {
-    let with = |whole: i64, unit: &str, rest: i64, small: &str| {
-        if rest == 0 { format!("{whole} {unit}") } else { format!("{whole} {unit} {rest} {small}") }
-    };
-    match length.num_seconds() {
-        seconds if seconds < 120 => format!("{seconds} s"),
-        seconds if seconds < 2 * 3600 => format!("{} min", seconds / 60),
-        seconds if seconds < 2 * 86400 => with(seconds / 3600, "h", seconds % 3600 / 60, "min"),
-        seconds => with(seconds / 86400, "d", seconds % 86400 / 3600, "h"),
+        past if past > TimeDelta::zero() => format!("{} ago", duration(past)),
+        future => format!("in {}", duration(-future)),
     }
 }

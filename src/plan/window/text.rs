@@ -18,6 +18,20 @@ pub fn parse_duration(text: &str) -> Result<TimeDelta, WindowError> {
     Ok(TimeDelta::nanoseconds(nanos))
 }
 
+/// Writes a duration so that [`parse_duration`] reads it: `1h30m`, `0s`.
+pub fn format_duration(length: TimeDelta) -> String {
+    let mut rest = i128::from(length.num_nanoseconds().unwrap_or(i64::MAX));
+    let units = [("h", 3_600 * SECOND), ("m", 60 * SECOND), ("s", SECOND), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
+    let mut text = String::new();
+    for (unit, nanos) in units {
+        if rest >= nanos {
+            text.push_str(&format!("{}{unit}", rest / nanos));
+            rest %= nanos;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 /// Reads an incident:
 ///
 /// - RFC 3339 with any offset, a space for the `T` allowed, and seconds or the offset left out

@@ -187,8 +187,8 @@ fn collectors(problems: &mut Problems, names: &[String], known: &[&str]) {
     for (item, name) in names.iter().enumerate() {
         let path = [Step::Key("collectors"), Step::Item(item)];
         problems.require(known.contains(&name.as_str()), &path, || {
-            let known = if known.is_empty() { "none that a profile can name" } else { &known.join(", ") };
-            format!("no collector is called `{name}`; there is {known}")
+            let known = if known.is_empty() { "none" } else { &known.join(", ") };
+            format!("there is no collector `{name}`; a profile can name {known}")
         });
         problems.require(seen.insert(name), &path, || format!("`{name}` is listed twice"));
     }

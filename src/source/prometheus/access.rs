@@ -1,7 +1,7 @@
 //! Owns how to reach a Prometheus by its address: URL, credentials, certificates.
 
-use super::{error::AccessError, text::first_words};
-use crate::source::causes;
+use super::error::AccessError;
+use crate::source::{causes, text::first_words};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::percent_decode_str;
 use reqwest::{Certificate, Client, Identity, RequestBuilder, Url, redirect};
@@ -60,6 +60,22 @@ impl Access {
     #[must_use]
     pub fn has_user(&self) -> bool {
         self.basic.is_some()
+    }
+
+    /// The flags that give these credentials, with `FILE` in place of each file.
+    #[must_use]
+    pub fn flags(&self) -> Vec<&'static str> {
+        let is_bearer = |(name, value): &(&HeaderName, &HeaderValue)| {
+            *name == header::AUTHORIZATION && value.as_bytes().starts_with(b"Bearer ")
+        };
+        let has = [
+            ("--prometheus-bearer FILE", self.headers.iter().any(|header| is_bearer(&header))),
+            ("--prometheus-basic FILE", self.basic.is_some()),
+            ("--prometheus-cert FILE --prometheus-key FILE", self.identity.is_some()),
+            ("--prometheus-ca FILE", self.authority.is_some()),
+            ("--prometheus-header @FILE", self.headers.iter().any(|header| !is_bearer(&header))),
+        ];
+        has.into_iter().filter(|(_, has)| *has).map(|(flag, _)| flag).collect()
     }
 
     /// Adds a bearer token.

@@ -6,11 +6,10 @@ use super::{
     answer::{Answer, FromRow},
     error::{AccessError, PrometheusError},
     find::Service,
-    text::first_words,
 };
 use crate::{
     plan::Question,
-    source::{BodyStream, SourceError, Stop, kubernetes::Kubernetes},
+    source::{BodyStream, SourceError, Stop, kubernetes::Kubernetes, text::first_words},
 };
 use futures_util::TryStreamExt as _;
 use http::HeaderMap;

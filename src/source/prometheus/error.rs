@@ -1,7 +1,9 @@
 //! Owns the errors of a Prometheus client, distinguished as far as outcomes need it.
 
-use super::text::{first_words, page_words};
-use crate::source::{SourceError, causes};
+use crate::source::{
+    SourceError, causes,
+    text::{first_words, page_words},
+};
 use std::error::Error;
 
 /// Why a query failed.

@@ -8,7 +8,6 @@ mod answer;
 mod client;
 mod error;
 mod find;
-mod text;
 
 pub use access::{Access, parse_header};
 pub use answer::{Answer, FromRow, Notes, Series};

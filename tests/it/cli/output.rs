@@ -1,9 +1,10 @@
-//! Standard output and standard error that are full, closed, or that nobody reads any more: no run ends by that, every
-//! bundle is whole, and lost output shows in the exit code.
+//! Standard output and standard error that are full, closed, or that nobody reads any more, and terminals that go away:
+//! no run ends by that, every bundle is whole, and lost output shows in the exit code.
 
 use crate::support::{
-    Api, Ended, Run, World,
+    Api, Ended, Gate, Piece, Reply, Run, World,
     run::{Bundle, files},
+    world::{LOG, POD},
 };
 use kubectl_escalate::bundle::BundleReader;
 use std::path::{Path, PathBuf};
@@ -116,4 +117,37 @@ fn a_mistake_keeps_its_exit_code_when_nobody_hears_of_it() {
             assert_eq!(ended.own_code(), 2, "{words:?} {how}: {}", ended.stderr);
         }
     }
+}
+
+/// The only bundle of a run whose output nobody saw.
+#[track_caller]
+fn only_bundle(ended: &Ended) -> Bundle {
+    let names = files(&ended.out());
+    assert!(names.len() == 1 && names[0].ends_with(".zip"), "{names:?}: {}", ended.stderr);
+    Bundle::open(&ended.out().join(&names[0]))
+}
+
+#[test]
+fn collect_outlives_its_terminal() {
+    let api = World::one().serve();
+    let gate = Gate::default();
+    let rest = gate.clone();
+    api.on_log(POD, false, move |_| Reply::pieces([Piece::Until(rest.clone()), Piece::Bytes(LOG.into())]));
+    let running = Run::collect(&api).args(["--request-timeout", "100s"]).on_terminal_until("context prod").spawn();
+    running.loses_terminal();
+    gate.open();
+    let ended = running.finish();
+    assert_eq!(ended.code, Some(3), "the path of the bundle is lost: {}", ended.stderr);
+    let bundle = only_bundle(&ended);
+    assert!(bundle.manifest().complete);
+    assert_eq!(bundle.entry("log/tdd-one/spirl-server-7f9c-aaaaa/server").1, LOG);
+}
+
+#[test]
+fn demo_outlives_its_terminal() {
+    let demo = Run::new(["demo"]).without_kubeconfig();
+    let out = demo.out();
+    let running = demo.args(["--to".as_ref(), out.as_os_str()]).on_terminal_until("replaying").spawn();
+    running.loses_terminal();
+    assert!(only_bundle(&running.finish()).manifest().complete);
 }

@@ -11,6 +11,7 @@ mod logs;
 mod metrics;
 mod onset;
 mod place;
+mod repeat;
 mod rotated;
 mod same;
 mod scrapes;

@@ -370,7 +370,7 @@ fn what_a_node_still_has_of_a_deleted_pod_is_collected() {
     assert!(!api.asked().iter().any(|asked| asked.path.contains("tdd-two_")), "it is not the workload's");
     let found = left(&bundle);
     assert_eq!(found.id, "prod/orphaned-logs/node-a");
-    assert!(found.causes.concat().contains("each has its own task"), "{found:?}");
+    assert!(found.causes.concat().contains("1 log of deleted pods, each with its own task"), "{found:?}");
 }
 
 const LEFT: [&str; 4] = ["tdd-one_spirl-server-7f9c-bbbbb_uid-b/", "../", "x", "a_b_c_d/"];

@@ -119,6 +119,22 @@ fn a_log_is_followed_across_whatever_ends_its_stream() {
 }
 
 #[test]
+fn a_terminal_shows_what_is_followed_and_may_go_away() {
+    /// What has arrived so far, and from where.
+    const SHOWN: &str = " kB · log of spirl-server";
+    let (api, log) = world(|_, lines| Reply::pieces([Piece::Bytes(lines.concat().into()), Piece::Stall]));
+    let running = wait(&api).on_terminal_until(SHOWN).spawn();
+    running.loses_terminal();
+    let ended = running.finish();
+    let until = ended.stderr.rsplit_once("following 1 log until ").expect("the logs are followed").1;
+    let left = until.split_once("Z, ").expect("a time").1;
+    assert!(left.contains(" s left · ") && left.contains(SHOWN), "{left}");
+    let names = files(&ended.out());
+    assert!(names.len() == 1, "{names:?}");
+    assert_whole(&Bundle::open(&ended.out().join(&names[0])), &log);
+}
+
+#[test]
 fn an_interrupt_ends_the_waiting_and_keeps_what_came() {
     let (api, log) = world(|_, lines| Reply::pieces([Piece::Bytes(lines.concat().into()), Piece::Stall]));
     let run = Run::collect_of(&api, "-1s").args(["--before", "10s", "--after", "10m", "--wait"]).spawn();

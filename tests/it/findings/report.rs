@@ -128,5 +128,13 @@ fn a_bundle_without_facts_says_so_and_what_to_do() {
     let path = bundle(folder.path(), &Case::well(), false);
     let ended = report(&path).finish().exits(2);
     assert!(ended.stderr.contains("has no facts.json") && ended.stderr.contains("collect --into"), "{}", ended.stderr);
+    // A recording has none either, and what the error says to do helps.
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/demo.zip");
+    let ended = report(&recording).finish().exits(2);
+    let advice = format!("`kubectl escalate demo --bundle {}`", recording.display());
+    assert!(ended.stderr.contains(&advice), "{}", ended.stderr);
+    let full = Run::new(["demo".as_ref(), "--bundle".as_ref(), recording.as_os_str()]).finish().exits(0);
+    let full = full.out().with_file_name(full.stdout.trim());
+    report(&full).finish().exits(0);
     assert_eq!(servers().name, "trust-domain-server");
 }

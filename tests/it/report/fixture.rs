@@ -163,7 +163,7 @@ fn manifest(pods: usize, queries: &[Value]) -> Value {
         "tasks": [{ "id": "services", "kind": "list", "target": "services", "outcome": "forbidden",
             "causes": ["services is forbidden"], "hint": "needs list services in namespace tdd-one" }],
         "entries": entries, "queries": queries,
-        "remarks": ["objects are not described, for the run was cut short"],
+        "remarks": ["objects are not described, because the run was cut short"],
     })
 }
 

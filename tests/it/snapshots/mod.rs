@@ -23,8 +23,8 @@ const OTHERS: [&str; 4] = ["report", "mistakes", "in-the-way", "full-disk"];
 const CHANGING: &[(&str, &str)] = &[
     (r"[0-9]{8}T[0-9]{6}Z", "<started>"),
     (r"collected     [0-9TZ:.-]+", "collected     <time>"),
-    (r"[0-9]+ (d|h|min|s)( [0-9]+ (h|min|s))? ago", "<time> ago"),
-    (r"[0-9]+ d( [0-9]+ h)? from now", "<time> from now"),
+    (r"[0-9]+ (years|d|h|min|s)( [0-9]+ (h|min|s))? ago", "<time> ago"),
+    (r"[0-9]+ years from now", "<time> from now"),
     // The window of a run without an incident, which ends now.
     (r"\nfrom  [0-9-]+T[0-9:]+Z  [0-9-]+ [0-9:]+ \+00:00", "\nfrom  <time>"),
     (r"\nto    [0-9-]+T[0-9:]+Z  [0-9-]+ [0-9:]+ \+00:00", "\nto    <time>"),

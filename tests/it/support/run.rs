@@ -27,8 +27,10 @@ pub(crate) struct Run {
     command: Command,
     home: TempDir,
     contexts: Vec<Context>,
-    /// The script that the first context logs in by.
-    login: Option<PathBuf>,
+    /// How the first context logs in: `exec` of the kubeconfig.
+    login: Option<Value>,
+    /// Whether standard output and standard error are a terminal; if so, the text after which it goes away.
+    terminal: Option<Option<&'static str>>,
 }
 
 impl Run {
@@ -71,7 +73,7 @@ impl Run {
                 command.env(kept, value);
             }
         }
-        Self { command, home, contexts: Vec::new(), login: None }
+        Self { command, home, contexts: Vec::new(), login: None, terminal: None }
     }
 
     /// Adds a context; the first is the current one.
@@ -115,13 +117,34 @@ impl Run {
         self
     }
 
+    /// Makes standard output and standard error one terminal.
+    pub(crate) fn on_terminal(mut self) -> Self {
+        self.command.env("TERM", "xterm");
+        self.terminal = Some(None);
+        self
+    }
+
+    /// The same with a terminal that goes away as soon as the program has written this text.
+    pub(crate) fn on_terminal_until(self, text: &'static str) -> Self {
+        Self { terminal: Some(Some(text)), ..self.on_terminal() }
+    }
+
     pub(crate) fn out(&self) -> PathBuf {
         self.home.path().join("out")
     }
 
     /// Logs in to the first context by a script of sh.
-    pub(crate) fn login(mut self, script: &str) -> Self {
-        self.login = Some(self.file("login.sh", script));
+    pub(crate) fn login(self, script: &str) -> Self {
+        let script = self.file("login.sh", script);
+        self.login_command(&["/bin/sh", &script.to_string_lossy(), "--profile=jane-corp"])
+    }
+
+    /// Logs in to the first context by any command.
+    pub(crate) fn login_command(mut self, words: &[&str]) -> Self {
+        self.login = Some(json!({
+            "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
+            "command": words[0], "args": words[1..],
+        }));
         self
     }
 
@@ -139,21 +162,41 @@ impl Run {
     pub(crate) fn spawn(mut self) -> Running {
         if !self.contexts.is_empty() {
             let mut config = kubeconfig(&self.contexts);
-            if let Some(script) = &self.login {
+            if let Some(exec) = &self.login {
                 config["contexts"][0]["context"]["user"] = "login".into();
-                config["users"][1] = json!({ "name": "login", "user": { "exec": {
-                    "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
-                    "command": "/bin/sh", "args": [script, "--profile=jane-corp"],
-                } } });
+                config["users"][1] = json!({ "name": "login", "user": { "exec": exec } });
             }
             std::fs::write(self.home.path().join("kubeconfig"), config.to_string()).expect("a kubeconfig");
         }
-        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.command.spawn().expect("the program");
-        let stdout = Heard::listen(child.stdout.take().expect("a pipe"));
-        let stderr = Heard::listen(child.stderr.take().expect("a pipe"));
-        Running { child, stdout, stderr, home: self.home, began: Instant::now() }
+        self.command.stdin(Stdio::null());
+        let Some(last) = self.terminal else {
+            self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = self.command.spawn().expect("the program");
+            let stdout = Heard::listen(child.stdout.take().expect("a pipe"), None);
+            let stderr = Heard::listen(child.stderr.take().expect("a pipe"), None);
+            return Running { child, stdout, stderr, home: self.home, began: Instant::now() };
+        };
+        let (ours, theirs) = terminal().expect("a terminal");
+        self.command.stdout(theirs.try_clone().expect("a terminal")).stderr(theirs);
+        let child = self.command.spawn().expect("the program");
+        let both = Heard::listen(ours, last);
+        Running { child, stdout: both.clone(), stderr: both, home: self.home, began: Instant::now() }
     }
+}
+
+/// A new terminal of 100 columns: our side, and the program's.
+fn terminal() -> rustix::io::Result<(std::fs::File, std::fs::File)> {
+    use rustix::{
+        fs::{Mode, OFlags, open},
+        pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+        termios::{Winsize, tcsetwinsize},
+    };
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&ours)?;
+    unlockpt(&ours)?;
+    let theirs = open(&ptsname(&ours, Vec::new())?, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
+    tcsetwinsize(&theirs, Winsize { ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 })?;
+    Ok((ours.into(), theirs.into()))
 }
 
 fn kubeconfig(contexts: &[Context]) -> Value {
@@ -180,7 +223,8 @@ struct Heard(Arc<Said>);
 type Said = (Mutex<(Vec<u8>, bool)>, Condvar);
 
 impl Heard {
-    fn listen(mut pipe: impl std::io::Read + Send + 'static) -> Self {
+    /// Listens until the pipe ends, or until `last` was heard, and closes it.
+    fn listen(mut pipe: impl std::io::Read + Send + 'static, last: Option<&'static str>) -> Self {
         let heard = Self::default();
         let writes = heard.clone();
         thread::spawn(move || {
@@ -189,11 +233,14 @@ impl Heard {
                 let read = pipe.read(&mut bytes).unwrap_or(0);
                 let mut held = writes.0.0.lock().unwrap_or_else(PoisonError::into_inner);
                 held.0.extend_from_slice(&bytes[..read]);
-                held.1 = read == 0;
-                writes.0.1.notify_all();
-                if read == 0 {
+                let is_last = last.is_some_and(|last| String::from_utf8_lossy(&held.0).contains(last));
+                if read == 0 || is_last {
+                    drop(pipe);
+                    held.1 = true;
+                    writes.0.1.notify_all();
                     return;
                 }
+                writes.0.1.notify_all();
             }
         });
         heard
@@ -223,6 +270,12 @@ impl Running {
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
         rustix::process::kill_process(id, signal).expect("the program takes signals");
+    }
+
+    /// Waits until its terminal has gone, and tells it so, as the kernel tells the programs of a session.
+    pub(crate) fn loses_terminal(&self) {
+        self.stderr.wait("the terminal's end", |_, is_over| is_over);
+        self.signal(rustix::process::Signal::HUP);
     }
 
     /// Waits until the program has said something on standard error.

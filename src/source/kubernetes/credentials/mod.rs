@@ -193,7 +193,7 @@ impl Credentials {
             }
         };
         let what = match &self.source {
-            Source::Exec(exec) => format!("the credential plugin {}", exec.command),
+            Source::Exec(exec) => plugin::name(exec),
             _ => "the login".to_owned(),
         };
         tokio::select! {
@@ -203,7 +203,7 @@ impl Credentials {
                 Err(CredentialError(format!("{what} was ended before it answered: {}", SourceError::Stopped(reason))))
             }
             () = tokio::time::sleep(LONGEST) => {
-                Err(CredentialError(format!("{what} was ended, because it took longer than {} s", LONGEST.as_secs())))
+                Err(CredentialError(format!("{what} was ended, because it took longer than {} s; try it by hand", LONGEST.as_secs())))
             }
         }
     }

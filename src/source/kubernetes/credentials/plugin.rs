@@ -2,7 +2,13 @@
 //! is bounded, and it ends with the future that runs it.
 
 use super::{Credential, CredentialError};
-use crate::source::kubernetes::kubeconfig::{Cluster, Exec};
+use crate::{
+    source::{
+        kubernetes::kubeconfig::{Cluster, Exec},
+        text::first_words,
+    },
+    text::quoted,
+};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,6 +31,12 @@ const MOST: usize = 4 << 20;
 const WORDS: usize = 2 << 10;
 /// How long is waited for the end of a stream after the plugin has ended: a process that it started may hold it.
 const REST: Duration = Duration::from_secs(1);
+/// How many of the last lines of standard error an error has, how many characters of each, and of the command.
+const LINES: usize = 3;
+const LINE: usize = 200;
+const COMMAND: usize = 300;
+/// What to do if a plugin fails.
+const BY_HAND: &str = "run it by hand, and log in again if it asks for that";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,8 +56,7 @@ struct Status {
 
 /// Runs a plugin and reads the credential that it prints.
 pub(super) async fn run(exec: &Exec, cluster: &Cluster) -> Result<Credential, CredentialError> {
-    let name = &exec.command;
-    let failed = |why: String| CredentialError(format!("the credential plugin {name} {why}"));
+    let failed = |why: String| CredentialError(format!("{} {why}", name(exec)));
     let has_terminal = std::io::stdin().is_terminal();
     let is_interactive = match exec.interactive_mode.as_deref() {
         Some("Never") => false,
@@ -57,7 +68,7 @@ pub(super) async fn run(exec: &Exec, cluster: &Cluster) -> Result<Credential, Cr
         None | Some("IfAvailable" | "Always") => has_terminal,
         Some(mode) => return Err(failed(format!("has the unknown interactiveMode \"{mode}\""))),
     };
-    let mut command = Command::new(found(name));
+    let mut command = Command::new(found(&exec.command));
     command.args(exec.args.iter().flatten());
     command.envs(exec.env.iter().flatten().map(|variable| (&variable.name, &variable.value)));
     command.env("KUBERNETES_EXEC_INFO", info(exec, cluster, is_interactive).to_string());
@@ -79,7 +90,7 @@ pub(super) async fn run(exec: &Exec, cluster: &Cluster) -> Result<Credential, Cr
     let status = child.child.wait().await.map_err(|why| failed(format!("was lost: {why}")))?;
     if !status.success() {
         stderr.wait().await;
-        return Err(failed(ended(status, &stderr.now())));
+        return Err(failed(ended(status, &stderr.now(), has_terminal)));
     }
     if !stdout.wait().await
         && let Ok(credential) = read(&stdout.now(), exec)
@@ -91,7 +102,7 @@ pub(super) async fn run(exec: &Exec, cluster: &Cluster) -> Result<Credential, Cr
     if bytes.len() > MOST {
         return Err(failed(format!("printed more than {MOST} bytes")));
     }
-    read(&bytes, exec).map_err(failed)
+    read(&bytes, exec).map_err(|why| failed(format!("{why}; run it by hand to see what it prints")))
 }
 
 /// What a plugin prints, while it prints.
@@ -212,30 +223,45 @@ fn told(cluster: &Cluster) -> Value {
     told
 }
 
+/// A plugin as errors name it: with its arguments, as a shell would take them.
+pub(super) fn name(exec: &Exec) -> String {
+    let words: Vec<_> =
+        [&exec.command].into_iter().chain(exec.args.iter().flatten()).map(|word| quoted(word)).collect();
+    format!("the credential plugin `{}`", shortened(&words.join(" "), COMMAND))
+}
+
 fn missing(why: &std::io::Error, exec: &Exec) -> String {
     let hint = exec.install_hint.as_deref().map(str::trim).filter(|hint| !hint.is_empty());
-    let hint = hint.map(|hint| format!("; its kubeconfig says: {}", shown(hint))).unwrap_or_default();
-    if why.kind() == ErrorKind::NotFound {
-        return format!("is not installed, or not in PATH{hint}");
-    }
-    format!("cannot be run: {why}{hint}")
+    let hint = hint.map(|hint| format!("; the kubeconfig says: {}", first_words(hint, LINE))).unwrap_or_default();
+    let what = match why.kind() {
+        ErrorKind::NotFound => "is not installed, or not in PATH".to_owned(),
+        _ => format!("cannot be run: {why}"),
+    };
+    format!("{what}; install it, or correct the command of this user in the kubeconfig{hint}")
 }
 
-fn ended(status: ExitStatus, words: &[u8]) -> String {
-    let words = shown(&String::from_utf8_lossy(words));
+fn ended(status: ExitStatus, words: &[u8], has_terminal: bool) -> String {
     let how = status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}"));
-    if words.is_empty() {
-        format!("ended with {how} and printed no error")
-    } else {
-        format!("ended with {how}: {words}")
-    }
+    let text = String::from_utf8_lossy(words);
+    let mut last: Vec<_> =
+        text.lines().rev().map(|line| shortened(line, LINE)).filter(|line| !line.is_empty()).collect();
+    last.truncate(LINES);
+    last.reverse();
+    let words = match last.is_empty() {
+        true if has_terminal => ", see above".to_owned(),
+        true => " and printed no error".to_owned(),
+        false => format!(": {}", last.join(" / ")),
+    };
+    format!("ended with {how}{words}; {BY_HAND}")
 }
 
-/// The last lines of a text, without what could control a terminal.
-fn shown(text: &str) -> String {
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let last = lines[lines.len().saturating_sub(3)..].join("; ");
-    last.chars().filter(|letter| !letter.is_control()).collect()
+/// The start of a line, cut between two words: the half of a secret may not be recognised as one.
+fn shortened(line: &str, most: usize) -> String {
+    let words = first_words(line, most);
+    match words.strip_suffix('…') {
+        Some(cut) => format!("{}…", cut.rfind(' ').map_or("", |end| &cut[..=end])),
+        None => words,
+    }
 }
 
 /// Reads what a plugin has printed: JSON, or YAML. No error contains what was printed.
@@ -245,7 +271,11 @@ fn read(bytes: &[u8], exec: &Exec) -> Result<Credential, String> {
         .or_else(|why| crate::yaml::from_str(&text).map_err(|_| why))
         .map_err(|why| format!("printed no ExecCredential (line {}, column {})", why.line(), why.column()))?;
     if let Some(version) = answer.api_version.filter(|version| *version != exec.api_version) {
-        return Err(format!("printed apiVersion {}, and its kubeconfig says {}", shown(&version), exec.api_version));
+        return Err(format!(
+            "printed apiVersion {}, and the kubeconfig says {}",
+            first_words(&version, LINE),
+            exec.api_version
+        ));
     }
     let status = answer.status.ok_or("printed an ExecCredential without a status")?;
     let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
