@@ -5,7 +5,7 @@
 //! [`Control`](pipeline::Control) ends it early. [`pipeline::report`] and [`pipeline::fit`] take a finished bundle. The
 //! whole of `examples/collect.rs`:
 //!
-//! ```ignore
+//! ```no_run
 #![doc = include_str!("../examples/collect.rs")]
 //! ```
 //!

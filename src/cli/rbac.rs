@@ -96,6 +96,8 @@ fn rights(
     namespaces: &BTreeSet<String>,
     targets: &Targets,
 ) -> BTreeSet<Right> {
+    // One pod stands for all of a namespace, so a limit would cut whole namespaces.
+    let request = Request { profile: request.profile.without_limit(), ..request };
     let scope = |namespace: &String| {
         let own = request.profile.owns_namespace(namespace);
         (namespace.clone(), Scope { own, pods: [ANY.to_owned()].into(), ..Scope::default() })

@@ -31,7 +31,8 @@ pub fn embedded() -> &'static [(&'static str, &'static str)] {
 /// The largest file that is read as a profile, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// A profile that breaks no rule. Its keys are read through [`Spec`], and nothing can change them.
+/// A profile that breaks no rule. Its keys are read through [`Spec`], and only
+/// [`without_limit`](Self::without_limit) changes one.
 #[derive(Debug, Clone)]
 pub struct Profile {
     spec: Spec,
@@ -100,6 +101,13 @@ impl Profile {
     /// Where the text came from, for errors on this machine. It can be a local path, so it never goes into a bundle.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The same, but for any number of pods.
+    #[must_use]
+    pub fn without_limit(mut self) -> Self {
+        self.spec.select.limit = None;
+        self
     }
 
     /// Whether a namespace is the workload's own: it is in `select.namespaces`, or `select.namespacePattern` matches

@@ -133,6 +133,27 @@ const OTHER_NAMESPACES: [&str; 2] = ["default", "kube-node-lease"];
 const CLUSTER_WIDE: [&str; 3] = ["nodes", "resourceslices", "customresourcedefinitions"];
 
 #[test]
+fn a_limit_of_pods_takes_no_rights_away() {
+    let profile = |limit: &str| {
+        let own = "name: own\nversion: 1\ndescription: Our own.\nobjects: [{resource: pods, required: true}]\n";
+        format!("{own}select:\n  labels: [app=own]\n{limit}logs:\n  current: {{}}\n  previous: {{}}\n")
+    };
+    let roles_with = |limit: &str| {
+        let mut world = World::one();
+        world.server("tdd-two", "spirl-server-7f9c-bbbbb");
+        let api = world.serve();
+        let run = Run::new(["rbac", "-n", NAMESPACE, "-n", "tdd-two", "--profile", "./own.yaml"]);
+        run.file("own.yaml", profile(limit));
+        roles(run.context("prod", &api.url()))
+    };
+    let limited = roles_with("  limit: 1\n");
+    let logs = rules(&limited).into_iter().filter(|(_, rule)| has(&rule["resources"], "pods/log"));
+    let namespaces: Vec<_> = logs.map(|(namespace, _)| namespace.expect("a namespace")).collect();
+    assert_eq!(namespaces, [NAMESPACE, "tdd-two"]);
+    assert_eq!(limited, roles_with(""));
+}
+
+#[test]
 fn rights_lie_in_the_namespace_asked_for() {
     let roles = roles_of(&["-n", NAMESPACE, "--user", "jane", "--name", "reader"], World::one());
     for (namespace, rule) in rules(&roles) {
