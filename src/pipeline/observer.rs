@@ -80,7 +80,7 @@ impl fmt::Display for Notice<'_> {
                 write!(f, "context {context}, user {user}: namespace {namespaces} ({how})")
             }
             Self::Doubtful { namespace } => {
-                write!(f, "cannot check whether the namespace {namespace} exists: you may not get namespaces")
+                write!(f, "cannot check whether the namespace {namespace} exists, and assumes that it does")
             }
             Self::Unreached { why } => f.write_str(why),
             Self::Following { bundle, until } => write!(
