@@ -19,6 +19,7 @@ mod result;
 mod resume;
 mod run;
 mod skip;
+mod so_far;
 mod window_filter;
 
 pub use context::{ClusterContext, ClusterTask, FollowedLogs, Learned, Progress, RunContext, Searches};

@@ -5,18 +5,18 @@
 //! dropped when the run is told to end: running tasks end by themselves, because every source also waits for the
 //! signal, and tasks that have not started are recorded as such.
 
-use super::{ClusterContext, ClusterTask, TaskResult};
+use super::{
+    ClusterContext, ClusterTask, TaskResult,
+    so_far::{EvidenceSoFar, Observed},
+};
 use crate::{
     bundle::{GonePod, IdentityClaim, Outcome},
-    facts::{gone::MentionedPods, identity, objects::ObjectFacts},
-    plan::{
-        DeletedPod, Evidence, FoundPrometheus, Known, LogTask, Planned, Planner, Pod, Preset, Priority, Role, Runs,
-        Shown, Task,
-    },
+    facts::{identity, objects::ObjectFacts},
+    plan::{FoundPrometheus, LogTask, Planned, Planner, Pod, Preset, Priority, Role, Runs, Shown, Task},
     source::{Stop, StopReason, Stopper},
 };
 use chrono::{DateTime, Utc};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt as _};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     panic::AssertUnwindSafe,
@@ -82,6 +82,9 @@ pub struct RunResult {
     pub claims: Vec<IdentityClaim>,
     /// The facts of the objects.
     pub objects: ObjectFacts,
+    /// Whether the scheduler or a planner panicked: the tasks that had not ended are recorded as failed, and what would
+    /// have been planned from them is missing.
+    pub is_cut: bool,
 }
 
 impl RunResult {
@@ -125,48 +128,6 @@ struct Scheduler<'a> {
     run: RunResult,
 }
 
-/// What is known about the pods of one cluster.
-#[derive(Default)]
-struct Observed {
-    /// Those that events mention.
-    told: MentionedPods,
-    /// When the first of their lists was requested, by the API server's clock.
-    asked: Option<DateTime<Utc>>,
-    /// Whether it was noted that all of their lists have ended.
-    is_noted: bool,
-}
-
-/// What is known about one cluster so far.
-struct EvidenceSoFar<'a> {
-    context: &'a ClusterContext,
-    observed: &'a Observed,
-    run: &'a RunResult,
-}
-
-impl Evidence for EvidenceSoFar<'_> {
-    fn now(&self) -> DateTime<Utc> {
-        self.context.now()
-    }
-
-    fn known(&self) -> Known {
-        let ours = self.run.records.iter().filter(|record| record.cluster == self.context.cluster);
-        let backend = ours.filter_map(|record| record.result.backend.as_ref()).next();
-        self.context.known(&self.run.claims, backend)
-    }
-
-    fn deleted(&self, there: &HashSet<String>) -> Vec<DeletedPod> {
-        self.observed.gone(self.context, there).map(DeletedPod::from).collect()
-    }
-}
-
-impl Observed {
-    /// Pods that events mention and that are not in `there`, by UID.
-    fn gone<'a>(&'a self, context: &ClusterContext, there: &HashSet<String>) -> impl Iterator<Item = &'a GonePod> {
-        let listed = self.asked.map(|asked| self.told.gone((there, asked), context.basis.request.window.start));
-        listed.into_iter().flatten()
-    }
-}
-
 /// Runs the plans of `planners`, one for each cluster; `collect` collects the evidence of a task.
 pub async fn run(
     contexts: &[ClusterContext],
@@ -189,58 +150,72 @@ pub async fn run(
         held: Vec::new(),
         run: RunResult::default(),
     };
-    for (at, context) in contexts.iter().enumerate() {
-        let plan = scheduler.planners[at].start(context.now());
-        scheduler.add(at, plan);
+    // What has ended is kept.
+    if AssertUnwindSafe(scheduler.run_all(stop, stopper)).catch_unwind().await.is_err() {
+        scheduler.give_up();
     }
-    if let Some(context) = contexts.first() {
-        context.run.skip.begin();
-    }
-    let mut drained = None;
-    loop {
-        if let Some(reason) = stop.reason() {
-            scheduler.give_up_pending(reason);
-            scheduler.give_up_questions(reason);
-            drained.get_or_insert_with(|| tokio::time::Instant::now() + drain(reason));
-        } else {
-            scheduler.start();
-            scheduler.wait_for_scrapes();
-        }
-        if scheduler.running.is_empty() {
-            break;
-        }
-        let told = async {
-            match drained {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => {
-                    stop.stopped().await;
-                }
-            }
-        };
-        tokio::select! {
-            ended = scheduler.tasks.join_next_with_id() => {
-                let ended = ended.map(|ended| ended.unwrap_or_else(|panic| {
-                    let causes = vec!["internal error: a collector panicked".to_owned()];
-                    (panic.id(), TaskResult { causes, ..TaskResult::new(Outcome::Failed) })
-                }));
-                if let Some((id, result)) = ended {
-                    scheduler.end(id, result, stopper);
-                }
-            }
-            () = told => {
-                if drained.is_some() {
-                    scheduler.abort(stop.reason().unwrap_or(StopReason::Interrupted));
-                }
-            }
-        }
-    }
-    scheduler.end_followed().await;
-    scheduler.find_gone();
     identity::prefer(&mut scheduler.run.claims);
     scheduler.run
 }
 
+/// The result of a task, also if its collector panics.
+async fn caught(work: impl Future<Output = TaskResult>) -> TaskResult {
+    let result = AssertUnwindSafe(work).catch_unwind().await;
+    result.unwrap_or_else(|_| TaskResult::panicked("a collector"))
+}
+
 impl Scheduler<'_> {
+    /// Runs all tasks, and those that are planned from them.
+    async fn run_all(&mut self, stop: &Stop, stopper: &Stopper) {
+        let contexts = self.contexts;
+        for (at, context) in contexts.iter().enumerate() {
+            let plan = self.planners[at].start(context.now());
+            self.add(at, plan);
+        }
+        if let Some(context) = contexts.first() {
+            context.run.skip.begin();
+        }
+        let mut drained = None;
+        loop {
+            if let Some(reason) = stop.reason() {
+                self.give_up_pending(reason);
+                self.give_up_questions(reason);
+                drained.get_or_insert_with(|| tokio::time::Instant::now() + drain(reason));
+            } else {
+                self.start();
+                self.wait_for_scrapes();
+            }
+            if self.running.is_empty() {
+                break;
+            }
+            let told = async {
+                match drained {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => {
+                        stop.stopped().await;
+                    }
+                }
+            };
+            tokio::select! {
+                ended = self.tasks.join_next_with_id() => {
+                    let ended = ended.map(|ended| ended.unwrap_or_else(|panic| {
+                        (panic.id(), TaskResult::panicked("a collector"))
+                    }));
+                    if let Some((id, result)) = ended {
+                        self.end(id, result, stopper);
+                    }
+                }
+                () = told => {
+                    if drained.is_some() {
+                        self.abort(stop.reason().unwrap_or(StopReason::Interrupted));
+                    }
+                }
+            }
+        }
+        self.end_followed().await;
+        self.find_gone();
+    }
+
     fn add(&mut self, at: usize, plan: Vec<Planned>) {
         self.contexts[at].run.progress.planned(plan.len());
         for planned in plan {
@@ -290,7 +265,6 @@ impl Scheduler<'_> {
         for key in ready {
             let Some(Job { at, planned }) = self.pending.remove(&key) else { continue };
             let (context, task, collect) = (self.contexts[at].clone(), planned.task, self.collect);
-            context.run.progress.begins(&ClusterTask { cluster: &context.cluster, task: &task });
             let running = Running {
                 at,
                 node: task.node().map(str::to_owned),
@@ -309,16 +283,10 @@ impl Scheduler<'_> {
                     }
                 }
             };
-            let handle = self.tasks.spawn(futures_util::FutureExt::map(
-                futures_util::FutureExt::catch_unwind(AssertUnwindSafe(work)),
-                |result| {
-                    result.unwrap_or_else(|_| TaskResult {
-                        causes: vec!["internal error: a collector panicked".to_owned()],
-                        ..TaskResult::new(Outcome::Failed)
-                    })
-                },
-            ));
-            self.running.insert(handle.id(), running);
+            let handle = self.tasks.spawn(caught(work));
+            let running = self.running.entry(handle.id()).or_insert(running);
+            let context = &self.contexts[at];
+            context.run.progress.begins(&ClusterTask { cluster: &context.cluster, task: &running.task });
         }
     }
 
@@ -408,7 +376,7 @@ impl Scheduler<'_> {
             tasks.extend(rest);
             for task in tasks {
                 let (started, clock) = (Utc::now(), Instant::now());
-                let result = (self.collect)(context, &task).await;
+                let result = caught((self.collect)(context, &task)).await;
                 self.record(at, task, Some(started), clock.elapsed(), result);
             }
         }
@@ -427,12 +395,13 @@ impl Scheduler<'_> {
         mut result: TaskResult,
     ) {
         let context = &self.contexts[at];
-        context.run.progress.ends(&ClusterTask { cluster: &context.cluster, task: &task }, result.outcome);
+        let (cluster, outcome) = (context.cluster.clone(), result.outcome);
         self.run.claims.append(&mut result.claims);
         if let Some(objects) = result.objects.take() {
             self.run.objects.join(*objects);
         }
-        self.run.records.push(EndedTask { cluster: context.cluster.clone(), task, started, duration, result });
+        self.run.records.push(EndedTask { cluster, task: task.clone(), started, duration, result });
+        context.run.progress.ends(&ClusterTask { cluster: &context.cluster, task: &task }, outcome);
     }
 
     /// Queries that were never sent are recorded like everything else.
@@ -467,6 +436,20 @@ impl Scheduler<'_> {
                 continue;
             }
             self.record_without_running(job.at, job.planned.task, TaskResult::stopped(reason));
+        }
+    }
+
+    /// After a panic: what has not ended fails. Nobody is shown that, because the panic may have been theirs.
+    fn give_up(&mut self) {
+        self.run.is_cut = true;
+        self.tasks.abort_all();
+        let running = std::mem::take(&mut self.running).into_values().map(|it| (it.at, it.task, Some(it.started)));
+        let pending = std::mem::take(&mut self.pending).into_values().map(|job| (job.at, job.planned.task, None));
+        let held = std::mem::take(&mut self.held).into_iter().map(|(at, task)| (at, task, None));
+        for (at, task, started) in running.chain(pending).chain(held) {
+            let cluster = self.contexts[at].cluster.clone();
+            let result = TaskResult::panicked("the scheduler");
+            self.run.records.push(EndedTask { cluster, task, started, duration: Duration::ZERO, result });
         }
     }
 
