@@ -10,8 +10,8 @@ pub enum Exit {
     Complete,
     /// The command line is wrong, or a file that it names.
     Usage,
-    /// There is a bundle, but a required task ended otherwise, the trust domain or the region is unknown, or standard
-    /// output could not be written.
+    /// There is a bundle, but a required task ended otherwise, a stage was lost to an internal error, the trust domain or
+    /// the region is unknown, or standard output could not be written.
     Incomplete,
     /// There is no bundle: no cluster was reached, or the bundle could not be written.
     NoBundle,
@@ -43,7 +43,7 @@ impl Exit {
         let missing = manifest.tasks.iter().any(|task| task.required && !is_fine(task.outcome));
         let unreached = manifest.clusters.iter().any(|cluster| cluster.error.is_some());
         let unknown = manifest.trust_domain.is_none() || manifest.region.is_none();
-        if missing || unreached || unknown || manifest.ended != Ended::Finished {
+        if missing || unreached || unknown || !manifest.lost.is_empty() || manifest.ended != Ended::Finished {
             Self::Incomplete
         } else {
             Self::Complete

@@ -116,9 +116,21 @@ pub struct Manifest {
     /// full disk, or entries that could not be salvaged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// Stages of the run that were lost to an internal error, such as a report. Everything else is whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<String>,
     /// Of a smaller copy made by `fit`: which bundle it was made from, and what it lacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fitted: Option<Fitted>,
+}
+
+/// The remark about a stage that is in [`Manifest::lost`].
+#[must_use]
+pub fn remark_of_lost(stage: &str) -> String {
+    format!(
+        "Lost to an internal error (the program panicked): {stage}. The rest of the bundle is whole. Please report this \
+         with what the run printed."
+    )
 }
 
 impl Manifest {
@@ -158,6 +170,7 @@ impl Manifest {
             queries: Vec::new(),
             gone_pods: Vec::new(),
             remarks: Vec::new(),
+            lost: Vec::new(),
             fitted: None,
         }
     }

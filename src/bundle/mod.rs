@@ -44,7 +44,7 @@ pub use fit::{Fit, Watch, Words, fit};
 pub use fitted::{Fitted, LeftOut};
 pub use format::{
     CheckState, ChecklistItem, ClusterInfo, Ended, EntryRecord, FORMAT, GonePod, IdentityClaim, IdentityKind, Manifest,
-    Outcome, TaskRecord, to_json,
+    Outcome, TaskRecord, remark_of_lost, to_json,
 };
 pub use layout::EntryPath;
 pub use names::{BundleName, NamePart};

@@ -5,6 +5,7 @@ use super::{Earlier, answers, earlier::Carriage};
 use crate::{
     bundle::{
         ContainerCoverage, Coverage, EntryRecord, FinalPaths, Gap, GapCause, Interval, Manifest, Outcome, TaskRecord,
+        remark_of_lost,
     },
     facts::coverage::Timeline,
     text::utc,
@@ -41,7 +42,9 @@ pub(super) fn add(manifest: &mut Manifest, earlier: &Earlier, carriage: &Carriag
     manifest.gone_pods.extend(was.gone_pods.iter().filter(|pod| !known.contains(&pod.uid)).cloned());
     let known: Vec<_> = manifest.clusters.iter().map(|cluster| cluster.name.clone()).collect();
     manifest.clusters.extend(was.clusters.iter().filter(|cluster| !known.contains(&cluster.name)).cloned());
-    manifest.remarks.extend(was.remarks.iter().cloned());
+    // What an internal error kept from being made is made now.
+    let of_lost: Vec<String> = was.lost.iter().map(|stage| remark_of_lost(stage)).collect();
+    manifest.remarks.extend(was.remarks.iter().filter(|remark| !of_lost.contains(remark)).cloned());
     let name = earlier.name();
     manifest.remarks.push(match earlier.is_of_this_run() {
         true => format!("the logs were followed; the folder earlier has what changed since {at}, as it was then"),

@@ -89,7 +89,7 @@ impl Ledger {
         manifest.profile_version = request.profile.version.to_string();
         manifest.profile_sha256 = request.profile.sha256().to_owned();
         manifest.finished = self.finished;
-        manifest.complete = self.ended == Ended::Finished;
+        manifest.complete = self.ended == Ended::Finished && !run.is_cut;
         manifest.ended = self.ended;
         manifest.redaction_key_id.clone_from(&self.redaction_key_id);
         manifest.identity = claims(&run.claims);

@@ -18,7 +18,9 @@ mod prometheus_route;
 mod result;
 mod resume;
 mod run;
+mod run_result;
 mod skip;
+mod so_far;
 mod window_filter;
 
 pub use context::{ClusterContext, ClusterTask, FollowedLogs, Learned, Progress, RunContext, Searches};
@@ -32,6 +34,7 @@ pub use ledger::Ledger;
 pub use note::{Attachment, NoteError, notes};
 pub use prometheus_route::{Named, PrometheusRoute};
 pub use result::TaskResult;
-pub use run::{Collect, Concurrency, Container, EndedTask, RunResult, run};
+pub use run::{Collect, Concurrency, run};
+pub use run_result::{Container, EndedTask, RunResult};
 pub use skip::Skip;
 pub(crate) use window_filter::{Break, Ended, WindowFilter};

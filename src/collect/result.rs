@@ -75,6 +75,11 @@ impl TaskResult {
         Self { entries, ..Self::new(Outcome::Collected) }
     }
 
+    /// It has no result, because this part of the program panicked.
+    pub(super) fn panicked(what: &str) -> Self {
+        Self { causes: vec![format!("internal error: {what} panicked")], ..Self::new(Outcome::Failed) }
+    }
+
     /// The run ended before the task did.
     pub(crate) fn stopped(reason: StopReason) -> Self {
         let (outcome, cause) = match reason {

@@ -5,20 +5,21 @@
 //! dropped when the run is told to end: running tasks end by themselves, because every source also waits for the
 //! signal, and tasks that have not started are recorded as such.
 
-use super::{ClusterContext, ClusterTask, TaskResult};
+use super::{
+    ClusterContext, ClusterTask, TaskResult,
+    run_result::{Container, EndedTask, RunResult},
+    so_far::{EvidenceSoFar, Observed},
+};
 use crate::{
-    bundle::{GonePod, IdentityClaim, Outcome},
-    facts::{gone::MentionedPods, identity, objects::ObjectFacts},
-    plan::{
-        DeletedPod, Evidence, FoundPrometheus, Known, LogTask, Planned, Planner, Pod, Preset, Priority, Role, Runs,
-        Shown, Task,
-    },
+    bundle::{GonePod, Outcome},
+    facts::identity,
+    plan::{FoundPrometheus, LogTask, Planned, Planner, Pod, Preset, Priority, Role, Runs, Shown, Task},
     source::{Stop, StopReason, Stopper},
 };
 use chrono::{DateTime, Utc};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt as _};
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     panic::AssertUnwindSafe,
     time::{Duration, Instant},
 };
@@ -39,60 +40,6 @@ pub struct Concurrency {
 /// How long running tasks may take to end when they are told to. A deadline is kept to within a second.
 fn drain(reason: StopReason) -> Duration {
     Duration::from_millis(if reason == StopReason::Deadline { 500 } else { 3000 })
-}
-
-/// A task with its cluster, its times and its result.
-#[derive(Debug)]
-pub struct EndedTask {
-    /// The cluster's name.
-    pub cluster: String,
-    /// As it was planned.
-    pub task: Task,
-    /// When it started; none if it never did.
-    pub started: Option<DateTime<Utc>>,
-    /// How long it took.
-    pub duration: Duration,
-    /// As the collector returned it.
-    pub result: TaskResult,
-}
-
-/// A container whose logs were requested, as its pod's status states it.
-#[derive(Clone, Debug)]
-pub struct Container {
-    /// The cluster's name.
-    pub cluster: String,
-    /// When the status was requested, by the API server's clock.
-    pub seen: DateTime<Utc>,
-    /// What it said.
-    pub runs: Runs,
-    /// Whether its pod was deleted since, while its log was followed.
-    pub gone: bool,
-}
-
-/// What the tasks of a run came to, and what is known from them.
-#[derive(Debug, Default)]
-pub struct RunResult {
-    /// Every task, each once.
-    pub records: Vec<EndedTask>,
-    /// Pods that no longer exist, by their events.
-    pub gone_pods: Vec<GonePod>,
-    /// Every container of the collected pods.
-    pub containers: Vec<Container>,
-    /// All claims about the identity of the workload.
-    pub claims: Vec<IdentityClaim>,
-    /// The facts of the objects.
-    pub objects: ObjectFacts,
-}
-
-impl RunResult {
-    /// Adds containers that were followed and are in no list: their pods were deleted, or there was none.
-    pub fn add_followed(&mut self, followed: Vec<Container>) {
-        let key = |it: &Container| (it.cluster.clone(), it.runs.uid.clone(), it.runs.container.clone());
-        let known: HashSet<_> = self.containers.iter().map(key).collect();
-        let listed: HashSet<String> = self.containers.iter().map(|it| it.cluster.clone()).collect();
-        let more = followed.into_iter().filter(|it| !known.contains(&key(it)));
-        self.containers.extend(more.map(|it| Container { gone: it.gone || listed.contains(&it.cluster), ..it }));
-    }
 }
 
 struct Job {
@@ -125,48 +72,6 @@ struct Scheduler<'a> {
     run: RunResult,
 }
 
-/// What is known about the pods of one cluster.
-#[derive(Default)]
-struct Observed {
-    /// Those that events mention.
-    told: MentionedPods,
-    /// When the first of their lists was requested, by the API server's clock.
-    asked: Option<DateTime<Utc>>,
-    /// Whether it was noted that all of their lists have ended.
-    is_noted: bool,
-}
-
-/// What is known about one cluster so far.
-struct EvidenceSoFar<'a> {
-    context: &'a ClusterContext,
-    observed: &'a Observed,
-    run: &'a RunResult,
-}
-
-impl Evidence for EvidenceSoFar<'_> {
-    fn now(&self) -> DateTime<Utc> {
-        self.context.now()
-    }
-
-    fn known(&self) -> Known {
-        let ours = self.run.records.iter().filter(|record| record.cluster == self.context.cluster);
-        let backend = ours.filter_map(|record| record.result.backend.as_ref()).next();
-        self.context.known(&self.run.claims, backend)
-    }
-
-    fn deleted(&self, there: &HashSet<String>) -> Vec<DeletedPod> {
-        self.observed.gone(self.context, there).map(DeletedPod::from).collect()
-    }
-}
-
-impl Observed {
-    /// Pods that events mention and that are not in `there`, by UID.
-    fn gone<'a>(&'a self, context: &ClusterContext, there: &HashSet<String>) -> impl Iterator<Item = &'a GonePod> {
-        let listed = self.asked.map(|asked| self.told.gone((there, asked), context.basis.request.window.start));
-        listed.into_iter().flatten()
-    }
-}
-
 /// Runs the plans of `planners`, one for each cluster; `collect` collects the evidence of a task.
 pub async fn run(
     contexts: &[ClusterContext],
@@ -189,58 +94,72 @@ pub async fn run(
         held: Vec::new(),
         run: RunResult::default(),
     };
-    for (at, context) in contexts.iter().enumerate() {
-        let plan = scheduler.planners[at].start(context.now());
-        scheduler.add(at, plan);
+    // What has ended is kept.
+    if AssertUnwindSafe(scheduler.run_all(stop, stopper)).catch_unwind().await.is_err() {
+        scheduler.give_up();
     }
-    if let Some(context) = contexts.first() {
-        context.run.skip.begin();
-    }
-    let mut drained = None;
-    loop {
-        if let Some(reason) = stop.reason() {
-            scheduler.give_up_pending(reason);
-            scheduler.give_up_questions(reason);
-            drained.get_or_insert_with(|| tokio::time::Instant::now() + drain(reason));
-        } else {
-            scheduler.start();
-            scheduler.wait_for_scrapes();
-        }
-        if scheduler.running.is_empty() {
-            break;
-        }
-        let told = async {
-            match drained {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => {
-                    stop.stopped().await;
-                }
-            }
-        };
-        tokio::select! {
-            ended = scheduler.tasks.join_next_with_id() => {
-                let ended = ended.map(|ended| ended.unwrap_or_else(|panic| {
-                    let causes = vec!["internal error: a collector panicked".to_owned()];
-                    (panic.id(), TaskResult { causes, ..TaskResult::new(Outcome::Failed) })
-                }));
-                if let Some((id, result)) = ended {
-                    scheduler.end(id, result, stopper);
-                }
-            }
-            () = told => {
-                if drained.is_some() {
-                    scheduler.abort(stop.reason().unwrap_or(StopReason::Interrupted));
-                }
-            }
-        }
-    }
-    scheduler.end_followed().await;
-    scheduler.find_gone();
     identity::prefer(&mut scheduler.run.claims);
     scheduler.run
 }
 
+/// The result of a task, also if its collector panics.
+async fn caught(work: impl Future<Output = TaskResult>) -> TaskResult {
+    let result = AssertUnwindSafe(work).catch_unwind().await;
+    result.unwrap_or_else(|_| TaskResult::panicked("a collector"))
+}
+
 impl Scheduler<'_> {
+    /// Runs all tasks, and those that are planned from them.
+    async fn run_all(&mut self, stop: &Stop, stopper: &Stopper) {
+        let contexts = self.contexts;
+        for (at, context) in contexts.iter().enumerate() {
+            let plan = self.planners[at].start(context.now());
+            self.add(at, plan);
+        }
+        if let Some(context) = contexts.first() {
+            context.run.skip.begin();
+        }
+        let mut drained = None;
+        loop {
+            if let Some(reason) = stop.reason() {
+                self.give_up_pending(reason);
+                self.give_up_questions(reason);
+                drained.get_or_insert_with(|| tokio::time::Instant::now() + drain(reason));
+            } else {
+                self.start();
+                self.wait_for_scrapes();
+            }
+            if self.running.is_empty() {
+                break;
+            }
+            let told = async {
+                match drained {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => {
+                        stop.stopped().await;
+                    }
+                }
+            };
+            tokio::select! {
+                ended = self.tasks.join_next_with_id() => {
+                    let ended = ended.map(|ended| ended.unwrap_or_else(|panic| {
+                        (panic.id(), TaskResult::panicked("a collector"))
+                    }));
+                    if let Some((id, result)) = ended {
+                        self.end(id, result, stopper);
+                    }
+                }
+                () = told => {
+                    if drained.is_some() {
+                        self.abort(stop.reason().unwrap_or(StopReason::Interrupted));
+                    }
+                }
+            }
+        }
+        self.end_followed().await;
+        self.find_gone();
+    }
+
     fn add(&mut self, at: usize, plan: Vec<Planned>) {
         self.contexts[at].run.progress.planned(plan.len());
         for planned in plan {
@@ -290,7 +209,6 @@ impl Scheduler<'_> {
         for key in ready {
             let Some(Job { at, planned }) = self.pending.remove(&key) else { continue };
             let (context, task, collect) = (self.contexts[at].clone(), planned.task, self.collect);
-            context.run.progress.begins(&ClusterTask { cluster: &context.cluster, task: &task });
             let running = Running {
                 at,
                 node: task.node().map(str::to_owned),
@@ -309,16 +227,10 @@ impl Scheduler<'_> {
                     }
                 }
             };
-            let handle = self.tasks.spawn(futures_util::FutureExt::map(
-                futures_util::FutureExt::catch_unwind(AssertUnwindSafe(work)),
-                |result| {
-                    result.unwrap_or_else(|_| TaskResult {
-                        causes: vec!["internal error: a collector panicked".to_owned()],
-                        ..TaskResult::new(Outcome::Failed)
-                    })
-                },
-            ));
-            self.running.insert(handle.id(), running);
+            let handle = self.tasks.spawn(caught(work));
+            let running = self.running.entry(handle.id()).or_insert(running);
+            let context = &self.contexts[at];
+            context.run.progress.begins(&ClusterTask { cluster: &context.cluster, task: &running.task });
         }
     }
 
@@ -408,7 +320,7 @@ impl Scheduler<'_> {
             tasks.extend(rest);
             for task in tasks {
                 let (started, clock) = (Utc::now(), Instant::now());
-                let result = (self.collect)(context, &task).await;
+                let result = caught((self.collect)(context, &task)).await;
                 self.record(at, task, Some(started), clock.elapsed(), result);
             }
         }
@@ -427,12 +339,13 @@ impl Scheduler<'_> {
         mut result: TaskResult,
     ) {
         let context = &self.contexts[at];
-        context.run.progress.ends(&ClusterTask { cluster: &context.cluster, task: &task }, result.outcome);
+        let (cluster, outcome) = (context.cluster.clone(), result.outcome);
         self.run.claims.append(&mut result.claims);
         if let Some(objects) = result.objects.take() {
             self.run.objects.join(*objects);
         }
-        self.run.records.push(EndedTask { cluster: context.cluster.clone(), task, started, duration, result });
+        self.run.records.push(EndedTask { cluster, task: task.clone(), started, duration, result });
+        context.run.progress.ends(&ClusterTask { cluster: &context.cluster, task: &task }, outcome);
     }
 
     /// Queries that were never sent are recorded like everything else.
@@ -467,6 +380,20 @@ impl Scheduler<'_> {
                 continue;
             }
             self.record_without_running(job.at, job.planned.task, TaskResult::stopped(reason));
+        }
+    }
+
+    /// After a panic: what has not ended fails. Nobody is shown that, because the panic may have been theirs.
+    fn give_up(&mut self) {
+        self.run.is_cut = true;
+        self.tasks.abort_all();
+        let running = std::mem::take(&mut self.running).into_values().map(|it| (it.at, it.task, Some(it.started)));
+        let pending = std::mem::take(&mut self.pending).into_values().map(|job| (job.at, job.planned.task, None));
+        let held = std::mem::take(&mut self.held).into_iter().map(|(at, task)| (at, task, None));
+        for (at, task, started) in running.chain(pending).chain(held) {
+            let cluster = self.contexts[at].cluster.clone();
+            let result = TaskResult::panicked("the scheduler");
+            self.run.records.push(EndedTask { cluster, task, started, duration: Duration::ZERO, result });
         }
     }
 

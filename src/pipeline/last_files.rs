@@ -1,13 +1,14 @@
 //! Owns the files that say what is in a bundle: facts, findings, reports, README.txt, each cluster's file, and the
 //! manifest.
 //!
-//! Each is made independently of the others: a panic costs only that file, and a remark in the manifest names it. If
-//! the manifest itself fails, a minimal one is written, which only lists the files.
+//! Each is made independently of the others: a panic costs only that file, and the manifest names it. If the manifest
+//! itself fails, a minimal one is written, which only lists the files.
 
+use super::lost::{self, Lost};
 use crate::{
     bundle::{
         EntryPath, EntryRecord, FinalPaths, Manifest, QueryRecord, WrittenEntries, facts::Facts, findings::Findings,
-        layout,
+        layout, remark_of_lost,
     },
     facts::queries,
     plan::Request,
@@ -15,7 +16,6 @@ use crate::{
     report::{self, Series},
 };
 use chrono::{DateTime, Utc};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What the last files are made from.
 pub(super) struct Sources<'a> {
@@ -31,38 +31,8 @@ pub(super) struct Sources<'a> {
     pub(super) redactor: &'a Redactor,
 }
 
-/// Remarks on the files that could not be made.
-#[derive(Default)]
-pub(super) struct Lost(Vec<String>);
-
-impl Lost {
-    /// Makes a file, or what it is made from. If that panics, the file is lost.
-    pub(super) fn guard<T>(&mut self, file: &str, make: impl FnOnce() -> T) -> Option<T> {
-        // What a panic leaves half done is not used any more.
-        let made = catch_unwind(AssertUnwindSafe(make)).ok();
-        if made.is_none() {
-            // The panic's message may quote text that is not redacted.
-            self.0.push(format!(
-                "{file} could not be made: internal error: the program panicked. Please report this with what the run \
-                 printed."
-            ));
-        }
-        made
-    }
-
-    /// Whether no file is lost.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Lets the manifest say what is lost.
-    fn tell(&mut self, manifest: &mut Manifest) {
-        manifest.remarks.append(&mut self.0);
-    }
-}
-
 /// The last files, the manifest last of all. Adds the records of the others to `manifest`, and what is lost.
-pub(super) fn last_files(manifest: &mut Manifest, of: &Sources<'_>, lost: Lost) -> Vec<(EntryPath, Clean)> {
+pub(super) fn last_files(manifest: &mut Manifest, of: &Sources<'_>, lost: &mut Lost) -> Vec<(EntryPath, Clean)> {
     let redactor = of.redactor;
     let mut files = Files { lost, made: Vec::new() };
     for cluster in &manifest.clusters {
@@ -78,11 +48,6 @@ pub(super) fn last_files(manifest: &mut Manifest, of: &Sources<'_>, lost: Lost) 
     files.add(layout::facts(), || of.facts.map(|facts| redactor.json(facts)));
     files.add(layout::findings(), || of.findings.map(|findings| redactor.pretty_json(findings)));
     let both = of.findings.zip(of.facts);
-    if both.is_none() {
-        let also =
-            if of.facts.is_none() { "findings.json, report.html and report.md" } else { "report.html and report.md" };
-        files.lost.0.push(format!("Without it, {also} could not be made either."));
-    }
     files.add(layout::report_html(), || {
         let (findings, facts) = both?;
         let page = report::page(manifest, findings, facts, &curves(manifest, of.so_far));
@@ -99,15 +64,15 @@ pub(super) fn last_files(manifest: &mut Manifest, of: &Sources<'_>, lost: Lost) 
 }
 
 /// The last files as far as they are made.
-struct Files {
-    lost: Lost,
+struct Files<'a> {
+    lost: &'a mut Lost,
     made: Vec<(EntryPath, Clean)>,
 }
 
-impl Files {
+impl Files<'_> {
     /// Makes a file, unless there is nothing to make it of.
     fn add(&mut self, path: EntryPath, make: impl FnOnce() -> Option<Clean>) {
-        let made = self.lost.guard(path.as_str(), make).flatten();
+        let made = self.lost.run(path.as_str(), make).flatten();
         self.made.extend(made.map(|clean| (path, clean)));
     }
 
@@ -125,7 +90,7 @@ impl Files {
         }
         manifest.entries.sort_by(|one, other| one.path.cmp(&other.path));
         self.lost.tell(manifest);
-        let whole = self.lost.guard("the whole manifest", || make(manifest));
+        let whole = self.lost.run(lost::MANIFEST, || make(manifest));
         let text = whole.unwrap_or_else(|| {
             *manifest = minimal(manifest, paths.records());
             for (path, clean) in &self.made {
@@ -148,6 +113,8 @@ pub(super) fn minimal(known: &Manifest, entries: Vec<EntryRecord>) -> Manifest {
         finished: known.finished,
         ended: known.ended,
         redaction_key_id: known.redaction_key_id.clone(),
+        remarks: known.lost.iter().map(|stage| remark_of_lost(stage)).collect(),
+        lost: known.lost.clone(),
         entries,
         ..Manifest::new(known.started, known.window_start, known.window_end)
     }
@@ -177,7 +144,7 @@ mod tests {
     }
 
     /// A bundle of one note, whose last files `add` makes.
-    fn bundle(folder: &TempDir, add: impl FnOnce(&mut Files), make: impl Fn(&Manifest) -> Clean) -> BundleReader {
+    fn bundle(folder: &TempDir, add: impl FnOnce(&mut Files<'_>), make: impl Fn(&Manifest) -> Clean) -> BundleReader {
         let at = DateTime::UNIX_EPOCH;
         let bundle = BundleWriter::create(&Destination::Folder(folder.path().to_owned()), at).expect("a bundle");
         let mut note = bundle.entry(layout::note(1)).expect("an entry");
@@ -189,7 +156,8 @@ mod tests {
             manifest.ended = Ended::Finished;
             manifest.entries = paths.records();
             manifest.remarks.push("as before".to_owned());
-            let mut files = Files { lost: Lost::default(), made: Vec::new() };
+            let mut lost = Lost::default();
+            let mut files = Files { lost: &mut lost, made: Vec::new() };
             add(&mut files);
             files.finish(&mut manifest, paths, make)
         });
@@ -208,7 +176,7 @@ mod tests {
         let all = [layout::facts(), layout::findings(), layout::report_html(), layout::report_md(), layout::readme()];
         for broken in &all {
             let folder = tempfile::tempdir().expect("a folder");
-            let add = |files: &mut Files| {
+            let add = |files: &mut Files<'_>| {
                 for path in &all {
                     let make = || if path == broken { panic!("a secret") } else { Some(text("made")) };
                     files.add(path.clone(), make);
@@ -220,9 +188,8 @@ mod tests {
             }
             let manifest = reader.manifest();
             assert!(manifest.complete && manifest.remarks.len() == 2, "{:?}", manifest.remarks);
-            let remark = &manifest.remarks[1];
-            assert!(remark.starts_with(&format!("{broken} could not be made: internal error: ")), "{remark}");
-            assert!(!remark.contains("secret"), "{remark}");
+            assert_eq!(manifest.lost, [broken.as_str()]);
+            assert_eq!(manifest.remarks[1], remark_of_lost(broken.as_str()));
         }
     }
 
@@ -233,12 +200,16 @@ mod tests {
             assert!(manifest.remarks.first().is_none_or(|remark| remark != "as before"), "cannot be made");
             whole(manifest)
         };
-        let add = |files: &mut Files| files.add(layout::readme(), || Some(text("made")));
+        let add = |files: &mut Files<'_>| {
+            files.add(layout::facts(), || panic!("a secret"));
+            files.add(layout::readme(), || Some(text("made")));
+        };
         let reader = bundle(&folder, add, make);
         let manifest = reader.manifest();
         assert!(!manifest.complete && manifest.ended == Ended::Finished);
         let paths: Vec<&str> = manifest.entries.iter().map(|entry| entry.path.as_str()).collect();
         assert_eq!(paths, ["README.txt", "notes/1.txt"]);
-        assert!(manifest.remarks[0].starts_with("the whole manifest could not be made"), "{:?}", manifest.remarks);
+        assert_eq!(manifest.lost, ["facts.json", lost::MANIFEST]);
+        assert_eq!(manifest.remarks, manifest.lost.iter().map(|stage| remark_of_lost(stage)).collect::<Vec<_>>());
     }
 }

@@ -11,6 +11,7 @@ mod error;
 mod findings;
 mod fit;
 mod last_files;
+mod lost;
 mod observer;
 mod pass;
 mod place;

@@ -1,7 +1,7 @@
 //! Owns what a run reports while it is running: progress, and notices for people.
 
 use super::error::PipelineError;
-use crate::{collect::Progress, text::utc};
+use crate::{bundle::remark_of_lost, collect::Progress, text::utc};
 use chrono::{DateTime, Utc};
 use std::{fmt, path::Path};
 
@@ -58,6 +58,11 @@ pub enum Notice<'a> {
         /// The window's end.
         until: DateTime<Utc>,
     },
+    /// A stage of the run panicked. The rest of the bundle is whole.
+    Lost {
+        /// As the manifest names it.
+        stage: &'a str,
+    },
     /// The bundle could not be completed with the logs that were followed. It stays as it is.
     NotCompleted {
         /// The path of the bundle that stays.
@@ -89,6 +94,7 @@ impl fmt::Display for Notice<'_> {
                 bundle.display(),
                 utc(*until)
             ),
+            Self::Lost { stage } => f.write_str(&remark_of_lost(stage)),
             Self::NotCompleted { bundle, why } => {
                 write!(f, "{why}; {} has what was collected before the logs were followed", bundle.display())
             }

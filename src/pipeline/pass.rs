@@ -4,14 +4,15 @@
 use super::{
     control::Control,
     error::PipelineError,
-    last_files::{Lost, Sources, last_files, minimal},
-    observer::Observer,
+    last_files::{Sources, last_files, minimal},
+    lost::{self, Lost},
+    observer::{Notice, Observer},
     reach::{Cluster, Reached},
     repeat,
     request::CollectRequest,
 };
 use crate::{
-    bundle::{BundleError, BundleWriter, ClusterInfo, Ended, Finished, Manifest, findings::Findings, layout},
+    bundle::{BundleError, BundleName, BundleWriter, ClusterInfo, Ended, Finished, Manifest, findings::Findings},
     collect::{
         self, ClusterContext, Container, Earlier, Entry, Ledger, Progress, PrometheusRoute, RunContext, Searches,
     },
@@ -119,9 +120,13 @@ impl Session {
             collectors::planner(&context.basis, followed.unwrap_or_default())
         };
         let planners = contexts.iter().map(planner).collect();
+        let mut lost = Lost::default();
         let mut run =
             collect::run(&contexts, planners, collectors::collect, self.request.limits.streams, stop, stopper).await;
-        self.observer.tasks_ended();
+        if run.is_cut {
+            lost.add(lost::TASKS);
+        }
+        lost.run(lost::PROGRESS, || self.observer.tasks_ended());
         run.add_followed(followed);
         let note = |what: &str, error: &BundleError| {
             let remark = format!("{what}: {}", error.causes_without_paths().join(": "));
@@ -130,14 +135,15 @@ impl Session {
             }
             remark
         };
-        if let Err(error) = collectors::answer_without_prometheus(&contexts, &mut run) {
+        let answered = lost.run(lost::ANSWERS, || collectors::answer_without_prometheus(&contexts, &mut run));
+        if let Some(Err(error)) = answered {
             ledger.remarks.push(note("not every query is answered by scrapes", &error));
         }
         match stop.reason() {
             None if self.evidence.skips("descriptions") => {}
             None => {
-                let described = tokio::task::block_in_place(|| collect::describe(&contexts, &mut run, asked));
-                if let Err(error) = described {
+                let describe = || tokio::task::block_in_place(|| collect::describe(&contexts, &mut run, asked));
+                if let Some(Err(error)) = lost.run(lost::DESCRIPTIONS, describe) {
                     ledger.remarks.push(note("not every object is described", &error));
                 }
             }
@@ -146,7 +152,8 @@ impl Session {
         let mut has_all = true;
         if let Some(earlier) = earlier {
             run.claims.extend(earlier.manifest().identity.clone());
-            let (carriage, error) = tokio::task::block_in_place(|| earlier.carry(&bundle, &self.redactor));
+            let carry = || tokio::task::block_in_place(|| earlier.carry(&bundle, &self.redactor));
+            let (carriage, error) = lost.run(lost::EARLIER, carry).unwrap_or_default();
             has_all = error.is_none() && carriage.unread.is_empty();
             ledger.earlier = Some((earlier, carriage));
             if let Some(error) = error {
@@ -163,11 +170,11 @@ impl Session {
         };
         let mut made = None;
         let so_far = bundle.so_far();
-        let name = ledger.name(&self.evidence, &run);
+        let name = lost.run(lost::NAME, || ledger.name(&self.evidence, &run));
+        let name = name.unwrap_or_else(|| BundleName::provisional(self.request.started));
         let finished = tokio::task::block_in_place(|| {
             bundle.finish(&name, |paths| {
-                let mut lost = Lost::default();
-                let whole = lost.guard("the whole manifest", || ledger.manifest(&self.evidence, &run, paths));
+                let whole = lost.run(lost::MANIFEST, || ledger.manifest(&self.evidence, &run, paths));
                 let manifest = whole.unwrap_or_else(|| {
                     let window = &self.evidence.window;
                     let known = Manifest {
@@ -178,13 +185,13 @@ impl Session {
                     };
                     minimal(&known, paths.records())
                 });
-                let facts = lost.guard(layout::FACTS, || {
+                let facts = lost.run(lost::FACTS, || {
                     collect::facts(&mut run, &manifest, paths, ledger.earlier.as_ref(), &patterns)
                 });
                 let found = facts.as_ref().and_then(|facts| {
-                    lost.guard(layout::FINDINGS, || findings::of_bundle(&self.evidence.profile, facts, &manifest))
+                    lost.run(lost::FINDINGS, || findings::of_bundle(&self.evidence.profile, facts, &manifest))
                 });
-                has_all &= paths.dropped().is_empty() && lost.is_empty();
+                has_all &= paths.dropped().is_empty();
                 let (manifest, findings) = made.insert((manifest, found));
                 let sources = Sources {
                     request: &self.evidence,
@@ -195,10 +202,15 @@ impl Session {
                     paths,
                     redactor: &self.redactor,
                 };
-                last_files(manifest, &sources, lost)
+                last_files(manifest, &sources, &mut lost)
             })
         })?;
         let (manifest, findings) = made.ok_or(PipelineError::NoManifest)?;
+        for stage in &manifest.lost {
+            self.observer.notice(&Notice::Lost { stage });
+        }
+        // The last files may have been lost, too.
+        has_all &= manifest.lost.is_empty();
         Ok(Made { manifest, findings, finished, has_all })
     }
 
