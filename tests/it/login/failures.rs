@@ -36,7 +36,11 @@ fn a_plugin_that_hangs_is_ended_by_the_deadline_with_what_it_has_started() {
     let done = case.collect(&["--deadline", "2s"]);
     let took = began.elapsed();
     assert_eq!(done.status.code(), Some(4), "{}", said(&done));
-    assert!(said(&done).contains("plugin was ended before it answered: the run's deadline passed"), "{}", said(&done));
+    assert!(
+        said(&done).contains("/plugin` was ended before it answered: the run's deadline passed"),
+        "{}",
+        said(&done)
+    );
     assert!((2.0..3.5).contains(&took.as_secs_f64()), "{took:?}");
     #[cfg(target_os = "linux")]
     assert!(!is_left(&case));
@@ -68,8 +72,8 @@ fn the_words_of_a_plugin_that_fails_are_shown_and_bounded() {
         plugin("yes noise | head -c 5000000 >&2; printf '\\nlog in \\033[31mfirst\\n\\n' >&2; exit 3").collect(&[]);
     let said = said(&done);
     assert_eq!(done.status.code(), Some(4));
-    assert!(said.contains("plugin ended with exit code 3: noise; "), "{said}");
-    assert!(said.contains("; log in [31mfirst"), "{said}");
+    assert!(said.contains("/plugin` ended with exit code 3: noise / "), "{said}");
+    assert!(said.contains(" / log in [31mfirst; run it by hand"), "{said}");
     assert!(said.len() < 2000, "{said}");
     let done = plugin("exit 3").collect(&[]);
     assert!(self::said(&done).contains("ended with exit code 3 and printed no error"), "{}", self::said(&done));
@@ -87,7 +91,8 @@ fn a_plugin_that_is_missing_is_named_with_its_hint() {
     let case = plugin("true");
     std::fs::remove_file(case.path("plugin")).expect("the plugin");
     let said = said(&case.collect(&[]));
-    assert!(said.contains("is not installed, or not in PATH; its kubeconfig says: brew install; plugin"), "{said}");
+    assert!(said.contains("is not installed, or not in PATH; install it"), "{said}");
+    assert!(said.contains("; the kubeconfig says: brew install plugin\n"), "{said}");
 }
 
 #[test]
